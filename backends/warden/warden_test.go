@@ -1,0 +1,203 @@
+//go:build linux && (amd64 || arm64)
+
+package warden
+
+import (
+	"bytes"
+	"debug/elf"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// start runs a warden that waits for the given process and returns it once it
+// has been told of it.
+func start(t *testing.T, watched int) *exec.Cmd {
+	t.Helper()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "warden")
+	if err := Install(path, os.Getgid()); err != nil {
+		t.Fatal(err)
+	}
+	sock, err := unix.Socket(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(sock)
+	address := filepath.Join(dir, "sock")
+	if err := unix.Bind(sock, &unix.SockaddrUnix{Name: address}); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Listen(sock, 1); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(path, address, "nobody there\n")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	conn, _, err := unix.Accept4(sock, unix.SOCK_CLOEXEC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(conn)
+	pidfd, err := unix.PidfdOpen(watched, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(pidfd)
+	if err := unix.Sendmsg(conn, []byte{1}, unix.UnixRights(pidfd), nil, 0); err != nil {
+		t.Fatal(err)
+	}
+	return cmd
+}
+
+func sleeper(t *testing.T) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command("sleep", "60")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	return cmd
+}
+
+func wait(t *testing.T, cmd *exec.Cmd) syscall.WaitStatus {
+	t.Helper()
+	done := make(chan error, 1)
+	go func() { done <- cmd.Wait() }()
+	select {
+	case err := <-done:
+		var exit *exec.ExitError
+		if err != nil && !errors.As(err, &exit) {
+			t.Fatal(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatalf("%s still runs", cmd.Path)
+	}
+	return cmd.ProcessState.Sys().(syscall.WaitStatus)
+}
+
+func TestExitsWithTheProcess(t *testing.T) {
+	t.Parallel()
+	process := sleeper(t)
+	warden := start(t, process.Process.Pid)
+	if err := process.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	wait(t, process)
+	if status := wait(t, warden); status.ExitStatus() != 0 {
+		t.Errorf("the warden ended with status %v, want 0", status)
+	}
+}
+
+func TestPassesSignalsOn(t *testing.T) {
+	t.Parallel()
+	for _, sig := range []syscall.Signal{unix.SIGTERM, unix.SIGPWR, unix.SIGUSR1, 37} {
+		process := sleeper(t)
+		warden := start(t, process.Process.Pid)
+		if err := warden.Process.Signal(sig); err != nil {
+			t.Fatal(err)
+		}
+		if status := wait(t, process); status.Signal() != sig {
+			t.Errorf("signal %d reached the process as %v", sig, status.Signal())
+		}
+		wait(t, warden)
+	}
+}
+
+func TestNobodyListens(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "warden")
+	if err := Install(path, os.Getgid()); err != nil {
+		t.Fatal(err)
+	}
+	for _, address := range []string{filepath.Join(t.TempDir(), "none"), strings.Repeat("x", 200)} {
+		cmd := exec.Command(path, address, "nobody there\n")
+		var stderr bytes.Buffer
+		cmd.Stderr = &stderr
+		if status := cmd.Run(); cmd.ProcessState.ExitCode() != 1 {
+			t.Errorf("%.10s…: %v, want exit status 1", address, status)
+		}
+		if stderr.String() != "nobody there\n" {
+			t.Errorf("%.10s…: stderr %q", address, stderr.String())
+		}
+	}
+}
+
+// The figures that a container's overhead is judged by: one task, well under
+// 200 kB private memory, nothing open but what it waits for, and not open to
+// the container.
+func TestFootprint(t *testing.T) {
+	t.Parallel()
+	process := sleeper(t)
+	warden := start(t, process.Process.Pid)
+	proc := fmt.Sprintf("/proc/%d/", warden.Process.Pid)
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		fds, err := os.ReadDir(proc + "fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(fds) == 2 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d descriptors open, want the pidfd and the signalfd", len(fds))
+		}
+		time.Sleep(time.Millisecond)
+	}
+	tasks, err := os.ReadDir(proc + "task")
+	if err != nil || len(tasks) != 1 {
+		t.Errorf("%d tasks (%v), want 1", len(tasks), err)
+	}
+	rollup, err := os.ReadFile(proc + "smaps_rollup")
+	if err != nil {
+		t.Fatal(err)
+	}
+	private := 0
+	for line := range strings.Lines(string(rollup)) {
+		var kb int
+		if n, _ := fmt.Sscanf(line, "Private_Dirty: %d kB", &kb); n == 1 {
+			private += kb
+		}
+		if n, _ := fmt.Sscanf(line, "Private_Clean: %d kB", &kb); n == 1 {
+			private += kb
+		}
+	}
+	if private == 0 || private > 64 {
+		t.Errorf("%d kB private memory, want a few pages", private)
+	}
+	var stat unix.Stat_t
+	if err := unix.Stat(proc+"environ", &stat); err != nil || stat.Uid != 0 {
+		t.Errorf("dumpable: %v, owner %d", err, stat.Uid)
+	}
+}
+
+func TestExecutableIsSmallELF(t *testing.T) {
+	t.Parallel()
+	exe := Executable()
+	if len(exe) > 1024 {
+		t.Errorf("%d bytes", len(exe))
+	}
+	f, err := elf.NewFile(bytes.NewReader(exe))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range f.Progs {
+		if p.Flags&elf.PF_W != 0 && p.Flags&elf.PF_X != 0 {
+			t.Errorf("%v is writable and executable", p)
+		}
+	}
+}
