@@ -1,0 +1,76 @@
+# shellcheck shell=bash
+# The root image: a directory in the cache named by the hash of its recipe.
+
+suite=trixie
+
+# recipe_key prints what the image's name holds: it changes with the recipe.
+recipe_key() {
+	(
+		cd "$here/image"
+		echo "$suite"
+		find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum
+	) | sha256sum | cut -c1-16
+}
+
+image_root() { echo "$cache/root-$(recipe_key)"; }
+
+# debian_mirror prints the archive this machine's own apt takes Debian from.
+debian_mirror() {
+	apt-get indextargets --format '$(ORIGIN)|$(SUITE)|$(REPO_URI)' 'Created-By: Packages' |
+		awk -F'|' '$1 == "Debian" && $2 !~ /security|updates|backports/ { print $3; exit }'
+}
+
+# in_root ROOT CMD...: runs CMD in a root file system of this machine.
+in_root() {
+	local root=$1
+	shift
+	unshare --mount --pid --fork --kill-child --propagation private bash -euc '
+		# What unpacks images needs its / to be a mount.
+		mount --bind "$1" "$1"
+		cd "$1"; shift
+		mount --rbind /dev dev
+		mount -t proc proc proc
+		mount -t sysfs sysfs sys
+		mount -t tmpfs tmpfs run
+		pivot_root . .
+		umount -l .
+		exec chroot . env -i HOME=/root PATH='"$guest_path"' LC_ALL=C.UTF-8 \
+			DEBIAN_FRONTEND=noninteractive "$@"
+	' in_root "$root" "$@"
+}
+
+# build_image makes the root image unless it is there.
+build_image() {
+	local root mirror work packages
+	root=$(image_root)
+	[[ -d $root ]] && return 0
+	host_packages debootstrap
+	mkdir -p "$cache"
+	exec {build_lock}>"$cache/lock"
+	flock "$build_lock"
+	[[ -d $root ]] && { exec {build_lock}>&-; return 0; }
+
+	apt-get indextargets 'Created-By: Packages' | grep -q . || apt-get update -qq >&2
+	mirror=$(debian_mirror)
+	[[ -n $mirror ]] || die "no Debian archive in this machine's apt sources"
+	rm -rf "$cache"/tmp-*
+	work=$cache/tmp-$$
+	say "building $root from $mirror"
+	mapfile -t packages < <(sed 's/#.*//' "$here/image/packages" | xargs -n1)
+	debootstrap --variant=minbase "$suite" "$work" "$mirror" >"$cache/build.log" 2>&1 ||
+		die "debootstrap failed: see $cache/build.log"
+	mkdir -p "$work/tmp/image"
+	cp -a "$here/image/." "$work/tmp/image/"
+	{
+		printf '#!/bin/sh\nexit 101\n' >"$work/usr/sbin/policy-rc.d"
+		chmod +x "$work/usr/sbin/policy-rc.d"
+		echo force-unsafe-io >"$work/etc/dpkg/dpkg.cfg.d/testhost"
+		in_root "$work" apt-get update -qq &&
+			in_root "$work" apt-get install -y -qq --no-install-recommends "${packages[@]}" &&
+			cp -a "$here/image/root/." "$work/" &&
+			in_root "$work" /tmp/image/configure
+	} </dev/null >>"$cache/build.log" 2>&1 || die "the image could not be made: see $cache/build.log"
+	rm -rf "$work/tmp/image" "$work/usr/sbin/policy-rc.d"
+	mv -T "$work" "$root"
+	exec {build_lock}>&-
+}
