@@ -1,0 +1,246 @@
+package rootfs
+
+import (
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// options are a mount's options, sorted by what they mean.
+type options struct {
+	flags, cleared   uint64   // MS_* flags that were asked for, and that were asked not to be
+	propagation      []uint64 // MS_* propagation changes in their order
+	recSet, recClear uint64   // MOUNT_ATTR_* flags for the whole tree
+	copyUp           bool
+	idmap, ridmap    bool
+	copySymlink      bool
+	sourceNoFollow   bool
+	targetNoFollow   bool
+	data             []Param // what is left is the file system's business
+}
+
+type flagOption struct {
+	clear bool
+	flag  uint64
+}
+
+// mountFlags are the options of mount(8) that are flags of mount(2), with their opposites.
+var mountFlags = map[string]flagOption{
+	"async":         {true, unix.MS_SYNCHRONOUS},
+	"atime":         {true, unix.MS_NOATIME},
+	"bind":          {false, unix.MS_BIND},
+	"defaults":      {false, 0},
+	"dev":           {true, unix.MS_NODEV},
+	"diratime":      {true, unix.MS_NODIRATIME},
+	"dirsync":       {false, unix.MS_DIRSYNC},
+	"exec":          {true, unix.MS_NOEXEC},
+	"iversion":      {false, unix.MS_I_VERSION},
+	"lazytime":      {false, unix.MS_LAZYTIME},
+	"loud":          {true, unix.MS_SILENT},
+	"mand":          {false, unix.MS_MANDLOCK},
+	"noatime":       {false, unix.MS_NOATIME},
+	"nodev":         {false, unix.MS_NODEV},
+	"nodiratime":    {false, unix.MS_NODIRATIME},
+	"noexec":        {false, unix.MS_NOEXEC},
+	"noiversion":    {true, unix.MS_I_VERSION},
+	"nolazytime":    {true, unix.MS_LAZYTIME},
+	"nomand":        {true, unix.MS_MANDLOCK},
+	"norelatime":    {true, unix.MS_RELATIME},
+	"nostrictatime": {true, unix.MS_STRICTATIME},
+	"nosuid":        {false, unix.MS_NOSUID},
+	"nosymfollow":   {false, unix.MS_NOSYMFOLLOW},
+	"rbind":         {false, unix.MS_BIND | unix.MS_REC},
+	"relatime":      {false, unix.MS_RELATIME},
+	"remount":       {false, unix.MS_REMOUNT},
+	"ro":            {false, unix.MS_RDONLY},
+	"rw":            {true, unix.MS_RDONLY},
+	"silent":        {false, unix.MS_SILENT},
+	"strictatime":   {false, unix.MS_STRICTATIME},
+	"suid":          {true, unix.MS_NOSUID},
+	"symfollow":     {true, unix.MS_NOSYMFOLLOW},
+	"sync":          {false, unix.MS_SYNCHRONOUS},
+}
+
+// propagations are the words of mount_namespaces(7).
+var propagations = map[string]uint64{
+	"private":     unix.MS_PRIVATE,
+	"rprivate":    unix.MS_PRIVATE | unix.MS_REC,
+	"slave":       unix.MS_SLAVE,
+	"rslave":      unix.MS_SLAVE | unix.MS_REC,
+	"shared":      unix.MS_SHARED,
+	"rshared":     unix.MS_SHARED | unix.MS_REC,
+	"unbindable":  unix.MS_UNBINDABLE,
+	"runbindable": unix.MS_UNBINDABLE | unix.MS_REC,
+}
+
+// recursiveFlags are the spec's options for mount_setattr(2) with AT_RECURSIVE.
+var recursiveFlags = map[string]flagOption{
+	"ratime":         {true, unix.MOUNT_ATTR_NOATIME},
+	"rdev":           {true, unix.MOUNT_ATTR_NODEV},
+	"rdiratime":      {true, unix.MOUNT_ATTR_NODIRATIME},
+	"rexec":          {true, unix.MOUNT_ATTR_NOEXEC},
+	"rnoatime":       {false, unix.MOUNT_ATTR_NOATIME},
+	"rnodev":         {false, unix.MOUNT_ATTR_NODEV},
+	"rnodiratime":    {false, unix.MOUNT_ATTR_NODIRATIME},
+	"rnoexec":        {false, unix.MOUNT_ATTR_NOEXEC},
+	"rnorelatime":    {true, unix.MOUNT_ATTR_RELATIME},
+	"rnostrictatime": {true, unix.MOUNT_ATTR_STRICTATIME},
+	"rnosuid":        {false, unix.MOUNT_ATTR_NOSUID},
+	"rnosymfollow":   {false, unix.MOUNT_ATTR_NOSYMFOLLOW},
+	"rrelatime":      {false, unix.MOUNT_ATTR_RELATIME},
+	"rro":            {false, unix.MOUNT_ATTR_RDONLY},
+	"rrw":            {true, unix.MOUNT_ATTR_RDONLY},
+	"rstrictatime":   {false, unix.MOUNT_ATTR_STRICTATIME},
+	"rsuid":          {true, unix.MOUNT_ATTR_NOSUID},
+	"rsymfollow":     {true, unix.MOUNT_ATTR_NOSYMFOLLOW},
+}
+
+var ownOptions = map[string]func(*options){
+	"copy-symlink":  func(o *options) { o.copySymlink = true },
+	"dest-nofollow": func(o *options) { o.targetNoFollow = true },
+	"idmap":         func(o *options) { o.idmap = true },
+	"ridmap":        func(o *options) { o.idmap, o.ridmap = true, true },
+	"src-nofollow":  func(o *options) { o.sourceNoFollow = true },
+	"tmpcopyup":     func(o *options) { o.copyUp = true },
+}
+
+// MountOptions lists, sorted, the mount options that have a meaning here; any other one is handed to
+// the file system. It is the answer for the mountOptions of `features`.
+func MountOptions() []string {
+	var names []string
+	for name := range mountFlags {
+		names = append(names, name)
+	}
+	for name := range propagations {
+		names = append(names, name)
+	}
+	for name := range recursiveFlags {
+		names = append(names, name)
+	}
+	for name := range ownOptions {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// parseOptions sorts a mount's options. Later ones win over earlier ones, as in mount(8).
+func parseOptions(words []string) options {
+	var o options
+	for _, word := range words {
+		if f, ok := mountFlags[word]; ok {
+			if f.clear {
+				o.flags &^= f.flag
+				o.cleared |= f.flag
+			} else {
+				o.flags |= f.flag
+				o.cleared &^= f.flag
+			}
+		} else if p, ok := propagations[word]; ok {
+			o.propagation = append(o.propagation, p)
+		} else if f, ok := recursiveFlags[word]; ok {
+			if f.clear {
+				o.recClear |= f.flag
+				o.recSet &^= f.flag
+			} else {
+				o.recSet |= f.flag
+				o.recClear &^= f.flag
+			}
+			if f.flag&unix.MOUNT_ATTR__ATIME == f.flag { // an enumeration: mount_setattr(2) wants it cleared as a whole
+				o.recClear |= unix.MOUNT_ATTR__ATIME
+			}
+		} else if set, ok := ownOptions[word]; ok {
+			set(&o)
+		} else {
+			o.data = append(o.data, splitData(word)...)
+		}
+	}
+	return o
+}
+
+// splitData splits a file system's options as the kernel splits the data of mount(2): at commas, but
+// not inside the quotes that security labels have.
+func splitData(data string) []Param {
+	var params []Param
+	for len(data) > 0 {
+		var one string
+		if key, rest, ok := strings.Cut(data, `="`); ok && isLabelKey(key) {
+			value, after, _ := strings.Cut(rest, `"`)
+			params = append(params, Param{Key: key, Value: value})
+			data = strings.TrimPrefix(after, ",")
+			continue
+		}
+		one, data, _ = strings.Cut(data, ",")
+		if one == "" {
+			continue
+		}
+		key, value, ok := strings.Cut(one, "=")
+		if key == "" {
+			continue
+		}
+		params = append(params, Param{Key: key, Value: value, Flag: !ok})
+	}
+	return params
+}
+
+func isLabelKey(key string) bool {
+	switch key {
+	case "context", "fscontext", "defcontext", "rootcontext":
+		return true
+	}
+	return false
+}
+
+const (
+	atimeFlags = unix.MS_NOATIME | unix.MS_RELATIME | unix.MS_STRICTATIME | unix.MS_NODIRATIME
+	// lockFlags are those that the kernel locks where a mount comes from a more privileged user
+	// namespace (mount_namespaces(7)).
+	lockFlags = unix.MS_RDONLY | unix.MS_NODEV | unix.MS_NOEXEC | unix.MS_NOSUID | atimeFlags
+)
+
+// attrOf says the per-mount part of mount(2)'s flags in the words of mount_setattr(2), with the
+// kernel's own precedence among the access time flags.
+func attrOf(flags uint64) uint64 {
+	var attr uint64
+	for _, f := range []struct{ ms, attr uint64 }{
+		{unix.MS_RDONLY, unix.MOUNT_ATTR_RDONLY},
+		{unix.MS_NOSUID, unix.MOUNT_ATTR_NOSUID},
+		{unix.MS_NODEV, unix.MOUNT_ATTR_NODEV},
+		{unix.MS_NOEXEC, unix.MOUNT_ATTR_NOEXEC},
+		{unix.MS_NODIRATIME, unix.MOUNT_ATTR_NODIRATIME},
+		{unix.MS_NOSYMFOLLOW, unix.MOUNT_ATTR_NOSYMFOLLOW},
+	} {
+		if flags&f.ms != 0 {
+			attr |= f.attr
+		}
+	}
+	switch {
+	case flags&unix.MS_STRICTATIME != 0:
+		attr |= unix.MOUNT_ATTR_STRICTATIME
+	case flags&unix.MS_NOATIME != 0:
+		attr |= unix.MOUNT_ATTR_NOATIME
+	}
+	return attr
+}
+
+// superblockParams says the rest of mount(2)'s flags, which belong to the file system itself, in the
+// words of fsconfig(2).
+func superblockParams(flags uint64) []Param {
+	var params []Param
+	for _, f := range []struct {
+		ms   uint64
+		name string
+	}{
+		{unix.MS_RDONLY, "ro"},
+		{unix.MS_SYNCHRONOUS, "sync"},
+		{unix.MS_DIRSYNC, "dirsync"},
+		{unix.MS_MANDLOCK, "mand"},
+		{unix.MS_LAZYTIME, "lazytime"},
+	} {
+		if flags&f.ms != 0 {
+			params = append(params, Param{Key: f.name, Flag: true})
+		}
+	}
+	return params
+}
