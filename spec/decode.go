@@ -1,0 +1,219 @@
+package spec
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"strconv"
+)
+
+// maxDecoded bounds the memory in bytes that a document's arrays, maps and
+// objects take as Go values; "[{},{},…]" grows fortyfold without it.
+const maxDecoded = 64 << 20
+
+// decoder fills Go values from a valid JSON document. It reports all errors,
+// each with its path, and leaves what is wrong at its zero value.
+type decoder struct {
+	cursor
+	path   path
+	ps     Problems
+	budget int
+	full   bool
+}
+
+func (d *decoder) report(l Level, format string, args ...any) {
+	p := d.path.String()
+	d.ps.add(Problem{Path: p, Level: l, Message: fmt.Sprintf(format, args...), Ref: refOf(p)})
+}
+
+// spend takes n bytes from the budget and says if there were any left.
+func (d *decoder) spend(n int) bool {
+	if d.budget -= n; d.budget < 0 && !d.full {
+		d.full = true
+		d.report(Error, "the document holds too many values")
+	}
+	return !d.full
+}
+
+// wrong reports that the next value is not what is wanted, and skips it.
+func (d *decoder) wrong(want string) bool {
+	d.report(Error, "must be %s, is %s", want, kind(d.peek()))
+	d.skip()
+	return false
+}
+
+// value decodes the next value into v and says if it could. null means
+// absent.
+func (d *decoder) value(v reflect.Value) bool {
+	b := d.peek()
+	if b == 'n' {
+		d.literal()
+		return true
+	}
+	switch v.Kind() {
+	case reflect.Pointer:
+		if !d.spend(int(v.Type().Elem().Size())) {
+			d.skip()
+			return false
+		}
+		p := reflect.New(v.Type().Elem())
+		if !d.value(p.Elem()) {
+			return false
+		}
+		v.Set(p)
+	case reflect.Struct:
+		if b != '{' {
+			return d.wrong("an object")
+		}
+		d.object(v)
+	case reflect.Map:
+		if b != '{' {
+			return d.wrong("an object")
+		}
+		d.mapping(v)
+	case reflect.Slice:
+		if b != '[' {
+			return d.wrong("an array")
+		}
+		d.array(v)
+	case reflect.String:
+		if b != '"' {
+			return d.wrong("a string")
+		}
+		v.SetString(d.str())
+	case reflect.Bool:
+		if b != 't' && b != 'f' {
+			return d.wrong("a boolean")
+		}
+		v.SetBool(d.literal()[0] == 't')
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
+		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		return d.integer(v, b)
+	default:
+		if err := json.Unmarshal(d.skip(), v.Addr().Interface()); err != nil {
+			d.report(Error, "has a wrong type")
+			return false
+		}
+	}
+	return true
+}
+
+// object decodes the properties of a struct.
+func (d *decoder) object(v reflect.Value) {
+	o := objectOf(v.Type())
+	var seen uint64
+	for ok := d.enter(); ok; ok = d.more() {
+		name := d.key()
+		i, known := o.byName[name]
+		switch {
+		case d.full:
+			d.skip()
+			continue
+		case !known:
+			d.unknown(o, name)
+			continue
+		}
+		d.path = append(d.path, step{name: name})
+		if seen&(1<<i) != 0 {
+			d.report(Error, "occurs twice in one object")
+			d.skip()
+		} else {
+			d.value(v.FieldByIndex(o.fields[i].index))
+		}
+		seen |= 1 << i
+		d.path = d.path[:len(d.path)-1]
+	}
+	for i, f := range o.fields {
+		if f.required && seen&(1<<i) == 0 && !optional(v, f.name) {
+			d.path = append(d.path, step{name: f.name})
+			d.report(Warning, "is required, and missing")
+			d.path = d.path[:len(d.path)-1]
+		}
+	}
+}
+
+// unknown skips a property that the specification does not have.
+func (d *decoder) unknown(o *object, name string) {
+	if like := o.variant(name); like != "" {
+		d.path = append(d.path, step{name: name})
+		d.report(Warning, "is unknown and ignored: names are case-sensitive, %q is another (runc would take it)", like)
+		d.path = d.path[:len(d.path)-1]
+	}
+	d.skip()
+}
+
+// mapping decodes an object with free keys.
+func (d *decoder) mapping(v reflect.Value) {
+	t := v.Type()
+	m := reflect.MakeMap(t)
+	for ok := d.enter(); ok; ok = d.more() {
+		k := d.key()
+		if !d.spend(len(k) + int(t.Elem().Size()) + 48) {
+			d.skip()
+			continue
+		}
+		d.path = append(d.path, step{name: k, kind: mapKey})
+		kv, ev := reflect.ValueOf(k), reflect.New(t.Elem()).Elem()
+		if m.MapIndex(kv).IsValid() {
+			d.report(Error, "occurs twice in one object")
+			d.skip()
+		} else {
+			d.value(ev)
+			m.SetMapIndex(kv, ev)
+		}
+		d.path = d.path[:len(d.path)-1]
+	}
+	v.Set(m)
+}
+
+// array decodes a list; an empty one becomes an empty slice, not nil.
+func (d *decoder) array(v reflect.Value) {
+	size := int(v.Type().Elem().Size())
+	v.Set(reflect.MakeSlice(v.Type(), 0, 0))
+	d.path = append(d.path, step{kind: element})
+	for ok := d.enter(); ok; ok = d.more() {
+		n := v.Len()
+		d.path[len(d.path)-1].index = n
+		if !d.spend(size) {
+			d.skip()
+			continue
+		}
+		if n == v.Cap() {
+			v.Grow(max(4, n))
+		}
+		v.SetLen(n + 1)
+		d.value(v.Index(n))
+	}
+	d.path = d.path[:len(d.path)-1]
+}
+
+// integer decodes a number into any size of integer.
+func (d *decoder) integer(v reflect.Value, b byte) bool {
+	if b != '-' && (b < '0' || b > '9') {
+		return d.wrong("an integer")
+	}
+	lit, bits := d.literal(), v.Type().Bits()
+	if len(lit) > 40 || bytes.ContainsAny(lit, ".eE") {
+		d.report(Error, "must be an integer without fraction or exponent, is %s", lit[:min(len(lit), 40)])
+		return false
+	}
+	var err error
+	if v.CanInt() {
+		var n int64
+		if n, err = strconv.ParseInt(string(lit), 10, bits); err == nil {
+			v.SetInt(n)
+			return true
+		}
+		d.report(Error, "must be from %d to %d, is %s", int64(-1)<<(bits-1), int64(1)<<(bits-1)-1, lit)
+		return false
+	}
+	var n uint64
+	if n, err = strconv.ParseUint(string(lit), 10, bits); err == nil || errors.Is(err, strconv.ErrSyntax) && string(lit) == "-0" {
+		v.SetUint(n)
+		return true
+	}
+	d.report(Error, "must be from 0 to %d, is %s", uint64(1)<<(bits-1)-1+1<<(bits-1), lit)
+	return false
+}

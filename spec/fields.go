@@ -1,0 +1,53 @@
+package spec
+
+import (
+	"reflect"
+	"strings"
+	"sync"
+)
+
+// field is a property of an object, from the json tag of a struct field.
+type field struct {
+	name     string
+	index    []int
+	required bool
+}
+
+// object is what the decoder knows of a struct type.
+type object struct {
+	fields []field
+	byName map[string]int
+}
+
+var objects sync.Map // reflect.Type → *object
+
+// objectOf returns the properties of a struct type, embedded ones included.
+// A number or boolean whose tag lacks omitempty is REQUIRED in the
+// specification; strings are left to the rules, which refuse empty ones.
+func objectOf(t reflect.Type) *object {
+	if o, ok := objects.Load(t); ok {
+		return o.(*object)
+	}
+	o := &object{byName: map[string]int{}}
+	for _, f := range reflect.VisibleFields(t) {
+		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if f.Anonymous || name == "" || name == "-" {
+			continue
+		}
+		scalar := f.Type.Kind() >= reflect.Bool && f.Type.Kind() <= reflect.Uint64
+		o.byName[name] = len(o.fields)
+		o.fields = append(o.fields, field{name: name, index: f.Index, required: scalar && options != "omitempty"})
+	}
+	objects.Store(t, o)
+	return o
+}
+
+// variant returns the property that name equals in all but case, or "".
+func (o *object) variant(name string) string {
+	for _, f := range o.fields {
+		if strings.EqualFold(f.name, name) {
+			return f.name
+		}
+	}
+	return ""
+}

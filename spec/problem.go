@@ -1,0 +1,123 @@
+package spec
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Level says how bad a Problem is.
+type Level int
+
+const (
+	// Warning marks what create accepts: a SHOULD of the specification that
+	// is not followed, a value that will be ignored, a property that is newer
+	// than the config's ociVersion.
+	Warning Level = iota
+	// Error marks what create refuses.
+	Error
+)
+
+// String returns "warning" or "error".
+func (l Level) String() string {
+	if l == Error {
+		return "error"
+	}
+	return "warning"
+}
+
+// MarshalText makes a Level a word in JSON.
+func (l Level) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
+
+// Problem is one thing wrong with a config.json.
+type Problem struct {
+	// Path is the JSON path, such as "process.args[2]" or
+	// `annotations["org.example"]`. It is empty for the document as a whole.
+	Path string `json:"path"`
+	// Level is Error or Warning.
+	Level Level `json:"level"`
+	// Message says in one line what is wrong and what is allowed.
+	Message string `json:"message"`
+	// Ref is the section of the specification, as "config.md#mounts".
+	Ref string `json:"ref,omitempty"`
+}
+
+// String returns the path and the message, in one line.
+func (p Problem) String() string {
+	if p.Path == "" {
+		return "config.json: " + p.Message
+	}
+	return p.Path + ": " + p.Message
+}
+
+// URL returns where the section of the specification can be read, or "".
+func (p Problem) URL() string {
+	if p.Ref == "" {
+		return ""
+	}
+	return "https://github.com/opencontainers/runtime-spec/blob/v1.3.0/" + p.Ref
+}
+
+// Problems is a list of problems in the order of the document or the rules.
+type Problems []Problem
+
+// Errors returns the problems of level Error.
+func (ps Problems) Errors() Problems { return ps.only(Error) }
+
+// Warnings returns the problems of level Warning.
+func (ps Problems) Warnings() Problems { return ps.only(Warning) }
+
+func (ps Problems) only(l Level) Problems {
+	var out Problems
+	for _, p := range ps {
+		if p.Level == l {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// Err returns nil if no problem is an Error, else an *InvalidError with those
+// that are.
+func (ps Problems) Err() error {
+	if errs := ps.Errors(); len(errs) > 0 {
+		return &InvalidError{Problems: errs}
+	}
+	return nil
+}
+
+// InvalidError is a config.json that create refuses.
+type InvalidError struct {
+	// Problems holds at least one problem, all of level Error.
+	Problems Problems
+}
+
+// Error returns one line: the first problem, and how many more there are.
+func (e *InvalidError) Error() string {
+	first := "invalid config.json: " + strings.TrimPrefix(e.Problems[0].String(), "config.json: ")
+	if n := len(e.Problems) - 1; n > 0 {
+		return fmt.Sprintf("%s (and %d more; see berth validate)", first, n)
+	}
+	return first
+}
+
+// maxProblems bounds the list that a hostile document can make.
+const maxProblems = 1000
+
+// add appends p unless the list is full; the last entry then says so.
+func (ps *Problems) add(p Problem) {
+	switch n := len(*ps); {
+	case n < maxProblems:
+		*ps = append(*ps, p)
+	case n == maxProblems:
+		*ps = append(*ps, Problem{Level: Error, Message: "too many problems, the rest is not listed"})
+	}
+}
+
+// quote returns s in quotes, escaped to one line and cut to a readable length.
+func quote(s string) string {
+	const limit = 80
+	if len(s) > limit {
+		return fmt.Sprintf("%q…", s[:limit])
+	}
+	return fmt.Sprintf("%q", s)
+}
