@@ -1,0 +1,149 @@
+//go:build cgo
+
+package seccomp
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	libseccomp "github.com/seccomp/libseccomp-golang"
+	"golang.org/x/sys/unix"
+)
+
+// optimizeFrom is the number of named system calls from which libseccomp sorts them into a binary tree instead of a
+// list. libseccomp makes wrong programs when there are no rules and a tree (up to 2.5.4), and a tree node holds four
+// calls, so that a short list gains nothing.
+const optimizeFrom = 32
+
+// Compile makes the filter that s, the value of linux.seccomp, asks for. It makes none, and no error, where s says
+// nothing: nil, or neither a default action nor a rule.
+//
+// Errors name the JSON path of what is wrong.
+func Compile(s *specs.LinuxSeccomp) (*Filter, error) {
+	if empty(s) {
+		return nil, nil
+	}
+	def, err := action(s.DefaultAction, s.DefaultErrnoRet, "linux.seccomp.defaultAction", "linux.seccomp.defaultErrnoRet")
+	if err != nil {
+		return nil, err
+	}
+	if def == libseccomp.ActNotify {
+		return nil, fmt.Errorf("linux.seccomp.defaultAction: SCMP_ACT_NOTIFY cannot be used as default action")
+	}
+	lib, err := libseccomp.NewFilter(def)
+	if err != nil {
+		return nil, fmt.Errorf("make a seccomp filter with the default action %s: %w", s.DefaultAction, err)
+	}
+	defer lib.Release()
+
+	archs, err := addArchs(lib, s.Architectures)
+	if err != nil {
+		return nil, err
+	}
+	names, listener := 0, false
+	for i := range s.Syscalls {
+		names += len(s.Syscalls[i].Names)
+		listener = listener || s.Syscalls[i].Action == specs.ActNotify
+	}
+	if names > optimizeFrom {
+		// An older libseccomp has no tree; its list decides alike.
+		_ = lib.SetOptimize(2)
+	}
+	for i := range s.Syscalls {
+		if err := addRules(lib, &s.Syscalls[i], def, i); err != nil {
+			return nil, err
+		}
+	}
+	flags, err := filterFlags(s.Flags, listener)
+	if err != nil {
+		return nil, err
+	}
+	program, err := export(lib)
+	if err != nil {
+		return nil, err
+	}
+	if forbids(def) {
+		program = append(enosysStub(newest(s.Syscalls, archs)), program...)
+	}
+	f := &Filter{Flags: flags, Program: program, Listener: listener}
+	return f, f.check()
+}
+
+// addArchs puts the architectures of the profile beside the native one, and returns all of them by libseccomp's name.
+func addArchs(lib *libseccomp.ScmpFilter, list []specs.Arch) (map[libseccomp.ScmpArch]uint32, error) {
+	native, err := libseccomp.GetNativeArch()
+	if err != nil {
+		return nil, fmt.Errorf("ask libseccomp for the machine's architecture: %w", err)
+	}
+	archs := map[libseccomp.ScmpArch]uint32{}
+	for name, arch := range libArchs {
+		if arch == native {
+			archs[native] = auditArchs[name]
+		}
+	}
+	for i, name := range list {
+		arch, ok := libArchs[name]
+		if !ok {
+			return nil, fmt.Errorf("linux.seccomp.architectures[%d]: unknown architecture %q", i, name)
+		}
+		if err := lib.AddArch(arch); err != nil {
+			return nil, fmt.Errorf("linux.seccomp.architectures[%d]: add %s to the filter: %w", i, name, err)
+		}
+		archs[arch] = auditArchs[name]
+	}
+	return archs, nil
+}
+
+// filterFlags turns the names of flags into bits. Without the member (nil) it is the one that the specification's
+// example and all runtimes default to, where the kernel has it.
+func filterFlags(list []specs.LinuxSeccompFlag, listener bool) (uint32, error) {
+	if list == nil {
+		if flagSupported(unix.SECCOMP_FILTER_FLAG_SPEC_ALLOW) {
+			return unix.SECCOMP_FILTER_FLAG_SPEC_ALLOW, nil
+		}
+		return 0, nil
+	}
+	var flags uint32
+	for i, name := range list {
+		bit, ok := flagBits[name]
+		switch {
+		case !ok:
+			return 0, fmt.Errorf("linux.seccomp.flags[%d]: unknown flag %q", i, name)
+		case bit != 0 && !flagSupported(bit):
+			return 0, fmt.Errorf("linux.seccomp.flags[%d]: the kernel does not support %s", i, name)
+		case bit == unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV && !listener:
+			return 0, fmt.Errorf("linux.seccomp.flags[%d]: %s needs a rule with SCMP_ACT_NOTIFY", i, name)
+		}
+		flags |= bit
+	}
+	return flags, nil
+}
+
+// export reads the program out of libseccomp, through a memory file: a pipe could fill up and block.
+func export(lib *libseccomp.ScmpFilter) ([]byte, error) {
+	fd, err := unix.MemfdCreate("seccomp", unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("memfd_create for the seccomp filter: %w", err)
+	}
+	file := os.NewFile(uintptr(fd), "seccomp filter")
+	defer file.Close()
+	if err := lib.ExportBPF(file); err != nil {
+		return nil, fmt.Errorf("export the seccomp filter from libseccomp: %w", err)
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return nil, fmt.Errorf("stat the exported seccomp filter: %w", err)
+	}
+	program := make([]byte, st.Size)
+	if _, err := file.ReadAt(program, 0); err != nil {
+		return nil, fmt.Errorf("read the exported seccomp filter: %w", err)
+	}
+	return program, nil
+}
+
+// libraryVersion names what compiles, for the key of the cache.
+func libraryVersion() string {
+	major, minor, micro := libseccomp.GetLibraryVersion()
+	return fmt.Sprintf("libseccomp %d.%d.%d", major, minor, micro)
+}

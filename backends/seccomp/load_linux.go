@@ -1,0 +1,50 @@
+package seccomp
+
+import (
+	"fmt"
+	"runtime"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Load puts the filter on the calling thread, which must be locked (runtime.LockOSThread) and which needs either
+// no_new_privs or CAP_SYS_ADMIN in its user namespace (seccomp(2)). There is no way back.
+//
+// It makes one system call and allocates nothing, as every further call would have to be one that the filter allows.
+// The listener's descriptor (close-on-exec) is -1 where the filter has none.
+func (f *Filter) Load() (listenerFD int, err error) {
+	if err := f.check(); err != nil {
+		return -1, err
+	}
+	flags := uintptr(f.Flags)
+	if f.Listener {
+		flags |= unix.SECCOMP_FILTER_FLAG_NEW_LISTENER
+	}
+	// The kernel copies the program with copy_from_user: it need not be aligned.
+	prog := unix.SockFprog{
+		Len:    uint16(len(f.Program) / instructionSize),
+		Filter: (*unix.SockFilter)(unsafe.Pointer(unsafe.SliceData(f.Program))),
+	}
+	fd, _, errno := unix.RawSyscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, flags, uintptr(unsafe.Pointer(&prog)))
+	runtime.KeepAlive(f)
+	if errno != 0 {
+		return -1, fmt.Errorf("load the seccomp filter (seccomp(SECCOMP_SET_MODE_FILTER, flags %#x), %d instructions): %w",
+			flags, prog.Len, errno)
+	}
+	if !f.Listener {
+		return -1, nil
+	}
+	return int(fd), nil
+}
+
+// flagSupported asks the kernel for one filter flag: with a program at address 0 a flag it knows fails with EFAULT,
+// one it does not know with EINVAL (seccomp(2)).
+func flagSupported(flag uint32) bool {
+	// WAIT_KILLABLE_RECV is valid only together with NEW_LISTENER.
+	if flag == unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV {
+		flag |= unix.SECCOMP_FILTER_FLAG_NEW_LISTENER
+	}
+	_, _, errno := unix.RawSyscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, uintptr(flag), 0)
+	return errno == unix.EFAULT
+}

@@ -1,0 +1,19 @@
+//go:build !cgo
+
+package seccomp
+
+import (
+	"errors"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// Compile makes the filter that s asks for: nothing where s says nothing, else an error, as this build has no libseccomp.
+func Compile(s *specs.LinuxSeccomp) (*Filter, error) {
+	if empty(s) {
+		return nil, nil
+	}
+	return nil, errors.New("linux.seccomp: this build of berth has no libseccomp (it was built with CGO_ENABLED=0)")
+}
+
+func libraryVersion() string { return "no libseccomp" }

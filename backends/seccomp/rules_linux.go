@@ -1,0 +1,166 @@
+//go:build cgo
+
+package seccomp
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	libseccomp "github.com/seccomp/libseccomp-golang"
+	"golang.org/x/sys/unix"
+)
+
+var libArchs = map[specs.Arch]libseccomp.ScmpArch{
+	specs.ArchX86:         libseccomp.ArchX86,
+	specs.ArchX86_64:      libseccomp.ArchAMD64,
+	specs.ArchX32:         libseccomp.ArchX32,
+	specs.ArchARM:         libseccomp.ArchARM,
+	specs.ArchAARCH64:     libseccomp.ArchARM64,
+	specs.ArchMIPS:        libseccomp.ArchMIPS,
+	specs.ArchMIPS64:      libseccomp.ArchMIPS64,
+	specs.ArchMIPS64N32:   libseccomp.ArchMIPS64N32,
+	specs.ArchMIPSEL:      libseccomp.ArchMIPSEL,
+	specs.ArchMIPSEL64:    libseccomp.ArchMIPSEL64,
+	specs.ArchMIPSEL64N32: libseccomp.ArchMIPSEL64N32,
+	specs.ArchPPC:         libseccomp.ArchPPC,
+	specs.ArchPPC64:       libseccomp.ArchPPC64,
+	specs.ArchPPC64LE:     libseccomp.ArchPPC64LE,
+	specs.ArchS390:        libseccomp.ArchS390,
+	specs.ArchS390X:       libseccomp.ArchS390X,
+	specs.ArchPARISC:      libseccomp.ArchPARISC,
+	specs.ArchPARISC64:    libseccomp.ArchPARISC64,
+	specs.ArchRISCV64:     libseccomp.ArchRISCV64,
+	specs.ArchLOONGARCH64: libseccomp.ArchLOONGARCH64,
+	specs.ArchM68K:        libseccomp.ArchM68K,
+	specs.ArchSH:          libseccomp.ArchSH,
+	specs.ArchSHEB:        libseccomp.ArchSHEB,
+}
+
+var libActions = map[specs.LinuxSeccompAction]libseccomp.ScmpAction{
+	specs.ActKill:        libseccomp.ActKillThread,
+	specs.ActKillThread:  libseccomp.ActKillThread,
+	specs.ActKillProcess: libseccomp.ActKillProcess,
+	specs.ActTrap:        libseccomp.ActTrap,
+	specs.ActErrno:       libseccomp.ActErrno,
+	specs.ActTrace:       libseccomp.ActTrace,
+	specs.ActAllow:       libseccomp.ActAllow,
+	specs.ActLog:         libseccomp.ActLog,
+	specs.ActNotify:      libseccomp.ActNotify,
+}
+
+var libOperators = map[specs.LinuxSeccompOperator]libseccomp.ScmpCompareOp{
+	specs.OpNotEqual:     libseccomp.CompareNotEqual,
+	specs.OpLessThan:     libseccomp.CompareLess,
+	specs.OpLessEqual:    libseccomp.CompareLessOrEqual,
+	specs.OpEqualTo:      libseccomp.CompareEqual,
+	specs.OpGreaterEqual: libseccomp.CompareGreaterEqual,
+	specs.OpGreaterThan:  libseccomp.CompareGreater,
+	specs.OpMaskedEqual:  libseccomp.CompareMaskedEqual,
+}
+
+const (
+	// maxArgs is the number of arguments that a filter sees (struct seccomp_data).
+	maxArgs = 6
+	// maxErrno is the kernel's MAX_ERRNO; libseccomp takes what is below it.
+	maxErrno = 4095
+)
+
+// action turns an action and its errno (EPERM where there is none) into libseccomp's.
+func action(name specs.LinuxSeccompAction, errno *uint, path, errnoPath string) (libseccomp.ScmpAction, error) {
+	act, ok := libActions[name]
+	if !ok {
+		return libseccomp.ActInvalid, fmt.Errorf("%s: unknown action %q", path, name)
+	}
+	code := uint(unix.EPERM)
+	if errno != nil {
+		code = *errno
+	}
+	switch act {
+	case libseccomp.ActErrno:
+		if code >= maxErrno {
+			return libseccomp.ActInvalid, fmt.Errorf("%s: %d is not an errno (0 to %d)", errnoPath, code, maxErrno-1)
+		}
+		return act.SetReturnCode(int16(code)), nil
+	case libseccomp.ActTrace:
+		if code > unix.SECCOMP_RET_DATA {
+			return libseccomp.ActInvalid, fmt.Errorf("%s: %d does not fit into 16 bits", errnoPath, code)
+		}
+		return act.SetReturnCode(int16(uint16(code))), nil
+	}
+	if errno != nil {
+		return libseccomp.ActInvalid, fmt.Errorf("%s: the action %s cannot return an errno", errnoPath, name)
+	}
+	return act, nil
+}
+
+// addRules adds syscalls[i] of the profile to the filter.
+func addRules(lib *libseccomp.ScmpFilter, call *specs.LinuxSyscall, def libseccomp.ScmpAction, i int) error {
+	path := fmt.Sprintf("linux.seccomp.syscalls[%d]", i)
+	act, err := action(call.Action, call.ErrnoRet, path+".action", path+".errnoRet")
+	if err != nil {
+		return err
+	}
+	conds, apart, err := conditions(call.Args, path)
+	if err != nil {
+		return err
+	}
+	for j, name := range call.Names {
+		if name == "" {
+			return fmt.Errorf("%s.names[%d]: an empty string is not a valid system call", path, j)
+		}
+		if act == libseccomp.ActNotify && name == "write" {
+			// Whoever passes the listener's descriptor on has to tell about it first, from under the filter.
+			return fmt.Errorf("%s.names[%d]: SCMP_ACT_NOTIFY cannot be used for the write system call", path, j)
+		}
+		if act == def {
+			continue
+		}
+		number, err := libseccomp.GetSyscallFromName(name)
+		if err != nil {
+			continue
+		}
+		if err := addRule(lib, number, act, conds, apart); err != nil {
+			return fmt.Errorf("%s.names[%d]: add a rule for %s: %w", path, j, name, err)
+		}
+	}
+	return nil
+}
+
+func addRule(lib *libseccomp.ScmpFilter, number libseccomp.ScmpSyscall, act libseccomp.ScmpAction,
+	conds []libseccomp.ScmpCondition, apart bool) error {
+	switch {
+	case len(conds) == 0:
+		return lib.AddRule(number, act)
+	case !apart:
+		return lib.AddRuleConditional(number, act, conds)
+	}
+	var errs []error
+	for i := range conds {
+		errs = append(errs, lib.AddRuleConditional(number, act, conds[i:i+1]))
+	}
+	return errors.Join(errs...)
+}
+
+// conditions turns the args of a rule into libseccomp's conditions; apart says that two of them are on the same
+// argument, so that each has to be a rule of its own.
+func conditions(args []specs.LinuxSeccompArg, path string) (conds []libseccomp.ScmpCondition, apart bool, err error) {
+	var seen [maxArgs]bool
+	for i, arg := range args {
+		op, ok := libOperators[arg.Op]
+		switch {
+		case !ok:
+			return nil, false, fmt.Errorf("%s.args[%d].op: unknown operator %q", path, i, arg.Op)
+		case arg.Index >= maxArgs:
+			return nil, false, fmt.Errorf("%s.args[%d].index: %d is not an argument (0 to %d)", path, i, arg.Index, maxArgs-1)
+		}
+		cond, err := libseccomp.MakeCondition(arg.Index, op, arg.Value, arg.ValueTwo)
+		if err != nil {
+			return nil, false, fmt.Errorf("%s.args[%d]: %w", path, i, err)
+		}
+		apart = apart || seen[arg.Index]
+		seen[arg.Index] = true
+		conds = append(conds, cond)
+	}
+	return conds, apart, nil
+}
