@@ -25,14 +25,15 @@ valid_name() {
 # when the instance runs. LIFETIME is "bound" (it dies with this process) or
 # "free". A BIND is SRC:DST or SRC:DST:ro.
 instance_start() {
-	local name=$1 kind=$2 lifetime=$3 dir=$instances/$1 bound=()
+	local name=$1 kind=$2 lifetime=$3 dir=$instances/$1 bind bound=()
 	shift 3
 	valid_name "$name"
 	mkdir -p "$instances"
 	mkdir "$dir" 2>/dev/null || die "there is an instance $name already"
 	echo "$kind" >"$dir/kind"
+	for bind; do echo "$bind"; done >"$dir/binds"
 	[[ $lifetime == free ]] || bound=(setpriv --pdeathsig KILL --)
-	"${bound[@]}" setsid -- unshare --mount --propagation private -- \
+	"${bound[@]}" setsid -- unshare --mount --net --propagation private -- \
 		"$here/testhost" supervise "$kind" "$name" "$@" </dev/null >"$dir/log" 2>&1 &
 	local supervisor=$!
 	if ! "${kind}_wait" "$name" "$supervisor"; then
@@ -55,13 +56,9 @@ instance_supervise() {
 	"${kind}_boot" "$name" "$@"
 }
 
+# instance_alive NAME: whether its supervisor runs. The pid alone proves nothing.
 instance_alive() {
-	local cgroup
-	while read -r cgroup; do
-		[[ -e $cgroup/cgroup.events ]] || continue
-		grep -q '^populated 1' "$cgroup/cgroup.events" 2>/dev/null && return 0
-	done < <(instance_cgroups "$1")
-	return 1
+	grep -q "/berth-testhost-$1\(/\|\$\)" "/proc/$(cat "$instances/$1/supervisor")/cgroup" 2>/dev/null
 }
 
 instance_kind() {
