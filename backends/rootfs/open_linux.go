@@ -1,49 +1,211 @@
 package rootfs
 
 import (
+	"fmt"
 	"os"
+	"path/filepath"
+	"runtime"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 )
 
 // Options are what [Open] needs to know beside the config.
 type Options struct {
 	// Namespace is the mount namespace in which sources are looked up; nil means the caller's. With
 	// a user namespace it has to be one that the container's user namespace owns (a copy of the
-	// host's made by the stage): then the kernel locks the flags that sources have on the host.
+	// host's, made by the stage): then the kernel locks the flags that sources have on the host, and
+	// the container cannot take them off again (mount_namespaces(7)).
 	Namespace *os.File
 	// Cgroup is the container's own cgroup as an absolute path, "" when it is not known yet. It is
 	// what a cgroup2 mount falls back to where the kernel refuses a new one.
 	Cgroup string
 }
 
-// Open looks up, on the host, everything that the config's root, mounts and devices name there.
+// Open looks up, on the host, everything that the config's root, mounts and devices name there, and
+// returns what is to be done in the container. It changes nothing on the host. The files are detached
+// mounts; the caller closes them when they have been handed over, and they may be more than fit in
+// one message of a socket (SCM_MAX_FD, 253). Relative paths are relative to the bundle.
 func Open(s *specs.Spec, bundle string, o Options) (*Plan, []*os.File, error) {
-	return nil, nil, errNotBuilt
+	bundle, err := filepath.Abs(bundle)
+	if err != nil {
+		return nil, nil, fmt.Errorf("bundle %q: %w", bundle, err)
+	}
+	if refused := Unsupported(s); len(refused) > 0 {
+		return nil, nil, fmt.Errorf("%s: %s", refused[0].Path, refused[0].Reason)
+	}
+	h := host{spec: s, bundle: bundle, cgroup: o.Cgroup, userns: hasUserNamespace(s)}
+	if o.Namespace == nil {
+		err = h.open()
+	} else {
+		err = inMountNamespace(o.Namespace, h.open)
+	}
+	if err != nil {
+		h.close()
+		return nil, nil, err
+	}
+	return &h.plan, h.files, nil
 }
 
-// Unsupported lists what the config asks of this package and the package cannot do.
-func Unsupported(s *specs.Spec) []Refusal { return nil }
+// host is the work of Open.
+type host struct {
+	spec   *specs.Spec
+	bundle string
+	cgroup string
+	userns bool
+	plan   Plan
+	files  []*os.File
+}
 
-// Attach mounts the root over the directory at, which is "/" when at is "".
-func Attach(p *Plan, files []*os.File, at string) (*Root, error) { return nil, errNotBuilt }
+func (h *host) open() error {
+	if err := h.openRoot(); err != nil {
+		return err
+	}
+	for i := range h.spec.Mounts {
+		m, err := h.openMount(&h.spec.Mounts[i])
+		if err != nil {
+			return fmt.Errorf("mounts[%d] (%s): %w", i, h.spec.Mounts[i].Destination, err)
+		}
+		m.Index = i
+		h.plan.Mounts = append(h.plan.Mounts, m)
+	}
+	if err := h.openDevices(); err != nil {
+		return err
+	}
+	if p := h.spec.Process; p != nil {
+		h.plan.Cwd = p.Cwd
+	}
+	l := h.spec.Linux
+	if l == nil {
+		return nil
+	}
+	h.plan.MaskedPaths, h.plan.ReadonlyPaths, h.plan.MountLabel = l.MaskedPaths, l.ReadonlyPaths, l.MountLabel
+	var err error
+	h.plan.Sysctls, err = planSysctls(h.spec)
+	return err
+}
 
-// Mount makes the config's mounts in their order.
-func (r *Root) Mount() error { return errNotBuilt }
+// openRoot opens the root with all that is mounted below it. Its own mount is private (or a slave,
+// where the config wants one), so that nothing done in it shows on the host.
+func (h *host) openRoot() error {
+	path := h.abs(h.spec.Root.Path)
+	fd, err := openTreeClone(unix.AT_FDCWD, path, true, true)
+	if err != nil {
+		return fmt.Errorf("root.path: invalid rootfs %q: open_tree: %w", path, err)
+	}
+	h.plan.Root = h.keep(fd, path)
+	h.plan.RootReadonly = h.spec.Root.Readonly
+	st, err := fstat(fd)
+	if err != nil {
+		return fmt.Errorf("root.path: %w", err)
+	}
+	if !isType(st.Mode, unix.S_IFDIR) {
+		return fmt.Errorf("root.path: invalid rootfs %q: %w", path, unix.ENOTDIR)
+	}
+	var want uint64
+	if h.spec.Linux != nil {
+		want = propagations[h.spec.Linux.RootfsPropagation]
+	}
+	top := uint64(unix.MS_PRIVATE)
+	if want&unix.MS_SLAVE != 0 {
+		top = unix.MS_SLAVE
+	} else if want&unix.MS_PRIVATE == 0 {
+		h.plan.RootPropagation = want
+	}
+	if err := h.inherit(fd); err != nil {
+		return fmt.Errorf("root.path: %w", err)
+	}
+	if err := setPropagation(fd, top); err != nil {
+		return fmt.Errorf("root.path: set propagation: %w", err)
+	}
+	return nil
+}
 
-// Devices populates /dev.
-func (r *Root) Devices() error { return errNotBuilt }
+// inherit gives a copy of host mounts the propagation that it would have in a mount namespace whose
+// "/" had been given linux.rootfsPropagation recursively (rslave when there is none). Only where the
+// config asks for a shared root does a copy stay a peer of the host's mount.
+func (h *host) inherit(fd int) error {
+	var want uint64
+	if h.spec.Linux != nil {
+		want = propagations[h.spec.Linux.RootfsPropagation]
+	}
+	changes := []uint64{unix.MS_SLAVE}
+	switch {
+	case want&unix.MS_SHARED != 0 && h.userns:
+		changes = []uint64{unix.MS_SLAVE, unix.MS_SHARED} // never a peer across user namespaces
+	case want&unix.MS_SHARED != 0:
+		changes = []uint64{unix.MS_SHARED}
+	case want&unix.MS_PRIVATE != 0:
+		changes = []uint64{unix.MS_PRIVATE}
+	}
+	for _, change := range changes {
+		if err := setPropagation(fd, change|unix.MS_REC); err != nil {
+			return fmt.Errorf("set propagation: %w", err)
+		}
+	}
+	return nil
+}
 
-// OpenPty makes a new pair in the container's own devpts.
-func (r *Root) OpenPty() (master, slave *os.File, err error) { return nil, nil, errNotBuilt }
+// keep takes a descriptor into the result and returns its index.
+func (h *host) keep(fd int, name string) int {
+	h.files = append(h.files, os.NewFile(uintptr(fd), name))
+	return len(h.files) - 1
+}
 
-// Console puts the terminal at /dev/console.
-func (r *Root) Console(slave *os.File) error { return errNotBuilt }
+func (h *host) close() {
+	for _, f := range h.files {
+		f.Close()
+	}
+}
 
-// Pivot makes the root the calling process's and drops the old one.
-func (r *Root) Pivot() error { return errNotBuilt }
+func (h *host) abs(path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(h.bundle, path)
+}
 
-// Finish does what can only be done last.
-func (r *Root) Finish() error { return errNotBuilt }
+// inMountNamespace runs f on a thread of its own that has joined a mount namespace. The thread is
+// never given back, so it ends with the goroutine.
+func inMountNamespace(ns *os.File, f func() error) error {
+	done := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		done <- func() error {
+			if err := unix.Unshare(unix.CLONE_FS); err != nil {
+				return fmt.Errorf("unshare(CLONE_FS): %w", err)
+			}
+			if err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWNS); err != nil {
+				return fmt.Errorf("join mount namespace %s: %w", ns.Name(), err)
+			}
+			return f()
+		}()
+	}()
+	return <-done
+}
 
-type tree int
+func hasNamespace(s *specs.Spec, typ specs.LinuxNamespaceType) bool {
+	if s.Linux != nil {
+		for _, ns := range s.Linux.Namespaces {
+			if ns.Type == typ {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// hasUserNamespace tells whether the container is in a user namespace other than the first: its own,
+// or the one that we are in.
+func hasUserNamespace(s *specs.Spec) bool {
+	if hasNamespace(s, specs.UserNamespace) {
+		return true
+	}
+	var inside, length, outside uint64
+	data, err := os.ReadFile("/proc/self/uid_map")
+	if err != nil {
+		return false
+	}
+	_, err = fmt.Sscan(string(data), &inside, &outside, &length)
+	return err == nil && (inside != 0 || outside != 0 || length != 1<<32-1)
+}

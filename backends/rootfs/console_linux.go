@@ -1,0 +1,113 @@
+package rootfs
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// OpenPty makes a new terminal pair in the container's own devpts, the one at /dev/pts. Both ends are
+// open for reading and writing and nobody's controlling terminal. The slave's name on the host, or in a
+// devpts that something put there instead, plays no part.
+func (r *Root) OpenPty() (master, slave *os.File, err error) {
+	m, s, err := r.openPty()
+	if err != nil {
+		return nil, nil, fmt.Errorf("open a terminal in /dev/pts: %w", err)
+	}
+	return os.NewFile(uintptr(m), "/dev/ptmx"), os.NewFile(uintptr(s), "/dev/console"), nil
+}
+
+func (r *Root) openPty() (master, slave int, err error) {
+	pts, err := r.tree.open("/dev/pts", lookup{})
+	if err != nil {
+		return -1, -1, err
+	}
+	defer unix.Close(pts.fd)
+	if is, err := onFilesystem(pts.fd, unix.DEVPTS_SUPER_MAGIC); err != nil || !is {
+		return -1, -1, errors.Join(err, fmt.Errorf("%s is not a devpts: %w", pts.real, unix.ENODEV))
+	}
+	// Whatever has this name in a devpts is a terminal: to open it does no harm.
+	master, err = openBeneath(pts.fd, "ptmx", unix.O_RDWR|unix.O_NOCTTY)
+	if err != nil {
+		return -1, -1, fmt.Errorf("%s/ptmx: %w", pts.real, err)
+	}
+	if err := verifyPtmx(master); err != nil {
+		unix.Close(master)
+		return -1, -1, fmt.Errorf("%s/ptmx: %w", pts.real, err)
+	}
+	if err := unix.IoctlSetPointerInt(master, unix.TIOCSPTLCK, 0); err != nil {
+		unix.Close(master)
+		return -1, -1, fmt.Errorf("unlock: ioctl(TIOCSPTLCK): %w", err)
+	}
+	slave, err = ptyPeer(master)
+	if err != nil {
+		unix.Close(master)
+		return -1, -1, fmt.Errorf("open the other end: ioctl(TIOCGPTPEER): %w", err)
+	}
+	return master, slave, nil
+}
+
+func ptyPeer(master int) (int, error) {
+	fd, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(master), unix.TIOCGPTPEER, unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC)
+	if errno != 0 {
+		return -1, errno
+	}
+	return int(fd), nil
+}
+
+// verifyPtmx checks that a descriptor is the one file of a devpts that makes terminals: inode 2.
+func verifyPtmx(fd int) error {
+	st, err := fstat(fd)
+	if err != nil {
+		return err
+	}
+	is, err := onFilesystem(fd, unix.DEVPTS_SUPER_MAGIC)
+	if err != nil {
+		return err
+	}
+	if !is || st.Ino != 2 {
+		return fmt.Errorf("is not a devpts's ptmx: %w", unix.ENODEV)
+	}
+	return verifyNode(&st, &Device{Mode: unix.S_IFCHR, Major: 5, Minor: 2})
+}
+
+// Console puts a terminal over /dev/console, which is made when it is missing and must not be a link.
+// The terminal is one of the container's own, from [Root.OpenPty].
+func (r *Root) Console(slave *os.File) error {
+	if err := r.console(int(slave.Fd())); err != nil {
+		return fmt.Errorf("mount the terminal on /dev/console: %w", err)
+	}
+	return nil
+}
+
+func (r *Root) console(slave int) error {
+	st, err := fstat(slave)
+	if err != nil {
+		return err
+	}
+	if is, err := onFilesystem(slave, unix.DEVPTS_SUPER_MAGIC); err != nil || !is || !isType(st.Mode, unix.S_IFCHR) {
+		return errors.Join(err, fmt.Errorf("the terminal is not in a devpts: %w", unix.ENOTTY))
+	}
+	tree, err := openTreeClone(slave, "", false, true)
+	if err != nil {
+		return fmt.Errorf("open_tree: %w", err)
+	}
+	defer unix.Close(tree)
+	dir, name, err := r.tree.parent("/dev/console")
+	if err != nil {
+		return err
+	}
+	defer unix.Close(dir.fd)
+	var target int
+	err = withUmask(0o022, func() (err error) {
+		target, err = openOrCreate(dir.fd, name, 0o666)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	defer unix.Close(target)
+	return moveMount(tree, target)
+}

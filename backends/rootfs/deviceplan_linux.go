@@ -1,0 +1,131 @@
+package rootfs
+
+import (
+	"fmt"
+	"path"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// defaultDevices are those that every container has (runtime-spec, config-linux, "Default Devices").
+// The console and ptmx are made elsewhere.
+var defaultDevices = []Device{
+	{Path: "/dev/null", Mode: unix.S_IFCHR | 0o666, Major: 1, Minor: 3},
+	{Path: "/dev/random", Mode: unix.S_IFCHR | 0o666, Major: 1, Minor: 8},
+	{Path: "/dev/full", Mode: unix.S_IFCHR | 0o666, Major: 1, Minor: 7},
+	{Path: "/dev/tty", Mode: unix.S_IFCHR | 0o666, Major: 5, Minor: 0},
+	{Path: "/dev/zero", Mode: unix.S_IFCHR | 0o666, Major: 1, Minor: 5},
+	{Path: "/dev/urandom", Mode: unix.S_IFCHR | 0o666, Major: 1, Minor: 9},
+}
+
+// openDevices plans the device nodes. In a user namespace nodes cannot be made, so the host's are opened
+// to be bound.
+func (h *host) openDevices() error {
+	h.plan.SetupDev = !bindsOverDev(h.spec)
+	if !h.plan.SetupDev {
+		return nil
+	}
+	own := map[string]bool{}
+	var configured []Device
+	if h.spec.Linux != nil {
+		for i := range h.spec.Linux.Devices {
+			d, err := planDevice(&h.spec.Linux.Devices[i])
+			if err != nil {
+				return fmt.Errorf("linux.devices[%d] (%s): %w", i, h.spec.Linux.Devices[i].Path, err)
+			}
+			own[path.Clean(d.Path)] = true
+			if path.Clean(d.Path) != "/dev/ptmx" { // it always is the link to pts/ptmx
+				configured = append(configured, d)
+			}
+		}
+	}
+	for _, d := range defaultDevices {
+		if !own[d.Path] {
+			h.plan.Devices = append(h.plan.Devices, d)
+		}
+	}
+	h.plan.Devices = append(h.plan.Devices, configured...)
+	for i := range h.plan.Devices {
+		d := &h.plan.Devices[i]
+		d.Tree = None
+		if !h.userns || isType(d.Mode, unix.S_IFIFO) {
+			continue
+		}
+		if err := h.openNode(d); err != nil {
+			return fmt.Errorf("device %s: %w", d.Path, err)
+		}
+	}
+	return nil
+}
+
+// bindsOverDev tells whether the config brings a whole /dev of its own.
+func bindsOverDev(s *specs.Spec) bool {
+	for i := range s.Mounts {
+		m := &s.Mounts[i]
+		if path.Clean("/"+m.Destination) == "/dev" && isBind(m, parseOptions(m.Options)) {
+			return true
+		}
+	}
+	return false
+}
+
+func planDevice(d *specs.LinuxDevice) (Device, error) {
+	out := Device{Path: d.Path, Mode: 0o666}
+	if d.FileMode != nil {
+		out.Mode = uint32(*d.FileMode) & 0o7777
+	}
+	switch d.Type {
+	case "c", "u":
+		out.Mode |= unix.S_IFCHR
+	case "b":
+		out.Mode |= unix.S_IFBLK
+	case "p":
+		out.Mode |= unix.S_IFIFO
+	default:
+		return out, fmt.Errorf("invalid device type %q", d.Type)
+	}
+	if d.Type != "p" {
+		// dev_t has 12 bits of major and 20 of minor in the kernel; more would be cut off.
+		if d.Major < 0 || d.Major > 1<<12-1 || d.Minor < 0 || d.Minor > 1<<20-1 {
+			return out, fmt.Errorf("invalid device number %d:%d", d.Major, d.Minor)
+		}
+		out.Major, out.Minor = uint32(d.Major), uint32(d.Minor)
+	}
+	if d.UID != nil {
+		out.UID = *d.UID
+	}
+	if d.GID != nil {
+		out.GID = *d.GID
+	}
+	return out, nil
+}
+
+// openNode opens the host's node of the same path, if it is the same device.
+func (h *host) openNode(d *Device) error {
+	fd, err := openTreeClone(unix.AT_FDCWD, path.Clean("/"+d.Path), false, true)
+	if err != nil {
+		return fmt.Errorf("open the host's node to bind it: open_tree: %w", err)
+	}
+	d.Tree = h.keep(fd, d.Path)
+	st, err := fstat(fd)
+	if err != nil {
+		return err
+	}
+	if err := verifyNode(&st, d); err != nil {
+		return fmt.Errorf("the host's node: %w", err)
+	}
+	return setPropagation(fd, unix.MS_PRIVATE)
+}
+
+// verifyNode checks that a file is the device that it should be.
+func verifyNode(st *unix.Stat_t, d *Device) error {
+	if st.Mode&unix.S_IFMT != d.Mode&unix.S_IFMT {
+		return fmt.Errorf("has file type %#o, not %#o", st.Mode&unix.S_IFMT, d.Mode&unix.S_IFMT)
+	}
+	dev := uint64(st.Rdev) //nolint:unconvert // its size differs among architectures
+	if !isType(d.Mode, unix.S_IFIFO) && dev != unix.Mkdev(d.Major, d.Minor) {
+		return fmt.Errorf("is device %d:%d, not %d:%d", unix.Major(dev), unix.Minor(dev), d.Major, d.Minor)
+	}
+	return nil
+}

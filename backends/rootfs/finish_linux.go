@@ -1,0 +1,87 @@
+package rootfs
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"golang.org/x/sys/unix"
+)
+
+// Finish does what can only be done last, after the pivot: the root's propagation, the working
+// directory if it is missing, what is to be read-only, sysctls, read-only and masked paths.
+func (r *Root) Finish() error {
+	if p := r.plan.RootPropagation; p != 0 {
+		if err := setPropagation(int(r.tree), p); err != nil {
+			return fmt.Errorf("linux.rootfsPropagation: %w", err)
+		}
+	}
+	if err := r.makeCwd(); err != nil {
+		return fmt.Errorf("process.cwd %q: %w", r.plan.Cwd, err)
+	}
+	for _, m := range r.lateRO {
+		if err := setAttr(m.fd, unix.MOUNT_ATTR_RDONLY, 0, false); err != nil {
+			return fmt.Errorf("%s: make it read-only: %w", m.what, err)
+		}
+	}
+	if r.plan.RootReadonly {
+		if err := setAttr(int(r.tree), unix.MOUNT_ATTR_RDONLY, 0, false); err != nil {
+			return fmt.Errorf("root.readonly: %w", err)
+		}
+	}
+	if err := r.writeSysctls(); err != nil {
+		return err
+	}
+	for i, name := range r.plan.ReadonlyPaths {
+		if err := r.protect(name); err != nil {
+			return fmt.Errorf("linux.readonlyPaths[%d] (%s): %w", i, name, err)
+		}
+	}
+	return r.mask()
+}
+
+func (r *Root) makeCwd() error {
+	if r.plan.Cwd == "" {
+		return nil
+	}
+	return withUmask(0o022, func() error {
+		dir, err := r.tree.open(r.plan.Cwd, lookup{missing: missingDir})
+		if err != nil {
+			return err
+		}
+		defer unix.Close(dir.fd)
+		st, err := fstat(dir.fd)
+		if err == nil && !isType(st.Mode, unix.S_IFDIR) {
+			err = unix.ENOTDIR
+		}
+		return err
+	})
+}
+
+// writeSysctls writes linux.sysctl through a procfs that is not the container's, whose /proc could send
+// the write elsewhere.
+func (r *Root) writeSysctls() error {
+	for _, path := range slices.Sorted(maps.Keys(r.plan.Sysctls)) {
+		if err := r.writeSysctl(path, r.plan.Sysctls[path]); err != nil {
+			return fmt.Errorf("linux.sysctl: write %q to /proc/sys/%s: %w", r.plan.Sysctls[path], path, err)
+		}
+	}
+	return nil
+}
+
+func (r *Root) writeSysctl(path, value string) error {
+	fd, err := openBeneath(r.proc, "sys/"+path, unix.O_WRONLY|unix.O_TRUNC)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	if is, err := onFilesystem(fd, unix.PROC_SUPER_MAGIC); err != nil || !is {
+		return errors.Join(err, fmt.Errorf("is not in a procfs: %w", unix.ENODEV))
+	}
+	n, err := unix.Write(fd, []byte(value))
+	if err == nil && n < len(value) {
+		err = unix.EIO
+	}
+	return err
+}

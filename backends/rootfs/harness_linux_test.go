@@ -1,0 +1,330 @@
+package rootfs
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// The tests build a real root in a child that is born in new namespaces, then run a script there. The
+// child is this test binary: stageEnv tells it what it is.
+const stageEnv = "BERTH_ROOTFS_TEST_STAGE"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(stageEnv) != "" {
+		runtime.LockOSThread()
+		if err := stage(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
+	os.Exit(m.Run())
+}
+
+// order is what the test tells the stage.
+type order struct {
+	Plan    *Plan
+	Files   int
+	At      string
+	Console bool
+	Script  string
+}
+
+func stage() error {
+	unix.Umask(0o077) // the worst that a caller may have
+	if err := unix.Unshare(unix.CLONE_FS); err != nil {
+		return err
+	}
+	var o order
+	buf := make([]byte, 1<<20)
+	n, err := unix.Read(3, buf)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(buf[:n], &o); err != nil {
+		return err
+	}
+	files, err := receive(3, o.Files)
+	if err != nil {
+		return err
+	}
+	unix.Close(3)
+	r, err := Attach(o.Plan, files, o.At)
+	if err != nil {
+		return err
+	}
+	for _, step := range []func() error{r.Mount, r.Devices, r.Pivot, func() error { return console(r, o.Console) }, r.Finish} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	r.Close()
+	return unix.Exec("/bin/sh", []string{"sh", "-c", o.Script}, []string{"PATH=/bin"})
+}
+
+func console(r *Root, wanted bool) error {
+	if !wanted {
+		return nil
+	}
+	master, slave, err := r.OpenPty()
+	if err != nil {
+		return err
+	}
+	defer slave.Close()
+	if _, err := unix.FcntlInt(master.Fd(), unix.F_DUPFD, 9); err != nil { // the script's terminal stays open
+		return err
+	}
+	return r.Console(slave)
+}
+
+func receive(socket, count int) ([]*os.File, error) {
+	var files []*os.File
+	for len(files) < count {
+		oob := make([]byte, unix.CmsgSpace(253*4))
+		_, n, _, _, err := unix.Recvmsg(socket, make([]byte, 1), oob, unix.MSG_CMSG_CLOEXEC)
+		if err != nil {
+			return nil, err
+		}
+		messages, err := unix.ParseSocketControlMessage(oob[:n])
+		if err != nil {
+			return nil, err
+		}
+		for i := range messages {
+			fds, err := unix.ParseUnixRights(&messages[i])
+			if err != nil {
+				return nil, err
+			}
+			for _, fd := range fds {
+				files = append(files, os.NewFile(uintptr(fd), "tree"))
+			}
+		}
+	}
+	return files, nil
+}
+
+// container is one run of a config.
+type container struct {
+	spec    *specs.Spec
+	bundle  string
+	script  string
+	at      string
+	console bool
+	userns  bool
+	ready   func() // called when everything is open and nothing attached yet
+}
+
+// run builds the root and runs the script in it; the error is the stage's or Open's, the script's
+// failure included.
+func (c *container) run(t *testing.T) (string, error) {
+	t.Helper()
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours, theirs := os.NewFile(uintptr(pair[0]), "ours"), os.NewFile(uintptr(pair[1]), "theirs")
+	defer ours.Close()
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = []string{stageEnv + "=1"}
+	cmd.ExtraFiles = []*os.File{theirs}
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS | unix.CLONE_NEWNET | unix.CLONE_NEWCGROUP,
+		Pdeathsig:  syscall.SIGKILL,
+	}
+	if c.userns {
+		cmd.SysProcAttr.Cloneflags |= unix.CLONE_NEWUSER
+		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: 100000, Size: 65536}}
+		cmd.SysProcAttr.GidMappings = cmd.SysProcAttr.UidMappings
+		cmd.SysProcAttr.GidMappingsEnableSetgroups = true
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: 0, Gid: 0}
+	}
+	runtime.LockOSThread() // Pdeathsig is about the thread
+	defer runtime.UnlockOSThread()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	theirs.Close()
+	timer := time.AfterFunc(time.Minute, func() { _ = cmd.Process.Kill() })
+	defer timer.Stop()
+	if err := c.direct(ours, cmd.Process.Pid); err != nil {
+		ours.Close()
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		return "", err
+	}
+	if err := cmd.Wait(); err != nil {
+		return stdout.String(), errors.New(strings.TrimSpace(stderr.String()) + ": " + err.Error())
+	}
+	return stdout.String(), nil
+}
+
+func (c *container) direct(socket *os.File, pid int) error {
+	var o Options
+	if c.userns {
+		ns, err := os.Open("/proc/" + strconv.Itoa(pid) + "/ns/mnt")
+		if err != nil {
+			return err
+		}
+		defer ns.Close()
+		o.Namespace = ns
+	}
+	plan, files, err := Open(c.spec, c.bundle, o)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		for _, f := range files {
+			f.Close()
+		}
+	}()
+	if c.ready != nil {
+		c.ready()
+	}
+	data, err := json.Marshal(order{Plan: plan, Files: len(files), At: c.at, Console: c.console, Script: c.script})
+	if err != nil {
+		return err
+	}
+	if _, err := socket.Write(data); err != nil {
+		return err
+	}
+	for len(files) > 0 {
+		n := min(len(files), 250)
+		var fds []int
+		for _, f := range files[:n] {
+			fds = append(fds, int(f.Fd()))
+			defer f.Close()
+		}
+		if err := unix.Sendmsg(int(socket.Fd()), []byte{0}, unix.UnixRights(fds...), nil, 0); err != nil {
+			return err
+		}
+		files = files[n:]
+	}
+	return nil
+}
+
+// output is run for scripts that have to succeed.
+func (c *container) output(t *testing.T) string {
+	t.Helper()
+	out, err := c.run(t)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return out
+}
+
+// newContainer makes a bundle with a busybox root.
+func newContainer(t *testing.T) *container {
+	t.Helper()
+	bundle := t.TempDir()
+	if err := os.Chmod(filepath.Dir(bundle), 0o755); err != nil { // the user namespace's root has to pass
+		t.Fatal(err)
+	}
+	root := filepath.Join(bundle, "rootfs")
+	for _, dir := range []string{"bin", "proc", "sys", "dev", "etc", "tmp"} {
+		mkdir(t, filepath.Join(root, dir))
+	}
+	copyBusybox(t, filepath.Join(root, "bin/busybox"))
+	for _, name := range []string{"sh", "cat", "ls", "stat", "mkdir", "grep", "readlink", "test", "touch", "echo", "mount", "umount", "id", "sed", "sort", "tty", "find", "sleep"} {
+		symlink(t, "busybox", filepath.Join(root, "bin", name))
+	}
+	s := &specs.Spec{
+		Root:    &specs.Root{Path: "rootfs"},
+		Process: &specs.Process{Cwd: "/"},
+		Linux:   &specs.Linux{},
+	}
+	for _, ns := range []specs.LinuxNamespaceType{specs.MountNamespace, specs.PIDNamespace, specs.IPCNamespace, specs.UTSNamespace, specs.NetworkNamespace, specs.CgroupNamespace} {
+		s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: ns})
+	}
+	return &container{spec: s, bundle: bundle}
+}
+
+func (c *container) path(name string) string { return filepath.Join(c.bundle, "rootfs", name) }
+
+func (c *container) mount(typ, source, destination string, options ...string) {
+	c.spec.Mounts = append(c.spec.Mounts, specs.Mount{Type: typ, Source: source, Destination: destination, Options: options})
+}
+
+// podmanMounts are what podman gives every container.
+func (c *container) podmanMounts() {
+	c.mount("proc", "proc", "/proc", "nosuid", "noexec", "nodev")
+	c.mount("tmpfs", "tmpfs", "/dev", "nosuid", "strictatime", "mode=755", "size=65536k")
+	c.mount("sysfs", "sysfs", "/sys", "nosuid", "noexec", "nodev", "ro")
+	c.mount("devpts", "devpts", "/dev/pts", "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5")
+	c.mount("mqueue", "mqueue", "/dev/mqueue", "nosuid", "noexec", "nodev")
+	c.mount("tmpfs", "shm", "/dev/shm", "nosuid", "noexec", "nodev", "mode=1777", "size=65536k")
+}
+
+// withUserNamespace gives the container a user namespace and its root to that namespace's root.
+func (c *container) withUserNamespace(t *testing.T) {
+	t.Helper()
+	c.userns = true
+	c.spec.Linux.Namespaces = append(c.spec.Linux.Namespaces, specs.LinuxNamespace{Type: specs.UserNamespace})
+	c.spec.Linux.UIDMappings = []specs.LinuxIDMapping{{ContainerID: 0, HostID: 100000, Size: 65536}}
+	c.spec.Linux.GIDMappings = c.spec.Linux.UIDMappings
+	err := filepath.Walk(c.path("/"), func(path string, _ os.FileInfo, err error) error {
+		return errors.Join(err, os.Lchown(path, 100000, 100000))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func copyBusybox(t *testing.T, to string) {
+	t.Helper()
+	if os.Link("/bin/busybox", to) == nil {
+		return
+	}
+	in, err := os.Open("/bin/busybox")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(out, in); err != nil {
+		t.Fatal(err)
+	}
+	if err := out.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func mkdir(t *testing.T, path string) string {
+	t.Helper()
+	if err := os.MkdirAll(path, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func symlink(t *testing.T, to, path string) {
+	t.Helper()
+	if err := os.Symlink(to, path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func write(t *testing.T, path, text string) string {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}

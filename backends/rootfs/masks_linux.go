@@ -1,0 +1,123 @@
+package rootfs
+
+import (
+	"errors"
+	"fmt"
+	"path"
+
+	"golang.org/x/sys/unix"
+)
+
+// protect makes one path read-only: a copy of the mount there, and all below, is put over it, and the
+// copy's own mount is read-only. A missing path is nothing to protect.
+func (r *Root) protect(name string) error {
+	target, err := r.tree.open(name, lookup{})
+	if isMissing(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer unix.Close(target.fd)
+	tree, err := openTreeClone(target.fd, "", true, true)
+	if err != nil {
+		return fmt.Errorf("open_tree: %w", err)
+	}
+	defer unix.Close(tree)
+	if err := setAttr(tree, unix.MOUNT_ATTR_RDONLY, 0, false); err != nil {
+		return err
+	}
+	return moveMount(tree, target.fd)
+}
+
+// isMissing tells whether an error says that a path does not exist.
+func isMissing(err error) bool {
+	return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR)
+}
+
+// mask hides linux.maskedPaths: files behind /dev/null, directories behind one empty read-only tmpfs.
+func (r *Root) mask() error {
+	if len(r.plan.MaskedPaths) == 0 {
+		return nil
+	}
+	null, err := r.openNull()
+	if err != nil {
+		return fmt.Errorf("linux.maskedPaths: %w", err)
+	}
+	defer unix.Close(null)
+	m := masks{null: null, empty: -1, label: r.plan.MountLabel}
+	defer m.close()
+	done := map[string]bool{}
+	for i, name := range r.plan.MaskedPaths {
+		if done[path.Clean(name)] {
+			continue
+		}
+		done[path.Clean(name)] = true
+		if err := m.cover(r.tree, name); err != nil {
+			return fmt.Errorf("linux.maskedPaths[%d] (%s): %w", i, name, err)
+		}
+	}
+	return nil
+}
+
+// masks are what is put over paths.
+type masks struct {
+	null  int // the container's /dev/null
+	empty int // the first tmpfs, attached already; -1 before it
+	label string
+}
+
+func (m *masks) close() {
+	if m.empty >= 0 {
+		unix.Close(m.empty)
+	}
+}
+
+func (m *masks) cover(t tree, name string) error {
+	target, err := t.open(name, lookup{})
+	if isMissing(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer unix.Close(target.fd)
+	st, err := fstat(target.fd)
+	if err != nil {
+		return err
+	}
+	switch {
+	case !isType(st.Mode, unix.S_IFDIR):
+		return putCopy(m.null, target.fd)
+	case m.empty >= 0:
+		return putCopy(m.empty, target.fd)
+	}
+	if m.empty, err = emptyTmpfs(m.label); err != nil {
+		return err
+	}
+	return moveMount(m.empty, target.fd)
+}
+
+func putCopy(of, target int) error {
+	tree, err := openTreeClone(of, "", false, true)
+	if err != nil {
+		return fmt.Errorf("open_tree: %w", err)
+	}
+	defer unix.Close(tree)
+	return moveMount(tree, target)
+}
+
+// emptyTmpfs makes a read-only tmpfs with room for nothing but its root. Some kernels want room for one
+// file more.
+func emptyTmpfs(label string) (int, error) {
+	make := func(inodes string) (int, error) {
+		return newFilesystem("tmpfs", "tmpfs", withLabel("tmpfs", label, []Param{
+			{Key: "ro", Flag: true}, {Key: "nr_blocks", Value: "1"}, {Key: "nr_inodes", Value: inodes},
+		}), unix.MOUNT_ATTR_RDONLY)
+	}
+	fd, err := make("1")
+	if errors.Is(err, unix.EINVAL) {
+		return make("2")
+	}
+	return fd, err
+}

@@ -1,0 +1,196 @@
+package rootfs
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Mount makes the config's mounts in their order. Missing targets are made: directories with mode 0755,
+// and an empty file with mode 0644 for the bind mount of what is not a directory.
+func (r *Root) Mount() error {
+	return withUmask(0, func() error {
+		for i := range r.plan.Mounts {
+			m := &r.plan.Mounts[i]
+			if err := r.mount(m); err != nil {
+				return fmt.Errorf("mounts[%d] (%s): %s from %q: %w", m.Index, m.Destination, m.Type, m.Source, err)
+			}
+		}
+		return nil
+	})
+}
+
+func (r *Root) mount(m *Mount) error {
+	if m.Symlink != "" {
+		return r.symlink(m.Symlink, m.Destination, true)
+	}
+	how := lookup{missing: missingDir, nofollow: m.NoFollow || m.Type == "proc" || m.Type == "sysfs"}
+	tree := -1
+	if m.Tree != None {
+		var err error
+		if tree, err = r.file(m.Tree); err != nil {
+			return err
+		}
+		st, err := fstat(tree)
+		if err != nil {
+			return err
+		}
+		if !isType(st.Mode, unix.S_IFDIR) {
+			how.missing = missingFile
+		}
+	}
+	target, err := r.tree.open(m.Destination, how)
+	if err != nil {
+		return fmt.Errorf("open the mount point: %w", err)
+	}
+	defer unix.Close(target.fd)
+	if err := r.checkTarget(m, target, tree); err != nil {
+		return err
+	}
+	if tree < 0 {
+		if tree, err = r.make(m, target); err != nil {
+			return err
+		}
+		defer unix.Close(tree)
+	}
+	if err := moveMount(tree, target.fd); err != nil {
+		return fmt.Errorf("mount on %s: %w", target.real, err)
+	}
+	return nil
+}
+
+// make makes a new file system, ready to be attached.
+func (r *Root) make(m *Mount, target found) (int, error) {
+	params := m.Options
+	if m.Type == "tmpfs" && !target.created { // it looks like what it covers, unless the config says otherwise
+		st, err := fstat(target.fd)
+		if err != nil {
+			return -1, err
+		}
+		params = slices.Concat([]Param{{Key: "mode", Value: fmt.Sprintf("%04o", st.Mode&0o7777)}}, params)
+	}
+	fd, err := newFilesystem(m.Type, m.Source, withLabel(m.Type, r.plan.MountLabel, params), m.Attr)
+	if err != nil && m.Fallback != None && (errors.Is(err, unix.EPERM) || errors.Is(err, unix.EBUSY)) {
+		tree, fallbackErr := r.file(m.Fallback)
+		if fallbackErr != nil {
+			return -1, fallbackErr
+		}
+		return unix.FcntlInt(uintptr(tree), unix.F_DUPFD_CLOEXEC, 0)
+	}
+	if err != nil {
+		return -1, err
+	}
+	if err := r.prepare(m, fd, target); err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+// prepare does what a new file system needs before anyone can see it.
+func (r *Root) prepare(m *Mount, fd int, target found) error {
+	if m.CopyUp {
+		if err := copyUp(target.fd, fd); err != nil {
+			return fmt.Errorf("tmpcopyup from %s: %w", target.real, err)
+		}
+	}
+	if m.Type == "mqueue" && r.plan.MountLabel != "" {
+		if err := setLabel(fd, r.plan.MountLabel); err != nil {
+			return err
+		}
+	}
+	if m.LateRO {
+		late, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
+		if err != nil {
+			return fmt.Errorf("fcntl(F_DUPFD_CLOEXEC): %w", err)
+		}
+		r.lateRO = append(r.lateRO, lateMount{late, fmt.Sprintf("mounts[%d] (%s)", m.Index, m.Destination)})
+	}
+	return finishTree(fd, m)
+}
+
+func setLabel(mount int, label string) error {
+	fd, err := openat(mount, ".", unix.O_RDONLY|unix.O_DIRECTORY, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	if err := unix.Fsetxattr(fd, "security.selinux", []byte(label), 0); err != nil {
+		return fmt.Errorf("set label %q: %w", label, err)
+	}
+	return nil
+}
+
+// procMounts are the files of /proc that may be covered: lxcfs has versions of them that know the
+// container's limits.
+var procMounts = []string{
+	"/proc/cpuinfo", "/proc/diskstats", "/proc/meminfo", "/proc/stat", "/proc/swaps", "/proc/uptime",
+	"/proc/loadavg", "/proc/slabinfo", "/proc/sys/kernel/ns_last_pid", "/proc/sys/crypto/fips_enabled",
+}
+
+// checkTarget refuses the mount points that would make the container's /proc lie to whoever trusts it,
+// and the root itself.
+func (r *Root) checkTarget(m *Mount, target found, tree int) error {
+	st, err := fstat(target.fd)
+	if err != nil {
+		return err
+	}
+	if (m.Type == "proc" || m.Type == "sysfs") && !isType(st.Mode, unix.S_IFDIR) {
+		return fmt.Errorf("filesystem %q must be mounted on ordinary directory", m.Type)
+	}
+	switch {
+	case target.real == "/":
+		return fmt.Errorf("the mount point is the root itself: %w", unix.EBUSY)
+	case target.real == "/proc":
+		if m.Type == "proc" {
+			return nil
+		}
+		if tree >= 0 {
+			if is, err := onFilesystem(tree, unix.PROC_SUPER_MAGIC); err != nil || is {
+				return err
+			}
+		}
+		return fmt.Errorf("%q cannot be mounted because it is not of type proc", target.real)
+	case slices.Contains(procMounts, target.real):
+		return nil
+	case strings.HasPrefix(target.real, "/proc/"):
+		return fmt.Errorf("%q cannot be mounted because it is inside /proc", target.real)
+	}
+	// By another name, then: the directory below the mount may have been renamed under us.
+	is, err := onFilesystem(target.fd, unix.PROC_SUPER_MAGIC)
+	if err != nil {
+		return err
+	}
+	if is && st.Ino != procRootIno && !slices.Contains(procMounts, path.Join("/proc", path.Base(target.real))) {
+		return fmt.Errorf("%q cannot be mounted because it is inside a procfs", target.real)
+	}
+	return nil
+}
+
+// symlink makes a symbolic link; same says that an existing one has to be the same.
+func (r *Root) symlink(to, name string, same bool) error {
+	dir, base, err := r.tree.parent(name)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(dir.fd)
+	err = unix.Symlinkat(to, dir.fd, base)
+	if !errors.Is(err, unix.EEXIST) {
+		if err != nil {
+			return fmt.Errorf("symlink %s to %q: %w", name, to, err)
+		}
+		return nil
+	}
+	if !same {
+		return nil
+	}
+	buf := make([]byte, unix.PathMax)
+	if n, readErr := unix.Readlinkat(dir.fd, base, buf); readErr != nil || string(buf[:n]) != to {
+		return fmt.Errorf("symlink %s to %q: %w", name, to, err)
+	}
+	return nil
+}

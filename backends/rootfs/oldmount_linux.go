@@ -1,0 +1,59 @@
+package rootfs
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// needsOldMount tells whether only mount(2) can carry a mount: fsconfig(2) takes 255 bytes a value, knows
+// no MS_I_VERSION, and does not undo the backslashes that overlay's paths have.
+func needsOldMount(o options, plan *Mount) bool {
+	if o.flags&(unix.MS_I_VERSION|unix.MS_SILENT) != 0 || len(plan.Source) > 255 {
+		return true
+	}
+	for _, p := range plan.Options {
+		if len(p.Value) > 255 || strings.Contains(p.Value, `\`) {
+			return true
+		}
+	}
+	return false
+}
+
+// oldMount makes a file system with mount(2), in a mount namespace that ends with the call, and returns
+// it as a detached mount. Directory is any that exists.
+func oldMount(directory, typ, source string, flags uint64, params []Param) (int, error) {
+	words := make([]string, 0, len(params))
+	for _, p := range params[len(superblockParams(flags)):] {
+		words = append(words, p.String())
+	}
+	type result struct {
+		fd  int
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the thread and its namespace end here
+		fd, err := func() (int, error) {
+			if err := unix.Unshare(unix.CLONE_FS | unix.CLONE_NEWNS); err != nil {
+				return -1, fmt.Errorf("unshare(CLONE_NEWNS): %w", err)
+			}
+			if err := unix.Mount("", "/", "", unix.MS_SLAVE|unix.MS_REC, ""); err != nil {
+				return -1, fmt.Errorf("make / a slave: %w", err)
+			}
+			if err := unix.Mount(source, directory, typ, uintptr(flags), strings.Join(words, ",")); err != nil {
+				return -1, fmt.Errorf("mount %s %q: %w", typ, source, err)
+			}
+			fd, err := openTreeClone(unix.AT_FDCWD, directory, false, true)
+			if err != nil {
+				return -1, fmt.Errorf("open_tree of new %s: %w", typ, err)
+			}
+			return fd, nil
+		}()
+		done <- result{fd, err}
+	}()
+	r := <-done
+	return r.fd, r.err
+}

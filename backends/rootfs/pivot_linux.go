@@ -1,0 +1,98 @@
+package rootfs
+
+import (
+	"errors"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// Pivot makes the root the calling thread's root directory and takes the old one away. The working
+// directory is "/" then. Standard descriptors that are the old /dev/null become the container's.
+func (r *Root) Pivot() error {
+	if err := r.pivot(); err != nil {
+		return fmt.Errorf("pivot into the root: %w", err)
+	}
+	if !r.plan.SetupDev {
+		return nil
+	}
+	if err := r.replaceNull(); err != nil {
+		return fmt.Errorf("reopen /dev/null inside the container: %w", err)
+	}
+	return nil
+}
+
+func (r *Root) pivot() error {
+	old, err := openat(unix.AT_FDCWD, "/", unix.O_PATH|unix.O_DIRECTORY, 0)
+	if err != nil {
+		return fmt.Errorf("open /: %w", err)
+	}
+	defer unix.Close(old)
+	if err := unix.Fchdir(int(r.tree)); err != nil {
+		return fmt.Errorf("fchdir: %w", err)
+	}
+	// The old root comes to lie on top of the new one, where no directory is needed (pivot_root(2)).
+	if err := unix.PivotRoot(".", "."); err != nil {
+		return fmt.Errorf("pivot_root: %w", err)
+	}
+	if err := unix.Fchdir(old); err != nil {
+		return fmt.Errorf("fchdir to the old root: %w", err)
+	}
+	// A slave, so that the unmounting stays here. Not private: the host's own unmounts are to arrive.
+	if err := unix.Mount("", ".", "", unix.MS_SLAVE|unix.MS_REC, ""); err != nil {
+		return fmt.Errorf("make the old root a slave: %w", err)
+	}
+	if err := unix.Unmount(".", unix.MNT_DETACH); err != nil {
+		return fmt.Errorf("unmount the old root: %w", err)
+	}
+	if err := unix.Chdir("/"); err != nil {
+		return fmt.Errorf("chdir to /: %w", err)
+	}
+	return nil
+}
+
+// replaceNull exchanges standard descriptors that are /dev/null for the container's own.
+func (r *Root) replaceNull() error {
+	path, err := r.openNull()
+	if err != nil {
+		return err
+	}
+	defer unix.Close(path)
+	null := -1
+	for fd := range 3 {
+		st, err := fstat(fd)
+		if errors.Is(err, unix.EBADF) || err == nil && verifyNode(&st, &defaultDevices[0]) != nil {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if null < 0 {
+			if null, err = r.reopen(path, unix.O_RDWR); err != nil {
+				return err
+			}
+			defer unix.Close(null)
+		}
+		if err := unix.Dup3(null, fd, 0); err != nil {
+			return fmt.Errorf("dup3 to %d: %w", fd, err)
+		}
+	}
+	return nil
+}
+
+// openNull opens the container's /dev/null with O_PATH, if it is what it should be.
+func (r *Root) openNull() (int, error) {
+	null, err := r.tree.open("/dev/null", lookup{nofollow: true})
+	if err != nil {
+		return -1, err
+	}
+	st, err := fstat(null.fd)
+	if err == nil {
+		err = verifyNode(&st, &defaultDevices[0])
+	}
+	if err != nil {
+		unix.Close(null.fd)
+		return -1, fmt.Errorf("the container's /dev/null is invalid: %w", err)
+	}
+	return null.fd, nil
+}

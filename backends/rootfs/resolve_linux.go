@@ -1,0 +1,217 @@
+package rootfs
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// tree is a directory, open with O_PATH, that paths are resolved in and cannot leave.
+type tree int
+
+const (
+	maxLinks   = 40 // as many symbolic links as the kernel follows in one path (path_resolution(7))
+	maxAttempt = 64 // how often a component may vanish or appear under us before we give up
+)
+
+// missing says what a lookup does about components that are not there.
+type missing int
+
+const (
+	missingFails missing = iota
+	missingDir           // make directories
+	missingFile          // make directories, and an empty file at the end
+)
+
+// lookup is how a path is resolved.
+type lookup struct {
+	missing  missing
+	nofollow bool // a symbolic link at the very end is the answer itself
+}
+
+// found is what a path led to.
+type found struct {
+	fd      int    // open with O_PATH; the caller closes it
+	real    string // the way there from the root, without links
+	created bool   // it was not there before
+}
+
+// open resolves a path from the root of the tree as chroot(2) would, in user space and one component
+// at a time: every step is an open of one name in a directory already held, without following links,
+// and ".." goes back to the directory we came from. So a component that is exchanged meanwhile can
+// change which file inside the root is found, but nothing can lead outside, and what was checked is
+// what is used.
+func (t tree) open(name string, how lookup) (found, error) {
+	if len(name) >= unix.PathMax {
+		return found{}, fmt.Errorf("path of %d bytes: %w", len(name), unix.ENAMETOOLONG)
+	}
+	todo := components(path.Clean("/" + name))
+	walk := walk{tree: t}
+	defer walk.rewind()
+	links := 0
+	attempts := 0
+	for {
+		if len(todo) == 0 {
+			return walk.result(false)
+		}
+		name, last := todo[0], len(todo) == 1
+		if name == ".." {
+			walk.up()
+			todo = todo[1:]
+			continue
+		}
+		fd, err := openat(walk.dir(), name, unix.O_PATH|unix.O_NOFOLLOW, 0)
+		created := false
+		if errors.Is(err, unix.ENOENT) && how.missing != missingFails {
+			if attempts++; attempts > maxAttempt {
+				return found{}, fmt.Errorf("%s keeps changing: %w", walk.path(name), unix.EAGAIN)
+			}
+			if fd, created, err = walk.create(name, last && how.missing == missingFile); err == nil && !created {
+				continue // someone else was faster: look at what they made
+			}
+		}
+		if err != nil {
+			return found{}, fmt.Errorf("%s: %w", walk.path(name), err)
+		}
+		target, isLink, err := readLink(fd)
+		if err != nil {
+			unix.Close(fd)
+			return found{}, fmt.Errorf("%s: %w", walk.path(name), err)
+		}
+		if !isLink || last && how.nofollow {
+			walk.down(name, fd)
+			if todo = todo[1:]; len(todo) == 0 {
+				return walk.result(created)
+			}
+			continue
+		}
+		unix.Close(fd)
+		if links++; links > maxLinks {
+			return found{}, fmt.Errorf("%s: %w", walk.path(name), unix.ELOOP)
+		}
+		if strings.HasPrefix(target, "/") {
+			walk.rewind()
+		}
+		todo = append(components(target), todo[1:]...)
+	}
+}
+
+// parent resolves all but the last component, making missing directories, and returns the directory
+// (the caller closes it) and the last name.
+func (t tree) parent(name string) (found, string, error) {
+	dir, base := path.Split(path.Clean("/" + name))
+	if base == "" {
+		return found{}, "", fmt.Errorf("%q: %w", name, unix.EISDIR)
+	}
+	f, err := t.open(dir, lookup{missing: missingDir})
+	return f, base, err
+}
+
+// walk is the way from the root to where a lookup is.
+type walk struct {
+	tree  tree
+	names []string
+	fds   []int
+}
+
+func (w *walk) dir() int {
+	if len(w.fds) == 0 {
+		return int(w.tree)
+	}
+	return w.fds[len(w.fds)-1]
+}
+
+func (w *walk) path(name string) string {
+	return "/" + strings.Join(append(w.names[:len(w.names):len(w.names)], name), "/")
+}
+
+func (w *walk) down(name string, fd int) {
+	w.names, w.fds = append(w.names, name), append(w.fds, fd)
+}
+
+func (w *walk) up() {
+	if n := len(w.fds); n > 0 {
+		unix.Close(w.fds[n-1])
+		w.names, w.fds = w.names[:n-1], w.fds[:n-1]
+	}
+}
+
+func (w *walk) rewind() {
+	for len(w.fds) > 0 {
+		w.up()
+	}
+}
+
+// result gives the last descriptor away.
+func (w *walk) result(created bool) (found, error) {
+	f := found{real: "/" + strings.Join(w.names, "/"), created: created}
+	if n := len(w.fds); n > 0 {
+		f.fd, w.names, w.fds = w.fds[n-1], w.names[:n-1], w.fds[:n-1]
+		return f, nil
+	}
+	var err error
+	if f.fd, err = openat(int(w.tree), ".", unix.O_PATH|unix.O_DIRECTORY, 0); err != nil {
+		return found{}, fmt.Errorf("/: %w", err)
+	}
+	return f, nil
+}
+
+// create makes the missing component and opens it; made is false where someone else made it first.
+func (w *walk) create(name string, file bool) (fd int, made bool, err error) {
+	if file {
+		fd, err = openat(w.dir(), name, unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_WRONLY, 0o644)
+		if errors.Is(err, unix.EEXIST) {
+			return -1, false, nil
+		}
+		return fd, err == nil, err
+	}
+	if err := unix.Mkdirat(w.dir(), name, 0o755); err != nil {
+		if errors.Is(err, unix.EEXIST) {
+			return -1, false, nil
+		}
+		return -1, false, err
+	}
+	fd, err = openat(w.dir(), name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_DIRECTORY, 0)
+	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP) {
+		return -1, false, nil // exchanged already
+	}
+	return fd, err == nil, err
+}
+
+// readLink reads the link that fd is open on. A link in procfs is refused unless the way it shows is
+// the way it leads: the others ("magic links") would jump out of the root if the kernel followed them.
+func readLink(fd int) (target string, isLink bool, err error) {
+	st, err := fstat(fd)
+	if err != nil || !isType(st.Mode, unix.S_IFLNK) {
+		return "", false, err
+	}
+	proc, err := onFilesystem(fd, unix.PROC_SUPER_MAGIC)
+	if err != nil {
+		return "", true, err
+	}
+	buf := make([]byte, unix.PathMax)
+	n, err := unix.Readlinkat(fd, "", buf)
+	switch {
+	case err != nil:
+		return "", true, err
+	case n == len(buf):
+		return "", true, unix.ENAMETOOLONG
+	case proc && (n == 0 || buf[0] == '/' || strings.Contains(string(buf[:n]), ":[")):
+		return "", true, fmt.Errorf("is a magic link: %w", unix.ELOOP)
+	}
+	return string(buf[:n]), true, nil
+}
+
+// components splits a path; "." and empty ones mean nothing.
+func components(name string) []string {
+	var parts []string
+	for _, part := range strings.Split(name, "/") {
+		if part != "" && part != "." {
+			parts = append(parts, part)
+		}
+	}
+	return parts
+}

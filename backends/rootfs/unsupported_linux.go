@@ -1,0 +1,81 @@
+package rootfs
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// Unsupported lists what the config asks of this package and the package cannot do, or what makes no
+// sense there; [Open] fails with the first one.
+func Unsupported(s *specs.Spec) []Refusal {
+	var list []Refusal
+	add := func(reason, path string, args ...any) {
+		list = append(list, Refusal{Path: fmt.Sprintf(path, args...), Reason: reason})
+	}
+	if s.Root == nil || s.Root.Path == "" {
+		add("is required", "root.path")
+	}
+	for i := range s.Mounts {
+		unsupportedMount(&s.Mounts[i], func(reason, field string) { add(reason, "mounts[%d].%s", i, field) })
+	}
+	if s.Linux == nil {
+		return append(list, Refusal{"linux.namespaces", "a container without a mount namespace of its own is not supported"})
+	}
+	if !hasNamespace(s, specs.MountNamespace) {
+		add("a container without a mount namespace of its own is not supported", "linux.namespaces")
+	}
+	if p := s.Linux.RootfsPropagation; p != "" && propagations[p] == 0 {
+		add(fmt.Sprintf("%q is not a mount propagation", p), "linux.rootfsPropagation")
+	}
+	if s.Linux.MountLabel != "" && !haveSELinux() {
+		add("the kernel has no SELinux", "linux.mountLabel")
+	}
+	for i, d := range s.Linux.Devices {
+		if d.Path == "" || strings.ContainsRune(d.Path, 0) {
+			add("is not a path", "linux.devices[%d].path", i)
+		}
+	}
+	return list
+}
+
+func unsupportedMount(m *specs.Mount, add func(reason, field string)) {
+	for _, f := range []struct{ name, value string }{
+		{"destination", m.Destination}, {"source", m.Source}, {"type", m.Type}, {"options", strings.Join(m.Options, ",")},
+	} {
+		if strings.ContainsRune(f.value, 0) {
+			add("contains a null byte", f.name)
+		}
+	}
+	o := parseOptions(m.Options)
+	bind := isBind(m, o)
+	switch {
+	case m.Destination == "":
+		add("is required", "destination")
+	case bind && m.Source == "":
+		add("is required for a bind mount", "source")
+	case !bind && m.Type == "":
+		add("is required unless the mount is a bind mount", "type")
+	}
+	if o.flags&unix.MS_REMOUNT != 0 && !bind {
+		add(`"remount" of a mount that the config does not make is not supported`, "options")
+	}
+	if bind && len(o.data) > 0 {
+		add(fmt.Sprintf("bind mounts cannot have any filesystem-specific options applied: %q", o.data[0]), "options")
+	}
+	idmapped := o.idmap || m.UIDMappings != nil || m.GIDMappings != nil
+	if idmapped && !bind {
+		add("id-mapped mounts are only supported for bind-mounts", "options")
+	}
+	if o.copyUp && m.Type != "tmpfs" {
+		add(`"tmpcopyup" is only for tmpfs`, "options")
+	}
+}
+
+func haveSELinux() bool {
+	_, err := os.Stat("/sys/fs/selinux/enforce")
+	return err == nil
+}
