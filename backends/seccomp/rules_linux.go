@@ -3,7 +3,6 @@
 package seccomp
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -135,11 +134,12 @@ func addRule(lib *libseccomp.ScmpFilter, number libseccomp.ScmpSyscall, act libs
 	case !apart:
 		return lib.AddRuleConditional(number, act, conds)
 	}
-	var errs []error
 	for i := range conds {
-		errs = append(errs, lib.AddRuleConditional(number, act, conds[i:i+1]))
+		if err := lib.AddRuleConditional(number, act, conds[i:i+1]); err != nil {
+			return err
+		}
 	}
-	return errors.Join(errs...)
+	return nil
 }
 
 // conditions turns the args of a rule into libseccomp's conditions; apart says that two of them are on the same

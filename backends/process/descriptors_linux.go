@@ -1,0 +1,74 @@
+package process
+
+import (
+	"fmt"
+	"math"
+	_ "unsafe" // for go:linkname
+
+	"golang.org/x/sys/unix"
+)
+
+// isPollDescriptor tells the descriptors of the Go runtime's poller from others: closing one of them is a crash.
+//
+//go:linkname isPollDescriptor internal/poll.IsPollDescriptor
+func isPollDescriptor(fd uintptr) bool
+
+// pollDescriptors is how many the poller has: the epoll instance, and an eventfd to wake it.
+const pollDescriptors = 2
+
+// searchLimit is the number below which they are looked for: far more descriptors than berth ever has.
+const searchLimit = 1 << 16
+
+// closeFrom closes the descriptors from first on. Close-on-exec is not enough: they are open while the kernel looks up
+// the path of the program, and /proc/self/fd/N could lead out of the container (CVE-2024-21626).
+//
+// Those of the runtime's poller stay, which lead nowhere, and of keep those that are sockets or pipes. They are made
+// close-on-exec.
+func closeFrom(first int, keep []int) error {
+	spare := map[int]bool{}
+	for _, fd := range keep {
+		var st unix.Stat_t
+		if err := unix.Fstat(fd, &st); err != nil {
+			return fmt.Errorf("keep descriptor %d until exec: %w", fd, err)
+		}
+		if kind := st.Mode & unix.S_IFMT; kind != unix.S_IFSOCK && kind != unix.S_IFIFO {
+			return fmt.Errorf("keep descriptor %d until exec: neither a socket nor a pipe", fd)
+		}
+		spare[fd] = true
+	}
+	for fd, found := 0, 0; fd < searchLimit && found < pollDescriptors; fd++ {
+		if isPollDescriptor(uintptr(fd)) {
+			spare[fd] = true
+			found++
+		}
+	}
+	from := first
+	for len(spare) > 0 {
+		next := math.MaxInt
+		for fd := range spare {
+			next = min(next, fd)
+		}
+		delete(spare, next)
+		if next < first {
+			continue
+		}
+		if err := closeRange(from, next-1, 0); err != nil {
+			return err
+		}
+		if err := closeRange(next, next, unix.CLOSE_RANGE_CLOEXEC); err != nil {
+			return err
+		}
+		from = next + 1
+	}
+	return closeRange(from, math.MaxInt32, 0)
+}
+
+func closeRange(from, to int, flags uint) error {
+	if from > to {
+		return nil
+	}
+	if err := unix.CloseRange(uint(from), uint(to), flags); err != nil {
+		return fmt.Errorf("close descriptors %d to %d: %w", from, to, err)
+	}
+	return nil
+}

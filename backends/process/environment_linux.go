@@ -1,0 +1,91 @@
+package process
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/moby/sys/user"
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// takeEnv checks the environment and removes duplicates, of which the last one counts, at its place. An empty HOME is
+// none.
+func (a *Attributes) takeEnv(p *specs.Process, _ *specs.Spec) error {
+	seen := make(map[string]bool, len(p.Env))
+	env := make([]string, 0, len(p.Env))
+	for i, entry := range slices.Backward(p.Env) {
+		name, value, ok := strings.Cut(entry, "=")
+		switch {
+		case !ok:
+			return fmt.Errorf("process.env[%d]: invalid environment variable: missing '='", i)
+		case name == "":
+			return fmt.Errorf("process.env[%d]: invalid environment variable: name cannot be empty", i)
+		case strings.IndexByte(entry, 0) >= 0:
+			return fmt.Errorf("process.env[%d]: invalid environment variable %q: contains a NUL byte", i, name)
+		}
+		if seen[name] || name == "HOME" && value == "" {
+			continue
+		}
+		seen[name] = true
+		env = append(env, entry)
+	}
+	slices.Reverse(env)
+	a.Env = env
+	return nil
+}
+
+// environment completes Env with what only the process itself knows.
+func (a *Attributes) environment() []string {
+	env := slices.Clone(a.Env)
+	if _, ok := lookupEnv(env, "HOME"); !ok {
+		env = append(env, "HOME="+homeOf(a.UID))
+	}
+	if a.ListenFDs > 0 {
+		env = slices.DeleteFunc(env, func(entry string) bool {
+			name, _, _ := strings.Cut(entry, "=")
+			return name == "LISTEN_FDS" || name == "LISTEN_PID"
+		})
+		env = append(env, "LISTEN_FDS="+strconv.Itoa(a.ListenFDs), "LISTEN_PID="+strconv.Itoa(unix.Getpid()))
+	}
+	return env
+}
+
+func lookupEnv(env []string, name string) (value string, ok bool) {
+	for _, entry := range env {
+		if n, v, _ := strings.Cut(entry, "="); n == name {
+			return v, true
+		}
+	}
+	return "", false
+}
+
+const (
+	passwd = "/etc/passwd"
+	// passwdMax bounds what is read of a passwd file, which is the image's.
+	passwdMax   = 8 << 20
+	defaultHome = "/"
+)
+
+// homeOf returns the home directory of uid by the container's /etc/passwd, and "/" if it has none there or the file is
+// not to be had: as runc does, and no error.
+func homeOf(uid uint32) string {
+	file, err := openRegular(passwd)
+	if err != nil {
+		return defaultHome
+	}
+	defer file.Close()
+	users, err := user.ParsePasswdFilter(io.LimitReader(file, passwdMax), func(u user.User) bool {
+		return int64(u.Uid) == int64(uid)
+	})
+	if err != nil || len(users) == 0 || strings.IndexByte(users[0].Home, 0) >= 0 {
+		return defaultHome
+	}
+	return users[0].Home
+}
+
+var errNotRegular = errors.New("not a regular file")

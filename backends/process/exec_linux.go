@@ -1,0 +1,89 @@
+package process
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/backends/seccomp"
+)
+
+// Exec turns the process into the user's program. It has to be called on the thread that called Prepare, and returns
+// only with an error. After that the process is of no more use: its descriptors are closed, but for stdio,
+// Options.Preserve and Options.Keep.
+func (p *Prepared) Exec() error {
+	a := p.attributes
+	if err := closeFrom(firstExtra+p.options.Preserve, p.options.Keep); err != nil {
+		return err
+	}
+	for fd := firstExtra; fd < firstExtra+p.options.Preserve; fd++ {
+		if err := inherit(fd); err != nil {
+			return err
+		}
+	}
+	if err := resetSignals(); err != nil {
+		return err
+	}
+	if a.Seccomp != nil {
+		if err := loadFilter(a.Seccomp, p.options.Listener); err != nil {
+			return err
+		}
+	}
+	for {
+		if err := unix.Exec(p.path, a.Args, p.env); !errors.Is(err, unix.EINTR) {
+			return &os.PathError{Op: "exec", Path: p.path, Err: err}
+		}
+	}
+}
+
+// inherit lets the program have a descriptor.
+func inherit(fd int) error {
+	if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFD, 0); err != nil {
+		return fmt.Errorf("preserve descriptor %d: %w", fd, err)
+	}
+	return nil
+}
+
+// loadFilter loads the filter, and if it makes a listener's descriptor has it handed on by a thread without the filter:
+// on this one, every call could be one that waits for the listener.
+func loadFilter(f *seccomp.Filter, hand func(fd int) error) error {
+	if !f.Listener {
+		_, err := f.Load()
+		return err
+	}
+	if hand == nil {
+		return errors.New("linux.seccomp: SCMP_ACT_NOTIFY is used, but there is nobody to send the listener to")
+	}
+	// This thread will wait without a system call, and so without giving up its processor.
+	if runtime.GOMAXPROCS(0) < 2 {
+		runtime.GOMAXPROCS(2)
+	}
+	var fd atomic.Int64
+	fd.Store(-1)
+	var done atomic.Pointer[error]
+	go func() {
+		for fd.Load() < 0 {
+			time.Sleep(50 * time.Microsecond)
+		}
+		err := hand(int(fd.Load()))
+		done.Store(&err)
+	}()
+	listener, err := f.Load()
+	if err != nil {
+		return err
+	}
+	fd.Store(int64(listener))
+	for {
+		if err := done.Load(); err != nil {
+			if *err != nil {
+				return fmt.Errorf("send the seccomp listener: %w", *err)
+			}
+			return nil
+		}
+	}
+}

@@ -1,0 +1,54 @@
+package process
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// Grant does for process pid what only the host may do: it raises the hard limits that the spec wants higher than they
+// are (CAP_SYS_RESOURCE counts in the initial user namespace only), and sets the OOM score, which a process that is not
+// dumpable cannot set for itself. pid is a child of the caller, or otherwise known not to be reused.
+//
+// Soft limits stay as they are: the process is not the user's program yet, and works on under them.
+func (a *Attributes) Grant(pid int) error {
+	for _, l := range a.Limits {
+		var now unix.Rlimit
+		if err := unix.Prlimit(pid, l.Resource, nil, &now); err != nil {
+			return fmt.Errorf("read %s of process %d: %w", l.Name, pid, err)
+		}
+		if l.Hard <= now.Max {
+			continue
+		}
+		if err := unix.Prlimit(pid, l.Resource, &unix.Rlimit{Cur: now.Cur, Max: l.Hard}, nil); err != nil {
+			return limitError(l, err)
+		}
+	}
+	if a.OOMScoreAdj != nil {
+		if err := setOOMScoreAdj(pid, *a.OOMScoreAdj); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func setOOMScoreAdj(pid, adj int) error {
+	name := fmt.Sprintf("/proc/%d/oom_score_adj", pid)
+	file, err := os.OpenFile(name, os.O_WRONLY, 0)
+	if err == nil {
+		_, err = file.WriteString(strconv.Itoa(adj))
+		if e := file.Close(); err == nil {
+			err = e
+		}
+	}
+	if errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM) {
+		return fmt.Errorf("process.oomScoreAdj: set to %d (to lower it needs CAP_SYS_RESOURCE): %w", adj, err)
+	}
+	if err != nil {
+		return fmt.Errorf("process.oomScoreAdj: set to %d: %w", adj, err)
+	}
+	return nil
+}

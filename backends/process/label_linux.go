@@ -1,0 +1,80 @@
+package process
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// unconfined is AppArmor's name for no profile.
+const unconfined = "unconfined"
+
+// takeLabels takes the labels of security modules, and refuses those of a module that the kernel does not have: to run
+// without the confinement that was asked for is no choice of ours.
+func (a *Attributes) takeLabels(p *specs.Process, _ *specs.Spec) error {
+	if profile := p.ApparmorProfile; profile != "" {
+		switch {
+		case strings.ContainsAny(profile, "\x00\n"):
+			return fmt.Errorf("process.apparmorProfile: %q contains a NUL byte or a newline", profile)
+		case hasAppArmor():
+			a.AppArmorProfile = profile
+		case profile != unconfined:
+			return fmt.Errorf("process.apparmorProfile: profile %q specified but apparmor is not enabled on the host", profile)
+		}
+	}
+	if label := p.SelinuxLabel; label != "" {
+		switch {
+		case strings.IndexByte(label, 0) >= 0:
+			return fmt.Errorf("process.selinuxLabel: %q contains a NUL byte", label)
+		case !hasSELinux():
+			return errors.New("process.selinuxLabel: label is specified but selinux is disabled or not supported")
+		}
+		a.SELinuxLabel = label
+	}
+	return nil
+}
+
+func hasAppArmor() bool {
+	data, err := os.ReadFile("/sys/module/apparmor/parameters/enabled")
+	return err == nil && strings.HasPrefix(string(data), "Y")
+}
+
+// hasSELinux tells whether the module is on: its filesystem is mounted then (selinux(8)).
+func hasSELinux() bool {
+	var fs unix.Statfs_t
+	return unix.Statfs("/sys/fs/selinux", &fs) == nil && uint32(fs.Type) == unix.SELINUX_MAGIC && fs.Flags&unix.ST_RDONLY == 0
+}
+
+// setLabels has execve change to the container's labels.
+func (a *Attributes) setLabels(proc *procfs) error {
+	if a.AppArmorProfile != "" {
+		// Before Linux 5.8 AppArmor has no directory of its own.
+		value := "exec " + a.AppArmorProfile
+		err := proc.write("thread-self/attr/apparmor/exec", value)
+		if errors.Is(err, unix.ENOENT) && proc.missing("thread-self/attr/apparmor") {
+			err = proc.write("thread-self/attr/exec", value)
+		}
+		if err != nil {
+			return fmt.Errorf("unable to apply apparmor profile: apparmor failed to apply profile %q: %w", a.AppArmorProfile, err)
+		}
+	}
+	if a.SELinuxLabel != "" {
+		if err := proc.write("thread-self/attr/exec", a.SELinuxLabel); err != nil {
+			return fmt.Errorf("can't set process label %q: %w", a.SELinuxLabel, err)
+		}
+	}
+	return nil
+}
+
+func (p *procfs) missing(name string) bool {
+	file, err := p.open(name, unix.O_PATH)
+	if err != nil {
+		return errors.Is(err, unix.ENOENT)
+	}
+	_ = file.Close()
+	return false
+}

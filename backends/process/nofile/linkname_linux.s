@@ -1,0 +1,1 @@
+// An assembly file lets the package declare a function whose body is elsewhere.

@@ -1,0 +1,115 @@
+package process
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime/debug"
+
+	"golang.org/x/sys/unix"
+)
+
+// firstExtra is the first descriptor after stdio.
+const firstExtra = 3
+
+// Options are what the container's process knows and the host does not.
+type Options struct {
+	// Proc is a descriptor of the root of a proc filesystem of the container's pid namespace that nothing of the
+	// container's could tamper with; -1 has Prepare open /proc, and check it.
+	Proc int
+	// Preserve is the number of descriptors from 3 on that the program inherits, LISTEN_FDS included.
+	Preserve int
+	// Keep are sockets or pipes that stay open until execve has succeeded.
+	Keep []int
+	// Listener hands on the descriptor of a seccomp filter with SCMP_ACT_NOTIFY. It is called on another thread,
+	// which has no filter; the descriptor is gone once the program runs.
+	Listener func(fd int) error
+}
+
+// Prepared is a thread that has become the container's user, and needs only Exec.
+type Prepared struct {
+	// Warnings name what was asked for and could not be granted, for the log.
+	Warnings []string
+
+	attributes *Attributes
+	options    Options
+	path       string
+	env        []string
+}
+
+// Prepare sets all attributes of the calling thread but the seccomp filter, and finds the program. Namespaces, root and
+// stdio have to be in place, the thread locked, and root in its user namespace. Whatever an image or a config.json can
+// be wrong about at this point fails here. There is no way back: after an error the process has to end.
+func (a *Attributes) Prepare(o Options) (*Prepared, error) {
+	// The fewer signals the runtime sends to itself from here on, the fewer calls meet the filter.
+	debug.SetGCPercent(-1)
+
+	setgroups, err := a.prepareByProc(o.Proc)
+	if err != nil {
+		return nil, err
+	}
+	env := a.environment()
+	unix.Umask(int(a.Umask))
+	if a.NoNewPrivileges {
+		if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+			return nil, fmt.Errorf("prctl(PR_SET_NO_NEW_PRIVS): %w", err)
+		}
+	}
+	resetAffinity()
+	if err := a.setSchedule(); err != nil {
+		return nil, err
+	}
+	if err := a.setLimits(); err != nil {
+		return nil, err
+	}
+	var keep uint64
+	if a.Seccomp != nil && !a.NoNewPrivileges {
+		keep = 1 << unix.CAP_SYS_ADMIN
+	}
+	warnings, err := a.become(setgroups, keep)
+	if err != nil {
+		return nil, err
+	}
+	// The caller may have asked to die with its parent; the user's program has not.
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, 0, 0, 0, 0); err != nil {
+		return nil, fmt.Errorf("prctl(PR_SET_PDEATHSIG): %w", err)
+	}
+	path, err := lookPath(a.Args[0], env)
+	if err != nil {
+		return nil, err
+	}
+	return &Prepared{Warnings: warnings, attributes: a, options: o, path: path, env: env}, nil
+}
+
+// prepareByProc does what goes through the proc filesystem, while descriptors are to be had and the thread is root.
+func (a *Attributes) prepareByProc(fd int) (setgroups bool, err error) {
+	proc, err := openProc(fd)
+	if err != nil {
+		// A container may have no /proc. Nothing is lost as long as no label is asked for.
+		if a.AppArmorProfile != "" || a.SELinuxLabel != "" {
+			return false, fmt.Errorf("set the security label: %w", err)
+		}
+		return true, a.joinKeyring(nil)
+	}
+	defer proc.close()
+	if err := a.joinKeyring(proc); err != nil {
+		return false, err
+	}
+	if err := a.setLabels(proc); err != nil {
+		return false, err
+	}
+	setgroups, err = setgroupsAllowed(proc)
+	if err != nil {
+		return false, fmt.Errorf("ask whether groups can be set: %w", err)
+	}
+	return setgroups, nil
+}
+
+// lookPath finds the program as the user would, in the PATH of the environment that it will have.
+func lookPath(name string, env []string) (string, error) {
+	path, _ := lookupEnv(env, "PATH")
+	if err := os.Setenv("PATH", path); err != nil {
+		return "", fmt.Errorf("set PATH: %w", err)
+	}
+	return exec.LookPath(name)
+}

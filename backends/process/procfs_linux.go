@@ -1,0 +1,94 @@
+package process
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// procRoot is PROC_ROOT_INO of linux/proc_fs.h.
+const procRoot = 1
+
+// procfs is a descriptor of the root of a proc filesystem, known to be one.
+type procfs struct{ fd int }
+
+// openProc checks fd, a descriptor of a proc filesystem's root that the caller vouches to be fresh, or with -1 opens
+// /proc, which the container's configuration may have put anything upon.
+func openProc(fd int) (*procfs, error) {
+	var err error
+	if fd >= 0 {
+		fd, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 3)
+	} else {
+		fd, err = unix.Open("/proc", unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	}
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: "/proc", Err: err}
+	}
+	p := &procfs{fd: fd}
+	var fs unix.Statfs_t
+	var st unix.Stat_t
+	err = unix.Fstatfs(fd, &fs)
+	if err == nil {
+		err = unix.Fstat(fd, &st)
+	}
+	if err != nil {
+		p.close()
+		return nil, &os.PathError{Op: "stat", Path: "/proc", Err: err}
+	}
+	if uint32(fs.Type) != unix.PROC_SUPER_MAGIC || st.Ino != procRoot {
+		p.close()
+		return nil, errors.New("/proc is not the root of a proc filesystem")
+	}
+	return p, nil
+}
+
+func (p *procfs) close() { _ = unix.Close(p.fd) }
+
+// open opens a file of this proc filesystem, and none that something is mounted upon or a magic link leads to.
+func (p *procfs) open(name string, flags int) (*os.File, error) {
+	how := &unix.OpenHow{
+		Flags:   uint64(flags | unix.O_CLOEXEC),
+		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_XDEV | unix.RESOLVE_NO_MAGICLINKS,
+	}
+	for {
+		fd, err := unix.Openat2(p.fd, name, how)
+		switch {
+		case err == nil:
+			return os.NewFile(uintptr(fd), "/proc/"+name), nil
+		case errors.Is(err, unix.EINTR), errors.Is(err, unix.EAGAIN):
+			// EAGAIN: a rename or mount elsewhere raced with the lookup (openat2(2)).
+		default:
+			return nil, &os.PathError{Op: "open", Path: "/proc/" + name, Err: err}
+		}
+	}
+}
+
+// write puts a value into a file of procfs, in the one write that such files want.
+func (p *procfs) write(name, value string) error {
+	file, err := p.open(name, unix.O_WRONLY)
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteString(value)
+	if e := file.Close(); err == nil {
+		err = e
+	}
+	return err
+}
+
+// openRegular opens a file of the container for reading, without being held up by a FIFO or a device in its place.
+func openRegular(name string) (*os.File, error) {
+	fd, err := unix.Open(name, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: name, Err: err}
+	}
+	file := os.NewFile(uintptr(fd), name)
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
+		_ = file.Close()
+		return nil, fmt.Errorf("read %s: %w", name, errNotRegular)
+	}
+	return file, nil
+}

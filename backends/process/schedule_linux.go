@@ -1,0 +1,148 @@
+package process
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// Scheduler is what sched_setattr(2) is given.
+type Scheduler struct {
+	Policy   uint32 `json:"policy"`
+	Flags    uint64 `json:"flags,omitempty"`
+	Nice     int32  `json:"nice,omitempty"`
+	Priority uint32 `json:"priority,omitempty"`
+	Runtime  uint64 `json:"runtime,omitempty"`
+	Deadline uint64 `json:"deadline,omitempty"`
+	Period   uint64 `json:"period,omitempty"`
+}
+
+var (
+	schedulers = map[specs.LinuxSchedulerPolicy]uint32{
+		specs.SchedOther:    unix.SCHED_NORMAL,
+		specs.SchedFIFO:     unix.SCHED_FIFO,
+		specs.SchedRR:       unix.SCHED_RR,
+		specs.SchedBatch:    unix.SCHED_BATCH,
+		specs.SchedISO:      unix.SCHED_NORMAL + 4, // SCHED_ISO is reserved, and in no kernel.
+		specs.SchedIdle:     unix.SCHED_IDLE,
+		specs.SchedDeadline: unix.SCHED_DEADLINE,
+	}
+	schedulerFlags = map[specs.LinuxSchedulerFlag]uint64{
+		specs.SchedFlagResetOnFork:  unix.SCHED_FLAG_RESET_ON_FORK,
+		specs.SchedFlagReclaim:      unix.SCHED_FLAG_RECLAIM,
+		specs.SchedFlagDLOverrun:    unix.SCHED_FLAG_DL_OVERRUN,
+		specs.SchedFlagKeepPolicy:   unix.SCHED_FLAG_KEEP_POLICY,
+		specs.SchedFlagKeepParams:   unix.SCHED_FLAG_KEEP_PARAMS,
+		specs.SchedFlagUtilClampMin: unix.SCHED_FLAG_UTIL_CLAMP_MIN,
+		specs.SchedFlagUtilClampMax: unix.SCHED_FLAG_UTIL_CLAMP_MAX,
+	}
+	ioClasses = map[specs.IOPriorityClass]int{
+		specs.IOPRIO_CLASS_RT:   1,
+		specs.IOPRIO_CLASS_BE:   2,
+		specs.IOPRIO_CLASS_IDLE: 3,
+	}
+	personalities = map[specs.LinuxPersonalityDomain]uint32{
+		specs.PerLinux:   0x0000,
+		specs.PerLinux32: 0x0008,
+	}
+)
+
+const (
+	ioClassShift = 13 // linux/ioprio.h
+	ioLevelMax   = 7
+	ioWhoProcess = 1 // IOPRIO_WHO_PROCESS
+)
+
+// takeSchedule checks process.scheduler as sched_setattr(2) has it, and process.ioPriority.
+func (a *Attributes) takeSchedule(p *specs.Process, _ *specs.Spec) error {
+	if s := p.Scheduler; s != nil {
+		policy, ok := schedulers[s.Policy]
+		realtime := s.Policy == specs.SchedFIFO || s.Policy == specs.SchedRR
+		nice := s.Policy == specs.SchedOther || s.Policy == specs.SchedBatch
+		switch {
+		case !ok:
+			return fmt.Errorf("process.scheduler.policy: unknown policy %q", s.Policy)
+		case nice && (s.Nice < -20 || s.Nice > 19):
+			return fmt.Errorf("process.scheduler.nice: %d is not between -20 and 19", s.Nice)
+		case s.Priority != 0 && !realtime:
+			return fmt.Errorf("process.scheduler.priority: %s takes none", s.Policy)
+		case s.Priority < 0:
+			return fmt.Errorf("process.scheduler.priority: %d is negative", s.Priority)
+		case s.Policy != specs.SchedDeadline && (s.Runtime != 0 || s.Deadline != 0 || s.Period != 0):
+			return fmt.Errorf("process.scheduler: runtime, deadline and period are for %s only", specs.SchedDeadline)
+		}
+		a.Scheduler = &Scheduler{Policy: policy, Nice: s.Nice, Priority: uint32(s.Priority),
+			Runtime: s.Runtime, Deadline: s.Deadline, Period: s.Period}
+		for i, name := range s.Flags {
+			flag, ok := schedulerFlags[name]
+			if !ok {
+				return fmt.Errorf("process.scheduler.flags[%d]: unknown flag %q", i, name)
+			}
+			a.Scheduler.Flags |= flag
+		}
+	}
+	if io := p.IOPriority; io != nil {
+		class, ok := ioClasses[io.Class]
+		switch {
+		case !ok:
+			return fmt.Errorf("process.ioPriority.class: unknown class %q", io.Class)
+		case io.Priority < 0 || io.Priority > ioLevelMax:
+			return fmt.Errorf("process.ioPriority.priority: %d is not between 0 and %d", io.Priority, ioLevelMax)
+		}
+		value := class<<ioClassShift | io.Priority
+		a.IOPriority = &value
+	}
+	return nil
+}
+
+func (a *Attributes) takePersonality(_ *specs.Process, s *specs.Spec) error {
+	if s == nil || s.Linux == nil || s.Linux.Personality == nil {
+		return nil
+	}
+	if len(s.Linux.Personality.Flags) > 0 {
+		return errors.New("linux.personality.flags: the specification defines none yet")
+	}
+	value, ok := personalities[s.Linux.Personality.Domain]
+	if !ok {
+		return fmt.Errorf("linux.personality.domain: unknown domain %q", s.Linux.Personality.Domain)
+	}
+	a.Personality = &value
+	return nil
+}
+
+// setSchedule sets what concerns the scheduling of the calling thread, and its personality.
+func (a *Attributes) setSchedule() error {
+	if s := a.Scheduler; s != nil {
+		attr := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: s.Policy, Flags: s.Flags, Nice: s.Nice,
+			Priority: s.Priority, Runtime: s.Runtime, Deadline: s.Deadline, Period: s.Period}
+		if err := unix.SchedSetAttr(0, &attr, 0); err != nil {
+			return fmt.Errorf("process.scheduler: sched_setattr(policy %d, nice %d, priority %d): %w",
+				s.Policy, s.Nice, s.Priority, err)
+		}
+	}
+	if a.IOPriority != nil {
+		_, _, errno := unix.RawSyscall(unix.SYS_IOPRIO_SET, ioWhoProcess, 0, uintptr(*a.IOPriority))
+		if errno != 0 {
+			return fmt.Errorf("process.ioPriority: ioprio_set(%#x): %w", *a.IOPriority, errno)
+		}
+	}
+	if a.Personality != nil {
+		if _, _, errno := unix.RawSyscall(unix.SYS_PERSONALITY, uintptr(*a.Personality), 0, 0); errno != 0 {
+			return fmt.Errorf("linux.personality: personality(%#x): %w", *a.Personality, errno)
+		}
+	}
+	return nil
+}
+
+// maxCPU is more than NR_CPUS of any kernel; sched_setaffinity(2) takes what there is of it.
+const maxCPU = 8192
+
+// resetAffinity lets the thread run on all the processors that its cgroup has, whatever the caller of berth was bound
+// to. An engine asks for processors by cgroup. No error: where it is not allowed, the binding stays.
+func resetAffinity() {
+	all := unix.NewCPUSet(maxCPU)
+	all.Fill()
+	_ = unix.SchedSetaffinityDynamic(0, all)
+}

@@ -1,0 +1,122 @@
+package process
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"strings"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// become makes the calling thread the container's user: bounding set, stdio, groups, gid, uid, working directory, and
+// the other capability sets, in runc's order. keep are capabilities that are to survive until execve.
+func (a *Attributes) become(setgroups bool, keep uint64) (warnings []string, err error) {
+	chdir, err := a.enterCwd()
+	if err != nil {
+		return nil, err
+	}
+	if a.Capabilities != nil {
+		if err := a.Capabilities.limitBounding(); err != nil {
+			return nil, fmt.Errorf("unable to apply bounding set: %w", err)
+		}
+	}
+	if err := unix.Prctl(unix.PR_SET_KEEPCAPS, 1, 0, 0, 0); err != nil {
+		return nil, fmt.Errorf("unable to set keep caps: %w", err)
+	}
+	if err := a.setUser(setgroups); err != nil {
+		return nil, fmt.Errorf("unable to setup user: %w", err)
+	}
+	if err := a.finishCwd(chdir); err != nil {
+		return nil, err
+	}
+	if err := unix.Prctl(unix.PR_SET_KEEPCAPS, 0, 0, 0, 0); err != nil {
+		return nil, fmt.Errorf("unable to clear keep caps: %w", err)
+	}
+	if a.Capabilities == nil {
+		return nil, raise(keep)
+	}
+	warnings, err = a.Capabilities.apply(keep)
+	if err != nil {
+		return nil, fmt.Errorf("unable to apply caps: %w", err)
+	}
+	return warnings, nil
+}
+
+// setUser changes the IDs of the calling thread alone. Package syscall would change those of all threads.
+func (a *Attributes) setUser(setgroups bool) error {
+	if err := ownStdio(a.UID); err != nil {
+		return err
+	}
+	if setgroups {
+		var list unsafe.Pointer
+		if len(a.Groups) > 0 {
+			list = unsafe.Pointer(&a.Groups[0])
+		}
+		_, _, errno := unix.RawSyscall(sysSetgroups, uintptr(len(a.Groups)), uintptr(list), 0)
+		runtime.KeepAlive(a)
+		if errno == unix.EINVAL {
+			return fmt.Errorf("cannot setgroups %v: more than the kernel allows, or one is unmapped in user namespace: %w",
+				a.Groups, errno)
+		}
+		if errno != 0 {
+			return fmt.Errorf("setgroups %v: %w", a.Groups, errno)
+		}
+	}
+	gid, uid := uintptr(a.GID), uintptr(a.UID)
+	switch _, _, errno := unix.RawSyscall(sysSetresgid, gid, gid, gid); {
+	case errno == unix.EINVAL:
+		return fmt.Errorf("cannot setgid to unmapped gid %d in user namespace", a.GID)
+	case errno != 0:
+		return fmt.Errorf("setgid %d: %w", a.GID, errno)
+	}
+	switch _, _, errno := unix.RawSyscall(sysSetresuid, uid, uid, uid); {
+	case errno == unix.EINVAL:
+		return fmt.Errorf("cannot setuid to unmapped uid %d in user namespace", a.UID)
+	case errno != 0:
+		return fmt.Errorf("setuid %d: %w", a.UID, errno)
+	}
+	return nil
+}
+
+// setgroupsAllowed tells whether supplementary groups can be set. Where a user namespace denies it
+// (user_namespaces(7)), nobody can, and nothing is lost that the user could have had.
+func setgroupsAllowed(proc *procfs) (bool, error) {
+	file, err := proc.open("self/setgroups", unix.O_RDONLY)
+	if errors.Is(err, unix.ENOENT) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, 16))
+	if err != nil {
+		return false, err
+	}
+	return strings.TrimSpace(string(text)) != "deny", nil
+}
+
+// ownStdio gives stdin, stdout and stderr to the user, who could not open them again through /proc/self/fd otherwise.
+// Only the owner changes: a terminal's group may be the mount's. /dev/null is everybody's.
+func ownStdio(uid uint32) error {
+	for fd, name := range []string{"stdin", "stdout", "stderr"} {
+		var st unix.Stat_t
+		if err := unix.Fstat(fd, &st); err != nil {
+			return &os.PathError{Op: "fstat", Path: name, Err: err}
+		}
+		null := st.Mode&unix.S_IFMT == unix.S_IFCHR && st.Rdev == unix.Mkdev(1, 3)
+		if st.Uid == uid || null {
+			continue
+		}
+		// An owner that is not mapped into the user namespace (EPERM), a read-only filesystem: left as it is.
+		err := unix.Fchown(fd, int(uid), -1)
+		if err != nil && !errors.Is(err, unix.EPERM) && !errors.Is(err, unix.EROFS) {
+			return &os.PathError{Op: "chown", Path: name, Err: err}
+		}
+	}
+	return nil
+}
