@@ -1,0 +1,73 @@
+// Package cluster stands in for pmxcfs: who holds which ID, configurations in /etc/pve, quorum, and pct's locks.
+package cluster
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/berth-oci/berth/integration/pve/host"
+)
+
+// Cluster is the cluster file system as one node sees it.
+type Cluster struct{ host *host.Host }
+
+// Of is the cluster of a host.
+func Of(h *host.Host) *Cluster { return &Cluster{h} }
+
+const base = "/etc/pve"
+
+// Prepare makes /etc/pve for a node: its directories, the links that pmxcfs shows, a storage.cfg and .vmlist.
+// What exists is left alone.
+func Prepare(h *host.Host) error {
+	c := Of(h)
+	for _, dir := range []string{"lxc", "qemu-server"} {
+		if err := os.MkdirAll(c.path("nodes", h.Node, dir), 0o755); err != nil {
+			return fmt.Errorf("make the node's directories: %w", err)
+		}
+	}
+	links := map[string]string{
+		"local":       "nodes/" + h.Node,
+		"lxc":         "nodes/" + h.Node + "/lxc",
+		"qemu-server": "nodes/" + h.Node + "/qemu-server",
+	}
+	for name, target := range links {
+		if err := os.Symlink(target, c.path(name)); err != nil && !errors.Is(err, fs.ErrExist) {
+			return fmt.Errorf("make the node's links: %w", err)
+		}
+	}
+	if _, err := os.Stat(c.path("storage.cfg")); errors.Is(err, fs.ErrNotExist) {
+		if err := os.WriteFile(c.path("storage.cfg"), []byte(storageConfig), 0o640); err != nil {
+			return fmt.Errorf("write storage.cfg: %w", err)
+		}
+	}
+	for _, dir := range []string{"/var/lib/lxc", "/run/lxc", "/run/pve", LockDirectory, "/var/lib/vz/template/cache"} {
+		if err := os.MkdirAll(h.Path(dir), 0o755); err != nil {
+			return fmt.Errorf("make the host's directories: %w", err)
+		}
+	}
+	return c.Refresh()
+}
+
+const storageConfig = `dir: local
+	path /var/lib/vz
+	content iso,vztmpl,backup
+
+dir: local-ct
+	path /var/lib/vz
+	content rootdir,images
+`
+
+func (c *Cluster) path(parts ...string) string {
+	return c.host.Path(filepath.Join(append([]string{base}, parts...)...))
+}
+
+// ConfigName is a container's configuration as PVE names it, below /etc/pve.
+func (c *Cluster) ConfigName(id string) string {
+	return fmt.Sprintf("nodes/%s/lxc/%s.conf", c.host.Node, id)
+}
+
+// ConfigPath is where it lies.
+func (c *Cluster) ConfigPath(id string) string { return c.path(c.ConfigName(id)) }

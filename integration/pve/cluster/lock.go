@@ -1,0 +1,66 @@
+package cluster
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/integration/pve/failure"
+)
+
+// LockDirectory holds the configurations' lock files.
+const LockDirectory = "/run/lock/lxc"
+
+// Timeouts of the configurations' locks.
+const (
+	lockTimeout       = 10 * time.Second
+	createLockTimeout = 5 * time.Second
+)
+
+// WithLock runs do under the flock(2) of a container's configuration. It waits for it up to 10 s.
+func (c *Cluster) WithLock(id string, messages io.Writer, do func() error) error {
+	return c.withLock(id, choose(c.host.Settings.LockTimeout, lockTimeout), messages, do)
+}
+
+// WithCreateLock is the same with create's 5 s.
+func (c *Cluster) WithCreateLock(id string, messages io.Writer, do func() error) error {
+	return c.withLock(id, choose(c.host.Settings.CreateLockTimeout, createLockTimeout), messages, do)
+}
+
+func choose(milliseconds int, normal time.Duration) time.Duration {
+	if milliseconds > 0 {
+		return time.Duration(milliseconds) * time.Millisecond
+	}
+	return normal
+}
+
+func (c *Cluster) withLock(id string, timeout time.Duration, messages io.Writer, do func() error) error {
+	name := fmt.Sprintf("%s/pve-config-%s.lock", LockDirectory, id)
+	if err := os.MkdirAll(c.host.Path(LockDirectory), 0o755); err != nil {
+		return fmt.Errorf("make %s: %w", LockDirectory, err)
+	}
+	file, err := os.OpenFile(c.host.Path(name), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return failure.New("can't lock file '%s' - can't open file - %v", name, err)
+	}
+	defer file.Close()
+	if !tryLock(file) {
+		fmt.Fprintln(messages, "trying to acquire lock...")
+		deadline := time.Now().Add(timeout)
+		for !tryLock(file) {
+			if time.Now().After(deadline) {
+				return failure.New("can't lock file '%s' - got timeout", name)
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+		fmt.Fprintln(messages, " OK")
+	}
+	return do()
+}
+
+func tryLock(file *os.File) bool {
+	return unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil
+}

@@ -1,0 +1,128 @@
+package ctconf
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+)
+
+// Raw is one raw LXC line of a configuration.
+type Raw struct{ Key, Value string }
+
+// Section is the container's own part of a configuration, a snapshot's, or the pending one.
+type Section struct {
+	Values      map[string]string // without description and env
+	Description string
+	Env         []string
+	Raw         []Raw
+}
+
+// Config is a container's whole configuration.
+type Config struct {
+	Section
+	Pending   *Section
+	Snapshots map[string]*Section
+	Digest    string // SHA-1 of the file, hexadecimal
+}
+
+// NewSection is an empty section.
+func NewSection() *Section { return &Section{Values: map[string]string{}} }
+
+// New is an empty configuration.
+func New() *Config {
+	return &Config{Section: *NewSection(), Pending: NewSection(), Snapshots: map[string]*Section{}}
+}
+
+// Get is a key's value, description and env (NUL-separated) included.
+func (s *Section) Get(key string) (string, bool) {
+	switch key {
+	case "description":
+		return s.Description, s.Description != ""
+	case "env":
+		return strings.Join(s.Env, "\x00"), len(s.Env) > 0
+	}
+	v, ok := s.Values[key]
+	return v, ok
+}
+
+// Set gives a key a value.
+func (s *Section) Set(key, value string) {
+	switch key {
+	case "description":
+		s.Description = value
+	case "env":
+		s.Env = strings.FieldsFunc(value, func(r rune) bool { return r == 0 })
+	default:
+		s.Values[key] = value
+	}
+}
+
+// Delete removes a key.
+func (s *Section) Delete(key string) {
+	switch key {
+	case "description":
+		s.Description = ""
+	case "env":
+		s.Env = nil
+	default:
+		delete(s.Values, key)
+	}
+}
+
+// Keys are the keys that are set, sorted.
+func (s *Section) Keys() []string {
+	list := make([]string, 0, len(s.Values)+2)
+	for key := range s.Values {
+		list = append(list, key)
+	}
+	if s.Description != "" {
+		list = append(list, "description")
+	}
+	if len(s.Env) > 0 {
+		list = append(list, "env")
+	}
+	sort.Strings(list)
+	return list
+}
+
+// True says whether a boolean key is set to 1.
+func (s *Section) True(key string) bool { return s.Values[key] == "1" }
+
+// HasRaw says whether there is a raw line with this key.
+func (s *Section) HasRaw(key string) bool {
+	for _, raw := range s.Raw {
+		if raw.Key == key {
+			return true
+		}
+	}
+	return false
+}
+
+// Or is a key's value, or another when it has none.
+func (s *Section) Or(key, other string) string {
+	if v, ok := s.Get(key); ok {
+		return v
+	}
+	return other
+}
+
+// Mounts are the volumes in PVE's order: rootfs, then mp0 up.
+func (s *Section) Mounts() ([]*Mount, error) {
+	keys := []string{"rootfs"}
+	for i := range MaxMountPoints {
+		keys = append(keys, fmt.Sprintf("mp%d", i))
+	}
+	var mounts []*Mount
+	for _, key := range keys {
+		value, ok := s.Values[key]
+		if !ok {
+			continue
+		}
+		m, err := ParseMount(key, value)
+		if err != nil {
+			return nil, err
+		}
+		mounts = append(mounts, m)
+	}
+	return mounts, nil
+}

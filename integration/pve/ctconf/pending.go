@@ -1,0 +1,94 @@
+package ctconf
+
+import (
+	"sort"
+	"strings"
+
+	"github.com/berth-oci/berth/integration/pve/schema"
+)
+
+// PendingDeletes are the keys whose deletion waits, without the mark of force.
+func (c *Config) PendingDeletes() []string {
+	var keys []string
+	for _, word := range schema.SplitList(c.Pending.Values["delete"]) {
+		keys = append(keys, strings.TrimPrefix(word, "!"))
+	}
+	return keys
+}
+
+func (c *Config) setPendingDeletes(keys []string) {
+	sort.Strings(keys)
+	delete(c.Pending.Values, "delete")
+	if len(keys) > 0 {
+		c.Pending.Values["delete"] = strings.Join(keys, ",")
+	}
+}
+
+// Want puts a change into the pending section.
+func (c *Config) Want(key, value string) {
+	c.Pending.Set(key, value)
+	c.forgetDelete(key)
+}
+
+// WantDeleted puts a deletion there.
+func (c *Config) WantDeleted(key string) {
+	c.forgetDelete(key)
+	c.setPendingDeletes(append(c.PendingDeletes(), key))
+}
+
+// Revert takes whatever waits for a key back.
+func (c *Config) Revert(key string) {
+	c.Pending.Delete(key)
+	c.forgetDelete(key)
+}
+
+func (c *Config) forgetDelete(key string) {
+	var rest []string
+	for _, other := range c.PendingDeletes() {
+		if other != key {
+			rest = append(rest, other)
+		}
+	}
+	c.setPendingDeletes(rest)
+}
+
+// Apply makes one key's pending change or deletion the current state.
+func (c *Config) Apply(key string) {
+	for _, deleted := range c.PendingDeletes() {
+		if deleted == key {
+			c.Section.Delete(key)
+			c.forgetDelete(key)
+		}
+	}
+	if value, ok := c.Pending.Get(key); ok && key != "delete" {
+		c.Section.Set(key, value)
+		c.Pending.Delete(key)
+	}
+}
+
+// ApplyPending applies all that waits, and says whether anything did.
+func (c *Config) ApplyPending() bool {
+	keys := append(c.PendingDeletes(), c.Pending.Keys()...)
+	for _, key := range keys {
+		c.Apply(key)
+	}
+	return len(keys) > 0
+}
+
+// Shown is the configuration with what waits taken in, as `pct config` shows it.
+func (c *Config) Shown() *Section {
+	s := NewSection()
+	s.Description, s.Env, s.Raw = c.Description, c.Env, c.Raw
+	for key, value := range c.Values {
+		s.Values[key] = value
+	}
+	for _, key := range c.Pending.Keys() {
+		if value, _ := c.Pending.Get(key); key != "delete" {
+			s.Set(key, value)
+		}
+	}
+	for _, key := range c.PendingDeletes() {
+		s.Delete(key)
+	}
+	return s
+}

@@ -1,0 +1,43 @@
+//go:build linux
+
+package hook
+
+import (
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/integration/pve/failure"
+	"github.com/berth-oci/berth/integration/pve/host"
+	"github.com/berth-oci/berth/integration/pve/lxc"
+)
+
+// autodev binds the passed-through devices into the container's new /dev.
+func autodev(c *call) error {
+	host.Spend(c.host.Settings.Latency.Autodev)
+	conf, ok, err := c.load()
+	if !ok {
+		return err
+	}
+	devices, err := lxc.Devices(&conf.Section)
+	if err != nil {
+		return err
+	}
+	for _, d := range devices {
+		source := filepath.Join(c.host.LXCPath(), c.id, "passthrough", d.Path)
+		target := filepath.Join(c.mount, d.Path)
+		if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
+			return err
+		}
+		file, err := os.OpenFile(target, os.O_CREATE|os.O_WRONLY, 0o644)
+		if err != nil {
+			return failure.New("Could not mknod %s: %v", target, err)
+		}
+		_ = file.Close()
+		if err := unix.Mount(source, target, "", unix.MS_BIND, ""); err != nil {
+			return failure.New("Bind mount of device %s into container failed: %v", d.Path, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,33 @@
+//go:build linux
+
+// Command pct stands in for Proxmox VE's pct in tests: its command line, words, exit codes and configuration files,
+// over stock LXC. It is not shipped. Called by the name of one of Proxmox's hooks it is that hook.
+package main
+
+import (
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/integration/pve/command"
+	"github.com/berth-oci/berth/integration/pve/hook"
+	"github.com/berth-oci/berth/integration/pve/host"
+)
+
+func main() { os.Exit(run(os.Args)) }
+
+func run(arguments []string) int {
+	name := filepath.Base(arguments[0])
+	if !hook.Is(name) {
+		// What the caller left open is not for the container's monitor.
+		_ = unix.CloseRange(3, ^uint(0), unix.CLOSE_RANGE_CLOEXEC)
+		return command.Main(arguments[1:])
+	}
+	h, err := host.Open("")
+	if err != nil {
+		_, _ = os.Stderr.WriteString(err.Error() + "\n")
+		return 255
+	}
+	return hook.Run(h, name, arguments[1:])
+}

@@ -1,0 +1,104 @@
+// Package schema checks options as Proxmox VE's PVE::JSONSchema does, with its words.
+package schema
+
+import (
+	"fmt"
+	"regexp"
+	"sort"
+	"strings"
+)
+
+// The types of a property.
+const (
+	Integer = "integer"
+	Number  = "number"
+	Boolean = "boolean"
+	String  = "string"
+	Array   = "array"
+)
+
+// Prop describes one property: an option of a command, a key of a config, or a part of a property string.
+type Prop struct {
+	Type       string
+	Format     string // a name of formats, "-list" appended for lists of it
+	Sub        Object // the parts of a property string
+	Enum       []string
+	Min, Max   *float64
+	MinLength  int
+	MaxLength  int
+	Pattern    *regexp.Regexp
+	Optional   bool
+	DefaultKey bool
+	Requires   string
+}
+
+// Object is a set of named properties.
+type Object map[string]*Prop
+
+// Limit is a bound for Prop.Min and Prop.Max.
+func Limit(v float64) *float64 { return &v }
+
+// Range appends name0 to name<count-1>, all described by p, to o.
+func (o Object) Range(name string, count int, p *Prop) {
+	for i := range count {
+		o[fmt.Sprintf("%s%d", name, i)] = p
+	}
+}
+
+// With is o and more, in a new object.
+func (o Object) With(more Object) Object {
+	sum := make(Object, len(o)+len(more))
+	for k, p := range o {
+		sum[k] = p
+	}
+	for k, p := range more {
+		sum[k] = p
+	}
+	return sum
+}
+
+// Errors are what was wrong, by property.
+type Errors map[string]string
+
+func (e Errors) add(path, format string, args ...any) {
+	message := fmt.Sprintf(format, args...)
+	if old, ok := e[path]; ok {
+		// PVE joins with a backslash and an n: single quotes in its Perl.
+		message = old + `\n` + message
+	}
+	e[path] = message
+}
+
+func (e Errors) lines() string {
+	paths := make([]string, 0, len(e))
+	for path := range e {
+		paths = append(paths, path)
+	}
+	sort.Strings(paths)
+	var text strings.Builder
+	for _, path := range paths {
+		fmt.Fprintf(&text, "%s: %s\n", path, e[path])
+	}
+	return text.String()
+}
+
+// BadRequest is PVE's exception with code 400. Its usage line is filled in by the command line handler.
+type BadRequest struct {
+	Message string
+	Errors  Errors
+	Usage   string
+}
+
+// Invalid is the exception for wrong parameters.
+func Invalid(errors Errors) *BadRequest {
+	return &BadRequest{Message: "Parameter verification failed.", Errors: errors}
+}
+
+// Error is the text that pct prints, several lines, ending in a newline.
+func (b *BadRequest) Error() string {
+	text := "400 " + b.Message + "\n" + b.Errors.lines() + b.Usage
+	if !strings.HasSuffix(text, "\n") {
+		text += "\n"
+	}
+	return text
+}

@@ -1,0 +1,57 @@
+package volume
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/integration/pve/ctconf"
+	"github.com/berth-oci/berth/integration/pve/failure"
+	"github.com/berth-oci/berth/integration/pve/host"
+)
+
+// MountAll mounts a container's volumes below root, in the calling process's mount namespace.
+func MountAll(h *host.Host, conf *ctconf.Section, root string) error {
+	mounts, err := conf.Mounts()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(root, 0o755); err != nil {
+		return err
+	}
+	for _, m := range mounts {
+		if err := mountOne(h, m, root); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func mountOne(h *host.Host, m *ctconf.Mount, root string) error {
+	source, err := Open(h, m)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	target := root
+	if m.Key != "rootfs" {
+		if target, err = Inside(root, m.Target); err != nil {
+			return err
+		}
+	}
+	return Bind(source, target, m.Parts["ro"] == "1")
+}
+
+// Open opens a mount's directory. The stand-in knows only directories of the host.
+func Open(h *host.Host, m *ctconf.Mount) (*os.File, error) {
+	if m.Kind() != ctconf.Bind {
+		return nil, failure.New("unsupported storage: the stand-in mounts directories only, not '%s'", m.Volume)
+	}
+	return OpenDirectory(h, m.Volume)
+}
+
+// UnmountAll takes everything mounted at or below root away again.
+func UnmountAll(root string) {
+	for unix.Unmount(root, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW) == nil {
+	}
+}
