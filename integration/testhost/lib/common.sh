@@ -36,3 +36,13 @@ quote() {
 	printf -v quoted '%q ' "$@"
 	printf '%s' "${quoted% }"
 }
+
+# locked CMD...: runs CMD while no other testhost makes something in the cache.
+locked() {
+	mkdir -p "$cache"
+	(
+		exec {lock}>"$cache/lock"
+		flock "$lock"
+		"$@"
+	)
+}

@@ -41,36 +41,47 @@ in_root() {
 
 # build_image makes the root image unless it is there.
 build_image() {
-	local root mirror work packages
+	[[ -d $(image_root) ]] && return 0
+	host_packages debootstrap
+	locked build_image_once
+}
+
+build_image_once() {
+	local root mirror packages work=$cache/tmp-root log=$cache/build.log
 	root=$(image_root)
 	[[ -d $root ]] && return 0
-	host_packages debootstrap
-	mkdir -p "$cache"
-	exec {build_lock}>"$cache/lock"
-	flock "$build_lock"
-	[[ -d $root ]] && { exec {build_lock}>&-; return 0; }
-
-	apt-get indextargets 'Created-By: Packages' | grep -q . || apt-get update -qq >&2
+	[[ -n $(debian_mirror) ]] || apt-get update -qq >&2
 	mirror=$(debian_mirror)
 	[[ -n $mirror ]] || die "no Debian archive in this machine's apt sources"
-	rm -rf "$cache"/tmp-*
-	work=$cache/tmp-$$
-	say "building $root from $mirror"
 	mapfile -t packages < <(sed 's/#.*//' "$here/image/packages" | xargs -n1)
-	debootstrap --variant=minbase "$suite" "$work" "$mirror" >"$cache/build.log" 2>&1 ||
-		die "debootstrap failed: see $cache/build.log"
-	mkdir -p "$work/tmp/image"
-	cp -a "$here/image/." "$work/tmp/image/"
+	say "building $root from $mirror"
+	rm -rf --one-file-system "$work"
 	{
-		printf '#!/bin/sh\nexit 101\n' >"$work/usr/sbin/policy-rc.d"
-		chmod +x "$work/usr/sbin/policy-rc.d"
-		echo force-unsafe-io >"$work/etc/dpkg/dpkg.cfg.d/testhost"
-		in_root "$work" apt-get update -qq &&
+		debootstrap --variant=minbase "$suite" "$work" "$mirror" &&
+			prepare_root "$work" &&
+			in_root "$work" apt-get update -qq &&
 			in_root "$work" apt-get install -y -qq --no-install-recommends "${packages[@]}" &&
 			cp -a "$here/image/root/." "$work/" &&
-			in_root "$work" /tmp/image/configure
-	} </dev/null >>"$cache/build.log" 2>&1 || die "the image could not be made: see $cache/build.log"
-	rm -rf "$work/tmp/image" "$work/usr/sbin/policy-rc.d"
+			in_root "$work" /tmp/image/configure &&
+			rm -rf "$work/tmp/image" "$work/usr/sbin/policy-rc.d"
+	} </dev/null >"$log" 2>&1 || die "the image could not be made: see $log"
 	mv -T "$work" "$root"
-	exec {build_lock}>&-
+	prune_cache
+}
+
+# prepare_root ROOT: no service starts while packages are installed, and
+# nothing waits for the disk.
+prepare_root() {
+	cp -a "$here/image" "$1/tmp/image" &&
+		install -m 755 /dev/stdin "$1/usr/sbin/policy-rc.d" <<<$'#!/bin/sh\nexit 101' &&
+		echo force-unsafe-io >"$1/etc/dpkg/dpkg.cfg.d/testhost"
+}
+
+# prune_cache removes images of other recipes that no instance has mounted.
+prune_cache() {
+	local old
+	for old in "$cache"/root-*; do
+		[[ $old != "$(image_root)"* ]] || continue
+		grep -qsF "$old" /proc/[0-9]*/mountinfo || rm -rf --one-file-system "$old"
+	done
 }

@@ -36,6 +36,7 @@ instance_start() {
 	"${bound[@]}" setsid -- unshare --mount --net --propagation private -- \
 		"$here/testhost" supervise "$kind" "$name" "$@" </dev/null >"$dir/log" 2>&1 &
 	local supervisor=$!
+	disown # or this shell tells the user of its end
 	if ! "${kind}_wait" "$name" "$supervisor"; then
 		say "the instance did not come up; the end of its log:"
 		tail -n 25 "$dir/log" >&2
@@ -56,9 +57,10 @@ instance_supervise() {
 	"${kind}_boot" "$name" "$@"
 }
 
-# instance_alive NAME: whether its supervisor runs. The pid alone proves nothing.
+# instance_alive NAME: whether its supervisor runs. Its pid alone proves nothing,
+# and a zombie is in no cgroup.
 instance_alive() {
-	grep -q "/berth-testhost-$1\(/\|\$\)" "/proc/$(cat "$instances/$1/supervisor")/cgroup" 2>/dev/null
+	instance_processes "$1" | grep -qx "$(cat "$instances/$1/supervisor")"
 }
 
 instance_kind() {
@@ -67,27 +69,37 @@ instance_kind() {
 	cat "$instances/$1/kind"
 }
 
+# instance_processes NAME prints the pids in its cgroups.
+instance_processes() {
+	instance_cgroups "$1" | while read -r cgroup; do
+		find "$cgroup" -name cgroup.procs -exec cat {} +
+	done 2>/dev/null | sort -un || true
+}
+
 # instance_remove NAME: ends all its processes and leaves nothing of it.
 instance_remove() {
-	local name=$1 dir=$instances/$1 cgroup tries pid left
-	for ((tries = 0; tries < 1000; tries++)); do
+	local name=$1 cgroup tries pid processes left=1
+	mapfile -t processes < <(instance_processes "$name")
+	for ((tries = 0; left && tries < 1000; tries++)); do
+		((tries == 0)) || sleep 0.01
 		left=0
 		while read -r cgroup; do
 			[[ -d $cgroup ]] || continue
 			left=1
-			if [[ -e $cgroup/cgroup.kill ]]; then
-				echo 1 >"$cgroup/cgroup.kill"
-			else
-				find "$cgroup" -name cgroup.procs -exec cat {} + 2>/dev/null |
-					while read -r pid; do kill -KILL "$pid" || true; done
-			fi 2>/dev/null || true
-			find "$cgroup" -depth -type d -exec rmdir {} + 2>/dev/null || true
-		done < <(instance_cgroups "$name")
-		((left)) || break
-		sleep 0.02
+			[[ ! -e $cgroup/cgroup.kill ]] || echo 1 >"$cgroup/cgroup.kill" || true
+			find "$cgroup" -depth -type d -exec rmdir {} + || true
+		done < <(instance_cgroups "$name") 2>/dev/null
+		((!left)) || instance_processes "$name" | xargs -r kill -KILL 2>/dev/null || true
 	done
-	((left == 0)) || die "cannot remove the cgroups of $name"
-	rm -rf --one-file-system "$dir"
+	((!left)) || die "cannot remove the cgroups of $name"
+	# Out of its cgroup a process may still be on its way out of the machine.
+	for pid in "${processes[@]}"; do
+		for ((tries = 0; tries < 500; tries++)); do
+			[[ -d /proc/$pid ]] || break
+			sleep 0.01
+		done
+	done
+	rm -rf --one-file-system "${instances:?}/$name"
 }
 
 # instance_sweep removes what instances left whose supervisor was killed.

@@ -50,7 +50,7 @@ nspawn_boot() {
 		--private-network --capability=all --kill-signal=SIGRTMIN+3 \
 		--link-journal=no --resolv-conf=off --timezone=off --console=pipe \
 		"${options[@]}" -- \
-		/usr/bin/setpriv --inh-caps=-all /usr/lib/systemd/systemd
+		/usr/bin/setpriv --inh-caps=-all --pdeathsig KILL /usr/lib/systemd/systemd
 }
 
 # nspawn_leader SUPERVISOR prints the pid of the instance's init.
@@ -75,15 +75,14 @@ nspawn_wait() {
 		state=$(nspawn_exec "$name" plain systemctl is-system-running --wait) || true
 		[[ $state == running ]] && return 0
 		say "systemd says: $state"
-		nspawn_exec "$name" plain systemctl --failed --no-legend >&2 || true
+		(nspawn_exec "$name" plain systemctl --failed --no-legend) >&2 || true
 		return 1
 	done
 	return 1
 }
 
-# nspawn_exec NAME plain|tty CMD...: runs CMD inside, in place of this shell's
-# subshell.
-nspawn_exec() (
+# nspawn_exec NAME plain|tty CMD...: becomes CMD inside.
+nspawn_exec() {
 	local name=$1 how=$2 leader cgroup
 	shift 2
 	leader=$(cat "$instances/$name/leader")
@@ -98,4 +97,4 @@ nspawn_exec() (
 	exec nsenter --all --target "$leader" -- \
 		env -i --default-signal=INT,QUIT --chdir=/root "PATH=$guest_path" \
 		HOME=/root USER=root LANG=C.UTF-8 "TERM=${TERM:-dumb}" "$@"
-)
+}

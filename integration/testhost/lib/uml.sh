@@ -15,20 +15,23 @@ uml_disk() {
 }
 
 uml_prepare() {
-	local disk work
 	host_packages e2fsprogs openssh-client iproute2
 	build_image
+	[[ -e $(uml_disk) ]] || locked uml_make_disk
+}
+
+uml_make_disk() {
+	local disk work=$cache/tmp-disk
 	disk=$(uml_disk)
 	[[ -e $disk ]] && return 0
-	work=$cache/tmp-disk-$$
 	say "making $disk"
-	rm -rf "$cache"/tmp-disk-*
+	rm -rf "$work"
 	mkdir "$work" "$work/root"
 	cp -a "$(image_root)/." "$work/root/"
 	cp -a "$here/uml/root/." "$work/root/"
 	truncate -s 8G "$work/disk"
-	mke2fs -q -t ext4 -O ^has_journal -d "$work/root" "$work/disk" >&2 ||
-		die "mke2fs failed"
+	# A journal is of no use to a disk that is thrown away.
+	mke2fs -q -t ext4 -O ^has_journal -d "$work/root" "$work/disk" >&2
 	mv "$work/disk" "$disk"
 	rm -rf "$work"
 }
@@ -78,11 +81,11 @@ uml_boot() {
 		loglevel=4
 }
 
-# uml_ssh NAME OPTION...: ssh with nothing of this machine's configuration.
+# uml_ssh NAME ARG...: becomes ssh with nothing of this machine's configuration.
 uml_ssh() {
 	local name=$1
 	shift
-	ssh -F none -S "$instances/$name/ssh" -o BatchMode=yes -o LogLevel=ERROR \
+	exec ssh -F none -S "$instances/$name/ssh" -o BatchMode=yes -o LogLevel=ERROR \
 		-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null "$@"
 }
 
@@ -110,11 +113,11 @@ uml_wait() {
 		[[ -e $dir/root ]] && uml_connect "$name" "$supervisor" && break
 	done
 	[[ -S $dir/ssh ]] || return 1
-	uml_ssh "$name" -T "root@$uml_address" "$(uml_mounts "$dir/binds")" >&2 || return 1
+	(uml_ssh "$name" -T "root@$uml_address" "$(uml_mounts "$dir/binds")") >&2 || return 1
 	state=$(uml_exec "$name" plain systemctl is-system-running --wait) || true
 	[[ $state == running ]] && return 0
 	say "systemd says: $state"
-	uml_exec "$name" plain systemctl --failed --no-legend >&2 || true
+	(uml_exec "$name" plain systemctl --failed --no-legend) >&2 || true
 	return 1
 }
 
@@ -137,7 +140,7 @@ uml_mounts() {
 }
 
 # uml_exec NAME plain|tty CMD...: as nspawn_exec.
-uml_exec() (
+uml_exec() {
 	local name=$1 how=$2 tty=-T line
 	shift 2
 	[[ $how == plain ]] || tty=-t
@@ -147,4 +150,4 @@ uml_exec() (
 	# shell itself says of one is nobody's output.
 	uml_ssh "$name" "$tty" "root@$uml_address" \
 		"echo \$\$ >/sys/fs/cgroup/testhost/cgroup.procs; { $line 2>&3 3>&-; } 3>&2 2>/dev/null; exit \$?"
-)
+}
