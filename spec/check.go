@@ -2,11 +2,13 @@ package spec
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// The platforms that Check knows; they are the names of runtime.GOOS.
+// The platforms that Check knows; they are names of runtime.GOOS.
 const (
 	Linux   = "linux"
 	FreeBSD = "freebsd"
@@ -15,25 +17,44 @@ const (
 // Check applies the rules of the specification's text to a config, for the
 // platform Linux or FreeBSD and the config's ociVersion. It looks at nothing
 // outside of the config: whether files exist and the kernel can do a thing is
-// for create to find out.
+// for create to find out. Warnings about missing properties come from Parse
+// alone, since a Spec does not tell 0 from nothing.
 func Check(s *specs.Spec, platform string) Problems {
 	c := &checker{s: s, platform: platform}
-	c.all()
+	c.version()
+	c.platforms()
+	c.root()
+	c.process(s.Process)
+	c.names()
+	c.mounts()
+	c.hooks()
+	c.annotations()
+	switch {
+	case platform == Linux && s.Linux != nil:
+		c.linux(s.Linux)
+	case platform == FreeBSD && s.FreeBSD != nil:
+		c.freebsd(s.FreeBSD)
+	}
+	c.nul(s)
 	return c.ps
 }
 
 // CheckProcess applies the rules of process alone, as exec needs them.
 func CheckProcess(p *specs.Process, platform string) Problems {
-	c := &checker{s: &specs.Spec{Process: p}, platform: platform}
+	s := &specs.Spec{Process: p}
+	c := &checker{s: s, platform: platform}
 	c.process(p)
+	c.nul(s)
 	return c.ps
 }
 
 // CheckResources applies the rules of linux.resources alone, as update needs
 // them.
 func CheckResources(r *specs.LinuxResources) Problems {
-	c := &checker{s: &specs.Spec{Linux: &specs.Linux{Resources: r}}, platform: Linux}
+	s := &specs.Spec{Linux: &specs.Linux{Resources: r}}
+	c := &checker{s: s, platform: Linux, update: true}
 	c.resources(r)
+	c.nul(s)
 	return c.ps
 }
 
@@ -41,6 +62,7 @@ func CheckResources(r *specs.LinuxResources) Problems {
 type checker struct {
 	s        *specs.Spec
 	platform string
+	update   bool // the rest of the resources is set already
 	ps       Problems
 }
 
@@ -55,9 +77,73 @@ func (c *checker) warnf(path, format string, args ...any) {
 // at returns the path of an array's element.
 func at(path string, i int) string { return fmt.Sprintf("%s[%d]", path, i) }
 
-func (c *checker) all() {
-	c.process(c.s.Process)
+// oneOf reports a value that is none of those allowed.
+func oneOf[T ~string](c *checker, path string, value T, allowed ...T) bool {
+	if slices.Contains(allowed, value) {
+		return true
+	}
+	words := make([]string, len(allowed))
+	for i, a := range allowed {
+		words[i] = string(a)
+	}
+	if value == "" {
+		c.errorf(path, "is required: one of %s", strings.Join(words, ", "))
+	} else {
+		c.errorf(path, "must be one of %s, is %s", strings.Join(words, ", "), quote(string(value)))
+	}
+	return false
 }
 
-func (c *checker) process(p *specs.Process)          {}
-func (c *checker) resources(r *specs.LinuxResources) {}
+// absolute reports a path that does not begin with a slash.
+func (c *checker) absolute(path, value string) bool {
+	switch {
+	case value == "":
+		c.errorf(path, "is required: an absolute path")
+	case value[0] != '/':
+		c.errorf(path, "must be an absolute path, is %s", quote(value))
+	default:
+		return true
+	}
+	return false
+}
+
+// printable reports control characters, which no name of this kind has and
+// which could become another line somewhere.
+func (c *checker) printable(path, value string) bool {
+	if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		c.errorf(path, "must not hold control characters, is %s", quote(value))
+		return false
+	}
+	return true
+}
+
+// platforms warns of what is for another platform and so ignored.
+func (c *checker) platforms() {
+	for _, p := range []struct {
+		name    string
+		present bool
+	}{
+		{Linux, c.s.Linux != nil}, {FreeBSD, c.s.FreeBSD != nil}, {"solaris", c.s.Solaris != nil},
+		{"windows", c.s.Windows != nil}, {"vm", c.s.VM != nil}, {"zos", c.s.ZOS != nil},
+	} {
+		if p.present && p.name != c.platform {
+			c.warnf(p.name, "is ignored on %s", c.platform)
+		}
+	}
+}
+
+func (c *checker) root() {
+	switch {
+	case c.s.Root == nil:
+		c.errorf("root", "root must be specified")
+	case c.s.Root.Path == "":
+		c.errorf("root.path", "is required: the root file system's directory, absolute or relative to the bundle")
+	}
+}
+
+// annotations follows config.md#annotations.
+func (c *checker) annotations() {
+	if _, ok := c.s.Annotations[""]; ok {
+		c.errorf("annotations", "keys must not be empty")
+	}
+}

@@ -26,7 +26,8 @@ func Hooks(s *specs.Spec, k HookKind) []specs.Hook {
 	}
 	switch k {
 	case Prestart:
-		return s.Hooks.Prestart //nolint:staticcheck // deprecated, but engines send it
+		//lint:ignore SA1019 deprecated, but engines send it
+		return s.Hooks.Prestart
 	case CreateRuntime:
 		return s.Hooks.CreateRuntime
 	case CreateContainer:

@@ -19,8 +19,7 @@ import (
 const ConfigFile = "config.json"
 
 // Load reads and checks the config.json of a bundle for this platform. The
-// Spec is valid and has Process and Root set, and on Linux Linux; the bytes
-// are the file's. The error is an *InvalidError if the config is refused; it
+// Spec is valid and has Process and Root set; the bytes are the file's. The error is an *InvalidError if the config is refused; it
 // satisfies errors.Is(err, fs.ErrNotExist) if there is none.
 //
 // Warnings are not returned: who wants them calls Read and Validate.

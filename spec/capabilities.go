@@ -1,0 +1,47 @@
+package spec
+
+import (
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/moby/sys/capability"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// knownCapabilities holds the names of capabilities(7), as CAP_CHOWN.
+var knownCapabilities = sync.OnceValue(func() map[string]bool {
+	known := map[string]bool{}
+	for _, c := range capability.ListKnown() {
+		known["CAP_"+strings.ToUpper(c.String())] = true
+	}
+	return known
+})
+
+// capabilities follows config.md#linux-process: what cannot be granted is a
+// warning. The relations are those of capabilities(7), without which the
+// kernel refuses a set.
+func (c *checker) capabilities(caps *specs.LinuxCapabilities) {
+	if caps == nil {
+		return
+	}
+	for _, set := range []struct {
+		name string
+		caps []string
+	}{
+		{"bounding", caps.Bounding}, {"effective", caps.Effective}, {"inheritable", caps.Inheritable},
+		{"permitted", caps.Permitted}, {"ambient", caps.Ambient},
+	} {
+		for i, name := range set.caps {
+			path := func() string { return at("process.capabilities."+set.name, i) }
+			switch {
+			case !knownCapabilities()[name]:
+				c.warnf(path(), "is not a known capability and ignored: %s", quote(name))
+			case set.name == "effective" && !slices.Contains(caps.Permitted, name):
+				c.warnf(path(), "%s is not in permitted", name)
+			case set.name == "ambient" && !(slices.Contains(caps.Permitted, name) && slices.Contains(caps.Inheritable, name)):
+				c.warnf(path(), "%s is not in both permitted and inheritable", name)
+			}
+		}
+	}
+}

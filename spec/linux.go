@@ -1,0 +1,152 @@
+package spec
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// linux follows config-linux.md.
+func (c *checker) linux(l *specs.Linux) {
+	c.namespaces(l)
+	c.userMappings(l)
+	c.timeOffsets(l)
+	c.devices(l.Devices)
+	c.netDevices(l)
+	c.cgroupsPath(l.CgroupsPath)
+	c.resources(l.Resources)
+	c.intelRdt(l.IntelRdt)
+	c.memoryPolicy(l.MemoryPolicy)
+	c.sysctls(l.Sysctl)
+	c.seccomp(l.Seccomp)
+	c.rootfsPropagation(l.RootfsPropagation)
+	c.hiddenPaths(l)
+	c.printable("linux.mountLabel", l.MountLabel)
+	if p := l.Personality; p != nil {
+		oneOf(c, "linux.personality.domain", p.Domain, specs.PerLinux, specs.PerLinux32)
+		if len(p.Flags) > 0 {
+			c.warnf("linux.personality.flags", "are ignored: the specification has none")
+		}
+	}
+}
+
+// cgroupsPath takes a path, or systemd's slice:prefix:name, as the runtime's
+// flag says. ".." is what crun refuses too.
+func (c *checker) cgroupsPath(p string) {
+	const path = "linux.cgroupsPath"
+	if slices.Contains(strings.Split(p, "/"), "..") {
+		c.errorf(path, "must not have .. in it, is %s", quote(p))
+	}
+	c.printable(path, p)
+}
+
+// rootfsPropagation warns of the recursive words, which runc and crun take and
+// engines send, but the text does not have.
+func (c *checker) rootfsPropagation(p string) {
+	const path = "linux.rootfsPropagation"
+	switch p {
+	case "":
+	case "rshared", "rslave", "rprivate", "runbindable":
+		c.warnf(path, "should be %s: the specification has no %s", p[1:], p)
+	default:
+		oneOf(c, path, p, "shared", "slave", "private", "unbindable")
+	}
+}
+
+// hiddenPaths checks maskedPaths and readonlyPaths. Without a mount namespace
+// of the container's own they would be hidden from the host; runc refuses.
+func (c *checker) hiddenPaths(l *specs.Linux) {
+	_, kind := Namespace(c.s, specs.MountNamespace)
+	for _, list := range []struct {
+		path  string
+		paths []string
+	}{{"linux.maskedPaths", l.MaskedPaths}, {"linux.readonlyPaths", l.ReadonlyPaths}} {
+		if len(list.paths) > 0 && kind == Host {
+			c.errorf(list.path, "unable to restrict sys entries without a private MNT namespace: linux.namespaces needs mount")
+		}
+		for i, p := range list.paths {
+			c.absolute(at(list.path, i), p)
+		}
+	}
+}
+
+// memoryPolicy follows config-linux.md#memory-policy and set_mempolicy(2).
+func (c *checker) memoryPolicy(m *specs.LinuxMemoryPolicy) {
+	if m == nil {
+		return
+	}
+	const path = "linux.memoryPolicy"
+	oneOf(c, path+".mode", m.Mode, specs.MpolDefault, specs.MpolBind, specs.MpolInterleave, specs.MpolWeightedInterleave,
+		specs.MpolPreferred, specs.MpolPreferredMany, specs.MpolLocal)
+	for i, f := range m.Flags {
+		oneOf(c, at(path+".flags", i), f, specs.MpolFNumaBalancing, specs.MpolFRelativeNodes, specs.MpolFStaticNodes)
+	}
+	if slices.Contains(m.Flags, specs.MpolFRelativeNodes) && slices.Contains(m.Flags, specs.MpolFStaticNodes) {
+		c.errorf(path+".flags", "MPOL_F_RELATIVE_NODES and MPOL_F_STATIC_NODES exclude each other")
+	}
+	nodes := c.cpuList(path+".nodes", m.Nodes)
+	switch m.Mode {
+	case specs.MpolDefault, specs.MpolLocal:
+		if nodes > 0 {
+			c.errorf(path+".nodes", "must be empty with %s", m.Mode)
+		}
+	case specs.MpolBind, specs.MpolInterleave, specs.MpolWeightedInterleave, specs.MpolPreferredMany:
+		if nodes == 0 {
+			c.errorf(path+".nodes", "is required with %s", m.Mode)
+		}
+	}
+}
+
+// intelRdt follows config-linux.md#intelrdt.
+func (c *checker) intelRdt(r *specs.LinuxIntelRdt) {
+	if r == nil {
+		return
+	}
+	const path = "linux.intelRdt"
+	if id := r.ClosID; id == "." || id == ".." || id != "/" && strings.Contains(id, "/") {
+		c.errorf(path+".closID", "must be a directory's name, or / for the default class, is %s", quote(id))
+	}
+	c.printable(path+".closID", r.ClosID)
+	line := func(path, s string) {
+		if strings.Contains(s, "\n") {
+			c.errorf(path, "must be one line, is %s", quote(s))
+		}
+	}
+	line(path+".l3CacheSchema", r.L3CacheSchema)
+	if s := r.L3CacheSchema; s != "" && !strings.HasPrefix(s, "L3:") {
+		c.warnf(path+".l3CacheSchema", "should start with L3:, is %s", quote(s))
+	}
+	line(path+".memBwSchema", r.MemBwSchema)
+	if s := r.MemBwSchema; s != "" && !strings.HasPrefix(s, "MB:") {
+		c.errorf(path+".memBwSchema", "must start with MB:, is %s", quote(s))
+	}
+	for i, s := range r.Schemata {
+		line(at(path+".schemata", i), s)
+	}
+}
+
+// timeOffsets follows config-linux.md#offset-for-time-namespace and
+// time_namespaces(7): offsets are set once, before the namespace has a
+// process.
+func (c *checker) timeOffsets(l *specs.Linux) {
+	const path = "linux.timeOffsets"
+	if len(l.TimeOffsets) == 0 {
+		return
+	}
+	switch _, kind := Namespace(c.s, specs.TimeNamespace); kind {
+	case Host:
+		c.errorf(path, "time namespace offsets specified, but time namespace isn't enabled in the config")
+	case Path:
+		c.errorf(path, "cannot be set for a time namespace that is joined by its path")
+	}
+	for _, clock := range slices.Sorted(maps.Keys(l.TimeOffsets)) {
+		if clock != "monotonic" && clock != "boottime" {
+			c.errorf(path+key(clock), "must be one of monotonic, boottime")
+		}
+		if n := l.TimeOffsets[clock].Nanosecs; n >= 1e9 {
+			c.errorf(path+key(clock)+".nanosecs", "must be below 1000000000, is %d", n)
+		}
+	}
+}

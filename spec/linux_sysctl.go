@@ -1,0 +1,87 @@
+package spec
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// SysctlPath returns the file below /proc/sys of a key of linux.sysctl, for
+// "net.ipv4.conf.eth0/1.forwarding" net/ipv4/conf/eth0.1/forwarding. The first
+// separator says if dots or slashes separate; the other one is then a dot
+// inside a name (sysctl(8), sysctl.d(5)). The path stays below /proc/sys.
+func SysctlPath(name string) (string, error) {
+	file := name
+	if i := strings.IndexAny(name, "./"); i >= 0 && name[i] == '.' {
+		file = strings.Map(func(r rune) rune {
+			switch r {
+			case '.':
+				return '/'
+			case '/':
+				return '.'
+			}
+			return r
+		}, name)
+	}
+	for part := range strings.SplitSeq(file, "/") {
+		if part == "" || part == "." || part == ".." {
+			return "", errors.New("must be names separated by dots, such as net.ipv4.ip_forward")
+		}
+	}
+	if strings.ContainsFunc(file, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
+		return "", errors.New("must not hold spaces or control characters")
+	}
+	return file, nil
+}
+
+// sysctls follows config-linux.md#sysctl. The text sets no bounds; those are
+// runc's and crun's: a parameter must belong to a namespace that the container
+// does not share with the runtime.
+func (c *checker) sysctls(list map[string]string) {
+	for _, name := range slices.Sorted(maps.Keys(list)) {
+		path := "linux.sysctl" + key(name)
+		file, err := SysctlPath(name)
+		if err != nil {
+			c.errorf(path, "%v", err)
+			continue
+		}
+		if file == "kernel/hostname" {
+			c.errorf(path, `is not allowed as it conflicts with the OCI "hostname" field`)
+			continue
+		}
+		if file == "kernel/domainname" && c.s.Domainname != "" && c.s.Domainname != list[name] {
+			c.errorf(path, `conflicts with the OCI "domainname" field`)
+			continue
+		}
+		ns := sysctlNamespace(file)
+		if ns == "" {
+			c.errorf(path, "is not in a separate kernel namespace: allowed are net.*, fs.mqueue.*, System V IPC's kernel.*, kernel.domainname, user.*")
+		} else if _, kind := Namespace(c.s, ns); kind == Host {
+			c.errorf(path, "is not allowed in the host's %s namespace: linux.namespaces needs %s", ns, ns)
+		}
+	}
+}
+
+// sysctlNamespace returns the type of namespace that a file below /proc/sys
+// belongs to, or "" for those of the whole system.
+func sysctlNamespace(file string) specs.LinuxNamespaceType {
+	switch file {
+	case "kernel/msgmax", "kernel/msgmnb", "kernel/msgmni", "kernel/sem",
+		"kernel/shmall", "kernel/shmmax", "kernel/shmmni", "kernel/shm_rmid_forced":
+		return specs.IPCNamespace
+	case "kernel/domainname":
+		return specs.UTSNamespace
+	}
+	switch root, _, _ := strings.Cut(file, "/"); {
+	case strings.HasPrefix(file, "fs/mqueue/"):
+		return specs.IPCNamespace
+	case root == "net" && root != file:
+		return specs.NetworkNamespace
+	case root == "user" && root != file:
+		return specs.UserNamespace
+	}
+	return ""
+}

@@ -1,0 +1,107 @@
+package spec
+
+import (
+	"slices"
+	"strings"
+	"sync"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// IsBind says if m is a bind mount: its options hold bind or rbind
+// (config.md#mounts); its type says nothing.
+func IsBind(m specs.Mount) bool {
+	return slices.Contains(m.Options, "bind") || slices.Contains(m.Options, "rbind")
+}
+
+// IsIDMapped says if m is to be id-mapped: it has mappings or one of the
+// options idmap and ridmap.
+func IsIDMapped(m specs.Mount) bool {
+	return len(m.UIDMappings) > 0 || len(m.GIDMappings) > 0 ||
+		slices.Contains(m.Options, "idmap") || slices.Contains(m.Options, "ridmap")
+}
+
+// mounts follows config.md#mounts.
+func (c *checker) mounts() {
+	for i, m := range c.s.Mounts {
+		path := at("mounts", i)
+		switch {
+		case m.Destination == "":
+			c.errorf(path+".destination", "is required: a path in the container")
+		case m.Destination[0] != '/' && c.platform == Linux:
+			c.warnf(path+".destination", "mount destination %s is not absolute; it is taken as relative to /", quote(m.Destination))
+		default:
+			c.absolute(path+".destination", m.Destination)
+		}
+		for j, o := range m.Options {
+			if o == "" {
+				c.warnf(at(path+".options", j), "is empty, and ignored")
+			}
+		}
+		if c.platform == Linux {
+			c.linuxMount(path, m)
+		} else if m.Type == "" {
+			c.errorf(path+".type", "is required: a file system of %s, such as nullfs", c.platform)
+		}
+	}
+}
+
+// linuxMount checks what only Linux has: bind mounts by option, and mappings.
+func (c *checker) linuxMount(path string, m specs.Mount) {
+	bind, remount := IsBind(m), slices.Contains(m.Options, "remount")
+	switch {
+	case bind && !remount && m.Source == "":
+		c.errorf(path+".source", "is required for a bind mount: a path, absolute or relative to the bundle")
+	case !bind && !remount && m.Type == "":
+		c.errorf(path+".type", "is required unless the options hold bind or rbind: a file system type")
+	case !bind && m.Type == "bind":
+		c.warnf(path+".type", "makes no bind mount: the options need bind or rbind")
+	}
+	if bind {
+		for j, o := range m.Options {
+			if name, _, _ := strings.Cut(o, "="); o != "" && !genericOptions()[name] {
+				c.warnf(at(path+".options", j), "bind mounts have no filesystem-specific options: %s", quote(o))
+			}
+		}
+	}
+	c.mountMappings(path, m)
+}
+
+func (c *checker) mountMappings(path string, m specs.Mount) {
+	if !IsIDMapped(m) {
+		return
+	}
+	if m.Options == nil || !slices.Contains(m.Options, "idmap") && !slices.Contains(m.Options, "ridmap") {
+		c.warnf(path+".options", "should hold idmap or ridmap, since the mount has mappings")
+	}
+	switch u, g := len(m.UIDMappings), len(m.GIDMappings); {
+	case u == 0 && g == 0:
+		if _, kind := Namespace(c.s, specs.UserNamespace); kind == Host {
+			c.errorf(path+".options", "idmap and ridmap need uidMappings and gidMappings, or a user namespace of the container")
+		}
+	case u == 0:
+		c.errorf(path+".uidMappings", "is required along with gidMappings")
+	case g == 0:
+		c.errorf(path+".gidMappings", "is required along with uidMappings")
+	}
+	if !IsBind(m) {
+		c.warnf(path, "id-mapped mounts are only sure to work for bind mounts")
+	}
+	c.mappings(path+".uidMappings", m.UIDMappings)
+	c.mappings(path+".gidMappings", m.GIDMappings)
+}
+
+// genericOptions are those of config.md#linux-mount-options and crun's; any
+// other goes to the file system.
+var genericOptions = sync.OnceValue(func() map[string]bool {
+	set := map[string]bool{}
+	for _, o := range strings.Fields(`async atime bind defaults dev diratime dirsync exec iversion lazytime loud mand
+		noatime nodev nodiratime noexec noiversion nolazytime nomand norelatime nostrictatime nosuid nosymfollow
+		private ratime rbind rdev rdiratime relatime remount rexec rnoatime rnodiratime rnoexec rnorelatime
+		rnostrictatime rnosuid rnosymfollow rnodev ro rprivate rrelatime rro rrw rshared rslave rstrictatime rsuid
+		rsymfollow runbindable rw shared silent slave strictatime suid symfollow sync tmpcopyup unbindable idmap ridmap
+		copy-symlink src-nofollow dest-nofollow`) {
+		set[o] = true
+	}
+	return set
+})

@@ -1,0 +1,29 @@
+package spec
+
+import specs "github.com/opencontainers/runtime-spec/specs-go"
+
+// names checks hostname and domainname. That they need a uts namespace of the
+// container's own is runc's and crun's rule: the specification would have the
+// host renamed.
+func (c *checker) names() {
+	limit := 64 // __NEW_UTS_LEN of Linux
+	if c.platform == FreeBSD {
+		limit = 255 // MAXHOSTNAMELEN - 1
+	}
+	for _, n := range [...][2]string{{"hostname", c.s.Hostname}, {"domainname", c.s.Domainname}} {
+		what, name := n[0], n[1]
+		if name == "" {
+			continue
+		}
+		if len(name) > limit {
+			c.errorf(what, "must be at most %d bytes, has %d", limit, len(name))
+		}
+		c.printable(what, name)
+		if c.platform != Linux {
+			continue
+		}
+		if _, kind := Namespace(c.s, specs.UTSNamespace); kind == Host {
+			c.errorf(what, "unable to set %s without a private UTS namespace: linux.namespaces needs uts", what)
+		}
+	}
+}

@@ -1,0 +1,62 @@
+package spec
+
+import (
+	"reflect"
+	"strings"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// nul reports strings with a NUL byte, at which the kernel would cut them
+// short. Free text that never gets there is left alone.
+func (c *checker) nul(s *specs.Spec) {
+	for _, part := range []struct {
+		name  string
+		value any
+	}{
+		{"root", s.Root}, {"process", s.Process}, {"hostname", s.Hostname}, {"domainname", s.Domainname},
+		{"mounts", s.Mounts}, {"hooks", s.Hooks}, {"linux", s.Linux}, {"freebsd", s.FreeBSD},
+	} {
+		c.walkNUL(path{{name: part.name}}, reflect.ValueOf(part.value))
+	}
+}
+
+func (c *checker) walkNUL(p path, v reflect.Value) {
+	switch v.Kind() {
+	case reflect.String:
+		if strings.IndexByte(v.String(), 0) >= 0 {
+			if at := p.String(); at != "linux.seccomp.listenerMetadata" {
+				c.errorf(at, "must not hold a NUL byte, is %s", quote(v.String()))
+			}
+		}
+	case reflect.Pointer:
+		if !v.IsNil() {
+			c.walkNUL(p, v.Elem())
+		}
+	case reflect.Slice:
+		if !hasStrings(v.Type().Elem()) {
+			return
+		}
+		p = append(p, step{kind: element})
+		for i := range v.Len() {
+			p[len(p)-1].index = i
+			c.walkNUL(p, v.Index(i))
+		}
+	case reflect.Map:
+		for it := v.MapRange(); it.Next(); {
+			k := append(p, step{name: it.Key().String(), kind: mapKey})
+			if strings.IndexByte(it.Key().String(), 0) >= 0 {
+				c.errorf(k.String(), "its name must not hold a NUL byte")
+			}
+			c.walkNUL(k, it.Value())
+		}
+	case reflect.Struct:
+		for _, f := range objectOf(v.Type()).fields {
+			c.walkNUL(append(p, step{name: f.name}), v.FieldByIndex(f.index))
+		}
+	}
+}
+
+// hasStrings says if values of the type can hold strings; it spares numbers
+// the walk.
+func hasStrings(t reflect.Type) bool { return t.Kind() > reflect.Float64 }

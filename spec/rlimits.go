@@ -1,0 +1,36 @@
+package spec
+
+import (
+	"slices"
+	"strings"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// rlimitNames are the resources of getrlimit(2), without RLIMIT_.
+var rlimitNames = map[string][]string{
+	Linux: {"AS", "CORE", "CPU", "DATA", "FSIZE", "LOCKS", "MEMLOCK", "MSGQUEUE", "NICE", "NOFILE", "NPROC", "RSS",
+		"RTPRIO", "RTTIME", "SIGPENDING", "STACK"},
+	FreeBSD: {"AS", "CORE", "CPU", "DATA", "FSIZE", "KQUEUES", "MEMLOCK", "NOFILE", "NPROC", "NPTS", "PIPEBUF", "RSS",
+		"SBSIZE", "STACK", "SWAP", "UMTXP", "VMEM"},
+}
+
+// rlimits follows config.md#posix-process: unknown and doubled types must be
+// errors. A soft limit above the hard one is EINVAL to setrlimit(2).
+func (c *checker) rlimits(list []specs.POSIXRlimit) {
+	seen := map[string]bool{}
+	for i, r := range list {
+		path := at("process.rlimits", i)
+		name, ok := strings.CutPrefix(r.Type, "RLIMIT_")
+		switch {
+		case !ok || !slices.Contains(rlimitNames[c.platform], name):
+			c.errorf(path+".type", "must be a resource of getrlimit(2) on %s, such as RLIMIT_NOFILE, is %s", c.platform, quote(r.Type))
+		case seen[name]:
+			c.errorf(path+".type", "occurs twice: %s", r.Type)
+		}
+		seen[name] = true
+		if r.Soft > r.Hard {
+			c.errorf(path, "soft (%d) must not be above hard (%d)", r.Soft, r.Hard)
+		}
+	}
+}
