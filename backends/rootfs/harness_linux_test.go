@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -63,6 +64,10 @@ func stage() error {
 		return err
 	}
 	unix.Close(3)
+	if p, _, err := os.Pipe(); err == nil {
+		p.Close() // Go's poller has its descriptors now
+	}
+	before := openDescriptors(files)
 	r, err := Attach(o.Plan, files, o.At)
 	if err != nil {
 		return err
@@ -73,7 +78,22 @@ func stage() error {
 		}
 	}
 	r.Close()
+	if after := openDescriptors(nil); !o.Console && !slices.Equal(before, after) {
+		return fmt.Errorf("descriptors: %v before, %v after", before, after)
+	}
 	return unix.Exec("/bin/sh", []string{"sh", "-c", o.Script}, []string{"PATH=/bin"})
+}
+
+// openDescriptors lists the process's descriptors but for those of files.
+func openDescriptors(files []*os.File) []int {
+	var list []int
+	for fd := range 1024 {
+		_, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
+		if err == nil && !slices.ContainsFunc(files, func(f *os.File) bool { return int(f.Fd()) == fd }) {
+			list = append(list, fd)
+		}
+	}
+	return list
 }
 
 func console(r *Root, wanted bool) error {
@@ -124,6 +144,7 @@ type container struct {
 	at      string
 	console bool
 	userns  bool
+	mounts  bool   // the test has mounts of its own below the bundle
 	ready   func() // called when everything is open and nothing attached yet
 }
 
@@ -167,7 +188,11 @@ func (c *container) run(t *testing.T) (string, error) {
 		_ = cmd.Wait()
 		return "", err
 	}
-	if err := cmd.Wait(); err != nil {
+	err = cmd.Wait()
+	if mounts, readErr := os.ReadFile("/proc/thread-self/mountinfo"); !c.mounts && (readErr != nil || bytes.Contains(mounts, []byte(c.bundle))) {
+		t.Errorf("the host has a mount below the bundle (%v)", readErr)
+	}
+	if err != nil {
 		return stdout.String(), errors.New(strings.TrimSpace(stderr.String()) + ": " + err.Error())
 	}
 	return stdout.String(), nil

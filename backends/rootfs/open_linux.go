@@ -133,8 +133,10 @@ func (h *host) inherit(fd int) error {
 	switch {
 	case want&unix.MS_SHARED != 0 && h.userns:
 		changes = []uint64{unix.MS_SLAVE, unix.MS_SHARED} // never a peer across user namespaces
-	case want&unix.MS_SHARED != 0:
+	case want == unix.MS_SHARED|unix.MS_REC:
 		changes = []uint64{unix.MS_SHARED}
+	case want == unix.MS_SHARED: // of the root alone
+		changes = nil
 	case want&unix.MS_PRIVATE != 0:
 		changes = []uint64{unix.MS_PRIVATE}
 	}
