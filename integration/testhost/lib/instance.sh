@@ -37,7 +37,7 @@ instance_start() {
 		"$here/testhost" supervise "$kind" "$name" "$@" </dev/null >"$dir/log" 2>&1 &
 	local supervisor=$!
 	disown # or this shell tells the user of its end
-	if ! "${kind}_wait" "$name" "$supervisor"; then
+	if ! "${kind}_wait" "$name" "$supervisor" </dev/null; then
 		say "the instance did not come up; the end of its log:"
 		tail -n 25 "$dir/log" >&2
 		instance_remove "$name"
