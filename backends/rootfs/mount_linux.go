@@ -48,7 +48,7 @@ func (r *Root) mount(m *Mount) error {
 		return fmt.Errorf("open the mount point: %w", err)
 	}
 	defer unix.Close(target.fd)
-	if err := r.checkTarget(m, target, tree); err != nil {
+	if err := r.checkTarget(m, target, tree, how.missing == missingFile); err != nil {
 		return err
 	}
 	if tree < 0 {
@@ -133,14 +133,18 @@ var procMounts = []string{
 }
 
 // checkTarget refuses the mount points that would make the container's /proc lie to whoever trusts it,
-// and the root itself.
-func (r *Root) checkTarget(m *Mount, target found, tree int) error {
+// the root itself, and a directory for a file or the other way round.
+func (r *Root) checkTarget(m *Mount, target found, tree int, file bool) error {
 	st, err := fstat(target.fd)
 	if err != nil {
 		return err
 	}
-	if (m.Type == "proc" || m.Type == "sysfs") && !isType(st.Mode, unix.S_IFDIR) {
+	isDir := isType(st.Mode, unix.S_IFDIR)
+	if (m.Type == "proc" || m.Type == "sysfs") && !isDir {
 		return fmt.Errorf("filesystem %q must be mounted on ordinary directory", m.Type)
+	}
+	if isDir == file { // the kernel says no more than "invalid argument"
+		return fmt.Errorf("mount on %s: source and mount point are not of one kind: %w", target.real, unix.ENOTDIR)
 	}
 	switch {
 	case target.real == "/":
