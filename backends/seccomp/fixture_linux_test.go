@@ -1,0 +1,26 @@
+//go:build cgo
+
+package seccomp
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// moderate is a profile of the kind that engines send: a list of what is allowed, some of it by arguments.
+func moderate(t testing.TB) *specs.LinuxSeccomp {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("testdata", "moderate.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := new(specs.LinuxSeccomp)
+	if err := json.Unmarshal(data, s); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
