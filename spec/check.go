@@ -3,6 +3,7 @@ package spec
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -75,7 +76,7 @@ func (c *checker) warnf(path, format string, args ...any) {
 }
 
 // at returns the path of an array's element.
-func at(path string, i int) string { return fmt.Sprintf("%s[%d]", path, i) }
+func at(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
 
 // oneOf reports a value that is none of those allowed.
 func oneOf[T ~string](c *checker, path string, value T, allowed ...T) bool {

@@ -24,6 +24,9 @@ type decoder struct {
 }
 
 func (d *decoder) report(l Level, format string, args ...any) {
+	if len(d.ps) > maxProblems {
+		return
+	}
 	p := d.path.String()
 	d.ps.add(Problem{Path: p, Level: l, Message: fmt.Sprintf(format, args...), Ref: refOf(p)})
 }

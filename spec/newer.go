@@ -15,6 +15,9 @@ func (c *checker) newer(minor int) {
 		}
 	}
 	s := c.s
+	if minor >= newest {
+		return
+	}
 	since(1, "1.1.0", "domainname", s.Domainname != "")
 	since(3, "1.3.0", "freebsd", s.FreeBSD != nil)
 	if p := s.Process; p != nil {
@@ -53,6 +56,9 @@ func (c *checker) newer(minor int) {
 		since(1, "1.1.0", "linux.seccomp.listenerMetadata", sc.ListenerMetadata != "")
 		since(1, "1.1.0", "linux.seccomp.flags", slices.Contains(sc.Flags, specs.LinuxSeccompFlagWaitKillableRecv))
 		for i, call := range sc.Syscalls {
+			if minor >= 1 {
+				break
+			}
 			since(1, "1.1.0", at("linux.seccomp.syscalls", i)+".errnoRet", call.ErrnoRet != nil)
 			since(1, "1.1.0", at("linux.seccomp.syscalls", i)+".action",
 				call.Action == specs.ActNotify || call.Action == specs.ActKillProcess || call.Action == specs.ActKillThread)

@@ -2,6 +2,7 @@ package spec
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -34,7 +35,7 @@ func (c *checker) walkNUL(p path, v reflect.Value) {
 			c.walkNUL(p, v.Elem())
 		}
 	case reflect.Slice:
-		if !hasStrings(v.Type().Elem()) {
+		if !hasStrings(v.Type().Elem()) || cleanStrings(v) {
 			return
 		}
 		p = append(p, step{kind: element})
@@ -55,6 +56,13 @@ func (c *checker) walkNUL(p path, v reflect.Value) {
 			c.walkNUL(append(p, step{name: f.name}), v.FieldByIndex(f.index))
 		}
 	}
+}
+
+// cleanStrings says if v is a []string without NUL bytes; it spares the long
+// lists, of arguments and of system calls, the walk.
+func cleanStrings(v reflect.Value) bool {
+	list, ok := v.Interface().([]string)
+	return ok && !slices.ContainsFunc(list, func(s string) bool { return strings.IndexByte(s, 0) >= 0 })
 }
 
 // hasStrings says if values of the type can hold strings; it spares numbers

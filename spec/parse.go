@@ -99,6 +99,6 @@ func malformed(data []byte) string {
 // optional lists the properties whose tag lacks omitempty though the
 // specification requires them only in part: a FIFO has no device number.
 func optional(v reflect.Value, name string) bool {
-	dev, ok := v.Interface().(specs.LinuxDevice)
+	dev, ok := v.Addr().Interface().(*specs.LinuxDevice)
 	return ok && dev.Type == "p" && (name == "major" || name == "minor")
 }

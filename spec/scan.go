@@ -1,6 +1,9 @@
 package spec
 
-import "encoding/json"
+import (
+	"bytes"
+	"encoding/json"
+)
 
 // cursor walks a document that json.Valid has accepted; it checks nothing
 // again and is only as strict as finding the ends of values needs.
@@ -53,17 +56,12 @@ func (c *cursor) key() string {
 
 // str returns the string at the cursor and steps over it.
 func (c *cursor) str() string {
-	start, escaped := c.i, false
-	for c.i++; c.data[c.i] != '"'; c.i++ {
-		if c.data[c.i] == '\\' {
-			escaped = true
-			c.i++
-		}
+	start := c.i
+	if s := c.data[start+1 : start+1+bytes.IndexByte(c.data[start+1:], '"')]; bytes.IndexByte(s, '\\') < 0 {
+		c.i += len(s) + 2
+		return string(s)
 	}
-	c.i++
-	if !escaped {
-		return string(c.data[start+1 : c.i-1])
-	}
+	c.skip()
 	var s string
 	if json.Unmarshal(c.data[start:c.i], &s) != nil {
 		return ""
