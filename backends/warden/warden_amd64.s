@@ -59,6 +59,15 @@ connect:
 	TESTQ AX, AX
 	JNE  gone
 
+	// chdir("/"): root and cwd then move together when the stage pivots
+	MOVL $0x2f, AX
+	MOVQ AX, 0(SP)
+	MOVQ SP, DI
+	MOVL $80, AX
+	SYSCALL
+	TESTQ AX, AX
+	JNE  gone
+
 	// struct msghdr at SP, its iovec at 64, one byte of data at 80, control
 	// data at 96 (struct cmsghdr and one descriptor: 24 bytes)
 	XORL AX, AX

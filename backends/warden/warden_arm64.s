@@ -56,6 +56,14 @@ connect:
 	SVC
 	CBNZ R0, gone
 
+	// chdir("/")
+	MOVD $0x2f, R3
+	MOVD R3, 0(RSP)
+	MOVD RSP, R0
+	MOVD $49, R8
+	SVC
+	CBNZ R0, gone
+
 	// struct msghdr, iovec at 64, data at 80, control data at 96
 	MOVD ZR, 0(RSP)
 	MOVD ZR, 8(RSP)

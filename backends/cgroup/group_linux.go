@@ -1,0 +1,157 @@
+// Package cgroup places a container in the cgroup tree, limits it, and ends all
+// that is in it. It knows cgroup v2 alone (kernel documentation,
+// admin-guide/cgroup-v2).
+package cgroup
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/opencontainers/cgroups"
+	_ "github.com/opencontainers/cgroups/devices" // the device policy, as BPF
+	"github.com/opencontainers/cgroups/fs2"
+	"golang.org/x/sys/unix"
+)
+
+// Mount is where cgroup v2 is mounted on every supported host.
+const Mount = "/sys/fs/cgroup"
+
+// ErrNotUnified says that the host's cgroup tree is not v2 alone.
+var ErrNotUnified = errors.New("the host does not use cgroup v2 alone")
+
+// CheckUnified returns ErrNotUnified on a host with cgroup v1 or a hybrid.
+func CheckUnified() error {
+	var st unix.Statfs_t
+	if err := unix.Statfs(Mount, &st); err != nil {
+		return fmt.Errorf("%s: %w", Mount, err)
+	}
+	if st.Type != unix.CGROUP2_SUPER_MAGIC {
+		return fmt.Errorf("%w: %s is not a cgroup2 mount; boot with systemd.unified_cgroup_hierarchy=1, or use the crun or runc backend", ErrNotUnified, Mount)
+	}
+	return nil
+}
+
+// Prepare enables the controllers for a cgroup that another program is about to
+// make, path being relative to Mount.
+func Prepare(path string) error {
+	dir := filepath.Join(Mount, path)
+	if _, err := os.Stat(dir); err == nil {
+		return fmt.Errorf("cgroup %s exists already: it belongs to another container, or was left behind by one", path)
+	}
+	if err := fs2.CreateCgroupPath(dir, &cgroups.Cgroup{Resources: &cgroups.Resources{}}); err != nil {
+		return fmt.Errorf("prepare cgroup %s: %w", path, err)
+	}
+	if err := unix.Rmdir(dir); err != nil {
+		return fmt.Errorf("prepare cgroup %s: %w", path, err)
+	}
+	return nil
+}
+
+// Limit applies resources to a cgroup that exists.
+func Limit(path string, r *cgroups.Resources) error {
+	m, err := fs2.NewManager(&cgroups.Cgroup{Resources: r}, filepath.Join(Mount, path))
+	if err != nil {
+		return fmt.Errorf("cgroup %s: %w", path, err)
+	}
+	if err := m.Set(r); err != nil {
+		return fmt.Errorf("apply linux.resources to cgroup %s: %w", path, err)
+	}
+	return nil
+}
+
+// Of is the cgroup of a process, relative to Mount.
+func Of(pid int) (string, error) {
+	file := "/proc/" + strconv.Itoa(pid) + "/cgroup"
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return "", err
+	}
+	for line := range strings.Lines(string(data)) {
+		if path, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "0::"); ok {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("%s names no cgroup v2", file)
+}
+
+// Enter moves a process into a cgroup.
+func Enter(path string, pid int) error {
+	file := filepath.Join(Mount, path, "cgroup.procs")
+	if err := os.WriteFile(file, []byte(strconv.Itoa(pid)), 0); err != nil {
+		return fmt.Errorf("move the container's process into its cgroup: %w", err)
+	}
+	return nil
+}
+
+// Kill ends every process in a cgroup and below it. A cgroup that is not there
+// holds none.
+func Kill(path string) error {
+	err := os.WriteFile(filepath.Join(Mount, path, "cgroup.kill"), []byte("1"), 0)
+	if err != nil && !gone(err) {
+		return fmt.Errorf("kill what is in cgroup %s: %w", path, err)
+	}
+	return nil
+}
+
+// Processes lists the pids in a cgroup and below it; none for one that is not
+// there.
+func Processes(path string) ([]int, error) {
+	pids, err := cgroups.GetAllPids(filepath.Join(Mount, path))
+	if gone(err) {
+		return nil, nil
+	}
+	return pids, err
+}
+
+// Remove deletes a cgroup and those below it, ending what is in them; it waits
+// a while for the kernel to let go of the processes.
+func Remove(path string) error {
+	dir := filepath.Join(Mount, path)
+	if filepath.Clean(dir) == Mount {
+		return nil
+	}
+	var err error
+	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
+		if err = removeTree(dir); err == nil || !errors.Is(err, unix.EBUSY) {
+			return err
+		}
+		if err := Kill(path); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("remove cgroup %s: %w", path, err)
+}
+
+func removeTree(dir string) error {
+	err := unix.Rmdir(dir)
+	if err == nil || gone(err) {
+		return nil
+	}
+	entries, rerr := os.ReadDir(dir)
+	if gone(rerr) {
+		return nil
+	}
+	for _, e := range entries {
+		if e.IsDir() {
+			if err := removeTree(filepath.Join(dir, e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	if err = unix.Rmdir(dir); gone(err) {
+		return nil
+	}
+	return err
+}
+
+// Trim removes a cgroup if nothing is in it.
+func Trim(path string) { _ = unix.Rmdir(filepath.Join(Mount, path)) }
+
+func gone(err error) bool {
+	return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENODEV)
+}

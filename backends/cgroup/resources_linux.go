@@ -1,0 +1,145 @@
+package cgroup
+
+import (
+	"fmt"
+	"maps"
+
+	"github.com/opencontainers/cgroups"
+	devices "github.com/opencontainers/cgroups/devices/config"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// Resources translates linux.resources for the cgroup library that runc uses,
+// so that limits mean exactly what they mean there. Errors name the JSON path.
+func Resources(r *specs.LinuxResources) (*cgroups.Resources, error) {
+	out := &cgroups.Resources{}
+	if r == nil {
+		r = &specs.LinuxResources{}
+	}
+	for i := range r.Devices {
+		rule, err := deviceRule(&r.Devices[i])
+		if err != nil {
+			return nil, fmt.Errorf("linux.resources.devices[%d].%w", i, err)
+		}
+		out.Devices = append(out.Devices, rule)
+	}
+	out.Devices = append(out.Devices, defaultDevices...)
+	memory(out, r.Memory)
+	cpu(out, r.CPU)
+	if r.Pids != nil {
+		out.PidsLimit = r.Pids.Limit
+	}
+	blockIO(out, r.BlockIO)
+	for _, l := range r.HugepageLimits {
+		out.HugetlbLimit = append(out.HugetlbLimit, &cgroups.HugepageLimit{Pagesize: l.Pagesize, Limit: l.Limit})
+	}
+	if len(r.Rdma) > 0 {
+		out.Rdma = make(map[string]cgroups.LinuxRdma, len(r.Rdma))
+		for name, l := range r.Rdma {
+			out.Rdma[name] = cgroups.LinuxRdma{HcaHandles: l.HcaHandles, HcaObjects: l.HcaObjects}
+		}
+	}
+	out.Unified = maps.Clone(r.Unified)
+	return out, nil
+}
+
+func memory(out *cgroups.Resources, m *specs.LinuxMemory) {
+	if m == nil {
+		return
+	}
+	set(&out.Memory, m.Limit)
+	set(&out.MemoryReservation, m.Reservation)
+	set(&out.MemorySwap, m.Swap)
+	out.MemorySwappiness = m.Swappiness
+	set(&out.OomKillDisable, m.DisableOOMKiller)
+	set(&out.MemoryCheckBeforeUpdate, m.CheckBeforeUpdate)
+}
+
+func cpu(out *cgroups.Resources, c *specs.LinuxCPU) {
+	if c == nil {
+		return
+	}
+	if c.Shares != nil {
+		out.CpuShares = *c.Shares
+		out.CpuWeight = cgroups.ConvertCPUSharesToCgroupV2Value(*c.Shares)
+	}
+	set(&out.CpuQuota, c.Quota)
+	set(&out.CpuPeriod, c.Period)
+	set(&out.CpuRtRuntime, c.RealtimeRuntime)
+	set(&out.CpuRtPeriod, c.RealtimePeriod)
+	out.CpuBurst, out.CPUIdle = c.Burst, c.Idle
+	out.CpusetCpus, out.CpusetMems = c.Cpus, c.Mems
+}
+
+func blockIO(out *cgroups.Resources, b *specs.LinuxBlockIO) {
+	if b == nil {
+		return
+	}
+	set(&out.BlkioWeight, b.Weight)
+	set(&out.BlkioLeafWeight, b.LeafWeight)
+	for _, d := range b.WeightDevice {
+		var weight, leaf uint16
+		set(&weight, d.Weight)
+		set(&leaf, d.LeafWeight)
+		out.BlkioWeightDevice = append(out.BlkioWeightDevice, cgroups.NewWeightDevice(d.Major, d.Minor, weight, leaf))
+	}
+	for _, t := range []struct {
+		from []specs.LinuxThrottleDevice
+		to   *[]*cgroups.ThrottleDevice
+	}{
+		{b.ThrottleReadBpsDevice, &out.BlkioThrottleReadBpsDevice},
+		{b.ThrottleWriteBpsDevice, &out.BlkioThrottleWriteBpsDevice},
+		{b.ThrottleReadIOPSDevice, &out.BlkioThrottleReadIOPSDevice},
+		{b.ThrottleWriteIOPSDevice, &out.BlkioThrottleWriteIOPSDevice},
+	} {
+		for _, d := range t.from {
+			*t.to = append(*t.to, cgroups.NewThrottleDevice(d.Major, d.Minor, d.Rate))
+		}
+	}
+}
+
+func set[T any](to *T, from *T) {
+	if from != nil {
+		*to = *from
+	}
+}
+
+func deviceRule(d *specs.LinuxDeviceCgroup) (*devices.Rule, error) {
+	rule := &devices.Rule{Major: devices.Wildcard, Minor: devices.Wildcard, Permissions: devices.Permissions(d.Access), Allow: d.Allow}
+	switch d.Type {
+	case "", "a":
+		rule.Type = devices.WildcardDevice
+	case "b":
+		rule.Type = devices.BlockDevice
+	case "c":
+		rule.Type = devices.CharDevice
+	default:
+		return nil, fmt.Errorf("type: %q is not one of a, b, c", d.Type)
+	}
+	if d.Access == "" || !rule.Permissions.IsValid() {
+		return nil, fmt.Errorf("access: %q is not made of r, w and m", d.Access)
+	}
+	set(&rule.Major, d.Major)
+	set(&rule.Minor, d.Minor)
+	return rule, nil
+}
+
+// defaultDevices are allowed whatever config.json says: making any node, the
+// devices that every container has (config-linux.md#default-devices), its
+// terminals.
+var defaultDevices = []*devices.Rule{
+	allow('c', devices.Wildcard, devices.Wildcard, "m"),
+	allow('b', devices.Wildcard, devices.Wildcard, "m"),
+	allow('c', 1, 3, "rwm"), // null
+	allow('c', 1, 5, "rwm"), // zero
+	allow('c', 1, 7, "rwm"), // full
+	allow('c', 1, 8, "rwm"), // random
+	allow('c', 1, 9, "rwm"), // urandom
+	allow('c', 5, 0, "rwm"), // tty
+	allow('c', 5, 2, "rwm"), // ptmx
+	allow('c', 136, devices.Wildcard, "rwm"),
+}
+
+func allow(kind devices.Type, major, minor int64, permissions devices.Permissions) *devices.Rule {
+	return &devices.Rule{Type: kind, Major: major, Minor: minor, Permissions: permissions, Allow: true}
+}

@@ -1,0 +1,277 @@
+package enclosing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/opencontainers/cgroups"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/cgroup"
+	"github.com/berth-oci/berth/backends/hooks"
+	"github.com/berth-oci/berth/backends/stage"
+	"github.com/berth-oci/berth/spec"
+)
+
+// startSocket is where start calls the stage; it is there while a container is
+// created and not yet started.
+const startSocket = "start.sock"
+
+// raiseTimeout bounds the time in which an enclosure has to stand. Proxmox VE
+// waits 10 s for a lock of its own.
+const raiseTimeout = 2 * time.Minute
+
+// creation is one run of Create.
+type creation struct {
+	Backend
+	job   *Job
+	opts  *backends.CreateOptions
+	stage *stage.Process
+}
+
+// Create makes the container in this order: the stage; the enclosure around
+// it; the stage's own preparation inside, with the hooks in between. Each step
+// is recorded before it is taken, and undone when a later one fails.
+func (b Backend) Create(ctx context.Context, c *backends.Container, s *specs.Spec, o backends.CreateOptions, save func() error) error {
+	up := make(chan struct{})
+	cr := &creation{Backend: b, opts: &o, job: &Job{Container: c, Spec: s, Data: &Data{}, Up: up, save: save}}
+	err := cr.run(ctx, up)
+	if err == nil {
+		cr.stage.Close()
+		return nil
+	}
+	// The caller may have given up, which must not keep us from cleaning up.
+	return errors.Join(err, cr.undo(context.WithoutCancel(ctx)))
+}
+
+func (cr *creation) undo(ctx context.Context) error {
+	if cr.stage != nil {
+		cr.stage.Kill()
+		cr.stage.Close()
+	}
+	if cr.job.Data.Name == "" {
+		return nil
+	}
+	if err := cr.remove(ctx, cr.job.Container, cr.job.Data); err != nil {
+		return fmt.Errorf("%w (berth delete --force %s tries again): %w", backends.ErrLeftBehind, cr.job.ID, err)
+	}
+	return nil
+}
+
+func (cr *creation) run(ctx context.Context, up chan struct{}) error {
+	j := cr.job
+	if err := cgroup.CheckUnified(); err != nil {
+		return err
+	}
+	limits, err := resources(j.Spec)
+	if err != nil {
+		return err
+	}
+	prep, err := prepare(j, cr.opts)
+	if err != nil {
+		return err
+	}
+	defer prep.close()
+	if err := cr.Place(j); err != nil {
+		return err
+	}
+	if err := j.Save(); err != nil {
+		return err
+	}
+	if err := cr.spawn(prep); err != nil {
+		return err
+	}
+	if err := prep.openRoot(j); err != nil {
+		return err
+	}
+	caller, wait, err := cr.raise(ctx, up)
+	if err != nil {
+		return err
+	}
+	defer caller.close()
+	if err := cr.enter(caller); err != nil {
+		return err
+	}
+	if err := limit(j, limits); err != nil {
+		return err
+	}
+	if err := cr.prepareInside(ctx, prep, caller); err != nil {
+		return err
+	}
+	if err := wait(); err != nil {
+		return err
+	}
+	return cr.finish()
+}
+
+// spawn starts the stage and notes what came of its namespaces.
+func (cr *creation) spawn(prep *preparation) error {
+	j := cr.job
+	cfg, err := stageConfig(j.Spec, cr.opts, prep.inherited)
+	if err != nil {
+		return err
+	}
+	if cr.stage, err = stage.Spawn(cfg); err != nil {
+		return err
+	}
+	j.Stage = cr.stage.Pid
+	if j.Process, err = backends.FindProcess(j.Stage); err != nil {
+		return fmt.Errorf("the container's process: %w", err)
+	}
+	if cfg.NewUser || cfg.UserPath != "" {
+		if j.UIDMap, j.GIDMap, err = idMaps(j.Stage); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// raise makes the enclosure, and returns the warden when it has called. The
+// enclosure's tool may not be done by then; wait waits for it.
+func (cr *creation) raise(ctx context.Context, up chan struct{}) (*caller, func() error, error) {
+	l, err := cr.job.listen()
+	if err != nil {
+		return nil, nil, err
+	}
+	defer unix.Close(l.fd)
+	stop, giveUp, err := os.Pipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	defer stop.Close()
+	defer giveUp.Close()
+
+	ctx, cancel := context.WithTimeout(ctx, raiseTimeout)
+	raised := make(chan error, 1)
+	go func() { raised <- cr.Raise(ctx, cr.job) }()
+	type call struct {
+		*caller
+		err error
+	}
+	called := make(chan call, 1)
+	go func() {
+		c, err := l.accept(int(stop.Fd()), cr.stage.Pid)
+		called <- call{c, err}
+	}()
+	wait := func() error {
+		defer cancel()
+		return <-raised
+	}
+
+	select {
+	case c := <-called:
+		if c.err != nil {
+			cancel()
+			return nil, nil, errors.Join(c.err, wait())
+		}
+		close(up)
+		return c.caller, wait, nil
+	case err := <-raised:
+		// It stands, so the warden is about to call; or else it has failed.
+		if err == nil {
+			select {
+			case c := <-called:
+				if c.err == nil {
+					close(up)
+					return c.caller, func() error { cancel(); return nil }, nil
+				}
+				err = c.err
+			case <-ctx.Done():
+				err = ctx.Err()
+			case <-time.After(10 * time.Second):
+				err = errNoWarden
+			}
+		}
+		cancel()
+		giveUp.Close()
+		return nil, nil, err
+	}
+}
+
+var errNoWarden = errors.New("the enclosure is up but its init, berth's warden, has not called")
+
+// enter ties the stage and the enclosure together: the warden waits for the
+// stage, the stage is in the enclosure's cgroup.
+func (cr *creation) enter(caller *caller) error {
+	j := cr.job
+	if err := caller.watch(cr.stage.Pidfd); err != nil {
+		return err
+	}
+	j.Data.Warden = caller.process
+	ppid, err := backends.Parent(caller.process.Pid)
+	if err == nil {
+		j.Data.Monitor, err = backends.FindProcess(ppid)
+	}
+	if err != nil {
+		return fmt.Errorf("the enclosure ended: %w", err)
+	}
+	path, err := cgroup.Of(caller.process.Pid)
+	if err != nil {
+		return fmt.Errorf("the enclosure ended: %w", err)
+	}
+	j.Data.Cgroup = path
+	if err := j.Save(); err != nil {
+		return err
+	}
+	return cgroup.Enter(path, j.Stage)
+}
+
+// limit applies the container's limits before anything of it runs.
+func limit(j *Job, r *cgroups.Resources) error {
+	if !j.Data.Scope {
+		return cgroup.Limit(j.Data.Limits, r)
+	}
+	place, err := cgroup.Find(j.CgroupsPath, j.Data.Name, true)
+	if err != nil {
+		return err
+	}
+	return place.Limit(r)
+}
+
+// prepareInside sends the stage its plan and serves it until only start is
+// missing.
+func (cr *creation) prepareInside(ctx context.Context, prep *preparation, caller *caller) error {
+	j := cr.job
+	listening, err := bind(unix.SOCK_STREAM, j.Dir, startSocket, 0o600, 0)
+	if err != nil {
+		return err
+	}
+	start := os.NewFile(uintptr(listening), "start")
+	defer start.Close()
+	plan, files, err := prep.plan(j, caller.pidfd, start)
+	if err != nil {
+		return err
+	}
+	return cr.stage.Prepare(plan, files, func() error {
+		state := j.State(specs.StateCreating)
+		if err := hooks.Run(ctx, "prestart", spec.Hooks(j.Spec, spec.Prestart), state); err != nil {
+			return err
+		}
+		return hooks.Run(ctx, "createRuntime", spec.Hooks(j.Spec, spec.CreateRuntime), state)
+	})
+}
+
+// finish records the container as created and lets the stage go.
+func (cr *creation) finish() error {
+	j := cr.job
+	j.Complete = true
+	if err := j.Save(); err != nil {
+		return err
+	}
+	if cr.opts.PidfdSocket != "" {
+		if err := sendPidfd(cr.opts.PidfdSocket, cr.stage.Pidfd); err != nil {
+			return err
+		}
+	}
+	if err := cr.stage.Free(); err != nil {
+		return err
+	}
+	_ = os.RemoveAll(filepath.Join(j.WardenDir(), WardenSocket))
+	return nil
+}

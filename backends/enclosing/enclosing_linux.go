@@ -1,0 +1,115 @@
+// Package enclosing is the life of a container in an enclosure that another
+// tool makes, such as an LXC container, while the container's first process is
+// berth's own child: the stage, which enters the enclosure and then becomes the
+// user's process. What differs between the tools is behind Enclosure.
+package enclosing
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/spec"
+)
+
+// Enclosure is the tool that encloses containers.
+type Enclosure interface {
+	// Name is the backend's name.
+	Name() string
+	// Usable says why the tool cannot work on this host; nil when it can.
+	Usable() error
+	// Check names the fields of config.json that the enclosure cannot honour.
+	Check(s *specs.Spec) spec.Problems
+	// Place chooses the enclosure's name and cgroup, into j.Data. Nothing is
+	// made yet.
+	Place(j *Job) error
+	// Raise makes the enclosure around the stage and starts its init, the
+	// warden. It returns when the enclosure stands, its failure is certain, or
+	// ctx is done.
+	Raise(ctx context.Context, j *Job) error
+	// Lower removes the enclosure, running or half-made, and returns when
+	// nothing is left of it. Without one, it does nothing.
+	Lower(ctx context.Context, c *backends.Container, d *Data) error
+}
+
+// Data is what an enclosing backend remembers of a container.
+type Data struct {
+	// Name is what the tool calls the enclosure: LXC's name, Proxmox VE's VMID.
+	Name string `json:"name"`
+	// Cgroup is the cgroup of the container's processes, Limits the one that
+	// carries its limits (the same or one above), relative to the mount.
+	Cgroup string `json:"cgroup"`
+	Limits string `json:"limits"`
+	// Scope says that Limits is a systemd scope.
+	Scope bool `json:"scope,omitempty"`
+	// Warden is the enclosure's init, Monitor the tool's process above it.
+	Warden  backends.Process `json:"warden"`
+	Monitor backends.Process `json:"monitor"`
+}
+
+// Job is one container being created.
+type Job struct {
+	*backends.Container
+	Spec *specs.Spec
+	Data *Data
+	// Stage is the pid of the stage.
+	Stage int
+	// Up is closed when the warden has reported.
+	Up <-chan struct{}
+	// UIDMap and GIDMap are the stage's user namespace maps as the kernel
+	// shows them; empty when it is in the host's.
+	UIDMap, GIDMap []specs.LinuxIDMapping
+	save           func() error
+}
+
+// Save writes the record, so that Delete knows of what comes next.
+func (j *Job) Save() error {
+	data, err := json.Marshal(j.Data)
+	if err != nil {
+		return err
+	}
+	j.Container.Data = data
+	return j.save()
+}
+
+// WardenDir holds what the enclosure is given to run its init: the executable
+// WardenFile, to be started with the argument WardenSocket in this directory.
+func (j *Job) WardenDir() string { return filepath.Join(j.Dir, wardenDir) }
+
+// LogFile is where the tool may write its log.
+func (j *Job) LogFile() string { return LogFile(j.Container) }
+
+// LogFile is where the tool that encloses c may write its log.
+func LogFile(c *backends.Container) string { return filepath.Join(c.Dir, "lxc.log") }
+
+// The names in WardenDir.
+const (
+	wardenDir    = "w"
+	WardenFile   = "warden"
+	WardenSocket = "sock"
+)
+
+// Backend is a backends.Backend over an Enclosure.
+type Backend struct{ Enclosure }
+
+var _ backends.Backend = Backend{}
+
+// Check adds to the enclosure's what the stage cannot honour.
+func (b Backend) Check(s *specs.Spec) spec.Problems {
+	return append(b.Enclosure.Check(s), checkStage(s)...)
+}
+
+func data(c *backends.Container) (*Data, error) {
+	d := &Data{}
+	if len(c.Data) == 0 {
+		return d, nil
+	}
+	if err := json.Unmarshal(c.Data, d); err != nil {
+		return nil, fmt.Errorf("state of container %q: backend data: %w", c.ID, err)
+	}
+	return d, nil
+}

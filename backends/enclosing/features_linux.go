@@ -1,0 +1,54 @@
+package enclosing
+
+import (
+	"strings"
+
+	"github.com/moby/sys/capability"
+	"github.com/opencontainers/runtime-spec/specs-go/features"
+
+	"github.com/berth-oci/berth/backends/rootfs"
+	"github.com/berth-oci/berth/backends/seccomp"
+)
+
+// Features are what an enclosing backend honours (features-linux.md of the
+// runtime specification).
+func Features() *features.Features {
+	yes, no := true, false
+	return &features.Features{
+		MountOptions: rootfs.MountOptions(),
+		Linux: &features.Linux{
+			Namespaces:   []string{"cgroup", "ipc", "mount", "network", "pid", "user", "uts"},
+			Capabilities: capabilities(),
+			Cgroup:       &features.Cgroup{V1: &no, V2: &yes, Systemd: &yes, SystemdUser: &no, Rdma: &yes},
+			Seccomp: &features.Seccomp{
+				Enabled:        &yes,
+				Actions:        words(seccomp.Actions()),
+				Operators:      words(seccomp.Operators()),
+				Archs:          words(seccomp.Archs()),
+				KnownFlags:     words(seccomp.KnownFlags()),
+				SupportedFlags: words(seccomp.SupportedFlags()),
+			},
+			Apparmor:        &features.Apparmor{Enabled: &yes},
+			Selinux:         &features.Selinux{Enabled: &no},
+			IntelRdt:        &features.IntelRdt{Enabled: &no},
+			MemoryPolicy:    nil,
+			MountExtensions: &features.MountExtensions{IDMap: &features.IDMap{Enabled: &yes}},
+		},
+	}
+}
+
+func capabilities() []string {
+	var names []string
+	for _, c := range capability.ListKnown() {
+		names = append(names, "CAP_"+strings.ToUpper(c.String()))
+	}
+	return names
+}
+
+func words[S ~string](list []S) []string {
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = string(s)
+	}
+	return out
+}

@@ -1,0 +1,179 @@
+package enclosing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/cgroup"
+)
+
+// Status reads the state from the first process: it is the stage, and the
+// container created, as long as somebody listens for start.
+func (b Backend) Status(c *backends.Container) (specs.ContainerState, error) {
+	if !c.Process.Alive() {
+		return specs.StateStopped, nil
+	}
+	fd, err := dial(unix.SOCK_STREAM, c.Dir, startSocket)
+	if err == nil {
+		unix.Close(fd)
+		return specs.StateCreated, nil
+	}
+	if !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.ECONNREFUSED) {
+		return "", fmt.Errorf("state of container %q: %w", c.ID, err)
+	}
+	// It may have ended between the two looks.
+	if !c.Process.Alive() {
+		return specs.StateStopped, nil
+	}
+	return specs.StateRunning, nil
+}
+
+// Start tells the stage to become the user's process. It reports until it does:
+// the other end closes by the exec.
+func (b Backend) Start(_ context.Context, c *backends.Container) error {
+	fd, err := dial(unix.SOCK_STREAM, c.Dir, startSocket)
+	if err != nil {
+		return fmt.Errorf("the container's process does not listen: %w", err)
+	}
+	conn := os.NewFile(uintptr(fd), startSocket)
+	defer conn.Close()
+	if _, err := conn.Write([]byte{1}); err != nil {
+		return fmt.Errorf("tell the container's process to start: %w", err)
+	}
+	failure, err := io.ReadAll(conn)
+	if err != nil && !errors.Is(err, unix.ECONNRESET) {
+		return fmt.Errorf("the container's process: %w", err)
+	}
+	if len(failure) > 0 {
+		return errors.New(string(failure))
+	}
+	if err := os.Remove(filepath.Join(c.Dir, startSocket)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("state of container %q: %w", c.ID, err)
+	}
+	return nil
+}
+
+// Kill sends a signal to the first process, or to all in the cgroup.
+func (b Backend) Kill(_ context.Context, c *backends.Container, sig os.Signal, all bool) error {
+	d, err := data(c)
+	if err != nil {
+		return err
+	}
+	signal := sig.(syscall.Signal)
+	if !all {
+		return signalProcess(c.Process, signal)
+	}
+	if signal == unix.SIGKILL && d.Limits != "" {
+		return cgroup.Kill(d.Limits)
+	}
+	pids, err := cgroup.Processes(d.Cgroup)
+	if err != nil {
+		return err
+	}
+	for _, pid := range pids {
+		if pid == d.Warden.Pid {
+			continue
+		}
+		if err := unix.Kill(pid, signal); err != nil && !errors.Is(err, unix.ESRCH) {
+			return fmt.Errorf("signal process %d: %w", pid, err)
+		}
+	}
+	return nil
+}
+
+// signalProcess signals a process and never one that got its pid later.
+func signalProcess(p backends.Process, sig syscall.Signal) error {
+	if p.Pid <= 0 {
+		return os.ErrProcessDone
+	}
+	pidfd, err := unix.PidfdOpen(p.Pid, 0)
+	if errors.Is(err, unix.ESRCH) {
+		return os.ErrProcessDone
+	}
+	if err != nil {
+		return fmt.Errorf("signal process %d: %w", p.Pid, err)
+	}
+	defer unix.Close(pidfd)
+	if !p.Alive() {
+		return os.ErrProcessDone
+	}
+	err = unix.PidfdSendSignal(pidfd, sig, nil, 0)
+	if errors.Is(err, unix.ESRCH) {
+		return os.ErrProcessDone
+	}
+	if err != nil {
+		return fmt.Errorf("signal process %d: %w", p.Pid, err)
+	}
+	return nil
+}
+
+// Delete ends what still runs and removes the enclosure.
+func (b Backend) Delete(ctx context.Context, c *backends.Container, _ bool) error {
+	d, err := data(c)
+	if err != nil {
+		return err
+	}
+	return b.remove(ctx, c, d)
+}
+
+// remove takes a container down in any state: its process first, so that the
+// enclosure goes by itself; then the enclosure; then what is left in its cgroup.
+func (b Backend) remove(ctx context.Context, c *backends.Container, d *Data) error {
+	if err := signalProcess(c.Process, unix.SIGKILL); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	if err := WaitGone(ctx, c.Process, 10*time.Second); err != nil {
+		return fmt.Errorf("the container's process: %w", err)
+	}
+	if err := b.Lower(ctx, c, d); err != nil {
+		return err
+	}
+	if d.Limits == "" {
+		return nil
+	}
+	if err := cgroup.Remove(d.Limits); err != nil {
+		return err
+	}
+	cgroup.Trim(filepath.Dir(d.Limits))
+	return nil
+}
+
+// WaitGone waits until a process has ended; a zombie has.
+func WaitGone(ctx context.Context, p backends.Process, patience time.Duration) error {
+	if p.Pid <= 0 {
+		return nil
+	}
+	pidfd, err := unix.PidfdOpen(p.Pid, 0)
+	if errors.Is(err, unix.ESRCH) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer unix.Close(pidfd)
+	deadline := time.Now().Add(patience)
+	for p.Alive() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		left := time.Until(deadline)
+		if left <= 0 {
+			return fmt.Errorf("process %d still runs after %v", p.Pid, patience)
+		}
+		fds := []unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}
+		if _, err := unix.Poll(fds, int(min(left, time.Second).Milliseconds())+1); err != nil && !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,172 @@
+package enclosing
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/warden"
+)
+
+// listener waits for the warden's call.
+type listener struct {
+	fd  int
+	gid int
+}
+
+// listen puts the warden and its socket into a directory that root and the
+// container's mapped root group, and nobody else, can enter.
+func (j *Job) listen() (*listener, error) {
+	gid := 0
+	for _, m := range j.GIDMap {
+		if m.ContainerID == 0 {
+			gid = int(m.HostID)
+		}
+	}
+	dir := j.WardenDir()
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("install the warden: %w", err)
+	}
+	if err := warden.Install(dir+"/"+WardenFile, gid); err != nil {
+		return nil, err
+	}
+	fd, err := bind(unix.SOCK_SEQPACKET, dir, WardenSocket, 0o660, gid)
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(os.Chown(dir, 0, gid), os.Chmod(dir, 0o710)); err != nil {
+		unix.Close(fd)
+		return nil, fmt.Errorf("install the warden: %w", err)
+	}
+	return &listener{fd: fd, gid: gid}, nil
+}
+
+// bind makes a listening socket in a directory. The path goes through a
+// descriptor, for a socket's address holds no more than 107 bytes (unix(7)).
+func bind(kind int, dir, name string, mode os.FileMode, gid int) (int, error) {
+	d, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, fmt.Errorf("socket %s/%s: %w", dir, name, err)
+	}
+	defer unix.Close(d)
+	fd, err := unix.Socket(unix.AF_UNIX, kind|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return -1, fmt.Errorf("socket %s/%s: %w", dir, name, err)
+	}
+	err = unix.Bind(fd, &unix.SockaddrUnix{Name: "/proc/self/fd/" + strconv.Itoa(d) + "/" + name})
+	if err == nil {
+		err = errors.Join(os.Chmod(dir+"/"+name, mode), os.Chown(dir+"/"+name, 0, gid))
+	}
+	if err == nil {
+		err = unix.Listen(fd, 16)
+	}
+	if err != nil {
+		unix.Close(fd)
+		return -1, fmt.Errorf("socket %s/%s: %w", dir, name, err)
+	}
+	return fd, nil
+}
+
+// dial connects to a socket that bind made.
+func dial(kind int, dir, name string) (int, error) {
+	d, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, err
+	}
+	defer unix.Close(d)
+	fd, err := unix.Socket(unix.AF_UNIX, kind|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return -1, err
+	}
+	if err := unix.Connect(fd, &unix.SockaddrUnix{Name: "/proc/self/fd/" + strconv.Itoa(d) + "/" + name}); err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+// caller is a warden that has called.
+type caller struct {
+	process backends.Process
+	pidfd   *os.File
+	conn    int
+}
+
+// accept waits for the warden. It ends with an error when stop becomes
+// readable.
+func (l *listener) accept(stop int, stage int) (*caller, error) {
+	for {
+		fds := []unix.PollFd{{Fd: int32(l.fd), Events: unix.POLLIN}, {Fd: int32(stop), Events: unix.POLLIN}}
+		if _, err := unix.Poll(fds, -1); err != nil && !errors.Is(err, unix.EINTR) {
+			return nil, err
+		}
+		if fds[1].Revents != 0 {
+			return nil, errStageGone
+		}
+		if fds[0].Revents == 0 {
+			continue
+		}
+		conn, _, err := unix.Accept4(l.fd, unix.SOCK_CLOEXEC)
+		if err != nil {
+			return nil, err
+		}
+		c, err := identify(conn, stage)
+		if err != nil {
+			unix.Close(conn)
+			return nil, err
+		}
+		return c, nil
+	}
+}
+
+var (
+	errStageGone = errors.New("the container's process ended before its enclosure was up")
+	errStranger  = errors.New("a process outside of the container's pid namespace called as its warden")
+)
+
+// identify holds the process at the other end: it must be in the pid namespace
+// of the stage.
+func identify(conn, stage int) (*caller, error) {
+	cred, err := unix.GetsockoptUcred(conn, unix.SOL_SOCKET, unix.SO_PEERCRED)
+	if err != nil {
+		return nil, err
+	}
+	pidfd, err := unix.PidfdOpen(int(cred.Pid), 0)
+	if err != nil {
+		return nil, fmt.Errorf("the warden has gone: %w", err)
+	}
+	c := &caller{pidfd: os.NewFile(uintptr(pidfd), "warden"), conn: conn}
+	c.process, err = backends.FindProcess(int(cred.Pid))
+	if err == nil && !samePidNamespace(int(cred.Pid), stage) {
+		err = errStranger
+	}
+	if err != nil {
+		c.pidfd.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+func samePidNamespace(a, b int) bool {
+	x, err1 := os.Stat(fmt.Sprintf("/proc/%d/ns/pid", a))
+	y, err2 := os.Stat(fmt.Sprintf("/proc/%d/ns/pid", b))
+	return err1 == nil && err2 == nil && os.SameFile(x, y)
+}
+
+// watch tells the warden which process it waits for.
+func (c *caller) watch(pidfd *os.File) error {
+	err := unix.Sendmsg(c.conn, []byte{1}, unix.UnixRights(int(pidfd.Fd())), nil, unix.MSG_NOSIGNAL)
+	if err != nil {
+		return fmt.Errorf("tell the warden of the container's process: %w", err)
+	}
+	return nil
+}
+
+func (c *caller) close() {
+	unix.Close(c.conn)
+	c.pidfd.Close()
+}

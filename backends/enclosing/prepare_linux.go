@@ -1,0 +1,188 @@
+package enclosing
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/process"
+	"github.com/berth-oci/berth/backends/rootfs"
+	"github.com/berth-oci/berth/backends/seccomp"
+	"github.com/berth-oci/berth/backends/stage"
+	"github.com/berth-oci/berth/spec"
+)
+
+// preparation is what create finds out and opens on the host for the stage.
+type preparation struct {
+	process   *process.Attributes
+	root      *rootfs.Plan
+	files     []*os.File
+	console   *os.File
+	inherited int
+}
+
+// prepare does all that can fail for the config's sake before anything is made.
+func prepare(j *Job, o *backends.CreateOptions) (*preparation, error) {
+	p := &preparation{}
+	var err error
+	if p.process, err = process.FromSpec(j.Spec.Process, j.Spec); err != nil {
+		return nil, err
+	}
+	if !o.NoNewKeyring {
+		p.process.Keyring = "_ses." + j.ID
+	}
+	p.process.ListenFDs = o.ListenFDs
+	if l := j.Spec.Linux; l != nil && l.Seccomp != nil {
+		// Not a valid id, so it cannot meet a container's directory.
+		if p.process.Seccomp, err = seccomp.Cached(l.Seccomp, filepath.Join(j.Root, "@seccomp")); err != nil {
+			return nil, err
+		}
+	}
+	if p.inherited, err = inheritable(o); err != nil {
+		return nil, err
+	}
+	if o.ConsoleSocket != "" {
+		if p.console, err = dialConsole(o.ConsoleSocket); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+// openRoot opens the root and all sources of mounts. With a user namespace it
+// does so in a mount namespace of the stage's.
+func (p *preparation) openRoot(j *Job) error {
+	var o rootfs.Options
+	if len(j.UIDMap) > 0 {
+		ns, err := os.Open(fmt.Sprintf("/proc/%d/ns/mnt", j.Stage))
+		if err != nil {
+			return fmt.Errorf("mount namespace of the container's process: %w", err)
+		}
+		defer ns.Close()
+		o.Namespace = ns
+	}
+	o.Cgroup = j.Data.Cgroup
+	var err error
+	p.root, p.files, err = rootfs.Open(j.Spec, j.Bundle, o)
+	return err
+}
+
+func (p *preparation) close() {
+	for _, f := range p.files {
+		f.Close()
+	}
+	if p.console != nil {
+		p.console.Close()
+	}
+}
+
+// plan puts together what the stage is told, and the descriptors beside it.
+func (p *preparation) plan(j *Job, warden, start *os.File) (*stage.Plan, []*os.File, error) {
+	s := j.Spec
+	plan := &stage.Plan{
+		Hostname: s.Hostname, Domainname: s.Domainname,
+		Root: p.root, RootFiles: len(p.files),
+		Process:         p.process,
+		Terminal:        s.Process.Terminal,
+		Console:         s.Process.ConsoleSize,
+		ConsoleSocket:   stage.None,
+		HostHooks:       spec.HasHooks(s, spec.Prestart, spec.CreateRuntime),
+		CreateContainer: spec.Hooks(s, spec.CreateContainer),
+		StartContainer:  spec.Hooks(s, spec.StartContainer),
+		State:           j.State(specs.StateCreating),
+		Inherited:       p.inherited,
+	}
+	files := append([]*os.File{}, p.files...)
+	add := func(f *os.File) int {
+		files = append(files, f)
+		return len(files) - 1
+	}
+	flags, loopback := joined(s)
+	plan.Loopback = loopback
+	plan.Join = []stage.Join{{Flags: flags, File: add(warden)}}
+	plan.StartSocket = add(start)
+	if p.console != nil {
+		plan.ConsoleSocket = add(p.console)
+	}
+	return plan, files, nil
+}
+
+// joined are the namespaces of the warden that the stage has to enter: all that
+// are not the host's, for those it is in already, and entering them again would
+// ask for rights over the host in a user namespace.
+func joined(s *specs.Spec) (flags int, loopback bool) {
+	flags = unix.CLONE_NEWNS
+	for t, flag := range map[specs.LinuxNamespaceType]int{
+		specs.NetworkNamespace: unix.CLONE_NEWNET,
+		specs.IPCNamespace:     unix.CLONE_NEWIPC,
+		specs.UTSNamespace:     unix.CLONE_NEWUTS,
+		specs.CgroupNamespace:  unix.CLONE_NEWCGROUP,
+	} {
+		_, kind := spec.Namespace(s, t)
+		if kind != spec.Host {
+			flags |= flag
+		}
+		if t == specs.NetworkNamespace && kind == spec.New {
+			loopback = true
+		}
+	}
+	return flags, loopback
+}
+
+// stageConfig is what the stage is born with.
+func stageConfig(s *specs.Spec, o *backends.CreateOptions, inherited int) (*stage.Config, error) {
+	cfg := &stage.Config{Stdio: o.Stdio, Inherited: inherited}
+	for i, f := range []*os.File{os.Stdin, os.Stdout, os.Stderr} {
+		if cfg.Stdio[i] == nil {
+			cfg.Stdio[i] = f
+		}
+	}
+	path, kind := spec.Namespace(s, specs.PIDNamespace)
+	cfg.NewPID, cfg.PIDPath = kind == spec.New, path
+	path, kind = spec.Namespace(s, specs.UserNamespace)
+	cfg.NewUser, cfg.UserPath = kind == spec.New, path
+	if cfg.NewUser {
+		cfg.UIDMaps, cfg.GIDMaps = s.Linux.UIDMappings, s.Linux.GIDMappings
+		for field, maps := range map[string][]specs.LinuxIDMapping{"uidMappings": cfg.UIDMaps, "gidMappings": cfg.GIDMaps} {
+			if !mapsRoot(maps) {
+				return nil, fmt.Errorf("linux.%s: the container's ID 0 must be mapped, or it cannot be prepared from inside its user namespace", field)
+			}
+		}
+	}
+	return cfg, nil
+}
+
+func mapsRoot(maps []specs.LinuxIDMapping) bool {
+	for _, m := range maps {
+		if m.ContainerID == 0 && m.Size > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// inheritable counts the descriptors that the user's process gets beside
+// stdio: the sockets of LISTEN_FDS, then those of --preserve-fds. podman counts
+// the sockets twice, so only what is beyond both has to be there.
+func inheritable(o *backends.CreateOptions) (int, error) {
+	if o.ListenFDs < 0 || o.PreserveFDs < 0 || o.ListenFDs+o.PreserveFDs > 1<<16 {
+		return 0, errors.New("--preserve-fds: not a number of descriptors")
+	}
+	n := o.ListenFDs + o.PreserveFDs
+	for i := range n {
+		_, err := unix.FcntlInt(uintptr(3+i), unix.F_GETFD, 0)
+		if err == nil {
+			continue
+		}
+		if i >= max(o.ListenFDs, o.PreserveFDs) {
+			return i, nil
+		}
+		return 0, fmt.Errorf("descriptor %d, which --preserve-fds or LISTEN_FDS names, is not open", 3+i)
+	}
+	return n, nil
+}

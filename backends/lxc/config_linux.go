@@ -1,0 +1,83 @@
+package lxc
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// Config is an LXC configuration file (lxc.container.conf(5)): one key = value
+// per line, in their order.
+type Config struct {
+	lines []string
+	err   error
+}
+
+// Set adds a line. A value that would not stay one line is an error, which Write
+// returns.
+func (c *Config) Set(key, value string) {
+	for _, r := range value {
+		if (r < ' ' && r != '\t') || r == 0x7f {
+			c.fail(fmt.Errorf("LXC config: the value of %s holds a control character: %q", key, value))
+			return
+		}
+	}
+	if value != strings.TrimSpace(value) {
+		c.fail(fmt.Errorf("LXC config: the value of %s begins or ends with a space: %q", key, value))
+		return
+	}
+	c.lines = append(c.lines, key+" = "+value)
+}
+
+// Clear takes back what earlier lines and files have set for a key.
+func (c *Config) Clear(key string) { c.lines = append(c.lines, key+" =") }
+
+// Setf is Set with a formatted value.
+func (c *Config) Setf(key, format string, args ...any) { c.Set(key, fmt.Sprintf(format, args...)) }
+
+// IDMap adds the maps of the user namespace.
+func (c *Config) IDMap(uids, gids []specs.LinuxIDMapping) {
+	for _, kind := range []struct {
+		letter string
+		maps   []specs.LinuxIDMapping
+	}{{"u", uids}, {"g", gids}} {
+		for _, m := range kind.maps {
+			c.Setf("lxc.idmap", "%s %d %d %d", kind.letter, m.ContainerID, m.HostID, m.Size)
+		}
+	}
+}
+
+func (c *Config) fail(err error) {
+	if c.err == nil {
+		c.err = err
+	}
+}
+
+// Lines are the lines so far.
+func (c *Config) Lines() []string { return c.lines }
+
+// Write writes the file, for root alone.
+func (c *Config) Write(path string) error {
+	if c.err != nil {
+		return c.err
+	}
+	if err := os.WriteFile(path, []byte(strings.Join(c.lines, "\n")+"\n"), 0o600); err != nil {
+		return fmt.Errorf("LXC config: %w", err)
+	}
+	return nil
+}
+
+// CheckPath refuses a path that cannot stand in an LXC config's mount entry or
+// hook, which are split at spaces and read by a shell.
+func CheckPath(path string) error {
+	for _, r := range path {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', strings.ContainsRune("/_+.-@", r):
+		default:
+			return fmt.Errorf("the state directory %q holds %q: with LXC only letters, digits and / _ + . - @ are allowed; choose another --root", path, r)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,55 @@
+package lxc
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/enclosing"
+)
+
+// startError says why LXC could not start the container, in its own words.
+func startError(j *enclosing.Job, err error) error {
+	if reason := LogErrors(j.LogFile()); reason != "" {
+		return fmt.Errorf("start LXC container %s: %w: %s", j.Data.Name, err, reason)
+	}
+	if said, _ := os.ReadFile(stderrFile(j.Container)); len(said) > 0 {
+		return fmt.Errorf("start LXC container %s: %w: %s", j.Data.Name, err, strings.TrimSpace(string(said[:min(len(said), maxStderr)])))
+	}
+	return fmt.Errorf("start LXC container %s: %w; LXC wrote nothing to %s", j.Data.Name, err, j.LogFile())
+}
+
+const maxStderr = 2048
+
+func stderrFile(c *backends.Container) string { return filepath.Join(c.Dir, "lxc.stderr") }
+
+// maxReasons is how many of LXC's messages an error carries: the first ones
+// are the cause, the rest its consequences.
+const maxReasons = 3
+
+// LogErrors are the first errors in a log file of LXC's, without the time, the
+// level and the place in its sources.
+func LogErrors(path string) string {
+	f, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	var reasons []string
+	lines := bufio.NewScanner(f)
+	for lines.Scan() && len(reasons) < maxReasons {
+		_, message, found := strings.Cut(lines.Text(), " ERROR ")
+		if !found {
+			continue
+		}
+		// "start - ../src/lxc/start.c:lxc_spawn:1780 - No such file or directory - Failed to …"
+		if parts := strings.SplitN(message, " - ", 3); len(parts) == 3 {
+			message = parts[2]
+		}
+		reasons = append(reasons, strings.TrimSpace(message))
+	}
+	return strings.Join(reasons, "; ")
+}

@@ -1,0 +1,196 @@
+// Package lxc is the backend that runs a container as a plain LXC container
+// (LXC 5 or later), on any Linux host with cgroup v2.
+package lxc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/cgroup"
+	"github.com/berth-oci/berth/backends/enclosing"
+	"github.com/berth-oci/berth/spec"
+)
+
+// DefaultRoot is the state directory whose containers bear their plain id as
+// LXC's name.
+const DefaultRoot = "/run/berth"
+
+// Enclosure makes plain LXC containers.
+type Enclosure struct{}
+
+// New is the lxc backend.
+func New() backends.Backend { return enclosing.Backend{Enclosure: Enclosure{}} }
+
+// Name is "lxc".
+func (Enclosure) Name() string { return "lxc" }
+
+// Usable wants lxc-start and cgroup v2.
+func (Enclosure) Usable() error {
+	if _, err := exec.LookPath("lxc-start"); err != nil {
+		return fmt.Errorf("LXC is not installed: %w", err)
+	}
+	return cgroup.CheckUnified()
+}
+
+// Check refuses nothing of its own.
+func (Enclosure) Check(*specs.Spec) spec.Problems { return nil }
+
+// Name of a container for LXC: its id, behind a prefix that keeps it apart from
+// the administrator's own containers. Ids are unique in a state directory only,
+// so those of other directories have a suffix made from it.
+func Name(c *backends.Container) string {
+	name := "berth-" + c.ID
+	if c.Root != DefaultRoot {
+		h := fnv.New32a()
+		h.Write([]byte(c.Root))
+		name += fmt.Sprintf("-%08x", h.Sum32())
+	}
+	return name
+}
+
+// Place takes the cgroup that config.json names.
+func (Enclosure) Place(j *enclosing.Job) error {
+	j.Data.Name = Name(j.Container)
+	p, err := cgroup.Find(j.CgroupsPath, j.Data.Name, j.SystemdCgroup)
+	if err != nil {
+		return err
+	}
+	j.Data.Cgroup, j.Data.Limits, j.Data.Scope = p.Path, p.Limits, p.Scoped()
+	return nil
+}
+
+// Raise starts the container with lxc-start, whose monitor stays.
+func (e Enclosure) Raise(ctx context.Context, j *enclosing.Job) error {
+	place, err := cgroup.Find(j.CgroupsPath, j.Data.Name, j.SystemdCgroup)
+	if err != nil {
+		return err
+	}
+	if err := place.Open(j.Stage); err != nil {
+		return err
+	}
+	config := filepath.Join(j.Dir, "lxc.conf")
+	if err := e.config(j).Write(config); err != nil {
+		return err
+	}
+	cmd, err := command("lxc-start", "-n", j.Data.Name, "-f", config, "-F")
+	if err != nil {
+		return err
+	}
+	// The monitor is nobody's child when berth has ended, and holds nothing
+	// of the caller's.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	cmd.Dir = "/"
+	// Some errors LXC only prints, before it has opened its log.
+	stderr, err := os.OpenFile(stderrFile(j.Container), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fmt.Errorf("start the LXC container: %w", err)
+	}
+	defer stderr.Close()
+	cmd.Stderr = stderr
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start the LXC container: %w", err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	select {
+	case <-j.Up:
+		return nil
+	case err := <-ended:
+		if err == nil {
+			err = errors.New("it ended at once")
+		}
+		return startError(j, err)
+	case <-ctx.Done():
+		_ = cmd.Process.Kill()
+		<-ended
+		return startError(j, ctx.Err())
+	}
+}
+
+func (Enclosure) config(j *enclosing.Job) *Config {
+	c := &Config{}
+	// Only a new UTS namespace may be named: LXC would rename the host.
+	if _, kind := spec.Namespace(j.Spec, specs.UTSNamespace); kind == spec.New {
+		c.Set("lxc.uts.name", uts(j))
+	}
+	// No rootfs: LXC leaves the container the host's tree, from which the
+	// stage moves it into its own root. Nothing of LXC's gets into that.
+	c.Set("lxc.autodev", "0")
+	if _, kind := spec.Namespace(j.Spec, specs.PIDNamespace); kind != spec.Host {
+		// LXC unmounts a procfs that is not of the pid namespace.
+		c.Set("lxc.mount.entry", "proc proc proc nosuid,nodev,noexec 0 0")
+	}
+	c.Set("lxc.cgroup.dir.container", strings.TrimPrefix(j.Data.Cgroup, "/"))
+	c.Set("lxc.cgroup.dir.monitor", monitorCgroup(j.Data))
+	c.Set("lxc.apparmor.profile", "unconfined")
+	if err := Inside(c, j, j.WardenDir(), ""); err != nil {
+		c.fail(err)
+	}
+	return c
+}
+
+func monitorCgroup(d *enclosing.Data) string { return "lxc.monitor." + d.Name }
+
+func uts(j *enclosing.Job) string {
+	if j.Spec.Hostname != "" {
+		return j.Spec.Hostname
+	}
+	return j.Data.Name
+}
+
+// Lower waits for LXC to have cleaned up behind the container, whose end it
+// has noticed by itself, and does it where LXC cannot any more.
+func (e Enclosure) Lower(ctx context.Context, c *backends.Container, d *enclosing.Data) error {
+	if d.Name == "" {
+		return nil
+	}
+	if err := e.endMonitor(ctx, d); err != nil {
+		return err
+	}
+	if err := cgroup.Remove(monitorCgroup(d)); err != nil {
+		return err
+	}
+	return nil
+}
+
+func (Enclosure) endMonitor(ctx context.Context, d *enclosing.Data) error {
+	const patience = 10 * time.Second
+	// The warden has seen the process end; should it hang, LXC is told.
+	_ = enclosing.WaitGone(ctx, d.Warden, patience)
+	err := enclosing.WaitGone(ctx, d.Monitor, patience)
+	if err == nil {
+		return nil
+	}
+	for _, p := range []backends.Process{d.Warden, d.Monitor} {
+		if p.Alive() {
+			_ = unix.Kill(p.Pid, unix.SIGKILL)
+		}
+	}
+	if err := enclosing.WaitGone(ctx, d.Monitor, patience); err != nil {
+		return fmt.Errorf("the monitor of LXC container %s: %w", d.Name, err)
+	}
+	return nil
+}
+
+// command finds one of LXC's programs; berth may be called without PATH.
+func command(name string, args ...string) (*exec.Cmd, error) {
+	path, err := exec.LookPath(name)
+	if err != nil {
+		return nil, fmt.Errorf("%s of LXC: %w", name, err)
+	}
+	cmd := exec.Command(path, args...)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
+	return cmd, nil
+}

@@ -1,0 +1,84 @@
+package backends
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+)
+
+// Process names one process for as long as the host runs: a pid alone may be
+// given to another process once this one has been waited for.
+type Process struct {
+	Pid int `json:"pid,omitempty"`
+	// StartTime is field 22 of /proc/PID/stat, in clock ticks since boot
+	// (proc_pid_stat(5)).
+	StartTime uint64 `json:"startTime,omitempty"`
+}
+
+// FindProcess reads the start time of a running process.
+func FindProcess(pid int) (Process, error) {
+	stat, err := readStat(pid)
+	if err != nil {
+		return Process{}, err
+	}
+	return Process{Pid: pid, StartTime: stat.start}, nil
+}
+
+// Alive says whether the process still runs. A zombie does not.
+func (p Process) Alive() bool {
+	if p.Pid <= 0 {
+		return false
+	}
+	stat, err := readStat(p.Pid)
+	return err == nil && stat.start == p.StartTime && stat.state != 'Z' && stat.state != 'X'
+}
+
+// Exists says whether the process is there, running or a zombie.
+func (p Process) Exists() bool {
+	if p.Pid <= 0 {
+		return false
+	}
+	stat, err := readStat(p.Pid)
+	return err == nil && stat.start == p.StartTime
+}
+
+// Parent is the pid of the parent of a process.
+func Parent(pid int) (int, error) {
+	stat, err := readStat(pid)
+	return stat.ppid, err
+}
+
+type procStat struct {
+	state byte
+	ppid  int
+	start uint64
+}
+
+var errStat = errors.New("unexpected format")
+
+// readStat reads /proc/PID/stat. The command name in it is in parentheses and
+// may hold anything, parentheses and newlines too, so fields count from the
+// last one on.
+func readStat(pid int) (procStat, error) {
+	path := "/proc/" + strconv.Itoa(pid) + "/stat"
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return procStat{}, err
+	}
+	end := bytes.LastIndexByte(data, ')')
+	fields := bytes.Fields(data[end+1:])
+	if end < 0 || len(fields) < 20 || len(fields[0]) != 1 {
+		return procStat{}, fmt.Errorf("%s: %w", path, errStat)
+	}
+	ppid, err := strconv.Atoi(string(fields[1]))
+	if err != nil {
+		return procStat{}, fmt.Errorf("%s: %w", path, err)
+	}
+	start, err := strconv.ParseUint(string(fields[19]), 10, 64)
+	if err != nil {
+		return procStat{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return procStat{state: fields[0][0], ppid: ppid, start: start}, nil
+}

@@ -1,0 +1,111 @@
+package stage
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/backends/hooks"
+	"github.com/berth-oci/berth/backends/process"
+	"github.com/berth-oci/berth/backends/rootfs"
+)
+
+// build makes the root, in runc's order, and moves into it.
+func (s *stage) build() error {
+	root, err := rootfs.Attach(s.plan.Root, s.files[:s.plan.RootFiles], "")
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	if err := root.Mount(); err != nil {
+		return err
+	}
+	if err := root.Devices(); err != nil {
+		return err
+	}
+	if err := s.hooks(); err != nil {
+		return err
+	}
+	if err := root.Pivot(); err != nil {
+		return err
+	}
+	if s.plan.Terminal {
+		if err := s.terminal(root); err != nil {
+			return err
+		}
+	}
+	if err := root.Finish(); err != nil {
+		return err
+	}
+	return nil
+}
+
+// hooks lets create run those of the runtime namespace, then runs those of the
+// container's namespace whose path is still the host's.
+func (s *stage) hooks() error {
+	if s.plan.HostHooks {
+		if err := s.conn.send(event{Kind: eventHooks}); err != nil {
+			return err
+		}
+		if err := s.await(answerGo); err != nil {
+			return err
+		}
+	}
+	return hooks.Run(context.Background(), "createContainer", s.plan.CreateContainer, s.state(specs.StateCreating))
+}
+
+func (s *stage) state(status specs.ContainerState) specs.State {
+	state := s.plan.State
+	state.Status = status
+	state.Pid = os.Getpid()
+	return state
+}
+
+// terminal makes a terminal of the container's own the stdio, and gives its
+// master side to the engine.
+func (s *stage) terminal(root *rootfs.Root) error {
+	master, slave, err := root.OpenPty()
+	if err != nil {
+		return err
+	}
+	defer master.Close()
+	defer slave.Close()
+	if size := s.plan.Console; size != nil {
+		ws := &unix.Winsize{Row: uint16(size.Height), Col: uint16(size.Width)}
+		if err := unix.IoctlSetWinsize(int(master.Fd()), unix.TIOCSWINSZ, ws); err != nil {
+			return fmt.Errorf("process.consoleSize: %w", err)
+		}
+	}
+	if err := root.Console(slave); err != nil {
+		return err
+	}
+	socket := s.file(s.plan.ConsoleSocket)
+	if err := unix.Sendmsg(int(socket.Fd()), []byte(master.Name()), unix.UnixRights(int(master.Fd())), nil, unix.MSG_NOSIGNAL); err != nil {
+		return fmt.Errorf("send the terminal to the console socket: %w", err)
+	}
+	for fd := range 3 {
+		if err := unix.Dup3(int(slave.Fd()), fd, 0); err != nil {
+			return fmt.Errorf("make the terminal descriptor %d: %w", fd, err)
+		}
+	}
+	if err := unix.IoctlSetInt(0, unix.TIOCSCTTY, 0); err != nil {
+		return fmt.Errorf("make the terminal the controlling one: %w", err)
+	}
+	return nil
+}
+
+// prepare gives the process its attributes, all but what start does.
+func (s *stage) prepare() (*process.Prepared, error) {
+	start, err := unix.FcntlInt(s.file(s.plan.StartSocket).Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	s.start = start
+	for _, f := range s.files {
+		f.Close()
+	}
+	return s.plan.Process.Prepare(process.Options{Proc: -1, Preserve: s.plan.Inherited, Keep: []int{start}})
+}

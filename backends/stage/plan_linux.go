@@ -1,0 +1,62 @@
+package stage
+
+import (
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/backends/process"
+	"github.com/berth-oci/berth/backends/rootfs"
+)
+
+// Plan is all that the stage does between its birth and the user's process.
+// Descriptors are named by their place in the slice that goes beside it.
+type Plan struct {
+	// Join are the namespaces to enter, in this order.
+	Join []Join
+	// Hostname and Domainname are set if not empty.
+	Hostname, Domainname string
+	// Loopback brings up the new network namespace's lo.
+	Loopback bool
+	// Root is how the root is built; its descriptors come first in the slice.
+	Root      *rootfs.Plan
+	RootFiles int
+	Process   *process.Attributes
+	Terminal  bool
+	Console   *specs.Box
+	// ConsoleSocket receives the terminal's master (None without).
+	ConsoleSocket int
+	// StartSocket is the listening socket on which start calls.
+	StartSocket int
+	// HostHooks says that create has hooks to run before the root is pivoted.
+	HostHooks bool
+	// CreateContainer and StartContainer are run by the stage itself.
+	CreateContainer, StartContainer []specs.Hook
+	// State is what these hooks are told.
+	State specs.State
+	// Inherited is the number of descriptors from 3 on for the user's process.
+	Inherited int
+}
+
+// Join is a namespace to enter: Flags are the CLONE_NEW* flags of setns(2).
+type Join struct {
+	Flags int
+	File  int
+}
+
+// None is the index that says "no descriptor".
+const None = -1
+
+// The messages after the plan. The stage sends events, create answers.
+type event struct {
+	// Kind is one of the constants below.
+	Kind string
+	// Message says what failed.
+	Message string `json:",omitempty"`
+}
+
+const (
+	eventHooks = "hooks" // the root is built; run the hooks of the runtime namespace
+	eventReady = "ready" // only start is missing
+	eventError = "error"
+	answerGo   = "go"
+	answerFree = "free" // create has recorded the container and may end
+)

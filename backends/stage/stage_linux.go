@@ -1,0 +1,114 @@
+package stage
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// wanted is the number of the stage's socket, or empty in any other berth.
+var wanted = os.Getenv(socketVar)
+
+func init() {
+	if wanted != "" {
+		// All that the stage does about itself is done on the thread whose
+		// place the user's process takes.
+		runtime.LockOSThread()
+	}
+}
+
+// Main does not return in a process that Spawn has started, and does nothing in
+// any other. It is the first thing that the program's main calls.
+func Main() {
+	if wanted == "" {
+		return
+	}
+	socket, err := strconv.Atoi(wanted)
+	if err != nil {
+		fatal(fmt.Errorf("%s: %w", socketVar, err))
+	}
+	if flags := os.Getenv(forkVar); flags != "" {
+		n, err := strconv.Atoi(flags)
+		if err != nil {
+			fatal(fmt.Errorf("%s: %w", forkVar, err))
+		}
+		forkSibling(socket, n)
+	}
+	unix.CloseOnExec(socket)
+	c := conn{socket}
+	if os.Getenv(helloVar) != "" {
+		if err := unix.Sendmsg(socket, []byte{1}, nil, nil, unix.MSG_NOSIGNAL); err != nil {
+			fatal(err)
+		}
+	}
+	if err := run(c); err != nil {
+		_ = c.send(event{Kind: eventError, Message: err.Error()})
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+func fatal(err error) {
+	fmt.Fprintln(os.Stderr, "berth: the container's process:", err)
+	os.Exit(1)
+}
+
+// run ends in the user's process, or with an error while create still listens.
+// Should create have gone, what it would have recorded must go too, so that
+// the end of the connection is an error as well.
+func run(c conn) error {
+	// Nothing in the container may look at a process that runs berth.
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		return fmt.Errorf("prctl(PR_SET_DUMPABLE): %w", err)
+	}
+	var plan Plan
+	files, err := c.receive(&plan)
+	if err != nil {
+		return fmt.Errorf("receive the plan: %w", err)
+	}
+	s := &stage{conn: c, plan: &plan, files: files}
+	if err := s.enter(); err != nil {
+		return err
+	}
+	if err := s.build(); err != nil {
+		return err
+	}
+	prepared, err := s.prepare()
+	if err != nil {
+		return err
+	}
+	if err := c.send(event{Kind: eventReady}); err != nil {
+		return err
+	}
+	if err := s.await(answerFree); err != nil {
+		return err
+	}
+	c.close()
+	s.serve(prepared)
+	return nil
+}
+
+type stage struct {
+	conn  conn
+	plan  *Plan
+	files []*os.File
+	// start is the listening socket, proc a procfs nobody tampers with.
+	start int
+}
+
+func (s *stage) file(i int) *os.File { return s.files[i] }
+
+// await waits for create's answer.
+func (s *stage) await(want string) error {
+	var got string
+	if _, err := s.conn.receive(&got); err != nil {
+		return fmt.Errorf("wait for create: %w", err)
+	}
+	if got != want {
+		return fmt.Errorf("create sent %q where %q was due", got, want)
+	}
+	return nil
+}

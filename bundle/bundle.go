@@ -1,0 +1,40 @@
+// Package bundle reads an OCI bundle from disk (bundle.md of the runtime
+// specification).
+package bundle
+
+import (
+	"fmt"
+	"path/filepath"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/spec"
+)
+
+// Bundle is a directory with a valid config.json.
+type Bundle struct {
+	// Dir is absolute, Rootfs the absolute path of the root.
+	Dir, Rootfs string
+	Spec        *specs.Spec
+}
+
+// Load reads the bundle in dir. The error names every problem of config.json by
+// its JSON path (a *spec.InvalidError).
+func Load(dir string) (*Bundle, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("bundle %q: %w", dir, err)
+	}
+	s, _, err := spec.Load(abs)
+	if err != nil {
+		return nil, fmt.Errorf("bundle %s: %w", abs, err)
+	}
+	b := &Bundle{Dir: abs, Spec: s}
+	if s.Root != nil {
+		b.Rootfs = s.Root.Path
+		if !filepath.IsAbs(b.Rootfs) {
+			b.Rootfs = filepath.Join(abs, b.Rootfs)
+		}
+	}
+	return b, nil
+}

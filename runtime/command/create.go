@@ -1,0 +1,96 @@
+package command
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/runtime"
+)
+
+// createFlags are those of create; run has them too.
+func createFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "bundle", Aliases: []string{"b"}, Usage: "`DIR`ectory of the bundle, defaults to the current directory"},
+		&cli.StringFlag{Name: "console-socket", Usage: "`PATH` to an AF_UNIX socket which will receive a file descriptor referencing the master end of the console's pseudoterminal"},
+		&cli.StringFlag{Name: "pidfd-socket", Usage: "`PATH` to an AF_UNIX socket which will receive a file descriptor referencing the init process"},
+		&cli.StringFlag{Name: "pid-file", Usage: "specify the `FILE` to write the process id to"},
+		&cli.BoolFlag{Name: "no-pivot", Usage: "do not use pivot root to jail process inside rootfs: refused, the root is always pivoted"},
+		&cli.BoolFlag{Name: "no-new-keyring", Usage: "do not create a new session keyring for the container: this will cause the container to inherit the calling processes session key"},
+		&cli.IntFlag{Name: "preserve-fds", Usage: "pass `N` additional file descriptors to the container (stdio + $LISTEN_FDS + N in total)"},
+	}
+}
+
+var createCommand = &cli.Command{
+	Name:      "create",
+	Usage:     "create a container",
+	ArgsUsage: "<container-id>",
+	Description: `The create command makes a container from a bundle, a directory with a
+config.json and a root filesystem, up to the point where 'berth start' runs its
+process.`,
+	Flags: createFlags(),
+	Action: func(c *cli.Context) error {
+		id, err := onlyID(c)
+		if err != nil {
+			return err
+		}
+		o, err := createOptions(c)
+		if err != nil {
+			return err
+		}
+		r, err := open(c)
+		if err != nil {
+			return err
+		}
+		_, err = r.Create(c.Context, id, *o)
+		return err
+	},
+}
+
+func createOptions(c *cli.Context) (*runtime.CreateOptions, error) {
+	backend, err := chosenBackend(c)
+	if err != nil {
+		return nil, err
+	}
+	if c.Bool("no-pivot") {
+		return nil, fmt.Errorf("--no-pivot: not supported by the %s backend, whose containers always get a root of their own", backend)
+	}
+	listen, err := listenFDs()
+	if err != nil {
+		return nil, err
+	}
+	bundle := c.String("bundle")
+	if bundle == "" {
+		bundle = "."
+	}
+	return &runtime.CreateOptions{
+		CreateOptions: backends.CreateOptions{
+			ConsoleSocket: c.String("console-socket"),
+			PidFile:       c.String("pid-file"),
+			PidfdSocket:   c.String("pidfd-socket"),
+			NoNewKeyring:  c.Bool("no-new-keyring"),
+			PreserveFDs:   c.Int("preserve-fds"),
+			ListenFDs:     listen,
+		},
+		Bundle:        bundle,
+		Backend:       backend,
+		SystemdCgroup: c.Bool("systemd-cgroup"),
+	}, nil
+}
+
+// listenFDs is the number of sockets from systemd (sd_listen_fds(3)). As in
+// runc LISTEN_PID is not looked at, for the sockets are passed on.
+func listenFDs() (int, error) {
+	v := os.Getenv("LISTEN_FDS")
+	if v == "" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(v)
+	if err != nil || n < 0 {
+		return 0, fmt.Errorf("LISTEN_FDS=%q is not a number of descriptors", v)
+	}
+	return n, nil
+}

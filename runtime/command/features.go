@@ -1,0 +1,23 @@
+package command
+
+import (
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/urfave/cli/v2"
+)
+
+var featuresCommand = &cli.Command{
+	Name:  "features",
+	Usage: "show the enabled features",
+	Description: `Show what of the runtime specification is honoured, as JSON (features.md of
+the specification).`,
+	Action: func(c *cli.Context) error {
+		f := backendFeatures()
+		f.OCIVersionMin, f.OCIVersionMax = "1.0.0", specs.Version
+		f.Hooks = []string{"prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"}
+		f.Annotations = map[string]string{"io.github.berth-oci.berth.version": Version}
+		if Commit != "" {
+			f.Annotations["io.github.berth-oci.berth.commit"] = Commit
+		}
+		return printJSON(c, f)
+	},
+}

@@ -1,0 +1,47 @@
+package command
+
+import (
+	"github.com/urfave/cli/v2"
+
+	"github.com/berth-oci/berth/runtime"
+)
+
+var runCommand = &cli.Command{
+	Name:      "run",
+	Usage:     "create and run a container",
+	ArgsUsage: "<container-id>",
+	Description: `The run command creates a container, starts its process, waits for it, and
+deletes the container. It exits with the process's status.`,
+	Flags: append(createFlags(),
+		&cli.BoolFlag{Name: "detach", Aliases: []string{"d"}, Usage: "detach from the container's process"},
+		&cli.BoolFlag{Name: "keep", Usage: "do not delete the container after it exits"},
+		&cli.BoolFlag{Name: "no-subreaper", Usage: "disable the use of the subreaper used to reap reparented processes"},
+	),
+	Action: func(c *cli.Context) error {
+		id, err := onlyID(c)
+		if err != nil {
+			return err
+		}
+		o, err := createOptions(c)
+		if err != nil {
+			return err
+		}
+		r, err := open(c)
+		if err != nil {
+			return err
+		}
+		status, err := r.Run(c.Context, id, runtime.RunOptions{
+			CreateOptions: *o,
+			Detach:        c.Bool("detach"),
+			Keep:          c.Bool("keep"),
+			NoSubreaper:   c.Bool("no-subreaper"),
+		})
+		if err != nil {
+			return err
+		}
+		if status != 0 {
+			return exitStatus(status)
+		}
+		return nil
+	},
+}

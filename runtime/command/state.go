@@ -1,0 +1,63 @@
+package command
+
+import (
+	"encoding/json"
+	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/urfave/cli/v2"
+
+	"github.com/berth-oci/berth/runtime"
+)
+
+// containerState is what state and list print: runc's fields, and the backend.
+type containerState struct {
+	OCIVersion  string               `json:"ociVersion"`
+	ID          string               `json:"id"`
+	Pid         int                  `json:"pid"`
+	Status      specs.ContainerState `json:"status"`
+	Bundle      string               `json:"bundle"`
+	Rootfs      string               `json:"rootfs"`
+	Created     time.Time            `json:"created"`
+	Annotations map[string]string    `json:"annotations,omitempty"`
+	Owner       string               `json:"owner"`
+	Backend     string               `json:"backend,omitempty"`
+}
+
+func stateOf(i *runtime.Info) *containerState {
+	s := i.Container.State(i.Status)
+	return &containerState{
+		OCIVersion: s.Version, ID: s.ID, Pid: s.Pid, Status: s.Status, Bundle: s.Bundle, Rootfs: i.Rootfs,
+		Created: i.Created, Annotations: s.Annotations, Owner: i.Owner, Backend: i.Container.Backend,
+	}
+}
+
+var stateCommand = &cli.Command{
+	Name:      "state",
+	Usage:     "output the state of a container",
+	ArgsUsage: "<container-id>",
+	Action: func(c *cli.Context) error {
+		id, err := onlyID(c)
+		if err != nil {
+			return err
+		}
+		r, err := open(c)
+		if err != nil {
+			return err
+		}
+		info, err := r.State(id)
+		if err != nil {
+			return err
+		}
+		return printJSON(c, stateOf(info))
+	},
+}
+
+func printJSON(c *cli.Context, v any) error {
+	data, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	_, err = c.App.Writer.Write(append(data, '\n'))
+	return err
+}

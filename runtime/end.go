@@ -1,0 +1,76 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/runtime/state"
+)
+
+// Kill sends a signal to a container's first process, or with all to every
+// process in it. All works on a stopped container too, for what has outlived
+// its first process.
+func (r *Runtime) Kill(ctx context.Context, id string, sig syscall.Signal, all bool) error {
+	c, err := r.store.Read(id)
+	if err != nil {
+		return err
+	}
+	b, err := r.backend(c.Backend)
+	if err != nil {
+		return err
+	}
+	status, err := r.status(c, b)
+	if err != nil {
+		return err
+	}
+	if b == nil || (status == specs.StateStopped && !all) {
+		return ErrNotRunning
+	}
+	err = b.Kill(ctx, c, sig, all)
+	if errors.Is(err, os.ErrProcessDone) {
+		return ErrNotRunning
+	}
+	return err
+}
+
+// Delete removes a stopped or created container, or with force one in any
+// state, half-made ones included. With force nothing to delete is no error.
+func (r *Runtime) Delete(ctx context.Context, id string, force bool) error {
+	e, b, err := r.lock(id)
+	if err != nil {
+		if force && errors.Is(err, state.ErrNotExist) {
+			return nil
+		}
+		return err
+	}
+	defer e.Close()
+	return r.remove(ctx, e, b, force)
+}
+
+func (r *Runtime) remove(ctx context.Context, e *state.Entry, b backends.Backend, force bool) error {
+	if b == nil {
+		return e.Remove()
+	}
+	if !force && e.Complete {
+		status, err := b.Status(e.Container)
+		if err != nil {
+			return err
+		}
+		if status != specs.StateStopped && status != specs.StateCreated {
+			return fmt.Errorf("cannot delete container %s that %w: %s", e.ID, ErrNotStopped, status)
+		}
+	}
+	if err := b.Delete(ctx, e.Container, force); err != nil {
+		return fmt.Errorf("delete container %q: %w", e.ID, err)
+	}
+	if e.Complete {
+		poststop(ctx, e.Container)
+	}
+	return e.Remove()
+}

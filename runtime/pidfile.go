@@ -1,0 +1,53 @@
+package runtime
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// writePidFile writes the pid in one step, so that who waits for the file never
+// sees an empty one.
+func writePidFile(path string, pid int) error {
+	temporary := filepath.Join(filepath.Dir(path), "."+filepath.Base(path))
+	f, err := os.OpenFile(temporary, os.O_RDWR|os.O_CREATE|os.O_EXCL|os.O_SYNC, 0o666)
+	if err != nil {
+		return fmt.Errorf("--pid-file: %w", err)
+	}
+	_, err = f.WriteString(strconv.Itoa(pid))
+	err = errors.Join(err, f.Close())
+	if err == nil {
+		err = os.Rename(temporary, path)
+	}
+	if err != nil {
+		os.Remove(temporary)
+		return fmt.Errorf("--pid-file: %w", err)
+	}
+	return nil
+}
+
+// checkTerminal wants a place for the terminal's master where there is a
+// terminal, and none where there is not.
+func checkTerminal(s *specs.Spec, o *CreateOptions) error {
+	switch {
+	case s.Process.Terminal && o.ConsoleSocket == "":
+		return errors.New("cannot allocate tty if berth will detach without setting console socket: process.terminal is set, give --console-socket")
+	case !s.Process.Terminal && o.ConsoleSocket != "":
+		return errors.New("cannot use console socket if berth will not detach or allocate tty: process.terminal is not set")
+	}
+	return nil
+}
+
+// owner is the name of the user that berth runs as.
+func owner() string {
+	u, err := user.Current()
+	if err != nil {
+		return strconv.Itoa(os.Getuid())
+	}
+	return u.Username
+}

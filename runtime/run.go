@@ -1,0 +1,117 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// RunOptions say how Run goes about it.
+type RunOptions struct {
+	CreateOptions
+	// Detach returns when the container runs.
+	Detach bool
+	// Keep leaves the container's record behind when it has ended.
+	Keep bool
+	// NoSubreaper: do not become the parent of the container's orphans.
+	NoSubreaper bool
+}
+
+// Run creates and starts a container and, unless detached, waits for it and
+// deletes it. It returns the exit status of the container's process: its own,
+// or 128 and the number of the signal that ended it.
+func (r *Runtime) Run(ctx context.Context, id string, o RunOptions) (int, error) {
+	if o.Detach {
+		return 0, r.createAndStart(ctx, id, &o.CreateOptions, nil)
+	}
+	if !o.NoSubreaper {
+		if err := becomeSubreaper(); err != nil {
+			return -1, fmt.Errorf("become a subreaper: %w", err)
+		}
+	}
+	// Before anything runs: a signal that arrives now must not be lost.
+	signals := make(chan os.Signal, 128)
+	signal.Notify(signals)
+	defer signal.Stop(signals)
+
+	t, err := newTerminal(&o.CreateOptions)
+	if err != nil {
+		return -1, err
+	}
+	defer t.close()
+	if err := r.createAndStart(ctx, id, &o.CreateOptions, t); err != nil {
+		return -1, err
+	}
+	info, err := r.State(id)
+	if err != nil {
+		return -1, err
+	}
+	status, err := forward(info.Process.Pid, signals, t)
+	t.drain()
+	if !o.Keep {
+		err = errors.Join(err, r.Delete(ctx, id, true))
+	}
+	return status, err
+}
+
+func (r *Runtime) createAndStart(ctx context.Context, id string, o *CreateOptions, t *terminal) error {
+	if _, err := r.Create(ctx, id, *o); err != nil {
+		return err
+	}
+	err := t.attach()
+	if err == nil {
+		err = r.Start(ctx, id)
+	}
+	if err != nil {
+		return errors.Join(err, r.Delete(ctx, id, true))
+	}
+	return nil
+}
+
+// forward passes signals on to the container's process, our child, until it
+// ends.
+func forward(pid int, signals <-chan os.Signal, t *terminal) (int, error) {
+	ended := make(chan int, 1)
+	failed := make(chan error, 1)
+	go func() {
+		var status syscall.WaitStatus
+		for {
+			_, err := syscall.Wait4(pid, &status, 0, nil)
+			if errors.Is(err, unix.EINTR) {
+				continue
+			}
+			if err != nil {
+				failed <- fmt.Errorf("wait for the container's process: %w", err)
+				return
+			}
+			break
+		}
+		if status.Signaled() {
+			ended <- 128 + int(status.Signal())
+			return
+		}
+		ended <- status.ExitStatus()
+	}()
+	for {
+		select {
+		case status := <-ended:
+			return status, nil
+		case err := <-failed:
+			return -1, err
+		case sig := <-signals:
+			switch sig {
+			case unix.SIGCHLD, unix.SIGURG, unix.SIGPIPE:
+				// SIGCHLD is ours; Go's scheduler sends itself SIGURG.
+			case unix.SIGWINCH:
+				t.resize()
+			default:
+				_ = unix.Kill(pid, sig.(syscall.Signal))
+			}
+		}
+	}
+}

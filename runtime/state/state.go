@@ -1,0 +1,229 @@
+// Package state keeps one record per container in a directory: ROOT/ID/state.json,
+// written atomically. The container's directory is also its lock.
+package state
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/google/renameio/v2"
+	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/backends"
+)
+
+// Errors that callers decide on. The words are runc's, which engines look for.
+var (
+	ErrNotExist = errors.New("container does not exist")
+	ErrExist    = errors.New("container with given ID already exists")
+	ErrBusy     = errors.New("another command holds the container")
+)
+
+const (
+	recordName = "state.json"
+	// The directories can be passed through by the mapped root of a container
+	// in a user namespace, whose warden is started from inside; what is in
+	// them cannot be listed, nor the record read.
+	dirMode = 0o711
+)
+
+// Store is a state directory.
+type Store struct{ root string }
+
+// Open names the state directory; it is made when a container is.
+func Open(root string) (*Store, error) {
+	abs, err := filepath.Abs(root)
+	if err != nil {
+		return nil, fmt.Errorf("state directory: %w", err)
+	}
+	return &Store{root: abs}, nil
+}
+
+// Root is the absolute path of the state directory.
+func (s *Store) Root() string { return s.root }
+
+func (s *Store) dir(id string) string { return filepath.Join(s.root, id) }
+
+// Create makes the directory of a new container and locks it. The error is
+// ErrExist when there is one already.
+func (s *Store) Create(id string) (*Entry, error) {
+	if err := CheckID(id); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(s.root, dirMode); err != nil {
+		return nil, fmt.Errorf("state directory: %w", err)
+	}
+	dir := s.dir(id)
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		if errors.Is(err, os.ErrExist) {
+			return nil, fmt.Errorf("container %q: %w", id, ErrExist)
+		}
+		return nil, fmt.Errorf("state directory: %w", err)
+	}
+	lock, err := lockDir(dir, time.Time{})
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(dir, dirMode); err != nil {
+		lock.Close()
+		return nil, fmt.Errorf("state directory: %w", err)
+	}
+	return &Entry{Container: &backends.Container{ID: id, Root: s.root, Dir: dir, Lock: lock}}, nil
+}
+
+// Lock opens the record of a container and keeps other commands off it until
+// Close. It waits for a command that holds it, up to the given time, after
+// which the error is ErrBusy. A container whose create is only beginning has an
+// empty record.
+func (s *Store) Lock(id string, patience time.Duration) (*Entry, error) {
+	if err := CheckID(id); err != nil {
+		return nil, err
+	}
+	lock, err := lockDir(s.dir(id), time.Now().Add(patience))
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.Read(id)
+	if err != nil {
+		lock.Close()
+		return nil, err
+	}
+	c.Lock = lock
+	return &Entry{Container: c}, nil
+}
+
+// Busy says whether a command holds the container at this moment.
+func (s *Store) Busy(id string) bool {
+	lock, err := lockDir(s.dir(id), time.Unix(1, 0))
+	if err != nil {
+		return errors.Is(err, ErrBusy)
+	}
+	lock.Close()
+	return false
+}
+
+// Read reads the record of a container as it is at this moment.
+func (s *Store) Read(id string) (*backends.Container, error) {
+	if err := CheckID(id); err != nil {
+		return nil, err
+	}
+	c := &backends.Container{ID: id}
+	data, err := os.ReadFile(filepath.Join(s.dir(id), recordName))
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		if _, err := os.Stat(s.dir(id)); err != nil {
+			return nil, fmt.Errorf("container %q: %w", id, ErrNotExist)
+		}
+	case err != nil:
+		return nil, fmt.Errorf("state of container %q: %w", id, err)
+	default:
+		if err := json.Unmarshal(data, c); err != nil {
+			return nil, fmt.Errorf("state of container %q: %s is damaged: %w; 'berth delete --force %s' removes what it can",
+				id, filepath.Join(s.dir(id), recordName), err, id)
+		}
+	}
+	c.ID, c.Root, c.Dir = id, s.root, s.dir(id)
+	return c, nil
+}
+
+// List names the containers of the state directory in alphabetical order.
+func (s *Store) List() ([]string, error) {
+	entries, err := os.ReadDir(s.root)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("state directory: %w", err)
+	}
+	var ids []string
+	for _, e := range entries {
+		if e.IsDir() && CheckID(e.Name()) == nil {
+			ids = append(ids, e.Name())
+		}
+	}
+	return ids, nil
+}
+
+// Entry is a container whose record is locked by this process.
+type Entry struct{ *backends.Container }
+
+// Save writes the record; a reader sees the old one or the new one whole.
+func (e *Entry) Save() error {
+	data, err := json.Marshal(e.Container)
+	if err != nil {
+		return fmt.Errorf("state of container %q: %w", e.ID, err)
+	}
+	// No fsync: the directory is on a tmpfs, and does not outlive the host.
+	if err := renameio.WriteFile(filepath.Join(e.Dir, recordName), data, 0o600, renameio.WithTempDir(e.Dir)); err != nil {
+		return fmt.Errorf("state of container %q: %w", e.ID, err)
+	}
+	return nil
+}
+
+// Remove deletes the record, and lets go of the lock.
+func (e *Entry) Remove() error {
+	defer e.Close()
+	// The record goes last: until then a repeated delete finds it.
+	entries, err := os.ReadDir(e.Dir)
+	if err != nil {
+		return fmt.Errorf("state of container %q: %w", e.ID, err)
+	}
+	for _, f := range entries {
+		if f.Name() == recordName {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(e.Dir, f.Name())); err != nil {
+			return fmt.Errorf("state of container %q: %w", e.ID, err)
+		}
+	}
+	if err := os.RemoveAll(e.Dir); err != nil {
+		return fmt.Errorf("state of container %q: %w", e.ID, err)
+	}
+	return nil
+}
+
+// Close lets go of the lock.
+func (e *Entry) Close() {
+	if e.Container.Lock != nil {
+		e.Container.Lock.Close()
+		e.Container.Lock = nil
+	}
+}
+
+// lockDir opens and locks a directory, and makes sure that it is still the one
+// of that name: a container may be deleted, and made anew, while we wait.
+func lockDir(dir string, deadline time.Time) (*os.File, error) {
+	pause := time.Millisecond
+	for {
+		f, err := os.Open(dir)
+		if errors.Is(err, os.ErrNotExist) {
+			return nil, fmt.Errorf("container %q: %w", filepath.Base(dir), ErrNotExist)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("lock container: %w", err)
+		}
+		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil && sameDir(f, dir) {
+			return f, nil
+		}
+		f.Close()
+		if err != nil && !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
+			return nil, fmt.Errorf("lock %s: %w", dir, err)
+		}
+		if !deadline.IsZero() && time.Now().After(deadline) {
+			return nil, fmt.Errorf("container %q: %w: gave up waiting for the lock of %s", filepath.Base(dir), ErrBusy, dir)
+		}
+		time.Sleep(pause)
+		pause = min(2*pause, 20*time.Millisecond)
+	}
+}
+
+func sameDir(f *os.File, dir string) bool {
+	held, err1 := f.Stat()
+	named, err2 := os.Lstat(dir)
+	return err1 == nil && err2 == nil && os.SameFile(held, named)
+}

@@ -1,0 +1,142 @@
+package runtime
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/containerd/console"
+	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/spec"
+)
+
+// terminal connects berth's own terminal to that of a container that it runs in
+// the foreground. A nil terminal does nothing.
+type terminal struct {
+	dir    string
+	listen int
+	own    console.Console // nil if stdin is none
+	master console.Console
+	output chan struct{}
+}
+
+// newTerminal is nil for a container without a terminal, or with another
+// program at its other end.
+func newTerminal(o *CreateOptions) (*terminal, error) {
+	s, _, err := spec.Load(o.Bundle)
+	if err != nil || !s.Process.Terminal || o.ConsoleSocket != "" {
+		return nil, nil //nolint:nilerr // Create reports it
+	}
+	dir, err := os.MkdirTemp("", "berth-console-")
+	if err != nil {
+		return nil, fmt.Errorf("terminal: %w", err)
+	}
+	t := &terminal{dir: dir, listen: -1, output: make(chan struct{})}
+	o.ConsoleSocket = filepath.Join(dir, "sock")
+	if t.listen, err = unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0); err == nil {
+		err = unix.Bind(t.listen, &unix.SockaddrUnix{Name: o.ConsoleSocket})
+	}
+	if err == nil {
+		err = unix.Listen(t.listen, 1)
+	}
+	if err != nil {
+		t.close()
+		return nil, fmt.Errorf("terminal: %w", err)
+	}
+	if own, err := console.ConsoleFromFile(os.Stdin); err == nil {
+		t.own = own
+	}
+	return t, nil
+}
+
+// attach takes over the container's terminal, which a successful create has
+// sent.
+func (t *terminal) attach() error {
+	if t == nil {
+		return nil
+	}
+	master, err := t.receive()
+	if err != nil {
+		return fmt.Errorf("terminal: %w", err)
+	}
+	if t.master, err = console.ConsoleFromFile(master); err != nil {
+		return fmt.Errorf("terminal: %w", err)
+	}
+	// The line discipline of the container's side is left to do its work;
+	// newlines must not be translated twice.
+	if err := console.ClearONLCR(t.master.Fd()); err != nil {
+		return fmt.Errorf("terminal: %w", err)
+	}
+	if t.own != nil {
+		t.resize()
+		if err := t.own.SetRaw(); err != nil {
+			return fmt.Errorf("terminal: %w", err)
+		}
+	}
+	go func() { _, _ = io.Copy(t.master, os.Stdin) }()
+	go func() {
+		_, _ = io.Copy(os.Stdout, t.master)
+		close(t.output)
+	}()
+	return nil
+}
+
+func (t *terminal) receive() (*os.File, error) {
+	conn, _, err := unix.Accept4(t.listen, unix.SOCK_CLOEXEC)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(conn)
+	oob := make([]byte, unix.CmsgSpace(4))
+	_, n, _, _, err := unix.Recvmsg(conn, make([]byte, 4096), oob, unix.MSG_CMSG_CLOEXEC)
+	if err != nil {
+		return nil, err
+	}
+	messages, err := unix.ParseSocketControlMessage(oob[:n])
+	if err != nil || len(messages) != 1 {
+		return nil, errors.Join(errors.New("no terminal arrived"), err)
+	}
+	fds, err := unix.ParseUnixRights(&messages[0])
+	if err != nil || len(fds) != 1 {
+		return nil, errors.Join(errors.New("no terminal arrived"), err)
+	}
+	return os.NewFile(uintptr(fds[0]), "terminal"), nil
+}
+
+func (t *terminal) resize() {
+	if t != nil && t.own != nil && t.master != nil {
+		_ = t.master.ResizeFrom(t.own)
+	}
+}
+
+// drain waits for the rest of the output, but not for a process that has left
+// the container's terminal open.
+func (t *terminal) drain() {
+	if t == nil || t.master == nil {
+		return
+	}
+	select {
+	case <-t.output:
+	case <-time.After(time.Second):
+	}
+}
+
+func (t *terminal) close() {
+	if t == nil {
+		return
+	}
+	if t.own != nil {
+		_ = t.own.Reset()
+	}
+	if t.master != nil {
+		_ = t.master.Close()
+	}
+	if t.listen >= 0 {
+		unix.Close(t.listen)
+	}
+	_ = os.RemoveAll(t.dir)
+}
