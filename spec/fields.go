@@ -2,6 +2,7 @@ package spec
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -29,17 +30,28 @@ func objectOf(t reflect.Type) *object {
 		return o.(*object)
 	}
 	o := &object{byName: map[string]int{}}
-	for _, f := range reflect.VisibleFields(t) {
+	o.collect(t, nil)
+	objects.Store(t, o)
+	return o
+}
+
+// collect adds the properties of t, which is embedded at index.
+func (o *object) collect(t reflect.Type, index []int) {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		at := append(slices.Clone(index), i)
+		if f.Anonymous {
+			o.collect(f.Type, at)
+			continue
+		}
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
-		if f.Anonymous || name == "" || name == "-" {
+		if name == "" || name == "-" {
 			continue
 		}
 		scalar := f.Type.Kind() >= reflect.Bool && f.Type.Kind() <= reflect.Uint64
 		o.byName[name] = len(o.fields)
-		o.fields = append(o.fields, field{name: name, index: f.Index, required: scalar && options != "omitempty"})
+		o.fields = append(o.fields, field{name: name, index: at, required: scalar && options != "omitempty"})
 	}
-	objects.Store(t, o)
-	return o
 }
 
 // variant returns the property that name equals in all but case, or "".

@@ -76,3 +76,18 @@ func TestMountRules(t *testing.T) {
 			[]string{"error mounts[0].gidMappings: is required along with uidMappings", "error mounts[0].uidMappings[0].size: at least 1"}},
 	})
 }
+
+func TestParseVersion(t *testing.T) {
+	t.Parallel()
+	for _, v := range []string{"1.0.0", "1.0.0-rc5", "1.2.0+dev", "1.0.2-dev", "1.0.0-a.0.b-c+001.x", "1.10.0"} {
+		if _, _, ok := parseVersion(v); !ok {
+			t.Errorf("%s is refused", v)
+		}
+	}
+	for _, v := range []string{"", "1", "1.0", "1.0.0.0", "01.0.0", "1.0.x", "1.0.0-", "1.0.0-a..b", "1.0.0-01", "1.0.0+", "1.0.0+a_b", "v1.0.0", "1.0.0 ",
+		"99999999999999999999.0.0", "1..0", "-1.0.0"} {
+		if _, _, ok := parseVersion(v); ok {
+			t.Errorf("%q is taken", v)
+		}
+	}
+}

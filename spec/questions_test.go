@@ -33,6 +33,7 @@ func TestNamespace(t *testing.T) {
 func TestHooks(t *testing.T) {
 	t.Parallel()
 	h := func(p string) []specs.Hook { return []specs.Hook{{Path: p}} }
+	//lint:ignore SA1019 deprecated, but engines send it
 	s := &specs.Spec{Hooks: &specs.Hooks{Prestart: h("prestart"), CreateRuntime: h("createRuntime"), CreateContainer: h("createContainer"),
 		StartContainer: h("startContainer"), Poststart: h("poststart"), Poststop: h("poststop")}}
 	for _, k := range HookKinds {

@@ -1,23 +1,15 @@
 package spec
 
 import (
-	"regexp"
+	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
 // newest is the latest minor version of the specification that is known here.
 const newest = specs.VersionMinor
-
-// semver is the grammar of SemVer 2.0.0, https://semver.org/#backusnaur-form.
-var semver = sync.OnceValue(func() *regexp.Regexp {
-	const num, pre, build = `(0|[1-9]\d*)`, `(0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*)`, `[0-9A-Za-z-]+`
-	return regexp.MustCompile(`^` + num + `\.` + num + `\.` + num +
-		`(-` + pre + `(\.` + pre + `)*)?(\+` + build + `(\.` + build + `)*)?$`)
-})
 
 // version checks ociVersion. 1.x above the newest known is accepted with a
 // warning: engines write the version of the library that they are built with,
@@ -43,13 +35,13 @@ func (c *checker) version() {
 // version counts as the next minor one, as specs-go did: 1.0.2-dev is on the
 // way from 1.0.2 to 1.1.0.
 func parseVersion(v string) (major, minor int, ok bool) {
-	if len(v) > 64 {
+	rest, build, hasBuild := strings.Cut(v, "+")
+	core, pre, hasPre := strings.Cut(rest, "-")
+	parts := strings.Split(core, ".")
+	if len(v) > 64 || len(parts) != 3 || slices.ContainsFunc(parts, func(p string) bool { return !number(p) }) ||
+		hasPre && !identifiers(pre, true) || hasBuild && !identifiers(build, false) {
 		return 0, 0, false
 	}
-	if !plainVersion(v) && !semver().MatchString(v) {
-		return 0, 0, false
-	}
-	parts := strings.SplitN(v, ".", 3)
 	major, err1 := strconv.Atoi(parts[0])
 	minor, err2 := strconv.Atoi(parts[1])
 	if minor < newest && strings.HasSuffix(v, "dev") {
@@ -58,9 +50,23 @@ func parseVersion(v string) (major, minor int, ok bool) {
 	return major, minor, err1 == nil && err2 == nil
 }
 
-// plainVersion says if v is three single digits, as nearly all are: it saves
-// compiling the expression.
-func plainVersion(v string) bool {
-	digit := func(i int) bool { return '0' <= v[i] && v[i] <= '9' }
-	return len(v) == 5 && digit(0) && v[1] == '.' && digit(2) && v[3] == '.' && digit(4)
+// number says if s is a number as SemVer writes it: digits without a leading
+// zero.
+func number(s string) bool {
+	return s != "" && strings.Trim(s, "0123456789") == "" && (s == "0" || s[0] != '0')
+}
+
+// identifiers says if s is a list of SemVer's identifiers, separated by dots;
+// in a pre-release those of digits have no leading zero.
+func identifiers(s string, pre bool) bool {
+	for part := range strings.SplitSeq(s, ".") {
+		odd := func(r rune) bool {
+			return r != '-' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+		}
+		digits := strings.Trim(part, "0123456789") == ""
+		if part == "" || strings.ContainsFunc(part, odd) || pre && digits && !number(part) {
+			return false
+		}
+	}
+	return true
 }
