@@ -275,6 +275,18 @@ func TestDevices(t *testing.T) {
 	}
 }
 
+// TestDevicesWithoutMknod has a stage that may make no nodes: it binds the host's.
+func TestDevicesWithoutMknod(t *testing.T) {
+	t.Parallel()
+	c := newContainer(t)
+	c.podmanMounts()
+	c.nomknod = true
+	c.script = "stat -c '%n %F %t:%T' /dev/null; grep -c ' /dev/[a-z]* .*devtmpfs' /proc/self/mountinfo; ls -A /dev"
+	if got := c.output(t); !strings.HasPrefix(got, "/dev/null character special file 1:3\n6\n") {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestOwnDev(t *testing.T) {
 	t.Parallel()
 	c := newContainer(t)

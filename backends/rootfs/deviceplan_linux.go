@@ -19,8 +19,8 @@ var defaultDevices = []Device{
 	{Path: "/dev/urandom", Mode: unix.S_IFCHR | 0o666, Major: 1, Minor: 9},
 }
 
-// openDevices plans the device nodes. In a user namespace nodes cannot be made, so the host's are opened
-// to be bound.
+// openDevices plans the device nodes and opens the host's to be bound: in a user namespace nodes cannot
+// be made, and elsewhere a device policy may forbid it.
 func (h *host) openDevices() error {
 	h.plan.SetupDev = !bindsOverDev(h.spec)
 	if !h.plan.SetupDev {
@@ -49,10 +49,11 @@ func (h *host) openDevices() error {
 	for i := range h.plan.Devices {
 		d := &h.plan.Devices[i]
 		d.Tree = None
-		if !h.userns || isType(d.Mode, unix.S_IFIFO) {
+		if isType(d.Mode, unix.S_IFIFO) {
 			continue
 		}
-		if err := h.openNode(d); err != nil {
+		d.Bind = h.userns
+		if err := h.openNode(d); err != nil && d.Bind {
 			return fmt.Errorf("device %s: %w", d.Path, err)
 		}
 	}
@@ -107,15 +108,19 @@ func (h *host) openNode(d *Device) error {
 	if err != nil {
 		return fmt.Errorf("open the host's node to bind it: open_tree: %w", err)
 	}
-	d.Tree = h.keep(fd, d.Path)
 	st, err := fstat(fd)
-	if err != nil {
-		return err
+	if err == nil {
+		err = verifyNode(&st, d)
 	}
-	if err := verifyNode(&st, d); err != nil {
+	if err == nil {
+		err = setPropagation(fd, unix.MS_PRIVATE)
+	}
+	if err != nil {
+		unix.Close(fd)
 		return fmt.Errorf("the host's node: %w", err)
 	}
-	return setPropagation(fd, unix.MS_PRIVATE)
+	d.Tree = h.keep(fd, d.Path)
+	return nil
 }
 
 // verifyNode checks that a file is the device that it should be.

@@ -33,10 +33,14 @@ func (r *Root) device(d *Device) error {
 		return err
 	}
 	defer unix.Close(dir.fd)
-	if d.Tree != None {
+	if d.Bind {
 		return r.bindNode(dir.fd, name, d)
 	}
-	return r.mknod(dir.fd, name, d)
+	err = r.mknod(dir.fd, name, d)
+	if errors.Is(err, unix.EPERM) && d.Tree != None {
+		return r.bindNode(dir.fd, name, d)
+	}
+	return err
 }
 
 func (r *Root) mknod(dir int, name string, d *Device) error {

@@ -42,6 +42,7 @@ type order struct {
 	Files   int
 	At      string
 	Console bool
+	NoMknod bool
 	Script  string
 }
 
@@ -68,6 +69,11 @@ func stage() error {
 		p.Close() // Go's poller has its descriptors now
 	}
 	before := openDescriptors(files)
+	if o.NoMknod {
+		if err := dropMknod(); err != nil {
+			return err
+		}
+	}
 	r, err := Attach(o.Plan, files, o.At)
 	if err != nil {
 		return err
@@ -82,6 +88,17 @@ func stage() error {
 		return fmt.Errorf("descriptors: %v before, %v after", before, after)
 	}
 	return unix.Exec("/bin/sh", []string{"sh", "-c", o.Script}, []string{"PATH=/bin"})
+}
+
+func dropMknod() error {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if err := unix.Capget(&header, &data[0]); err != nil {
+		return err
+	}
+	data[0].Effective &^= 1 << unix.CAP_MKNOD
+	data[0].Permitted &^= 1 << unix.CAP_MKNOD
+	return unix.Capset(&header, &data[0])
 }
 
 // openDescriptors lists the process's descriptors but for those of files.
@@ -143,6 +160,7 @@ type container struct {
 	script  string
 	at      string
 	console bool
+	nomknod bool
 	userns  bool
 	mounts  bool   // the test has mounts of its own below the bundle
 	ready   func() // called when everything is open and nothing attached yet
@@ -220,7 +238,7 @@ func (c *container) direct(socket *os.File, pid int) error {
 	if c.ready != nil {
 		c.ready()
 	}
-	data, err := json.Marshal(order{Plan: plan, Files: len(files), At: c.at, Console: c.console, Script: c.script})
+	data, err := json.Marshal(order{Plan: plan, Files: len(files), At: c.at, Console: c.console, NoMknod: c.nomknod, Script: c.script})
 	if err != nil {
 		return err
 	}

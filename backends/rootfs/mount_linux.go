@@ -60,6 +60,14 @@ func (r *Root) mount(m *Mount) error {
 	if err := moveMount(tree, target.fd); err != nil {
 		return fmt.Errorf("mount on %s: %w", target.real, err)
 	}
+	if !m.LateRO {
+		return nil
+	}
+	late, err := unix.FcntlInt(uintptr(tree), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("fcntl(F_DUPFD_CLOEXEC): %w", err)
+	}
+	r.lateRO = append(r.lateRO, lateMount{late, fmt.Sprintf("mounts[%d] (%s)", m.Index, m.Destination)})
 	return nil
 }
 
@@ -102,13 +110,6 @@ func (r *Root) prepare(m *Mount, fd int, target found) error {
 		if err := setLabel(fd, r.plan.MountLabel); err != nil {
 			return err
 		}
-	}
-	if m.LateRO {
-		late, err := unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0)
-		if err != nil {
-			return fmt.Errorf("fcntl(F_DUPFD_CLOEXEC): %w", err)
-		}
-		r.lateRO = append(r.lateRO, lateMount{late, fmt.Sprintf("mounts[%d] (%s)", m.Index, m.Destination)})
 	}
 	return finishTree(fd, m)
 }

@@ -26,7 +26,10 @@ func needsOldMount(o options, plan *Mount) bool {
 // it as a detached mount. Directory is any that exists.
 func oldMount(directory, typ, source string, flags uint64, params []Param) (int, error) {
 	words := make([]string, 0, len(params))
-	for _, p := range params[len(superblockParams(flags)):] {
+	for _, p := range params {
+		if isLabelKey(p.Key) {
+			p.Value = `"` + p.Value + `"`
+		}
 		words = append(words, p.String())
 	}
 	type result struct {

@@ -51,7 +51,8 @@ type Device struct {
 	Mode         uint32 // type and permission bits, as in stat(2)
 	Major, Minor uint32
 	UID, GID     uint32
-	Tree         int // the host's node as a detached mount, or None
+	Tree         int  // the host's node as a detached mount, or None
+	Bind         bool // a node cannot be made here: bind the host's
 }
 
 // Refusal is a field of the config that this package cannot honour.

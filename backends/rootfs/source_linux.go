@@ -204,23 +204,20 @@ func (h *host) openCgroup(o options, plan *Mount) error {
 func (h *host) openHostMade(o options, plan *Mount) error {
 	var fd int
 	var err error
+	label := ""
+	if h.spec.Linux != nil {
+		label = h.spec.Linux.MountLabel
+	}
 	if needsOldMount(o, plan) {
-		fd, err = oldMount(h.bundle, plan.Type, plan.Source, o.flags, plan.Options)
+		fd, err = oldMount(h.bundle, plan.Type, plan.Source, o.flags, withLabel(plan.Type, label, o.data))
 	} else {
-		fd, err = newFilesystem(plan.Type, plan.Source, h.labelled(plan), plan.Attr)
+		fd, err = newFilesystem(plan.Type, plan.Source, withLabel(plan.Type, label, plan.Options), plan.Attr)
 	}
 	if err != nil {
 		return err
 	}
 	plan.Tree = h.keep(fd, plan.Type)
 	return finishTree(fd, plan)
-}
-
-func (h *host) labelled(plan *Mount) []Param {
-	if h.spec.Linux == nil {
-		return plan.Options
-	}
-	return withLabel(plan.Type, h.spec.Linux.MountLabel, plan.Options)
 }
 
 // withLabel adds the SELinux context of linux.mountLabel to a file system's options.
