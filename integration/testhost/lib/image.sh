@@ -6,9 +6,8 @@ suite=trixie
 # recipe_key prints what the image's name holds: it changes with the recipe.
 recipe_key() {
 	(
-		cd "$here/image"
-		echo "$suite"
-		find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum
+		cd "$here"
+		find image lib/image.sh -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum
 	) | sha256sum | cut -c1-16
 }
 
