@@ -112,9 +112,12 @@ func ownStdio(uid uint32) error {
 		if st.Uid == uid || null {
 			continue
 		}
-		// An owner that is not mapped into the user namespace (EPERM), a read-only filesystem: left as it is.
-		err := unix.Fchown(fd, int(uid), -1)
-		if err != nil && !errors.Is(err, unix.EPERM) && !errors.Is(err, unix.EROFS) {
+		switch err := unix.Fchown(fd, int(uid), -1); {
+		case err == nil, errors.Is(err, unix.EPERM), errors.Is(err, unix.EROFS):
+			// An owner that is not mapped into the user namespace, a read-only filesystem: left as it is.
+		case errors.Is(err, unix.EINVAL):
+			// The user is not mapped: setresuid says so in better words.
+		default:
 			return &os.PathError{Op: "chown", Path: name, Err: err}
 		}
 	}

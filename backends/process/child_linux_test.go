@@ -1,0 +1,200 @@
+package process
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+const busybox = "/bin/busybox"
+
+// child is a process that does what the container's own process does: set up its surroundings, Prepare, Exec.
+type child struct {
+	Attributes Attributes
+	Preserve   int
+	// Keep are descriptors for Options.Keep.
+	Keep []int
+	// Root is a directory to chroot to, with /proc mounted in it if it has that directory.
+	Root string
+	// Listener has the seccomp listener sent over the socket at descriptor 3, which is kept.
+	Listener bool
+	// OneProcessor runs with GOMAXPROCS(1), as the stage may.
+	OneProcessor bool
+	// NotDumpable is how the stage runs.
+	NotDumpable bool
+
+	// What follows is for the parent.
+
+	Sys   *syscall.SysProcAttr `json:"-"`
+	Stdin *os.File             `json:"-"`
+	Files []*os.File           `json:"-"`
+	// Shell is run by a shell before the child takes its place: limits, signals.
+	Shell string `json:"-"`
+	// Env is the environment of the child itself, that must not leak.
+	Env []string `json:"-"`
+}
+
+const childEnv = "BERTH_TEST_PROCESS_CHILD"
+
+func init() {
+	// The main thread, as in the stage.
+	if os.Getenv(childEnv) != "" {
+		runtime.LockOSThread()
+	}
+}
+
+func TestMain(m *testing.M) {
+	if text := os.Getenv(childEnv); text != "" {
+		var c child
+		err := json.Unmarshal([]byte(text), &c)
+		if err == nil {
+			err = c.run()
+		}
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(99)
+	}
+	if os.Getenv(reportEnv) != "" {
+		report()
+		return
+	}
+	os.Exit(m.Run())
+}
+
+func (c *child) run() error {
+	if c.OneProcessor {
+		runtime.GOMAXPROCS(1)
+	}
+	if c.NotDumpable {
+		if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+			return err
+		}
+	}
+	if c.Root != "" {
+		if err := enterRoot(c.Root); err != nil {
+			return err
+		}
+	}
+	o := Options{Proc: -1, Preserve: c.Preserve, Keep: c.Keep}
+	if c.Listener {
+		o.Keep = append(o.Keep, 3)
+		o.Listener = func(fd int) error {
+			return unix.Sendmsg(3, []byte("fd"), unix.UnixRights(fd), nil, 0)
+		}
+	}
+	p, err := c.Attributes.Prepare(o)
+	if err != nil {
+		return fmt.Errorf("prepare: %w", err)
+	}
+	for _, w := range p.Warnings {
+		fmt.Fprintln(os.Stderr, "warning:", w)
+	}
+	return fmt.Errorf("exec: %w", p.Exec())
+}
+
+func enterRoot(root string) error {
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return fmt.Errorf("make mounts private: %w", err)
+	}
+	if _, err := os.Stat(root + "/proc"); err == nil {
+		if err := unix.Mount("/proc", root+"/proc", "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
+			return fmt.Errorf("bind /proc: %w", err)
+		}
+	}
+	if err := unix.Chroot(root); err != nil {
+		return err
+	}
+	return unix.Chdir("/")
+}
+
+type result struct {
+	stdout, stderr string
+	status         syscall.WaitStatus
+}
+
+func (c *child) command(t *testing.T) *exec.Cmd {
+	t.Helper()
+	text, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("/proc/self/exe")
+	if c.Shell != "" {
+		self, err := os.Executable()
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd = exec.Command(busybox, "sh", "-c", c.Shell+`; exec "$0"`, self)
+	}
+	cmd.Env = append(c.Env, childEnv+"="+string(text))
+	cmd.ExtraFiles = c.Files
+	cmd.SysProcAttr = c.Sys
+	if c.Stdin != nil {
+		cmd.Stdin = c.Stdin
+	}
+	return cmd
+}
+
+func (c *child) start(t *testing.T) result {
+	t.Helper()
+	cmd := c.command(t)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	var exit *exec.ExitError
+	if err := cmd.Run(); err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return result{out.String(), errs.String(), cmd.ProcessState.Sys().(syscall.WaitStatus)}
+}
+
+// output starts the child, which has to succeed, and returns what it printed.
+func (c *child) output(t *testing.T) string {
+	t.Helper()
+	r := c.start(t)
+	if r.status != 0 || r.stderr != "" {
+		t.Fatalf("status %#x, stderr %q, stdout %q", r.status, r.stderr, r.stdout)
+	}
+	return r.stdout
+}
+
+// fails starts the child, which has to say want on stderr and to run nothing.
+func (c *child) fails(t *testing.T, want string) {
+	t.Helper()
+	r := c.start(t)
+	if r.status.ExitStatus() != 99 || strings.TrimSuffix(r.stderr, "\n") != want || r.stdout != "" {
+		t.Errorf("status %#x, stdout %q, stderr:\n%s\nwant:\n%s", r.status, r.stdout, r.stderr, want)
+	}
+}
+
+// run makes the attributes of a program of busybox.
+func run(args ...string) Attributes {
+	return Attributes{Args: append([]string{busybox}, args...), Cwd: "/", Umask: defaultUmask,
+		Env: []string{"PATH=/bin:/usr/bin", "HOME=/"}}
+}
+
+// show is a program that prints lines of a file of /proc, chosen by a pattern and squeezed.
+func show(pattern, file string) Attributes {
+	return run("sh", "-c", `busybox grep -E "$0" "$1" | busybox tr -s ' \t' ' '`, pattern, file)
+}
+
+const status = "/proc/self/status"
+
+// inUserNamespace runs a child as root of a user namespace with 65536 IDs from 100000.
+func inUserNamespace() *syscall.SysProcAttr {
+	ids := []syscall.SysProcIDMap{{ContainerID: 0, HostID: 100000, Size: 65536}}
+	return &syscall.SysProcAttr{
+		Cloneflags:                 syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
+		UidMappings:                ids,
+		GidMappings:                ids,
+		GidMappingsEnableSetgroups: true,
+		Credential:                 &syscall.Credential{},
+	}
+}

@@ -1,0 +1,156 @@
+package process
+
+import (
+	"encoding/binary"
+	"fmt"
+	"os"
+	"runtime"
+	"testing"
+	"time"
+	"unsafe"
+
+	"os/exec"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/backends/seccomp"
+)
+
+// program assembles a filter that returns action for the calls numbered, and other for the rest.
+func program(action, other uint32, numbers ...uint32) *seccomp.Filter {
+	f := new(seccomp.Filter)
+	add := func(code uint16, jt, jf uint8, k uint32) {
+		f.Program = binary.NativeEndian.AppendUint16(f.Program, code)
+		f.Program = append(f.Program, jt, jf)
+		f.Program = binary.NativeEndian.AppendUint32(f.Program, k)
+	}
+	add(unix.BPF_LD|unix.BPF_W|unix.BPF_ABS, 0, 0, 0)
+	for i, n := range numbers {
+		add(unix.BPF_JMP|unix.BPF_JEQ|unix.BPF_K, uint8(len(numbers)-i), 0, n)
+	}
+	add(unix.BPF_RET|unix.BPF_K, 0, 0, other)
+	add(unix.BPF_RET|unix.BPF_K, 0, 0, action)
+	return f
+}
+
+// forbidding fails the calls with ENOMEDIUM, which they do not fail with otherwise.
+func forbidding(numbers ...uint32) *seccomp.Filter {
+	return program(unix.SECCOMP_RET_ERRNO|uint32(unix.ENOMEDIUM), unix.SECCOMP_RET_ALLOW, numbers...)
+}
+
+// TestFilterComesLast: the filter need allow nothing that happens before the program runs, but execve.
+func TestFilterComesLast(t *testing.T) {
+	t.Parallel()
+	filter := forbidding(unix.SYS_CAPSET, unix.SYS_SETRESUID, unix.SYS_SETRESGID, unix.SYS_SETGROUPS, unix.SYS_CHDIR,
+		unix.SYS_CLOSE_RANGE, unix.SYS_PRLIMIT64, unix.SYS_UMASK, unix.SYS_KEYCTL, unix.SYS_FACCESSAT2, unix.SYS_NEWFSTATAT,
+		unix.SYS_EPOLL_PWAIT, unix.SYS_FCHOWN, unix.SYS_SECCOMP)
+	for _, uid := range []uint32{0, 1000} {
+		for _, nnp := range []bool{false, true} {
+			c := child{Attributes: run("echo", "fine")}
+			a := &c.Attributes
+			a.UID, a.NoNewPrivileges, a.Seccomp = uid, nnp, filter
+			a.Capabilities = &Capabilities{}
+			if got := c.output(t); got != "fine\n" {
+				t.Errorf("uid %d, no_new_privs %t: %q", uid, nnp, got)
+			}
+		}
+	}
+}
+
+// TestExecveAlone: a filter that allows execve and nothing else at all lets the process get to the program, which dies
+// of its first call.
+func TestExecveAlone(t *testing.T) {
+	t.Parallel()
+	c := child{Attributes: run("true")}
+	c.Attributes.Seccomp = program(unix.SECCOMP_RET_ALLOW, unix.SECCOMP_RET_KILL_PROCESS, unix.SYS_EXECVE)
+	r := c.start(t)
+	if !r.status.Signaled() || r.status.Signal() != unix.SIGSYS || r.stderr != "" {
+		t.Errorf("%+v, want death by SIGSYS", r)
+	}
+}
+
+// TestListener: the descriptor gets out whatever the filter does with the calls that send it, and the program's calls
+// arrive there.
+func TestListener(t *testing.T) {
+	t.Parallel()
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs := os.NewFile(uintptr(pair[1]), "socket")
+	defer unix.Close(pair[0])
+	defer theirs.Close()
+	if err := unix.SetsockoptTimeval(pair[0], unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Sec: 20}); err != nil {
+		t.Fatal(err)
+	}
+
+	c := child{Attributes: run("sh", "-c", "busybox mkdir /x; busybox echo $?"), Listener: true, Files: []*os.File{theirs}, OneProcessor: true}
+	c.Attributes.Seccomp = program(unix.SECCOMP_RET_USER_NOTIF, unix.SECCOMP_RET_ALLOW, unix.SYS_MKDIR, unix.SYS_MKDIRAT, unix.SYS_SENDMSG)
+	c.Attributes.Seccomp.Listener = true
+	cmd := c.command(t)
+	result := make(chan string)
+	go func() {
+		out, err := cmd.CombinedOutput()
+		result <- fmt.Sprint(string(out), err)
+	}()
+	listener := receive(t, pair[0])
+	defer unix.Close(listener)
+	answer(t, listener, unix.EROFS)
+	if got, want := <-result, "mkdir: can't create directory '/x': Read-only file system\n1\n<nil>"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+
+	c.Listener = false
+	c.fails(t, "exec: linux.seccomp: SCMP_ACT_NOTIFY is used, but there is nobody to send the listener to")
+}
+
+func receive(t *testing.T, socket int) int {
+	t.Helper()
+	oob := make([]byte, unix.CmsgSpace(4))
+	_, n, _, _, err := unix.Recvmsg(socket, make([]byte, 8), oob, unix.MSG_CMSG_CLOEXEC)
+	if err != nil {
+		t.Fatalf("receive the listener: %v", err)
+	}
+	msgs, err := unix.ParseSocketControlMessage(oob[:n])
+	if err != nil || len(msgs) != 1 {
+		t.Fatalf("receive the listener: %d messages, %v", len(msgs), err)
+	}
+	fds, err := unix.ParseUnixRights(&msgs[0])
+	if err != nil || len(fds) != 1 {
+		t.Fatalf("receive the listener: %v, %v", fds, err)
+	}
+	return fds[0]
+}
+
+// answer has the next call that the listener hears of fail.
+func answer(t *testing.T, listener int, errno unix.Errno) {
+	t.Helper()
+	poll := []unix.PollFd{{Fd: int32(listener), Events: unix.POLLIN}}
+	if n, err := unix.Poll(poll, int((20 * time.Second).Milliseconds())); n != 1 {
+		t.Fatalf("no call arrived: %d, %v", n, err)
+	}
+	var notif [80]byte // struct seccomp_notif
+	if _, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(listener), unix.SECCOMP_IOCTL_NOTIF_RECV, uintptr(unsafe.Pointer(&notif))); e != 0 {
+		t.Fatalf("SECCOMP_IOCTL_NOTIF_RECV: %v", e)
+	}
+	var resp [24]byte // struct seccomp_notif_resp: id, val, error, flags
+	copy(resp[:8], notif[:8])
+	binary.NativeEndian.PutUint32(resp[16:], uint32(-int32(errno)))
+	if _, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(listener), unix.SECCOMP_IOCTL_NOTIF_SEND, uintptr(unsafe.Pointer(&resp))); e != 0 {
+		t.Fatalf("SECCOMP_IOCTL_NOTIF_SEND: %v", e)
+	}
+}
+
+// startBlocked starts a command from a thread that blocks signals, which the child inherits.
+func startBlocked(cmd *exec.Cmd) error {
+	runtime.LockOSThread()
+	// Not unlocked: the thread ends with the goroutine.
+	var set unix.Sigset_t
+	for _, sig := range []unix.Signal{unix.SIGHUP, unix.SIGTERM, unix.SIGUSR1, unix.SIGCHLD, unix.SIGWINCH} {
+		set.Val[0] |= 1 << (sig - 1)
+	}
+	if err := unix.PthreadSigmask(unix.SIG_BLOCK, &set, nil); err != nil {
+		return err
+	}
+	return cmd.Start()
+}
