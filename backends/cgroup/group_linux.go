@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/opencontainers/cgroups"
@@ -34,6 +35,16 @@ func CheckUnified() error {
 		return fmt.Errorf("%w: %s is not a cgroup2 mount; boot with systemd.unified_cgroup_hierarchy=1, or use the crun or runc backend", ErrNotUnified, Mount)
 	}
 	return nil
+}
+
+// ID is the identity of a cgroup: no other one gets it while the host runs. It
+// is 0 for one that is not there.
+func ID(path string) uint64 {
+	info, err := os.Stat(filepath.Join(Mount, path))
+	if err != nil {
+		return 0
+	}
+	return info.Sys().(*syscall.Stat_t).Ino
 }
 
 // Prepare enables the controllers for a cgroup that another program is about to

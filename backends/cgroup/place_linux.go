@@ -97,3 +97,11 @@ func (p *Place) Limit(r *cgroups.Resources) error {
 
 // Scoped says that the container's limits are those of a systemd scope.
 func (p *Place) Scoped() bool { return p.scope != nil }
+
+// TrimDefault removes the parent of a cgroup that was placed by default, if it
+// was the last one there.
+func TrimDefault(p string) {
+	if path.Dir(p) == defaultParent {
+		Trim(defaultParent)
+	}
+}

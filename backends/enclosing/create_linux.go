@@ -55,9 +55,6 @@ func (cr *creation) undo(ctx context.Context) error {
 		cr.stage.Kill()
 		cr.stage.Close()
 	}
-	if cr.job.Data.Name == "" {
-		return nil
-	}
 	if err := cr.remove(ctx, cr.job.Container, cr.job.Data); err != nil {
 		return fmt.Errorf("%w (berth delete --force %s tries again): %w", backends.ErrLeftBehind, cr.job.ID, err)
 	}
@@ -216,6 +213,7 @@ func (cr *creation) enter(caller *caller) error {
 		return fmt.Errorf("the enclosure ended: %w", err)
 	}
 	j.Data.Cgroup = path
+	j.Data.LimitsID = cgroup.ID(j.Data.Limits)
 	if err := j.Save(); err != nil {
 		return err
 	}

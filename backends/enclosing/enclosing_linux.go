@@ -13,6 +13,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/cgroup"
 	"github.com/berth-oci/berth/spec"
 )
 
@@ -44,11 +45,19 @@ type Data struct {
 	// carries its limits (the same or one above), relative to the mount.
 	Cgroup string `json:"cgroup"`
 	Limits string `json:"limits"`
+	// LimitsID is the identity of Limits' directory, for another container may
+	// have a cgroup of the same name later; 0 while there is none.
+	LimitsID uint64 `json:"limitsID,omitempty"`
 	// Scope says that Limits is a systemd scope.
 	Scope bool `json:"scope,omitempty"`
 	// Warden is the enclosure's init, Monitor the tool's process above it.
 	Warden  backends.Process `json:"warden"`
 	Monitor backends.Process `json:"monitor"`
+}
+
+// Cgrouped says whether the container's cgroup is still there, and its own.
+func (d *Data) Cgrouped() bool {
+	return d.LimitsID != 0 && cgroup.ID(d.Limits) == d.LimitsID
 }
 
 // Job is one container being created.

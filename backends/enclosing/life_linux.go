@@ -73,7 +73,10 @@ func (b Backend) Kill(_ context.Context, c *backends.Container, sig os.Signal, a
 	if !all {
 		return signalProcess(c.Process, signal)
 	}
-	if signal == unix.SIGKILL && d.Limits != "" {
+	if !d.Cgrouped() {
+		return nil
+	}
+	if signal == unix.SIGKILL {
 		return cgroup.Kill(d.Limits)
 	}
 	pids, err := cgroup.Processes(d.Cgroup)
@@ -127,7 +130,7 @@ func (b Backend) Delete(ctx context.Context, c *backends.Container, _ bool) erro
 }
 
 // remove takes a container down in any state: its process first, so that the
-// enclosure goes by itself; then the enclosure; then what is left in its cgroup.
+// enclosure goes by itself; then the enclosure.
 func (b Backend) remove(ctx context.Context, c *backends.Container, d *Data) error {
 	if err := signalProcess(c.Process, unix.SIGKILL); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
@@ -135,17 +138,7 @@ func (b Backend) remove(ctx context.Context, c *backends.Container, d *Data) err
 	if err := WaitGone(ctx, c.Process, 10*time.Second); err != nil {
 		return fmt.Errorf("the container's process: %w", err)
 	}
-	if err := b.Lower(ctx, c, d); err != nil {
-		return err
-	}
-	if d.Limits == "" {
-		return nil
-	}
-	if err := cgroup.Remove(d.Limits); err != nil {
-		return err
-	}
-	cgroup.Trim(filepath.Dir(d.Limits))
-	return nil
+	return b.Lower(ctx, c, d)
 }
 
 // WaitGone waits until a process has ended; a zombie has.

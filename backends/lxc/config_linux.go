@@ -81,3 +81,6 @@ func CheckPath(path string) error {
 	}
 	return nil
 }
+
+// Broken is a configuration that cannot be written.
+func Broken(err error) *Config { return &Config{err: err} }

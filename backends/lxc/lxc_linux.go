@@ -162,6 +162,13 @@ func (e Enclosure) Lower(ctx context.Context, c *backends.Container, d *enclosin
 	if err := cgroup.Remove(monitorCgroup(d)); err != nil {
 		return err
 	}
+	if d.LimitsID != 0 && !d.Cgrouped() {
+		return nil // gone; what bears its name is another container's
+	}
+	if err := cgroup.Remove(d.Limits); err != nil {
+		return err
+	}
+	cgroup.TrimDefault(d.Limits)
 	return nil
 }
 

@@ -1,29 +1,214 @@
-// Package pct is the backend that runs a container as a Proxmox VE container.
+// Package pct is the backend that runs a container as a Proxmox VE container: a
+// CT made, started and destroyed by pct, with an LXC configuration of berth's
+// included.
 package pct
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/cgroup"
 	"github.com/berth-oci/berth/backends/enclosing"
 	"github.com/berth-oci/berth/backends/lxc"
+	"github.com/berth-oci/berth/spec"
+)
+
+// Settings are the administrator's choices.
+type Settings struct {
+	// Path of pct; found on PATH if empty.
+	Path string
+	// FirstVMID to LastVMID is the range for berth's CTs.
+	FirstVMID, LastVMID int
+	// Pool takes the CTs, Tags are added to them.
+	Pool string
+	Tags []string
+	// Timeout bounds each call of pct.
+	Timeout time.Duration
+	// ClusterDir is /etc/pve, but in tests.
+	ClusterDir string
+}
+
+// Defaults of Settings.
+const (
+	DefaultFirstVMID = 900000
+	DefaultLastVMID  = 999999
+	defaultCluster   = "/etc/pve"
 )
 
 // New is the pct backend.
-func New() backends.Backend { return enclosing.Backend{Enclosure: Enclosure{}} }
+func New(s Settings) backends.Backend {
+	if s.FirstVMID == 0 && s.LastVMID == 0 {
+		s.FirstVMID, s.LastVMID = DefaultFirstVMID, DefaultLastVMID
+	}
+	if s.ClusterDir == "" {
+		s.ClusterDir = defaultCluster
+	}
+	return enclosing.Backend{Enclosure: &Enclosure{settings: s, cluster: Cluster{Dir: s.ClusterDir}}}
+}
 
 // Enclosure makes Proxmox VE containers.
-type Enclosure struct{ lxc.Enclosure }
-
-// Name is "pct".
-func (Enclosure) Name() string { return "pct" }
+type Enclosure struct {
+	settings Settings
+	cluster  Cluster
+}
 
 // OnProxmox says whether this host is a node of Proxmox VE.
 func OnProxmox() bool {
 	if _, err := exec.LookPath("pct"); err != nil {
 		return false
 	}
-	_, err := os.Stat("/etc/pve/.vmlist")
+	_, err := os.Stat(defaultCluster + "/.vmlist")
 	return err == nil
+}
+
+// Name is "pct".
+func (*Enclosure) Name() string { return "pct" }
+
+// Usable wants pct and the cluster file system.
+func (e *Enclosure) Usable() error {
+	if e.settings.Path == "" {
+		if _, err := exec.LookPath("pct"); err != nil {
+			return fmt.Errorf("this is no Proxmox VE host: %w", err)
+		}
+	}
+	if _, err := e.cluster.IDs(); err != nil {
+		return err
+	}
+	return cgroup.CheckUnified()
+}
+
+// Check refuses what cannot be said to pct.
+func (*Enclosure) Check(s *specs.Spec) spec.Problems {
+	var ps spec.Problems
+	// A comma ends the path in a volume's properties (pct(1), --rootfs).
+	if s.Root != nil && strings.ContainsAny(s.Root.Path, ", \t\n\r\"'=;") {
+		ps = append(ps, spec.Problem{Path: "root.path", Level: spec.Error,
+			Message: fmt.Sprintf("%q: with Proxmox VE the path must be without spaces, quotes and , = ;", s.Root.Path)})
+	}
+	return ps
+}
+
+func (e *Enclosure) client(c *backends.Container) *Client {
+	return &Client{Path: e.settings.Path, Timeout: e.settings.Timeout, Lock: c.Lock}
+}
+
+// Place refuses a rootfs that pct would; the VMID is chosen when it is claimed.
+func (e *Enclosure) Place(j *enclosing.Job) error {
+	info, err := os.Lstat(j.Rootfs)
+	if err != nil {
+		return fmt.Errorf("root.path: %w", err)
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("root.path: %s is not a directory; Proxmox VE follows no symbolic link", j.Rootfs)
+	}
+	return nil
+}
+
+// take notes the VMID that the container is to have.
+func take(j *enclosing.Job, vmid int) error {
+	j.Data.Name = strconv.Itoa(vmid)
+	j.Data.Limits = "/lxc/" + j.Data.Name
+	// What Proxmox VE calls the inner cgroup, the root of the namespace.
+	j.Data.Cgroup = j.Data.Limits + "/ns"
+	return j.Save()
+}
+
+// Raise makes the CT and starts it.
+func (e *Enclosure) Raise(ctx context.Context, j *enclosing.Job) error {
+	vmid, err := e.claim(ctx, j)
+	if err != nil {
+		return err
+	}
+	config := filepath.Join(j.Dir, "lxc.conf")
+	if err := e.config(j).Write(config); err != nil {
+		return err
+	}
+	if err := e.cluster.Include(vmid, config); err != nil {
+		return err
+	}
+	if err := e.client(j.Container).Start(ctx, vmid); err != nil {
+		return startError(vmid, lxc.LogErrors(j.LogFile()), err)
+	}
+	return nil
+}
+
+// claim finds a VMID, beginning with one that comes from the container's id so
+// that it keeps its number over a restart. pct create is the claim: where
+// another one was faster, the next is tried.
+func (e *Enclosure) claim(ctx context.Context, j *enclosing.Job) (int, error) {
+	if err := e.clear(ctx, j); err != nil {
+		return 0, err
+	}
+	used, err := e.cluster.IDs()
+	if err != nil {
+		return 0, err
+	}
+	options := describe(j, &e.settings)
+	if options.Template, err = emptyArchive(j.Dir); err != nil {
+		return 0, err
+	}
+	options.Unprivileged = false
+	count := e.settings.LastVMID - e.settings.FirstVMID + 1
+	first := int(hash(j.Container) % uint32(count))
+	for i := range count {
+		vmid := e.settings.FirstVMID + (first+i)%count
+		if used[vmid] {
+			continue
+		}
+		if err := take(j, vmid); err != nil {
+			return 0, err
+		}
+		options.VMID = vmid
+		err := e.client(j.Container).Create(ctx, options)
+		if err == nil {
+			return vmid, nil
+		}
+		if !errors.Is(err, ErrExists) {
+			return 0, err
+		}
+	}
+	j.Data.Name = ""
+	return 0, fmt.Errorf("no VMID is free from %d to %d: widen the range, or remove CTs", e.settings.FirstVMID, e.settings.LastVMID)
+}
+
+func hash(c *backends.Container) uint32 {
+	h := fnv.New32a()
+	h.Write([]byte(c.Root + "/" + c.ID))
+	return h.Sum32()
+}
+
+// clear removes a CT of a container of this id that is still there although its
+// record is not: the host has been restarted.
+func (e *Enclosure) clear(ctx context.Context, j *enclosing.Job) error {
+	used, err := e.cluster.IDs()
+	if err != nil {
+		return err
+	}
+	for vmid := range used {
+		if vmid < e.settings.FirstVMID || vmid > e.settings.LastVMID {
+			continue
+		}
+		ct, err := e.cluster.Read(vmid)
+		if err != nil {
+			return err
+		}
+		if ct == nil || !ct.belongsTo(j.Container) {
+			continue
+		}
+		if err := e.destroy(ctx, j.Container, vmid, ct); err != nil {
+			return fmt.Errorf("remove CT %d, which an earlier container %s has left: %w", vmid, j.ID, err)
+		}
+	}
+	return nil
 }

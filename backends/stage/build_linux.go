@@ -13,13 +13,21 @@ import (
 	"github.com/berth-oci/berth/backends/rootfs"
 )
 
-// build makes the root, in runc's order, and moves into it.
-func (s *stage) build() error {
+// build makes the root, in runc's order, moves into it, and prepares the
+// process there.
+func (s *stage) build() (*process.Prepared, error) {
 	root, err := rootfs.Attach(s.plan.Root, s.files[:s.plan.RootFiles], "")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer root.Close()
+	if err := s.make(root); err != nil {
+		return nil, err
+	}
+	return s.prepare(root)
+}
+
+func (s *stage) make(root *rootfs.Root) error {
 	if err := root.Mount(); err != nil {
 		return err
 	}
@@ -37,10 +45,7 @@ func (s *stage) build() error {
 			return err
 		}
 	}
-	if err := root.Finish(); err != nil {
-		return err
-	}
-	return nil
+	return root.Finish()
 }
 
 // hooks lets create run those of the runtime namespace, then runs those of the
@@ -98,14 +103,14 @@ func (s *stage) terminal(root *rootfs.Root) error {
 }
 
 // prepare gives the process its attributes, all but what start does.
-func (s *stage) prepare() (*process.Prepared, error) {
+func (s *stage) prepare(root *rootfs.Root) (*process.Prepared, error) {
 	start, err := unix.FcntlInt(s.file(s.plan.StartSocket).Fd(), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
 		return nil, err
 	}
 	s.start = start
-	for _, f := range s.files {
+	for _, f := range s.files[s.plan.RootFiles:] {
 		f.Close()
 	}
-	return s.plan.Process.Prepare(process.Options{Proc: -1, Preserve: s.plan.Inherited, Keep: []int{start}})
+	return s.plan.Process.Prepare(process.Options{Proc: root.Proc(), Preserve: s.plan.Inherited, Keep: []int{start}})
 }

@@ -73,10 +73,7 @@ func run(c conn) error {
 	if err := s.enter(); err != nil {
 		return err
 	}
-	if err := s.build(); err != nil {
-		return err
-	}
-	prepared, err := s.prepare()
+	prepared, err := s.build()
 	if err != nil {
 		return err
 	}

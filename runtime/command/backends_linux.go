@@ -11,7 +11,7 @@ import (
 
 // available are the backends of this build.
 func available() []backends.Backend {
-	return []backends.Backend{lxc.New(), pct.New()}
+	return []backends.Backend{lxc.New(), pct.New(pct.Settings{})}
 }
 
 // defaultBackend is the best one that the host has.

@@ -1,0 +1,62 @@
+package pct
+
+import (
+	"strconv"
+	"strings"
+)
+
+// CreateOptions are the options of pct create that berth uses, in its units:
+// Memory and Swap in MiB, CPULimit in CPUs.
+type CreateOptions struct {
+	VMID int
+	// Template is an archive; an empty one, as the rootfs exists.
+	Template    string
+	Rootfs      string
+	Hostname    string
+	Description string
+	Tags        []string
+	Arch        string
+	Pool        string
+	Memory      int64
+	Swap        int64
+	CPULimit    float64
+	// Unprivileged containers are in a user namespace. Proxmox VE would choose
+	// its own map for it; berth gives LXC that of config.json.
+	Unprivileged bool
+}
+
+func (o *CreateOptions) args() []string {
+	args := []string{
+		"create", vmidArg(o.VMID), o.Template,
+		"--rootfs", o.Rootfs,
+		// Any other type and Proxmox VE edits files in the image.
+		"--ostype", "unmanaged",
+		"--unprivileged", boolArg(o.Unprivileged),
+		"--arch", o.Arch,
+		"--hostname", o.Hostname,
+		"--description", o.Description,
+		"--memory", strconv.FormatInt(o.Memory, 10),
+		"--swap", strconv.FormatInt(o.Swap, 10),
+		// The console in the web interface opens a shell: there is no getty.
+		"--cmode", "shell",
+	}
+	if len(o.Tags) > 0 {
+		args = append(args, "--tags", strings.Join(o.Tags, ";"))
+	}
+	if o.Pool != "" {
+		args = append(args, "--pool", o.Pool)
+	}
+	if o.CPULimit > 0 {
+		args = append(args, "--cpulimit", strconv.FormatFloat(o.CPULimit, 'f', -1, 64))
+	}
+	return args
+}
+
+func vmidArg(vmid int) string { return strconv.Itoa(vmid) }
+
+func boolArg(b bool) string {
+	if b {
+		return "1"
+	}
+	return "0"
+}

@@ -1,0 +1,98 @@
+package pct
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/sirupsen/logrus"
+)
+
+// Client calls the pct command (pct(1)). Each call starts Perl and takes half a
+// second and more.
+type Client struct {
+	// Path of the program; found on PATH if empty.
+	Path string
+	// Timeout bounds each call.
+	Timeout time.Duration
+	// Lock, if not nil, is a file that a call keeps open. A lock on it is then
+	// held until pct has ended, whatever becomes of berth.
+	Lock *os.File
+}
+
+const defaultTimeout = 2 * time.Minute
+
+// run calls pct and returns what it wrote to stdout. An error is a *Error.
+func (c *Client) run(ctx context.Context, args []string) (string, error) {
+	path := c.Path
+	if path == "" {
+		var err error
+		if path, err = exec.LookPath("pct"); err != nil {
+			return "", fmt.Errorf("pct of Proxmox VE: %w", err)
+		}
+	}
+	timeout := c.Timeout
+	if timeout == 0 {
+		timeout = defaultTimeout
+	}
+	bounded, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	cmd := exec.CommandContext(bounded, path, args...)
+	// pct takes its rights from being root, and prints English in C.
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "HOME=/root", "USER=root", "LOGNAME=root"}
+	cmd.Dir = "/"
+	// Ctrl-C is for the container, not for pct half way through.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if c.Lock != nil {
+		cmd.ExtraFiles = []*os.File{c.Lock}
+	}
+	cmd.WaitDelay = time.Second
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	begin := time.Now()
+	err := cmd.Run()
+	logrus.WithFields(logrus.Fields{"command": "pct " + strings.Join(args, " "), "duration": time.Since(begin).Round(time.Millisecond).String(), "status": cmd.ProcessState.ExitCode()}).Debug("called")
+	if err == nil || errors.Is(err, exec.ErrWaitDelay) {
+		return stdout.String(), nil
+	}
+	if ctx.Err() == nil && bounded.Err() != nil {
+		err = fmt.Errorf("no end after %v", timeout)
+	}
+	return stdout.String(), newError(args, stdout.String(), stderr.String(), err)
+}
+
+// Create makes a container. Of concurrent calls for one VMID one succeeds, the
+// others get ErrExists.
+func (c *Client) Create(ctx context.Context, o *CreateOptions) error {
+	_, err := c.run(ctx, o.args())
+	return err
+}
+
+// Start starts a container and returns when it runs.
+func (c *Client) Start(ctx context.Context, vmid int) error {
+	_, err := c.run(ctx, []string{"start", vmidArg(vmid)})
+	return err
+}
+
+// Destroy removes a container, with force a running one. Its rootfs stays, being
+// a directory of the host.
+func (c *Client) Destroy(ctx context.Context, vmid int, force bool) error {
+	args := []string{"destroy", vmidArg(vmid)}
+	if force {
+		args = append(args, "--force", "1")
+	}
+	_, err := c.run(ctx, args)
+	return err
+}
+
+// Unlock takes the lock property off a container.
+func (c *Client) Unlock(ctx context.Context, vmid int) error {
+	_, err := c.run(ctx, []string{"unlock", vmidArg(vmid)})
+	return err
+}

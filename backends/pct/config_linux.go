@@ -1,0 +1,60 @@
+package pct
+
+import (
+	"archive/tar"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/backends/enclosing"
+	"github.com/berth-oci/berth/backends/lxc"
+	"github.com/berth-oci/berth/spec"
+)
+
+// insideDir is where the warden's directory is mounted in the CT, below the
+// /dev that LXC makes, so that nothing gets into the rootfs.
+const insideDir = "/dev/.berth"
+
+// config is what the CT's configuration includes. It comes after what Proxmox
+// VE generates, and takes back what that sets for a CT with an init system.
+func (e *Enclosure) config(j *enclosing.Job) *lxc.Config {
+	c := &lxc.Config{}
+	for _, key := range []string{
+		"lxc.mount.auto", "lxc.mount.entry", "lxc.environment", "lxc.hook.mount", "lxc.hook.autodev",
+		"lxc.seccomp.profile", "lxc.cap.drop",
+		// Limits and device policy are the OCI config's, which berth applies.
+		"lxc.cgroup2", "lxc.net", "lxc.idmap",
+	} {
+		c.Clear(key)
+	}
+	if _, kind := spec.Namespace(j.Spec, specs.UTSNamespace); kind != spec.New {
+		// LXC would rename the host.
+		c.Clear("lxc.uts.name")
+	}
+	c.Set("lxc.mount.auto", "proc:rw sys:rw")
+	c.Set("lxc.autodev", "1")
+	// LXC has a shell run the line and appends arguments, which the colon takes.
+	c.Set("lxc.hook.pre-start", "test -S "+filepath.Join(j.WardenDir(), enclosing.WardenSocket)+
+		" || { echo this is OCI container "+j.ID+" of berth: start it through its container engine >&2; exit 1; }; :")
+	if err := lxc.Inside(c, j, insideDir, ",create=dir"); err != nil {
+		return lxc.Broken(err)
+	}
+	return c
+}
+
+// emptyArchive makes the template that pct create wants: a rootfs that exists
+// must get nothing from it.
+func emptyArchive(dir string) (string, error) {
+	path := filepath.Join(dir, "empty.tar")
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return "", fmt.Errorf("empty template: %w", err)
+	}
+	if err := errors.Join(tar.NewWriter(f).Close(), f.Close()); err != nil {
+		return "", fmt.Errorf("empty template: %w", err)
+	}
+	return path, nil
+}

@@ -1,0 +1,147 @@
+package pct
+
+import (
+	"fmt"
+	goruntime "runtime"
+	"strings"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/enclosing"
+	"github.com/berth-oci/berth/spec"
+)
+
+// markerKey begins the line of a CT's description by which berth knows its own
+// again: after it come the state directory and the container's id.
+const markerKey = "berth-container: "
+
+func marker(c *backends.Container) string { return markerKey + c.Root + "/" + c.ID }
+
+func (ct *CT) belongsTo(c *backends.Container) bool {
+	for _, line := range ct.Description {
+		if line == marker(c) {
+			return true
+		}
+	}
+	return false
+}
+
+// describe is how a container shows in Proxmox VE.
+func describe(j *enclosing.Job, s *Settings) *CreateOptions {
+	o := &CreateOptions{
+		Rootfs:   j.Rootfs,
+		Hostname: hostname(j),
+		Tags:     append([]string{"oci"}, s.Tags...),
+		Arch:     arch(),
+		Pool:     s.Pool,
+	}
+	engine := engine(j.Annotations)
+	if engine != "" {
+		o.Tags = append(o.Tags, engine)
+	}
+	// What comes from config.json is quoted: no line of it can pose as another.
+	text := []string{
+		"OCI container " + j.ID + " of berth.",
+		fmt.Sprintf("Bundle: %q", j.Bundle),
+		"Started and stopped by its container engine; it cannot be started here.",
+		marker(j.Container),
+	}
+	o.Description = strings.Join(text, "\n")
+	o.Memory, o.Swap = memory(j.Spec)
+	if l := j.Spec.Linux; l != nil && l.Resources != nil && l.Resources.CPU != nil {
+		o.CPULimit = cpuLimit(l.Resources.CPU)
+	}
+	return o
+}
+
+const mebibyte = 1 << 20
+
+// minMemory is the least that Proxmox VE accepts, in MiB.
+const minMemory = 16
+
+// memory is what the interface shows, in MiB: a limit rounded up, or for a
+// container without one all that the host has. The exact limit is set in the
+// cgroup.
+func memory(s *specs.Spec) (ram, swap int64) {
+	var host unix.Sysinfo_t
+	_ = unix.Sysinfo(&host) // fails for a bad address only
+	unit := int64(host.Unit)
+	ram, swap = int64(host.Totalram)*unit/mebibyte, int64(host.Totalswap)*unit/mebibyte
+	if s.Linux == nil || s.Linux.Resources == nil || s.Linux.Resources.Memory == nil {
+		return ram, swap
+	}
+	m := s.Linux.Resources.Memory
+	if m.Limit == nil || *m.Limit <= 0 {
+		return ram, swap
+	}
+	ram = max(minMemory, (*m.Limit+mebibyte-1)/mebibyte)
+	if m.Swap != nil && *m.Swap >= *m.Limit {
+		swap = (*m.Swap - *m.Limit + mebibyte - 1) / mebibyte
+	}
+	return ram, swap
+}
+
+func cpuLimit(c *specs.LinuxCPU) float64 {
+	if c.Quota == nil || *c.Quota <= 0 {
+		return 0
+	}
+	period := uint64(100000) // the kernel's default (cpu.max)
+	if c.Period != nil && *c.Period > 0 {
+		period = *c.Period
+	}
+	return float64(*c.Quota) / float64(period)
+}
+
+func arch() string {
+	// Proxmox VE and Go name the architectures alike, but for this one.
+	if goruntime.GOARCH == "386" {
+		return "i386"
+	}
+	return goruntime.GOARCH
+}
+
+// hostname is a DNS name, as Proxmox VE wants it, for the CT to be shown by: of
+// a Kubernetes pod its name and the container's, else the container's hostname,
+// else its id.
+func hostname(j *enclosing.Job) string {
+	candidates := []string{j.Spec.Hostname, j.ID}
+	if pod := j.Annotations["io.kubernetes.cri.sandbox-name"]; pod != "" {
+		name := pod
+		if c := j.Annotations["io.kubernetes.cri.container-name"]; c != "" {
+			name += "-" + c
+		}
+		candidates = append([]string{name}, candidates...)
+	}
+	for _, c := range candidates {
+		if name := dnsLabel(c); name != "" {
+			return name
+		}
+	}
+	return "oci"
+}
+
+// dnsLabel turns a name into one DNS label of at most 63 characters.
+func dnsLabel(name string) string {
+	var b strings.Builder
+	for _, r := range strings.ToLower(name) {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
+			b.WriteRune(r)
+		default:
+			b.WriteByte('-')
+		}
+	}
+	const longest = 63
+	label := b.String()
+	if len(label) > longest {
+		label = label[:longest]
+	}
+	return strings.Trim(label, "-")
+}
+
+// engine names the engine for a tag.
+func engine(annotations map[string]string) string {
+	return strings.ReplaceAll(spec.Engine(annotations), "_", "-")
+}

@@ -1,0 +1,75 @@
+package pct
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/cgroup"
+	"github.com/berth-oci/berth/backends/enclosing"
+)
+
+// Lower destroys the CT, if it is still there and still ours.
+func (e *Enclosure) Lower(ctx context.Context, c *backends.Container, d *enclosing.Data) error {
+	if d.Name == "" {
+		return nil
+	}
+	vmid, err := strconv.Atoi(d.Name)
+	if err != nil {
+		return fmt.Errorf("state of container %q: VMID %q: %w", c.ID, d.Name, err)
+	}
+	ct, err := e.cluster.Read(vmid)
+	if err != nil {
+		return err
+	}
+	if ct == nil || !ct.belongsTo(c) {
+		// Somebody destroyed it in Proxmox VE, or it was never made. The
+		// number may be another CT's by now.
+		return nil
+	}
+	// LXC notices the end of the container by itself; pct can only kill.
+	const patience = 10 * time.Second
+	if enclosing.WaitGone(ctx, d.Warden, patience) == nil {
+		_ = enclosing.WaitGone(ctx, d.Monitor, patience)
+	}
+	return e.destroy(ctx, c, vmid, ct)
+}
+
+func (e *Enclosure) destroy(ctx context.Context, c *backends.Container, vmid int, ct *CT) error {
+	client := e.client(c)
+	if ct.Lock == "create" {
+		// pct was killed half way, and nobody else unlocks it.
+		if err := client.Unlock(ctx, vmid); err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+	}
+	err := client.Destroy(ctx, vmid, false)
+	if errors.Is(err, ErrRunning) {
+		err = client.Destroy(ctx, vmid, true)
+	}
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	removeTraces(vmid)
+	return nil
+}
+
+// removeTraces removes the empty directories that pct destroy leaves, and LXC's
+// lock file.
+func removeTraces(vmid int) {
+	name := strconv.Itoa(vmid)
+	dir := filepath.Join("/var/lib/lxc", name)
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		_ = os.Remove(filepath.Join(dir, e.Name()))
+	}
+	_ = os.Remove(dir)
+	_ = os.Remove(filepath.Join("/run/lxc/lock/var/lib/lxc", "."+name))
+	cgroup.Trim(filepath.Join("/lxc", name, "ns"))
+	cgroup.Trim(filepath.Join("/lxc", name))
+}
