@@ -133,7 +133,9 @@ func TestFromSpecRefuses(t *testing.T) {
 		}, `process.scheduler.flags[0]: unknown flag "SCHED_FLAG_X"`},
 		{func(p *specs.Process) { p.IOPriority = &specs.LinuxIOPriority{Class: "IOPRIO_CLASS_NONE"} },
 			`process.ioPriority.class: unknown class "IOPRIO_CLASS_NONE"`},
-		{func(p *specs.Process) { p.IOPriority = &specs.LinuxIOPriority{Class: specs.IOPRIO_CLASS_BE, Priority: 8} },
+		{func(p *specs.Process) {
+			p.IOPriority = &specs.LinuxIOPriority{Class: specs.IOPRIO_CLASS_BE, Priority: 8}
+		},
 			"process.ioPriority.priority: 8 is not between 0 and 7"},
 		{func(p *specs.Process) { p.ApparmorProfile = "a\nb" },
 			`process.apparmorProfile: "a\nb" contains a NUL byte or a newline`},
