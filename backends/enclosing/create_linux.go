@@ -84,6 +84,11 @@ func (cr *creation) run(ctx context.Context, up chan struct{}) error {
 	if err := cr.spawn(prep); err != nil {
 		return err
 	}
+	if !cr.HostTree() {
+		if err := prep.openHostTree(j); err != nil {
+			return err
+		}
+	}
 	if err := prep.openRoot(j); err != nil {
 		return err
 	}

@@ -25,6 +25,9 @@ type Enclosure interface {
 	Usable() error
 	// Check names the fields of config.json that the enclosure cannot honour.
 	Check(s *specs.Spec) spec.Problems
+	// HostTree says that the enclosure's init still has the host's tree of
+	// mounts, so that the stage finds it there.
+	HostTree() bool
 	// Place chooses the enclosure's name and cgroup, into j.Data. Nothing is
 	// made yet.
 	Place(j *Job) error

@@ -23,6 +23,7 @@ type preparation struct {
 	root      *rootfs.Plan
 	files     []*os.File
 	console   *os.File
+	hostTree  *os.File
 	inherited int
 }
 
@@ -54,6 +55,15 @@ func prepare(j *Job, o *backends.CreateOptions) (*preparation, error) {
 	return p, nil
 }
 
+// openHostTree is for hooks that run before the pivot, in an enclosure whose
+// init is in a root of its own.
+func (p *preparation) openHostTree(j *Job) (err error) {
+	if spec.HasHooks(j.Spec, spec.Prestart, spec.CreateRuntime, spec.CreateContainer) {
+		p.hostTree, err = stage.OpenHostTree()
+	}
+	return err
+}
+
 // openRoot opens the root and all sources of mounts. With a user namespace it
 // does so in a mount namespace of the stage's.
 func (p *preparation) openRoot(j *Job) error {
@@ -76,8 +86,10 @@ func (p *preparation) close() {
 	for _, f := range p.files {
 		f.Close()
 	}
-	if p.console != nil {
-		p.console.Close()
+	for _, f := range []*os.File{p.console, p.hostTree} {
+		if f != nil {
+			f.Close()
+		}
 	}
 }
 
@@ -91,6 +103,7 @@ func (p *preparation) plan(j *Job, warden, start *os.File) (*stage.Plan, []*os.F
 		Terminal:        s.Process.Terminal,
 		Console:         s.Process.ConsoleSize,
 		ConsoleSocket:   stage.None,
+		HostTree:        stage.None,
 		HostHooks:       spec.HasHooks(s, spec.Prestart, spec.CreateRuntime),
 		CreateContainer: spec.Hooks(s, spec.CreateContainer),
 		StartContainer:  spec.Hooks(s, spec.StartContainer),
@@ -108,6 +121,12 @@ func (p *preparation) plan(j *Job, warden, start *os.File) (*stage.Plan, []*os.F
 	plan.StartSocket = add(start)
 	if p.console != nil {
 		plan.ConsoleSocket = add(p.console)
+	}
+	if spec.HasHooks(s, spec.Prestart, spec.CreateRuntime, spec.CreateContainer) {
+		plan.At = j.Rootfs
+		if p.hostTree != nil {
+			plan.HostTree = add(p.hostTree)
+		}
 	}
 	return plan, files, nil
 }

@@ -47,6 +47,9 @@ func (Enclosure) Usable() error {
 // Check refuses nothing of its own.
 func (Enclosure) Check(*specs.Spec) spec.Problems { return nil }
 
+// HostTree is true: without a rootfs LXC leaves the host's tree in place.
+func (Enclosure) HostTree() bool { return true }
+
 // Name of a container for LXC: its id, behind a prefix that keeps it apart from
 // the administrator's own containers. Ids are unique in a state directory only,
 // so those of other directories have a suffix made from it.

@@ -99,6 +99,9 @@ func (*Enclosure) Check(s *specs.Spec) spec.Problems {
 	return ps
 }
 
+// HostTree is false: Proxmox VE has LXC pivot to the rootfs.
+func (*Enclosure) HostTree() bool { return false }
+
 func (e *Enclosure) client(c *backends.Container) *Client {
 	return &Client{Path: e.settings.Path, Timeout: e.settings.Timeout, Lock: c.Lock}
 }

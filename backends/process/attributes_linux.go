@@ -28,7 +28,7 @@ type Attributes struct {
 	// Umask is 0022 where the spec has none.
 	Umask uint32 `json:"umask"`
 
-	// Capabilities is nil where the spec has none: the bounding set stays as it is.
+	// Capabilities that are nil stay as they are. FromSpec always sets them.
 	Capabilities    *Capabilities   `json:"capabilities,omitempty"`
 	NoNewPrivileges bool            `json:"noNewPrivileges,omitempty"`
 	Seccomp         *seccomp.Filter `json:"seccomp,omitempty"`

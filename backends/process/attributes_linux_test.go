@@ -86,7 +86,7 @@ func TestFromSpecOfLittle(t *testing.T) {
 	t.Parallel()
 	for _, s := range []*specs.Spec{nil, {}, {Linux: &specs.Linux{}}} {
 		a, err := FromSpec(minimal(), s)
-		want := &Attributes{Args: []string{"/bin/true"}, Env: []string{}, Cwd: "/", Umask: 0o22}
+		want := &Attributes{Args: []string{"/bin/true"}, Env: []string{}, Cwd: "/", Umask: 0o22, Capabilities: &Capabilities{}}
 		if err != nil || !reflect.DeepEqual(a, want) {
 			t.Errorf("got %+v, %v; want %+v", a, err, want)
 		}

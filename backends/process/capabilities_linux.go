@@ -19,8 +19,10 @@ type Capabilities struct {
 }
 
 // takeCapabilities turns names into sets. A name that the kernel does not have is a warning and no error: the
-// specification ("Linux Process" in config.md) wants values that cannot be mapped or granted logged.
+// specification ("Linux Process" in config.md) wants values that cannot be mapped or granted logged. A spec without
+// capabilities gives none, as in crun, and in runc before 1.3.
 func (a *Attributes) takeCapabilities(p *specs.Process, _ *specs.Spec) error {
+	a.Capabilities = new(Capabilities)
 	if p.Capabilities == nil {
 		return nil
 	}

@@ -92,7 +92,7 @@ func TestIdentity(t *testing.T) {
 	}
 }
 
-func TestNoCapabilitiesInTheSpec(t *testing.T) {
+func TestCapabilitiesLeftAlone(t *testing.T) {
 	t.Parallel()
 	had, err := boundingSet()
 	if err != nil {

@@ -52,13 +52,11 @@ func TestLimits(t *testing.T) {
 	t.Parallel()
 	c := child{Attributes: show("^Max (cpu time|file size|core|processes|locked|pending|nice)", "/proc/self/limits"), Sys: inUserNamespace()}
 	c.Attributes.UID = 1000
-	for _, l := range []Limit{
+	c.Attributes.Limits = []Limit{
 		{"RLIMIT_CPU", unix.RLIMIT_CPU, 100, 200}, {"RLIMIT_FSIZE", unix.RLIMIT_FSIZE, 0, 1 << 30},
 		{"RLIMIT_CORE", unix.RLIMIT_CORE, 0, unix.RLIM_INFINITY}, {"RLIMIT_NPROC", unix.RLIMIT_NPROC, 500, 600},
 		{"RLIMIT_MEMLOCK", unix.RLIMIT_MEMLOCK, 4096, 4096}, {"RLIMIT_SIGPENDING", unix.RLIMIT_SIGPENDING, 7, 8},
 		{"RLIMIT_NICE", unix.RLIMIT_NICE, 0, 0},
-	} {
-		c.Attributes.Limits = append(c.Attributes.Limits, l)
 	}
 	// With a file size of 0 nothing can be written but to a pipe.
 	const want = "Max cpu time 100 200 seconds \nMax file size 0 1073741824 bytes \nMax core file size 0 unlimited bytes \n" +

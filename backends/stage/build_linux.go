@@ -16,7 +16,12 @@ import (
 // build makes the root, in runc's order, moves into it, and prepares the
 // process there.
 func (s *stage) build() (*process.Prepared, error) {
-	root, err := rootfs.Attach(s.plan.Root, s.files[:s.plan.RootFiles], "")
+	if s.plan.HostTree != None {
+		if err := s.showHost(); err != nil {
+			return nil, err
+		}
+	}
+	root, err := rootfs.Attach(s.plan.Root, s.files[:s.plan.RootFiles], s.plan.At)
 	if err != nil {
 		return nil, err
 	}

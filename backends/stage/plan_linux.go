@@ -19,6 +19,10 @@ type Plan struct {
 	// Root is how the root is built; its descriptors come first in the slice.
 	Root      *rootfs.Plan
 	RootFiles int
+	// At is where in the host's tree the root is built, for hooks to find it
+	// there; "" where none look. HostTree brings that tree (or None).
+	At       string
+	HostTree int
 	Process   *process.Attributes
 	Terminal  bool
 	Console   *specs.Box
