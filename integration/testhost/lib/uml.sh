@@ -50,7 +50,6 @@ uml_boot() {
 	mkdir "$host"
 	mount --bind "$root" "$host"
 	mount -o remount,bind,ro "$host"
-	mount -t proc proc "$host/proc"
 	mount --rbind /dev "$host/dev"
 	mount -t tmpfs -o mode=755,size=75% tmpfs "$host/run"
 	: >"$host/run/base"
@@ -82,7 +81,9 @@ uml_boot() {
 	ip tuntap add tap0 mode tap
 	ip address add "$uml_host_address" dev tap0
 	ip link set tap0 up
-	exec chroot "$host" env -i PATH="$guest_path" HOME=/run TMPDIR=/run linux.uml \
+	# As the init of a pid namespace it takes its helpers with it.
+	exec unshare --pid --fork --kill-child --mount-proc="$host/proc" -- \
+		chroot "$host" env -i PATH="$guest_path" HOME=/run TMPDIR=/run linux.uml \
 		ubd0=/run/cow,/run/base root=/dev/ubda rw mem=3072M \
 		vec0:transport=tap,ifname=tap0,depth=128,gro=1 \
 		con=null ssl=null stderr=1 \
