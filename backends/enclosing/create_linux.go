@@ -126,6 +126,9 @@ func (cr *creation) spawn(prep *preparation) error {
 	if j.Process, err = backends.FindProcess(j.Stage); err != nil {
 		return fmt.Errorf("the container's process: %w", err)
 	}
+	if err := prep.process.Grant(j.Stage); err != nil {
+		return err
+	}
 	if cfg.NewUser || cfg.UserPath != "" {
 		if j.UIDMap, j.GIDMap, err = idMaps(j.Stage); err != nil {
 			return err

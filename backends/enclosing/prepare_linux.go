@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/sirupsen/logrus"
 	"golang.org/x/sys/unix"
 
 	"github.com/berth-oci/berth/backends"
@@ -33,6 +34,9 @@ func prepare(j *Job, o *backends.CreateOptions) (*preparation, error) {
 	var err error
 	if p.process, err = process.FromSpec(j.Spec.Process, j.Spec); err != nil {
 		return nil, err
+	}
+	for _, w := range p.process.Warnings {
+		logrus.Debug(w)
 	}
 	if !o.NoNewKeyring {
 		p.process.Keyring = "_ses." + j.ID

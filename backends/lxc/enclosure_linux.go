@@ -36,18 +36,22 @@ func Inside(c *Config, j *enclosing.Job, at, mountOptions string) error {
 	c.Set("lxc.log.level", "ERROR")
 
 	// Whoever stops the enclosure from outside ends the container's process
-	// too, which is not LXC's child. LXC has a shell run the line and appends
-	// arguments to it, which the colon takes. The cgroup's name comes from
-	// config.json, so the shell sees a link to it only.
+	// too, which is not LXC's child. The cgroup's name comes from config.json,
+	// so the shell sees a link to it only.
 	link := filepath.Join(j.Dir, "cgroup")
 	if err := os.Symlink(filepath.Join(cgroup.Mount, j.Data.Cgroup), link); err != nil && !errors.Is(err, os.ErrExist) {
 		return fmt.Errorf("LXC config: %w", err)
 	}
-	kill := "echo 1 2>/dev/null >" + link + "/cgroup.kill; :"
+	kill := Hook("echo 1 2>/dev/null >" + link + "/cgroup.kill || true")
 	c.Set("lxc.hook.stop", kill)
 	c.Set("lxc.hook.post-stop", kill)
 	return nil
 }
+
+// Hook is a shell script as the value of a lxc.hook key. LXC hands the value to
+// a shell, behind an exec or not as its version goes, and appends arguments,
+// which become the script's.
+func Hook(script string) string { return "/bin/sh -c '" + script + "'" }
 
 // namespaces: what is new LXC makes, what has a path it joins, the rest is the
 // host's. The pid and user namespaces are the stage's, made or joined.

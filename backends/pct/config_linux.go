@@ -18,6 +18,9 @@ import (
 // /dev that LXC makes, so that nothing gets into the rootfs.
 const insideDir = "/dev/.berth"
 
+// postStopHook is Proxmox VE's own, which unmounts the rootfs.
+const postStopHook = "/usr/share/lxc/hooks/lxc-pve-poststop-hook"
+
 // config is what the CT's configuration includes. It comes after what Proxmox
 // VE generates, and takes back what that sets for a CT with an init system.
 func (e *Enclosure) config(j *enclosing.Job) *lxc.Config {
@@ -36,9 +39,14 @@ func (e *Enclosure) config(j *enclosing.Job) *lxc.Config {
 	}
 	c.Set("lxc.mount.auto", "proc:rw sys:rw")
 	c.Set("lxc.autodev", "1")
-	// LXC has a shell run the line and appends arguments, which the colon takes.
-	c.Set("lxc.hook.pre-start", "test -S "+filepath.Join(j.WardenDir(), enclosing.WardenSocket)+
-		" || { echo this is OCI container "+j.ID+" of berth: start it through its container engine >&2; exit 1; }; :")
+	c.Set("lxc.hook.pre-start", lxc.Hook("test -S "+filepath.Join(j.WardenDir(), enclosing.WardenSocket)+
+		" || { echo this is OCI container "+j.ID+" of berth: start it through its container engine >&2; exit 1; }"))
+	if _, err := os.Stat(postStopHook); err == nil {
+		// lxcfs has a hook of its own there, which sleeps for half a second
+		// to no end in a container that never reboots.
+		c.Clear("lxc.hook.post-stop")
+		c.Set("lxc.hook.post-stop", postStopHook)
+	}
 	if err := lxc.Inside(c, j, insideDir, ",create=dir"); err != nil {
 		return lxc.Broken(err)
 	}

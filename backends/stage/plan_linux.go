@@ -23,9 +23,9 @@ type Plan struct {
 	// there; "" where none look. HostTree brings that tree (or None).
 	At       string
 	HostTree int
-	Process   *process.Attributes
-	Terminal  bool
-	Console   *specs.Box
+	Process  *process.Attributes
+	Terminal bool
+	Console  *specs.Box
 	// ConsoleSocket receives the terminal's master (None without).
 	ConsoleSocket int
 	// StartSocket is the listening socket on which start calls.
