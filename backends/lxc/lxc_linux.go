@@ -92,8 +92,11 @@ func (e Enclosure) Raise(ctx context.Context, j *enclosing.Job) error {
 		return err
 	}
 	// The monitor is nobody's child when berth has ended, and holds nothing
-	// of the caller's.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	// of the caller's. It has its own view of the mounts because LXC, of a
+	// container without a rootfs, makes all mounts that it sees slaves: the
+	// host's would not propagate any more. Unmounting on the host does reach
+	// a slave.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Cloneflags: unix.CLONE_NEWNS}
 	cmd.Dir = "/"
 	// Some errors LXC only prints, before it has opened its log.
 	stderr, err := os.OpenFile(stderrFile(j.Container), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
