@@ -1,7 +1,6 @@
 package spec
 
 import (
-	"slices"
 	"strings"
 	"sync"
 
@@ -18,6 +17,14 @@ var knownCapabilities = sync.OnceValue(func() map[string]bool {
 	return known
 })
 
+func setOf(names []string) map[string]bool {
+	set := make(map[string]bool, min(len(names), 64))
+	for _, n := range names {
+		set[n] = true
+	}
+	return set
+}
+
 // capabilities follows config.md#linux-process: what cannot be granted is a
 // warning. The relations are those of capabilities(7), without which the
 // kernel refuses a set.
@@ -25,6 +32,7 @@ func (c *checker) capabilities(caps *specs.LinuxCapabilities) {
 	if caps == nil {
 		return
 	}
+	permitted, inheritable := setOf(caps.Permitted), setOf(caps.Inheritable)
 	for _, set := range []struct {
 		name string
 		caps []string
@@ -37,9 +45,9 @@ func (c *checker) capabilities(caps *specs.LinuxCapabilities) {
 			switch {
 			case !knownCapabilities()[name]:
 				c.warnf(path(), "is not a known capability and ignored: %s", quote(name))
-			case set.name == "effective" && !slices.Contains(caps.Permitted, name):
+			case set.name == "effective" && !permitted[name]:
 				c.warnf(path(), "%s is not in permitted", name)
-			case set.name == "ambient" && !(slices.Contains(caps.Permitted, name) && slices.Contains(caps.Inheritable, name)):
+			case set.name == "ambient" && !(permitted[name] && inheritable[name]):
 				c.warnf(path(), "%s is not in both permitted and inheritable", name)
 			}
 		}

@@ -67,12 +67,14 @@ type checker struct {
 	ps       Problems
 }
 
-func (c *checker) errorf(path, format string, args ...any) {
-	c.ps.add(Problem{Path: path, Level: Error, Message: fmt.Sprintf(format, args...), Ref: refOf(path)})
-}
+func (c *checker) errorf(path, format string, args ...any) { c.report(Error, path, format, args) }
 
-func (c *checker) warnf(path, format string, args ...any) {
-	c.ps.add(Problem{Path: path, Level: Warning, Message: fmt.Sprintf(format, args...), Ref: refOf(path)})
+func (c *checker) warnf(path, format string, args ...any) { c.report(Warning, path, format, args) }
+
+func (c *checker) report(l Level, path, format string, args []any) {
+	if len(c.ps) <= maxProblems {
+		c.ps.add(Problem{Path: path, Level: l, Message: fmt.Sprintf(format, args...), Ref: refOf(path)})
+	}
 }
 
 // at returns the path of an array's element.

@@ -11,7 +11,7 @@ import (
 
 // maxDecoded bounds the memory in bytes that a document's arrays, maps and
 // objects take as Go values; "[{},{},…]" grows fortyfold without it.
-const maxDecoded = 64 << 20
+const maxDecoded = 32 << 20
 
 // decoder fills Go values from a valid JSON document. It reports all errors,
 // each with its path, and leaves what is wrong at its zero value.

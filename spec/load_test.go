@@ -18,6 +18,8 @@ func TestEnginesConfigs(t *testing.T) {
 	want := map[string][]string{
 		"cri-containerd-userns.json": {"warning linux.uidMappings: beside a user namespace that is joined"},
 		"cri-o.json":                 {"warning linux.rootfsPropagation: should be slave"},
+		"podman5-systemd.json": {"warning mounts[5].options[5]: is empty", "warning mounts[6].options[5]: is empty",
+			"warning mounts[13].options[5]: is empty", "warning mounts[16].options[5]: is empty", "warning linux.rootfsPropagation: should be slave"},
 	}
 	for name, data := range fixtures(t) {
 		platform := Linux

@@ -106,16 +106,23 @@ func TestParseBounds(t *testing.T) {
 	if _, ps := Parse(make([]byte, MaxSize+1)); ps.Err() == nil {
 		t.Error("too large")
 	}
-	many := `{"linux":{"devices":[{}` + strings.Repeat(",{}", 4<<20) + `]}}`
-	s, ps := Parse([]byte(many))
-	if len(ps) > maxProblems+1 || len(s.Linux.Devices)*80 > 2*maxDecoded {
+	s, ps := Parse([]byte(`{"linux":{"devices":[{}` + strings.Repeat(",{}", 20000) + `]}}`))
+	if len(ps) != maxProblems+1 || ps[maxProblems].Level != Error || len(s.Linux.Devices) != 20001 {
 		t.Errorf("%d problems, %d devices", len(ps), len(s.Linux.Devices))
 	}
-	if last := ps[len(ps)-1]; last.Level != Error {
-		t.Errorf("the last problem is %v", last)
+	for _, tt := range []struct {
+		in     string
+		budget int
+		want   string
+	}{
+		{`{"mounts":[{"options":["a","b","c"]}],"hostname":"a"}`, int(reflect.TypeFor[specs.Mount]().Size()) + 40, "error mounts[0].options[2]: too many values"},
+		{`{"annotations":{"a":"b","c":"d","e":"f"},"root":{}}`, 100, "error annotations: too many values"},
+		{`{"root":{},"linux":{"resources":{"memory":{}}}}`, 30, "error linux: too many values"},
+	} {
+		d := decoder{cursor: cursor{data: []byte(tt.in)}, budget: tt.budget}
+		d.value(reflect.ValueOf(new(specs.Spec)).Elem())
+		expect(t, d.ps, tt.want)
 	}
-	_, ps = Parse([]byte(`{"process":{"args":["a"` + strings.Repeat(`,""`, 5<<20) + `]}}`))
-	expect(t, ps, "error process.args[4194288]: too many values")
 }
 
 // fixtures returns the configs in testdata, by file name.
