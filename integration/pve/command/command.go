@@ -25,6 +25,7 @@ import (
 type definition struct {
 	positionals []string
 	options     schema.Object
+	lazy        func() schema.Object // instead of options, where those are a thousand
 	front       func(*call) error
 	kind        string // the worker's type, as in the task log
 	work        func(*call) error
@@ -89,6 +90,7 @@ func (c *call) run(arguments []string) error {
 	if d == nil {
 		return failure.New("ERROR: unknown command 'pct %s'\n%s", arguments[0], overview())
 	}
+	d.complete()
 	if err := c.parse(name, d, arguments[1:]); err != nil {
 		return err
 	}
@@ -133,10 +135,20 @@ func withUsage(err error, name string, d *definition) error {
 	return err
 }
 
+func (d *definition) complete() {
+	if d.lazy != nil && d.options == nil {
+		d.options = d.lazy()
+	}
+}
+
 // usage is PVE's one line for a command.
 func usage(name string, d *definition) string {
 	words := []string{}
+	optional := len(d.options)
 	for _, p := range d.positionals {
+		if d.options[p] != nil {
+			optional--
+		}
 		if p == schema.ExtraArgs || d.options[p].Optional {
 			p = "[<" + p + ">]"
 		} else {
@@ -145,7 +157,7 @@ func usage(name string, d *definition) string {
 		words = append(words, p)
 	}
 	line := "pct " + name + " " + strings.Join(words, " ")
-	if len(d.options) > len(words) {
+	if optional > 0 {
 		line += " [OPTIONS]"
 	}
 	return line + "\n"
@@ -155,6 +167,7 @@ func overview() string {
 	var text strings.Builder
 	text.WriteString("USAGE: pct <COMMAND> [ARGS] [OPTIONS]\n\n")
 	for _, name := range commandNames() {
+		commands[name].complete()
 		text.WriteString("       " + usage(name, commands[name]))
 	}
 	return text.String()

@@ -18,6 +18,8 @@ func (c *call) extract(conf *ctconf.Config, root *os.File) error {
 	template := c.values["ostemplate"]
 	archive, err := volume.FindTemplate(c.host, template)
 	if err != nil {
+		// Said twice, as by PVE: once by the look whether it is an OCI image.
+		c.warn("%s", err)
 		return err
 	}
 	compression, err := image.Compression(template)
@@ -35,9 +37,11 @@ func (c *call) extract(conf *ctconf.Config, root *os.File) error {
 		"--xattrs-include=user.*", "--xattrs-include=security.capability", "-C", directory,
 		"--skip-old-files", "--anchored", "--exclude", "./dev/*")
 	tar := exec.CommandContext(c, "tar", words...)
-	tar.Stdout, tar.Stderr = c.stdout, c.stderr
 	tar.ExtraFiles = []*os.File{root}
-	if err := tar.Run(); err != nil && !c.flag("ignore-unpack-errors") {
+	// Not handed our own stdout: tar must not fail because the front and its pipe are gone.
+	output, err := tar.CombinedOutput()
+	_, _ = c.stdout.Write(output)
+	if err != nil && !c.flag("ignore-unpack-errors") {
 		var exit *exec.ExitError
 		if errors.As(err, &exit) {
 			return failure.New("command 'tar xpf - --totals … -C /var/lib/lxc/%s/rootfs' failed: exit code %d",

@@ -57,7 +57,7 @@ func set(c *call) error {
 
 func checkNames(values map[string]string, names []string, option string) error {
 	for _, name := range names {
-		if ctconf.Keys[name] == nil {
+		if ctconf.Key(name) == nil {
 			return schema.Invalid(schema.Errors{option: fmt.Sprintf("unknown option '%s'", name)})
 		}
 		if _, both := values[name]; both {

@@ -3,8 +3,6 @@
 package command
 
 import (
-	"regexp"
-
 	"github.com/berth-oci/berth/integration/pve/ctconf"
 	"github.com/berth-oci/berth/integration/pve/schema"
 )
@@ -42,26 +40,30 @@ func of(more schema.Object) schema.Object { return schema.Object{"vmid": vmid()}
 
 var id = []string{"vmid"}
 
-var createOptions = ctconf.CommandOptions(of(schema.Object{
-	"ostemplate":           {Type: schema.String, MaxLength: 255},
-	"password":             {Type: schema.String, MinLength: 5, Optional: true},
-	"storage":              format("pve-storage-id"),
-	"force":                boolean(),
-	"restore":              boolean(),
-	"unique":               {Type: schema.Boolean, Requires: "restore", Optional: true},
-	"pool":                 format("pve-poolid"),
-	"ignore-unpack-errors": boolean(),
-	"ssh-public-keys":      optional(text()),
-	"bwlimit":              {Type: schema.Number, Min: schema.Limit(0), Optional: true},
-	"start":                boolean(),
-	"ha-managed":           boolean(),
-}))
+func createOptions() schema.Object {
+	return ctconf.CommandOptions(of(schema.Object{
+		"ostemplate":           {Type: schema.String, MaxLength: 255},
+		"password":             {Type: schema.String, MinLength: 5, Optional: true},
+		"storage":              format("pve-storage-id"),
+		"force":                boolean(),
+		"restore":              boolean(),
+		"unique":               {Type: schema.Boolean, Requires: "restore", Optional: true},
+		"pool":                 format("pve-poolid"),
+		"ignore-unpack-errors": boolean(),
+		"ssh-public-keys":      optional(text()),
+		"bwlimit":              {Type: schema.Number, Min: schema.Limit(0), Optional: true},
+		"start":                boolean(),
+		"ha-managed":           boolean(),
+	}))
+}
 
-var setOptions = ctconf.CommandOptions(of(schema.Object{
-	"delete": format("pve-configid-list"),
-	"revert": format("pve-configid-list"),
-	"digest": {Type: schema.String, MaxLength: 40, Optional: true},
-}))
+func setOptions() schema.Object {
+	return ctconf.CommandOptions(of(schema.Object{
+		"delete": format("pve-configid-list"),
+		"revert": format("pve-configid-list"),
+		"digest": {Type: schema.String, MaxLength: 40, Optional: true},
+	}))
+}
 
 var fileOptions = schema.Object{"user": optional(text()), "group": optional(text()), "perms": optional(text())}
 
@@ -78,13 +80,13 @@ func init() {
 		"cpusets": {options: schema.Object{}, front: cpusets},
 		"df":      {positionals: id, options: of(nil), front: df},
 
-		"create": {positionals: []string{"vmid", "ostemplate"}, options: createOptions,
+		"create": {positionals: []string{"vmid", "ostemplate"}, lazy: createOptions,
 			front: prepareCreate, kind: "vzcreate", work: create},
-		"restore": {positionals: []string{"vmid", "ostemplate"}, options: createOptions, front: restore},
+		"restore": {positionals: []string{"vmid", "ostemplate"}, lazy: createOptions, front: restore},
 		"destroy": {positionals: id, options: of(schema.Object{
 			"force": boolean(), "purge": boolean(), "destroy-unreferenced-disks": boolean(),
 		}), front: checkDestroy, kind: "vzdestroy", work: destroy},
-		"set":    {positionals: id, options: setOptions, front: set},
+		"set":    {positionals: id, lazy: setOptions, front: set},
 		"unlock": {positionals: id, options: of(nil), front: unlock},
 
 		"start": {positionals: id, options: of(schema.Object{"skiplock": boolean(), "debug": boolean()}),
@@ -102,7 +104,7 @@ func init() {
 			options: of(schema.Object{"keep-env": boolean()}), front: execute},
 		"enter": {positionals: id, options: of(schema.Object{"keep-env": boolean()}), front: enter},
 		"console": {positionals: id, options: of(schema.Object{
-			"escape": {Type: schema.String, Pattern: regexp.MustCompile(`^\^?[a-z]$`), Optional: true},
+			"escape": {Type: schema.String, Pattern: `^\^?[a-z]$`, Optional: true},
 		}), front: console},
 		"push": {positionals: []string{"vmid", "file", "destination"},
 			options: of(fileOptions.With(schema.Object{"file": text(), "destination": text()})),

@@ -2,7 +2,8 @@
 package ctconf
 
 import (
-	"regexp"
+	"strconv"
+	"strings"
 
 	"github.com/berth-oci/berth/integration/pve/schema"
 )
@@ -33,58 +34,77 @@ func integer(min, max float64) *schema.Prop {
 }
 
 func pattern(form string) *schema.Prop {
-	return &schema.Prop{Type: schema.String, Pattern: regexp.MustCompile(form), Optional: true}
+	return &schema.Prop{Type: schema.String, Pattern: form, Optional: true}
 }
 
-// Keys are all keys of a container's configuration that are not raw LXC keys.
-var Keys = keys()
+// plain are the keys without a number.
+var plain = schema.Object{
+	"lock": enum("backup", "create", "destroyed", "disk", "fstrim", "migrate", "mounted", "rollback",
+		"snapshot", "snapshot-delete"),
+	"onboot":   flag(),
+	"startup":  text("pve-startup-order"),
+	"template": flag(),
+	"arch":     enum("amd64", "i386", "arm64", "armhf", "riscv32", "riscv64"),
+	"ostype": enum("debian", "devuan", "ubuntu", "centos", "fedora", "opensuse", "archlinux", "alpine",
+		"gentoo", "nixos", "unmanaged"),
+	"console":      flag(),
+	"tty":          integer(0, 6),
+	"cores":        integer(1, 8192),
+	"cpulimit":     {Type: schema.Number, Min: schema.Limit(0), Max: schema.Limit(8192), Optional: true},
+	"cpuunits":     integer(0, 500000),
+	"memory":       integer(16, 0),
+	"swap":         integer(0, 0),
+	"hostname":     {Type: schema.String, Format: "dns-name", MaxLength: 255, Optional: true},
+	"description":  {Type: schema.String, MaxLength: 8192, Optional: true},
+	"searchdomain": text("dns-name-list"),
+	"nameserver":   text("lxc-ip-with-ll-iface-list"),
+	"timezone":     text("pve-ct-timezone"),
+	"rootfs":       {Type: schema.String, Sub: RootFS, Optional: true},
+	"parent":       {Type: schema.String, Format: "pve-configid", MaxLength: 40, Optional: true},
+	"snaptime":     integer(0, 0),
+	"cmode":        enum("shell", "console", "tty"),
+	"entrypoint":   pattern(`^[^\x00-\x08\x0a-\x1F\x7F]+$`),
+	"protection":   flag(),
+	"unprivileged": flag(),
+	"features":     {Type: schema.String, Sub: Features, Optional: true},
+	"env": pattern(`^(?:\w+=[^\x00-\x08\x0a-\x1F\x7F]*)` +
+		`(?:\x00\w+=[^\x00-\x08\x0a-\x1F\x7F]*)*$`),
+	"hookscript": text("pve-volume-id"),
+	"tags":       text("pve-tag-list"),
+	"debug":      flag(),
+}
 
-func keys() schema.Object {
-	o := schema.Object{
-		"lock": enum("backup", "create", "destroyed", "disk", "fstrim", "migrate", "mounted", "rollback",
-			"snapshot", "snapshot-delete"),
-		"onboot":   flag(),
-		"startup":  text("pve-startup-order"),
-		"template": flag(),
-		"arch":     enum("amd64", "i386", "arm64", "armhf", "riscv32", "riscv64"),
-		"ostype": enum("debian", "devuan", "ubuntu", "centos", "fedora", "opensuse", "archlinux", "alpine",
-			"gentoo", "nixos", "unmanaged"),
-		"console":      flag(),
-		"tty":          integer(0, 6),
-		"cores":        integer(1, 8192),
-		"cpulimit":     {Type: schema.Number, Min: schema.Limit(0), Max: schema.Limit(8192), Optional: true},
-		"cpuunits":     integer(0, 500000),
-		"memory":       integer(16, 0),
-		"swap":         integer(0, 0),
-		"hostname":     {Type: schema.String, Format: "dns-name", MaxLength: 255, Optional: true},
-		"description":  {Type: schema.String, MaxLength: 8192, Optional: true},
-		"searchdomain": text("dns-name-list"),
-		"nameserver":   text("lxc-ip-with-ll-iface-list"),
-		"timezone":     text("pve-ct-timezone"),
-		"rootfs":       {Type: schema.String, Sub: RootFS, Optional: true},
-		"parent":       {Type: schema.String, Format: "pve-configid", MaxLength: 40, Optional: true},
-		"snaptime":     integer(0, 0),
-		"cmode":        enum("shell", "console", "tty"),
-		"entrypoint":   pattern(`^[^\x00-\x08\x0a-\x1F\x7F]+$`),
-		"protection":   flag(),
-		"unprivileged": flag(),
-		"features":     {Type: schema.String, Sub: Features, Optional: true},
-		"env": pattern(`^(?:\w+=[^\x00-\x08\x0a-\x1F\x7F]*)` +
-			`(?:\x00\w+=[^\x00-\x08\x0a-\x1F\x7F]*)*$`),
-		"hookscript": text("pve-volume-id"),
-		"tags":       text("pve-tag-list"),
-		"debug":      flag(),
+// indexed are the keys with one, and how many there are.
+var indexed = map[string]struct {
+	count int
+	prop  *schema.Prop
+}{
+	"net":    {MaxNetworks, &schema.Prop{Type: schema.String, Sub: Network, Optional: true}},
+	"mp":     {MaxMountPoints, &schema.Prop{Type: schema.String, Sub: MountPoint, Optional: true}},
+	"dev":    {MaxDevices, &schema.Prop{Type: schema.String, Sub: Device, Optional: true}},
+	"unused": {MaxMountPoints, &schema.Prop{Type: schema.String, Sub: Unused, Optional: true}},
+}
+
+// Key describes a key of a container's configuration that is not a raw LXC key; nil for any other word.
+func Key(name string) *schema.Prop {
+	if p := plain[name]; p != nil {
+		return p
 	}
-	o.Range("net", MaxNetworks, &schema.Prop{Type: schema.String, Sub: Network, Optional: true})
-	o.Range("mp", MaxMountPoints, &schema.Prop{Type: schema.String, Sub: MountPoint, Optional: true})
-	o.Range("dev", MaxDevices, &schema.Prop{Type: schema.String, Sub: Device, Optional: true})
-	o.Range("unused", MaxMountPoints, &schema.Prop{Type: schema.String, Sub: Unused, Optional: true})
-	return o
+	stem := strings.TrimRight(name, "0123456789")
+	family, ok := indexed[stem]
+	number, err := strconv.Atoi(name[len(stem):])
+	if !ok || err != nil || number >= family.count || strconv.Itoa(number) != name[len(stem):] {
+		return nil
+	}
+	return family.prop
 }
 
 // CommandOptions are the keys that create and set take, and more.
 func CommandOptions(more schema.Object) schema.Object {
-	o := Keys.With(more)
+	o := plain.With(more)
+	for stem, family := range indexed {
+		o.Range(stem, family.count, family.prop)
+	}
 	delete(o, "parent")
 	delete(o, "snaptime")
 	return o

@@ -130,8 +130,8 @@ var (
 
 // checkValue is what the file's reader asks of a value: less than the command line does.
 func checkValue(key, value string) (string, error) {
-	prop, known := Keys[key]
-	if !known {
+	prop := Key(key)
+	if prop == nil {
 		return value, fmt.Errorf("unknown setting '%s'", key)
 	}
 	bad := func() (string, error) {

@@ -5,6 +5,7 @@ package hook
 import (
 	"os"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -16,17 +17,18 @@ import (
 // autodev binds the passed-through devices into the container's new /dev.
 func autodev(c *call) error {
 	host.Spend(c.host.Settings.Latency.Autodev)
-	conf, ok, err := c.load()
-	if !ok {
-		return err
-	}
-	devices, err := lxc.Devices(&conf.Section)
+	directory := filepath.Join(c.host.LXCPath(), c.id, "passthrough")
+	list, err := os.ReadFile(filepath.Join(directory, deviceList))
 	if err != nil {
-		return err
+		return failure.New("no list of devices: %v", err)
 	}
-	for _, d := range devices {
-		source := filepath.Join(c.host.LXCPath(), c.id, "passthrough", d.Path)
-		target := filepath.Join(c.mount, d.Path)
+	for line := range strings.Lines(string(list)) {
+		device, err := lxc.DevicePath(strings.TrimSpace(line))
+		if err != nil {
+			return err
+		}
+		source := filepath.Join(directory, device)
+		target := filepath.Join(c.mount, device)
 		if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
 			return err
 		}
@@ -36,7 +38,7 @@ func autodev(c *call) error {
 		}
 		_ = file.Close()
 		if err := unix.Mount(source, target, "", unix.MS_BIND, ""); err != nil {
-			return failure.New("Bind mount of device %s into container failed: %v", d.Path, err)
+			return failure.New("Bind mount of device %s into container failed: %v", device, err)
 		}
 	}
 	return nil

@@ -54,6 +54,10 @@ func preStart(c *call) error {
 	return image.Configure(c.rootfs, &conf.Section, c.id)
 }
 
+// deviceList names the devices for the autodev hook. That one runs in the container's namespaces, with the
+// container's host name, and cannot look into the node's configurations.
+const deviceList = "devices"
+
 // passThrough makes the device nodes that the autodev hook binds into the container.
 func passThrough(directory string, devices []lxc.Device) error {
 	if err := os.MkdirAll(directory, 0o755); err != nil {
@@ -62,7 +66,9 @@ func passThrough(directory string, devices []lxc.Device) error {
 	if err := unix.Mount("none", directory, "tmpfs", 0, "size=8k"); err != nil {
 		return failure.New("Could not mount tmpfs for device passthrough at %s: %v", directory, err)
 	}
+	list := ""
 	for _, d := range devices {
+		list += d.String() + "\n"
 		path := directory + d.Path
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			return err
@@ -81,5 +87,5 @@ func passThrough(directory string, devices []lxc.Device) error {
 			return err
 		}
 	}
-	return nil
+	return os.WriteFile(directory+"/"+deviceList, []byte(list), 0o644)
 }

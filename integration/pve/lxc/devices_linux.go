@@ -78,6 +78,20 @@ func (d Device) letter() string {
 	return "c"
 }
 
+// String is the device as PVE's hooks tell each other of it: c:10:229:/dev/fuse.
+func (d Device) String() string {
+	return fmt.Sprintf("%s:%d:%d:%s", d.letter(), unix.Major(d.Number), unix.Minor(d.Number), d.Path)
+}
+
+// DevicePath is the path in such a string.
+func DevicePath(line string) (string, error) {
+	parts := strings.SplitN(line, ":", 4)
+	if len(parts) != 4 || !strings.HasPrefix(parts[3], "/dev/") {
+		return "", failure.New("no device: '%s'", line)
+	}
+	return parts[3], nil
+}
+
 func (g *generator) devices() error {
 	devices, err := Devices(g.conf)
 	if err != nil {

@@ -38,14 +38,22 @@ func Start(h *host.Host, id string, debug bool, messages io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if _, err := InitPID(h, id); err != nil {
-		return failure.New("unable to get PID for CT %s (not running?)", id)
+	// PVE asks twice, by two runs of lxc-info: an init that ends at once is not found any more.
+	for range 2 {
+		if _, err := InitPID(h, id); err != nil {
+			return failure.New("unable to get PID for CT %s (not running?)", id)
+		}
+		time.Sleep(lxcInfoTime)
 	}
 	return nil
 }
 
+// lxcInfoTime is about what a run of lxc-info takes.
+const lxcInfoTime = 4 * time.Millisecond
+
 func launch(h *host.Host, id string, debug bool) error {
 	if h.HasSystemd() {
+		settle(id)
 		unit := "pve-container@" + id
 		if debug {
 			unit = "pve-container-debug@" + id
@@ -102,7 +110,9 @@ func await(h *host.Host, id string, messages io.Writer) error {
 		limit = time.Duration(h.Settings.StartTimeout) * time.Millisecond
 	}
 	failed := failure.New("startup for container '%s' failed", id)
-	for deadline := time.Now().Add(limit); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+	pause := time.Millisecond
+	for deadline := time.Now().Add(limit); time.Now().Before(deadline); time.Sleep(pause) {
+		pause = min(pause+pause/64, 20*time.Millisecond)
 		// Looked for before asking: with the mark there, a refused connection cannot be one that came too early.
 		_, noMark := os.Stat(h.Path(StartingMark(id)))
 		state, err := ask(h, id, getState, time.Hour)
@@ -110,7 +120,7 @@ func await(h *host.Host, id string, messages io.Writer) error {
 		case err == nil && (state == stateRunning || state == stateFrozen):
 			return nil
 		case err == nil, errors.Is(err, io.EOF):
-			// The monitor went away, or is about to. Its silence means that init ran, and ended at once.
+			// The monitor went away, or is about to. No failure logged means that init ran, and ended at once.
 			if !complained(h, id) {
 				return nil
 			}
@@ -129,9 +139,12 @@ func await(h *host.Host, id string, messages io.Writer) error {
 
 var logPrefix = regexp.MustCompile(`(?m)^[ \t]*(?:lxc-start:?\s+\d+:?\s*\S+\s*)?(.*?)[ \t]*$`)
 
+// startFailure is what liblxc logs when a start fails. A start that succeeds may log errors, too, but no such one.
+var startFailure = regexp.MustCompile(`__lxc_start: \d+ .*[Ff]ailed`)
+
 func complained(h *host.Host, id string) bool {
 	raw, _ := os.ReadFile(h.Path(StderrFile(id)))
-	return strings.Contains(string(raw), "lxc-start")
+	return startFailure.Match(raw)
 }
 
 func printLog(h *host.Host, id string, messages io.Writer) {

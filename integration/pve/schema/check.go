@@ -74,7 +74,7 @@ func checkValue(path string, p *Prop, value string, errors Errors) {
 		errors.add(path, "invalid format - %s", err)
 		return
 	}
-	if p.Pattern != nil && !p.Pattern.MatchString(value) {
+	if p.Pattern != "" && !regexp.MustCompile(p.Pattern).MatchString(value) {
 		errors.add(path, "value does not match the regex pattern")
 		return
 	}

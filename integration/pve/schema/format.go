@@ -7,15 +7,16 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // The errors of formats end in a newline, as a Perl die's text does; PVE prints them so.
 func wrong(format string, args ...any) error { return fmt.Errorf(format+"\n", args...) }
 
 func matches(pattern, message string) func(string) error {
-	form := regexp.MustCompile(pattern)
+	form := sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
 	return func(v string) error {
-		if !form.MatchString(v) {
+		if !form().MatchString(v) {
 			return wrong("%s", message)
 		}
 		return nil

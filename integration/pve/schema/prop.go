@@ -3,7 +3,6 @@ package schema
 
 import (
 	"fmt"
-	"regexp"
 	"sort"
 	"strings"
 )
@@ -26,7 +25,7 @@ type Prop struct {
 	Min, Max   *float64
 	MinLength  int
 	MaxLength  int
-	Pattern    *regexp.Regexp
+	Pattern    string // a regular expression, compiled when it is needed: hooks have no time for those that are not
 	Optional   bool
 	DefaultKey bool
 	Requires   string
