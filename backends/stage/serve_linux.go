@@ -12,9 +12,9 @@ import (
 	"github.com/berth-oci/berth/backends/process"
 )
 
-// serve waits for start and execs. Whoever calls and sends nothing only looked
+// serve waits for start and execs; it does not return. Whoever calls and sends nothing only looked
 // whether the container has been started.
-func (s *stage) serve(p *process.Prepared) {
+func (s *stage) serve(p *process.Prepared) error {
 	for {
 		fd, _, err := unix.Accept4(s.start, unix.SOCK_CLOEXEC)
 		if errors.Is(err, unix.EINTR) || errors.Is(err, unix.ECONNABORTED) {

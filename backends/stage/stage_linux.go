@@ -44,11 +44,8 @@ func Main() {
 			fatal(err)
 		}
 	}
-	if err := run(c); err != nil {
-		_ = c.send(event{Kind: eventError, Message: err.Error()})
-		os.Exit(1)
-	}
-	os.Exit(0)
+	_ = c.send(event{Kind: eventError, Message: run(c).Error()})
+	os.Exit(1)
 }
 
 func fatal(err error) {
@@ -56,7 +53,7 @@ func fatal(err error) {
 	os.Exit(1)
 }
 
-// run ends in the user's process, or with an error while create still listens.
+// run ends in the user's process, or returns an error while create still listens.
 // Should create have gone, what it would have recorded must go too, so that
 // the end of the connection is an error as well.
 func run(c conn) error {
@@ -84,8 +81,7 @@ func run(c conn) error {
 		return err
 	}
 	c.close()
-	s.serve(prepared)
-	return nil
+	return s.serve(prepared)
 }
 
 type stage struct {

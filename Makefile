@@ -1,0 +1,58 @@
+# berth: `make quickstart` sets up and runs the main job, `make test` runs all tests.
+
+GO          ?= go
+BUILD       ?= build
+TAGS        := netgo osusergo urfave_cli_no_docs
+VERSION     ?= 0.1.0-dev
+COMMIT      ?= $(shell git describe --always --dirty --abbrev=12 2>/dev/null)
+PACKAGE     := github.com/berth-oci/berth/runtime/command
+LDFLAGS     := -s -w -X $(PACKAGE).Version=$(VERSION) -X $(PACKAGE).Commit=$(COMMIT)
+STATIC      := -linkmode external -extldflags -static
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+PREFIX      ?= /usr/local
+TESTHOST    := integration/testhost/testhost
+# The suites that run inside a test host; everything else runs where make does.
+SUITES      := engines lifecycle
+UNIT         = $(shell $(GO) list ./... | grep -v -E '/integration/($(subst $(eval ) ,|,$(SUITES)))$$')
+
+.PHONY: build install setup quickstart test lint unit race integration bench clean
+.DEFAULT_GOAL := build
+
+# One static file: libseccomp and libc are linked in.
+build:
+	@mkdir -p $(BUILD)
+	CGO_ENABLED=1 $(GO) build -trimpath -tags '$(TAGS)' -ldflags '$(LDFLAGS) $(STATIC)' -o $(BUILD)/berth .
+	@for b in lxc pct crun; do ln -sf berth $(BUILD)/berth-$$b; done
+
+install: build
+	install -D -m 0755 $(BUILD)/berth $(DESTDIR)$(PREFIX)/bin/berth
+	for b in lxc pct crun; do ln -sf berth $(DESTDIR)$(PREFIX)/bin/berth-$$b; done
+
+# What building and testing need from Debian.
+setup:
+	integration/setup
+
+quickstart: setup build
+	integration/quickstart $(BUILD)
+
+test: setup lint unit integration
+
+lint:
+	@test -z "$$(gofmt -l . | tee /dev/stderr)"
+	$(GO) vet ./...
+	GOOS=freebsd CGO_ENABLED=0 $(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+	shellcheck -x integration/setup integration/quickstart $(TESTHOST) .ci/run
+
+unit:
+	$(GO) test -count=1 $(UNIT)
+	$(GO) test -count=1 -race $(UNIT)
+
+integration: build
+	integration/suites $(BUILD)
+
+bench: build
+	integration/suites --bench $(BUILD)
+
+clean:
+	rm -rf $(BUILD)
