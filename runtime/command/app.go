@@ -100,6 +100,9 @@ func globalFlags() []cli.Flag {
 
 // before sets up what every command needs.
 func before(c *cli.Context) error {
+	if err := keepDescriptors(); err != nil {
+		return err
+	}
 	if err := setUpLog(c); err != nil {
 		return err
 	}

@@ -62,6 +62,10 @@ func createOptions(c *cli.Context) (*runtime.CreateOptions, error) {
 	if err != nil {
 		return nil, err
 	}
+	preserve, err := preserveFDs(c.Int("preserve-fds"), listen)
+	if err != nil {
+		return nil, err
+	}
 	bundle := c.String("bundle")
 	if bundle == "" {
 		bundle = "."
@@ -72,7 +76,7 @@ func createOptions(c *cli.Context) (*runtime.CreateOptions, error) {
 			PidFile:       c.String("pid-file"),
 			PidfdSocket:   c.String("pidfd-socket"),
 			NoNewKeyring:  c.Bool("no-new-keyring"),
-			PreserveFDs:   c.Int("preserve-fds"),
+			PreserveFDs:   preserve,
 			ListenFDs:     listen,
 		},
 		Bundle:        bundle,
@@ -82,7 +86,7 @@ func createOptions(c *cli.Context) (*runtime.CreateOptions, error) {
 }
 
 // listenFDs is the number of sockets from systemd (sd_listen_fds(3)). As in
-// runc LISTEN_PID is not looked at, for the sockets are passed on.
+// crun LISTEN_PID is not looked at, for the sockets are passed on.
 func listenFDs() (int, error) {
 	v := os.Getenv("LISTEN_FDS")
 	if v == "" {
@@ -93,4 +97,17 @@ func listenFDs() (int, error) {
 		return 0, fmt.Errorf("LISTEN_FDS=%q is not a number of descriptors", v)
 	}
 	return n, nil
+}
+
+// preserveFDs is the number of descriptors beyond the sockets to hand on, of n
+// that are asked for. podman counts the sockets among these; what is not there
+// must not be made up for by descriptors of berth's own.
+func preserveFDs(n, listen int) (int, error) {
+	if n < 0 {
+		return 0, fmt.Errorf("--preserve-fds=%d is not a number of descriptors", n)
+	}
+	if max(n, listen) > inherited {
+		return 0, fmt.Errorf("descriptor %d, which --preserve-fds or LISTEN_FDS names, is not open", 3+inherited)
+	}
+	return min(n, inherited-listen), nil
 }
