@@ -1,0 +1,308 @@
+//go:build linux && integration
+
+package lifecycle
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// workDir holds what the tests write. Containers in user namespaces pass
+// through it.
+var workDir = sync.OnceValue(func() string {
+	dir := filepath.Join(os.TempDir(), "berth-lifecycle-"+strconv.Itoa(os.Getpid()))
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		panic(err)
+	}
+	return dir
+})
+
+// box is a container and its bundle. Each test has a state directory of its own.
+type box struct {
+	*testing.T
+	id     string
+	root   string // the state directory
+	bundle string
+	out    string // a directory that the container sees as /out
+	spec   *specs.Spec
+	pid    int
+}
+
+// newBox makes a bundle whose process is a shell script, changed by the edits.
+func newBox(t *testing.T, script string, edits ...func(*specs.Spec)) *box {
+	t.Helper()
+	dir, err := os.MkdirTemp(workDir(), "box")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	b := &box{T: t, id: filepath.Base(dir), root: filepath.Join(dir, "run"), bundle: filepath.Join(dir, "bundle"), out: filepath.Join(dir, "out")}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Errorf("remove the test's directory: %v", err)
+		}
+	})
+	b.prepare(script, edits...)
+	return b
+}
+
+// sibling is another container in the same state directory.
+func (b *box) sibling(name, script string, edits ...func(*specs.Spec)) *box {
+	b.Helper()
+	dir := filepath.Dir(b.root)
+	s := &box{T: b.T, id: b.id + "-" + name, root: b.root, bundle: filepath.Join(dir, "bundle-"+name), out: filepath.Join(dir, "out-"+name)}
+	s.prepare(script, edits...)
+	return s
+}
+
+func (b *box) prepare(script string, edits ...func(*specs.Spec)) {
+	b.Helper()
+	for _, dir := range []string{b.bundle, b.out} {
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			b.Fatal(err)
+		}
+	}
+	copyTree(b.T, *baseRoot, b.rootfs())
+	b.spec = template(script, b.out)
+	for _, edit := range edits {
+		edit(b.spec)
+	}
+	b.write()
+	b.Cleanup(b.discard)
+}
+
+func (b *box) rootfs() string { return filepath.Join(b.bundle, "rootfs") }
+
+// write writes config.json.
+func (b *box) write() {
+	b.Helper()
+	data, err := json.Marshal(b.spec)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.writeRaw(data)
+}
+
+func (b *box) writeRaw(data []byte) {
+	b.Helper()
+	if err := os.WriteFile(filepath.Join(b.bundle, "config.json"), data, 0o644); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// discard removes the container, and looks for what it has left.
+func (b *box) discard() {
+	if o, err := tryExecute(b.command("delete", "--force", b.id)); err != nil || o.status != 0 {
+		b.Errorf("delete --force %s: %v, status %d: %s", b.id, err, o.status, o.stderr)
+	}
+	if b.pid > 0 {
+		waitFor(b.T, b.pid)
+	}
+	if _, err := os.Lstat(filepath.Join(b.root, b.id)); err == nil {
+		b.Errorf("%s is left behind", filepath.Join(b.root, b.id))
+	}
+}
+
+// command is berth with this box's state directory.
+func (b *box) command(args ...string) *exec.Cmd {
+	global := []string{"--root", b.root}
+	if !isPeer() {
+		global = append(global, "--backend", *backend)
+	}
+	return exec.Command(*program, append(global, args...)...)
+}
+
+// berth runs a command of berth's to its end.
+func (b *box) berth(args ...string) outcome {
+	b.Helper()
+	return execute(b.T, b.command(args...))
+}
+
+// must is berth where it has to succeed, in silence on stderr.
+func (b *box) must(args ...string) string {
+	b.Helper()
+	o := b.berth(args...)
+	if o.status != 0 || o.stderr != "" {
+		b.Fatalf("%q: status %d, stdout %q, stderr %q", args, o.status, o.stdout, o.stderr)
+	}
+	return o.stdout
+}
+
+// refused is berth where it has to fail with status 1 and the words on stderr.
+func (b *box) refused(words string, args ...string) {
+	b.Helper()
+	o := b.berth(args...)
+	if o.status != 1 || !strings.Contains(o.stderr, words) {
+		b.Errorf("%q: status %d, stderr %q; want 1 and %q", args, o.status, o.stderr, words)
+	}
+	if o.stdout != "" {
+		b.Errorf("%q failed and wrote %q to stdout", args, o.stdout)
+	}
+	if n := strings.Count(o.stderr, "\n"); n != 1 && !isPeer() {
+		b.Errorf("%q: stderr has %d lines, want 1: %q", args, n, o.stderr)
+	}
+}
+
+func (b *box) createArgs(flags ...string) []string {
+	args := append([]string{"create", "--bundle", b.bundle, "--pid-file", filepath.Join(filepath.Dir(b.root), b.id+".pid")}, flags...)
+	return append(args, b.id)
+}
+
+// create creates the container. Its process writes to the file stdout in the
+// bundle, and stderr there.
+func (b *box) create(flags ...string) {
+	b.Helper()
+	b.createWith(b.command(b.createArgs(flags...)...))
+}
+
+func (b *box) createWith(cmd *exec.Cmd) {
+	b.Helper()
+	stdout, err1 := os.Create(filepath.Join(b.bundle, "stdout"))
+	stderr, err2 := os.Create(filepath.Join(b.bundle, "stderr"))
+	if err := errors.Join(err1, err2); err != nil {
+		b.Fatal(err)
+	}
+	defer stdout.Close()
+	defer stderr.Close()
+	cmd.Stderr = stderr
+	if cmd.Stdout == nil {
+		cmd.Stdout = stdout
+	}
+	if o := execute(b.T, cmd); o.status != 0 {
+		b.Fatalf("%q: status %d: %s", cmd.Args, o.status, b.said("stderr"))
+	}
+	b.readPid()
+}
+
+// readPid takes the pid from the pid file.
+func (b *box) readPid() {
+	b.Helper()
+	data, err := os.ReadFile(filepath.Join(filepath.Dir(b.root), b.id+".pid"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	if b.pid, err = strconv.Atoi(string(data)); err != nil {
+		b.Fatalf("the pid file: %v", err)
+	}
+	adopt(b.pid)
+}
+
+// said is what the container has written to stdout or stderr.
+func (b *box) said(name string) string {
+	b.Helper()
+	data, err := os.ReadFile(filepath.Join(b.bundle, name))
+	if err != nil {
+		b.Fatal(err)
+	}
+	return string(data)
+}
+
+func (b *box) start() {
+	b.Helper()
+	b.must("start", b.id)
+}
+
+// wait waits for the end of the process as its parent.
+func (b *box) wait() syscall.WaitStatus {
+	b.Helper()
+	status := waitFor(b.T, b.pid)
+	b.pid = 0
+	return status
+}
+
+// end creates, starts and waits; it returns what the process wrote.
+func (b *box) end(flags ...string) (stdout string, status syscall.WaitStatus) {
+	b.Helper()
+	b.create(flags...)
+	b.start()
+	status = b.wait()
+	return b.said("stdout"), status
+}
+
+// run is the command run, in the foreground.
+func (b *box) run(flags ...string) outcome {
+	b.Helper()
+	return b.berth(append(append([]string{"run", "--bundle", b.bundle}, flags...), b.id)...)
+}
+
+// output is what the script of a container writes, which has to succeed.
+func (b *box) output() string {
+	b.Helper()
+	o := b.run()
+	if o.status != 0 || o.stderr != "" {
+		b.Fatalf("run: status %d, stdout %q, stderr %q", o.status, o.stdout, o.stderr)
+	}
+	return o.stdout
+}
+
+// state is what the command state prints.
+func (b *box) state() (s struct {
+	OCIVersion, ID, Status, Bundle, Rootfs, Owner, Backend string
+	Pid                                                    int
+	Created                                                time.Time
+	Annotations                                            map[string]string
+}) {
+	b.Helper()
+	text := b.must("state", b.id)
+	if err := json.Unmarshal([]byte(text), &s); err != nil {
+		b.Fatalf("state: %v: %s", err, text)
+	}
+	return s
+}
+
+// await waits until the container is in a state.
+func (b *box) await(status string) {
+	b.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+		got := b.state().Status
+		if got == status {
+			return
+		}
+		if time.Now().After(deadline) {
+			b.Fatalf("the state is %s, and not %s after %v", got, status, patience)
+		}
+	}
+}
+
+// awaitFile waits for a file in /out and returns what is in it.
+func (b *box) awaitFile(name string) string {
+	b.Helper()
+	path := filepath.Join(b.out, name)
+	for deadline := time.Now().Add(patience); ; time.Sleep(2 * time.Millisecond) {
+		if data, err := os.ReadFile(path); err == nil && strings.HasSuffix(string(data), "\n") {
+			return string(data)
+		}
+		if time.Now().After(deadline) {
+			b.Fatalf("%s has not come after %v; stderr: %s", path, patience, b.said("stderr"))
+		}
+	}
+}
+
+func copyTree(t *testing.T, from, to string) {
+	t.Helper()
+	output(t, "cp", "-a", from, to)
+}
+
+// ns is a namespace of a process, as the kernel names it.
+func ns(t *testing.T, pid int, kind string) string {
+	t.Helper()
+	name, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/%s", pid, kind))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return name
+}

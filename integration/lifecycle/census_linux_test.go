@@ -1,0 +1,154 @@
+//go:build linux && integration
+
+package lifecycle
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// census is what there is on the host of all that a container can leave behind.
+type census map[string]bool
+
+// aside are the host's own programs, which come and go as they please.
+var aside = []string{"systemd", "(sd", "(systemd", "agetty", "login", "dbus-", "containerd", "sshd", "journalctl"}
+
+func takeCensus() census {
+	c := census{}
+	for _, p := range processes() {
+		if p.pid == os.Getpid() || slices.ContainsFunc(aside, func(s string) bool { return strings.HasPrefix(p.comm, s) }) || ours(p.pid) {
+			continue
+		}
+		cmdline, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p.pid))
+		c[fmt.Sprintf("process %d (%c %s, child of %d): %s", p.pid, p.state, p.start, p.parent, strings.ReplaceAll(string(cmdline), "\x00", " "))] = true
+		links, _ := filepath.Glob(fmt.Sprintf("/proc/%d/ns/*", p.pid))
+		for _, l := range links {
+			if ns, err := os.Readlink(l); err == nil {
+				c["namespace "+ns] = true
+			}
+		}
+	}
+	mounts, _ := os.ReadFile("/proc/self/mountinfo")
+	for line := range strings.Lines(string(mounts)) {
+		c["mount "+strings.TrimSpace(line)] = true
+	}
+	walk := func(kind, dir string, skip ...string) {
+		_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || slices.Contains(skip, path) {
+				return fs.SkipDir
+			}
+			if kind == "cgroup" && !d.IsDir() {
+				return nil
+			}
+			c[kind+" "+path] = true
+			return nil
+		})
+	}
+	walk("cgroup", "/sys/fs/cgroup")
+	walk("file", "/run", "/run/systemd", "/run/udev", "/run/user", "/run/log", "/run/host", "/run/containerd")
+	walk("file", "/tmp", workDir())
+	for _, dir := range []string{"/var/lib/lxc", "/var/lib/berth", "/dev/shm", "/etc/pve/lxc", "/var/tmp", "/root"} {
+		walk("file", dir)
+	}
+	return c
+}
+
+// ours says whether a process is a child of package exec: another test's.
+func ours(pid int) bool {
+	reaper.Lock()
+	defer reaper.Unlock()
+	return reaper.own[pid]
+}
+
+// kept may stay: the stand-in's and LXC's own locks and logs, and what every
+// runtime's first container makes.
+var kept = []string{
+	"file /run/lock", "file /run/pve", "file /run/lxc/lock", "file /run/lxc", "file /var/lib/lxc", "file /run/berth",
+	"file /run/crun", "file /run/runc", "file /run/berth/@seccomp", "cgroup /sys/fs/cgroup/lxc", "cgroup /sys/fs/cgroup/lxc.monitor",
+	"cgroup /sys/fs/cgroup/system.slice/system-pve\\x2dcontainer.slice",
+}
+
+func isKept(s string) bool {
+	return slices.Contains(kept, s) || strings.HasPrefix(s, "file /run/lock/") || strings.HasPrefix(s, "file /run/pve/") ||
+		strings.HasPrefix(s, "file /run/berth/@seccomp/")
+}
+
+// leftovers is what there is now and was not at the census, when it does not go
+// within a few seconds.
+func (before census) leftovers() string {
+	var left []string
+	for deadline := time.Now().Add(6 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		reap()
+		left = left[:0]
+		for _, s := range slices.Sorted(maps.Keys(takeCensus())) {
+			if !before[s] && !isKept(s) {
+				left = append(left, "  "+s+"\n")
+			}
+		}
+		if len(left) == 0 || time.Now().After(deadline) {
+			return strings.Join(left, "")
+		}
+	}
+}
+
+// noLeftovers fails a test that nothing runs beside if it has left anything.
+func (before census) noLeftovers(t *testing.T) {
+	t.Helper()
+	if left := before.leftovers(); left != "" {
+		t.Errorf("left behind:\n%s", left)
+	}
+}
+
+// hashTree sums up a tree: names, kinds, modes, owners, device numbers, times,
+// links and contents.
+func hashTree(dir string, skip ...string) string {
+	h := sha256.New()
+	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if slices.Contains(skip, path) {
+			return fs.SkipDir
+		}
+		fmt.Fprintln(h, describeFile(dir, path, err))
+		return nil
+	})
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// listTree is hashTree to be compared by eye.
+func listTree(dir string) []string {
+	var list []string
+	_ = filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		list = append(list, describeFile(dir, path, err))
+		return nil
+	})
+	return list
+}
+
+func describeFile(dir, path string, err error) string {
+	name := strings.TrimPrefix(path, dir)
+	info, serr := os.Lstat(path)
+	if err != nil || serr != nil {
+		return fmt.Sprintf("%s: %v %v", name, err, serr)
+	}
+	st := info.Sys().(*syscall.Stat_t)
+	line := name + " " + info.Mode().String() + " " + strconv.Itoa(int(st.Uid)) + ":" + strconv.Itoa(int(st.Gid)) + " " + strconv.FormatUint(st.Rdev, 16)
+	switch {
+	case info.Mode().IsRegular():
+		data, err := os.ReadFile(path)
+		line += fmt.Sprintf(" %v %d %x %v", info.ModTime().UnixNano(), len(data), sha256.Sum256(data), err)
+	case info.Mode()&fs.ModeSymlink != 0:
+		target, _ := os.Readlink(path)
+		line += " -> " + target
+	}
+	return line
+}

@@ -1,0 +1,310 @@
+//go:build linux && integration
+
+package lifecycle
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// Only stdio, the sockets of LISTEN_FDS and the descriptors of --preserve-fds
+// reach the container's process, whatever berth's caller has open.
+func TestDescriptors(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		caller int // descriptors from 3 on
+		listen string
+		flags  []string
+		want   int // that arrive
+	}{
+		{"none", 0, "", nil, 0},
+		{"strays", 5, "", nil, 0},
+		{"strays and a log", 5, "", []string{"--log"}, 0},
+		{"preserved", 2, "", []string{"--preserve-fds", "2"}, 2},
+		{"preserved and strays", 5, "", []string{"--preserve-fds", "2"}, 2},
+		{"sockets", 2, "2", nil, 2},
+		{"sockets and preserved", 3, "1", []string{"--preserve-fds", "2"}, 3},
+		// podman counts the sockets among those to preserve, too.
+		{"sockets counted twice", 1, "1", []string{"--log", "--preserve-fds", "1"}, 1},
+	} {
+		for _, how := range []string{"create", "run"} {
+			t.Run(how+" "+c.name, func(t *testing.T) {
+				t.Parallel()
+				if c.listen != "" && isPeer() {
+					t.Skip("runc wants to be LISTEN_PID")
+				}
+				b := newBox(t, "ls /proc/1/fd; ls -l /proc/1/fd >/out/long; for i in 3 4 5; do [ -e /proc/1/fd/$i ] && cat <&$i; done; true")
+				var args []string
+				flags := slices.Clone(c.flags)
+				if len(flags) > 0 && flags[0] == "--log" {
+					args, flags = []string{"--log", filepath.Join(b.out, "log")}, flags[1:]
+				}
+				if how == "create" {
+					args = append(args, b.createArgs(flags...)...)
+				} else {
+					args = append(append(append(args, "run", "--bundle", b.bundle), flags...), b.id)
+				}
+				cmd := b.command(args...)
+				for i := range c.caller {
+					cmd.ExtraFiles = append(cmd.ExtraFiles, textFile(t, fmt.Sprintf("<%d>", i)))
+				}
+				cmd.Env = os.Environ()
+				if c.listen != "" {
+					cmd.Env = append(cmd.Env, "LISTEN_FDS="+c.listen)
+				}
+				var stdout string
+				if how == "create" {
+					b.createWith(cmd)
+					b.start()
+					b.wait()
+					stdout = b.said("stdout")
+				} else {
+					o := execute(t, cmd)
+					if stdout = o.stdout; o.status != 0 {
+						t.Fatalf("run: status %d: %s", o.status, o.stderr)
+					}
+				}
+				want := "0\n1\n2\n"
+				for i := range c.want {
+					want += strconv.Itoa(3+i) + "\n"
+				}
+				for i := range c.want {
+					want += fmt.Sprintf("<%d>", i)
+				}
+				if stdout != want {
+					long, _ := os.ReadFile(filepath.Join(b.out, "long"))
+					t.Errorf("the process has %q, want %q\n%s", stdout, want, long)
+				}
+			})
+		}
+	}
+	t.Run("not open", func(t *testing.T) {
+		t.Parallel()
+		b := newBox(t, "exit 0")
+		if o := b.run("--preserve-fds", "9"); o.status != 1 {
+			t.Errorf("status %d, stderr %q", o.status, o.stderr)
+		}
+		for _, n := range []string{"-1", "99999999", "x"} {
+			if o := b.run("--preserve-fds", n); o.status != 1 && !isPeer() {
+				t.Errorf("%s: status %d, stderr %q", n, o.status, o.stderr)
+			}
+		}
+	})
+}
+
+// textFile is an open file with a text in it.
+func textFile(t *testing.T, text string) *os.File {
+	t.Helper()
+	f, err := os.CreateTemp(workDir(), "fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close(); os.Remove(f.Name()) })
+	if _, err := f.WriteString(text); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Seek(0, 0); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// LISTEN_PID is the container's own pid, whoever listens.
+func TestListenPid(t *testing.T) {
+	t.Parallel()
+	berthOnly(t)
+	b := newBox(t, `echo "$LISTEN_FDS $LISTEN_PID $LISTEN_FDNAMES"`)
+	cmd := b.command("run", "--bundle", b.bundle, b.id)
+	cmd.ExtraFiles = []*os.File{textFile(t, "")}
+	cmd.Env = append(os.Environ(), "LISTEN_FDS=1", "LISTEN_PID=12345")
+	if o := execute(t, cmd); o.status != 0 || o.stdout != "1 1 \n" {
+		t.Errorf("status %d, stdout %q, stderr %q", o.status, o.stdout, o.stderr)
+	}
+}
+
+// receiver listens on a socket and takes the descriptor that arrives there.
+type receiver struct {
+	path string
+	l    *net.UnixListener
+}
+
+func newReceiver(t *testing.T) *receiver {
+	t.Helper()
+	dir, err := os.MkdirTemp("/tmp", "sock")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &receiver{path: filepath.Join(dir, "s")}
+	if r.l, err = net.ListenUnix("unix", &net.UnixAddr{Name: r.path, Net: "unix"}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.l.Close(); os.RemoveAll(dir) })
+	return r
+}
+
+// receive takes exactly one descriptor, and the text beside it.
+func (r *receiver) receive(t *testing.T) (*os.File, string) {
+	t.Helper()
+	if err := r.l.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := r.l.AcceptUnix()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	text, oob := make([]byte, 4096), make([]byte, unix.CmsgSpace(4*4))
+	n, oobn, _, _, err := conn.ReadMsgUnix(text, oob)
+	if err != nil {
+		t.Fatal(err)
+	}
+	messages, err := unix.ParseSocketControlMessage(oob[:oobn])
+	if err != nil || len(messages) != 1 {
+		t.Fatalf("%d control messages, %v", len(messages), err)
+	}
+	fds, err := unix.ParseUnixRights(&messages[0])
+	if err != nil || len(fds) != 1 {
+		t.Fatalf("%d descriptors, %v", len(fds), err)
+	}
+	f := os.NewFile(uintptr(fds[0]), "received")
+	t.Cleanup(func() { f.Close() })
+	return f, string(text[:n])
+}
+
+func TestConsoleSocket(t *testing.T) {
+	t.Parallel()
+	terminal := func(s *specs.Spec) {
+		s.Process.Terminal = true
+		s.Process.ConsoleSize = &specs.Box{Height: 31, Width: 97}
+	}
+	t.Run("create", func(t *testing.T) {
+		t.Parallel()
+		b := newBox(t, "tty; stty size; ls -l /dev/console; ls /proc/1/fd; read line; echo got $line; exit 5", terminal)
+		r := newReceiver(t)
+		b.create("--console-socket", r.path)
+		master, name := r.receive(t)
+		if !strings.HasPrefix(name, "/dev/p") {
+			t.Errorf("the message with the terminal is %q", name)
+		}
+		b.start()
+		if _, err := master.Write([]byte("hello\n")); err != nil {
+			t.Fatal(err)
+		}
+		ws := b.wait()
+		got := strings.ReplaceAll(readAll(t, nonblocking(t, master)), "\r", "")
+		lines := strings.Split(got, "\n")
+		if ws.ExitStatus() != 5 {
+			t.Errorf("ended with %#x", ws)
+		}
+		for _, want := range []string{"31 97", "got hello", "0  1  2"} {
+			if !slices.Contains(lines, want) {
+				t.Errorf("no line %q in %q", want, got)
+			}
+		}
+		if out := b.said("stdout"); out != "" {
+			t.Errorf("the caller's stdout got %q", out)
+		}
+	})
+	t.Run("controlling terminal", func(t *testing.T) {
+		t.Parallel()
+		b := newBox(t, "trap 'exit 42' INT; echo ready; while :; do sleep 0.05; done", terminal)
+		r := newReceiver(t)
+		b.create("--console-socket", r.path)
+		master, _ := r.receive(t)
+		b.start()
+		buffer := make([]byte, 64)
+		if n, err := master.Read(buffer); err != nil || !strings.HasPrefix(string(buffer[:n]), "ready") {
+			t.Fatalf("%q, %v", buffer[:n], err)
+		}
+		if _, err := master.Write([]byte{3}); err != nil {
+			t.Fatal(err)
+		}
+		if ws := b.wait(); ws.ExitStatus() != 42 {
+			t.Errorf("after ^C it ended with %#x", ws)
+		}
+	})
+	t.Run("refused", func(t *testing.T) {
+		t.Parallel()
+		b := newBox(t, "exit 0", terminal)
+		b.refused("cannot allocate tty if", b.createArgs()...)
+		b.refused("", b.createArgs("--console-socket", "/nonexistent/socket")...)
+		b.spec.Process.Terminal = false
+		b.write()
+		b.refused("cannot use console socket if", b.createArgs("--console-socket", newReceiver(t).path)...)
+		b.refused("does not exist", "state", b.id)
+	})
+}
+
+// nonblocking makes a file that deadlines work on.
+func nonblocking(t *testing.T, f *os.File) *os.File {
+	t.Helper()
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err == nil {
+		err = unix.SetNonblock(fd, true)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := os.NewFile(uintptr(fd), f.Name())
+	t.Cleanup(func() { g.Close() })
+	return g
+}
+
+func TestPidfdSocket(t *testing.T) {
+	t.Parallel()
+	berthOnly(t)
+	b := newBox(t, "exit 0")
+	r := newReceiver(t)
+	b.create("--pidfd-socket", r.path)
+	pidfd, _ := r.receive(t)
+	info, err := os.ReadFile(fmt.Sprintf("/proc/self/fdinfo/%d", pidfd.Fd()))
+	if err != nil || !strings.Contains(string(info), fmt.Sprintf("\nPid:\t%d\n", b.pid)) {
+		t.Errorf("the descriptor is not a pidfd of %d: %v: %s", b.pid, err, info)
+	}
+}
+
+// The container gets a session keyring of its own, named as runc names it,
+// unless its caller's is asked for.
+func TestKeyring(t *testing.T) {
+	t.Parallel()
+	for _, own := range []bool{true, false} {
+		t.Run(fmt.Sprint("own ", own), func(t *testing.T) {
+			t.Parallel()
+			b := newBox(t, "cat /proc/keys")
+			var flags []string
+			if !own {
+				flags = []string{"--no-new-keyring"}
+			}
+			o := b.run(flags...)
+			if o.status != 0 {
+				t.Fatalf("status %d, stderr %q", o.status, o.stderr)
+			}
+			if got := strings.Contains(o.stdout, "_ses."+b.id); got != own {
+				t.Errorf("a keyring of its own: %v; /proc/keys: %s", got, o.stdout)
+			}
+		})
+	}
+}
+
+// The pid file is written before create returns, whole, or create fails.
+func TestPidFile(t *testing.T) {
+	t.Parallel()
+	b := newBox(t, "exit 0")
+	b.refused("", "create", "--bundle", b.bundle, "--pid-file", "/nonexistent/pid", b.id)
+	b.refused("container does not exist", "state", b.id)
+	b.create()
+	if p, err := readProcess(b.pid); err != nil || p.parent != os.Getpid() {
+		t.Errorf("process %d is a child of %d (%v), not of the subreaper %d", b.pid, p.parent, err, os.Getpid())
+	}
+}
