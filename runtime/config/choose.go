@@ -1,0 +1,67 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Chooser decides which backend a new container gets.
+type Chooser struct {
+	// Known are the backends that there are.
+	Known []string
+	// Flag is the backend named on the command line, CalledAs the one in the
+	// name that berth was called by; empty if there is none.
+	Flag, CalledAs string
+	// Config is the administrator's word.
+	Config *Config
+	// Host is the best backend of this host.
+	Host string
+}
+
+// Choice is a backend, and why it was chosen.
+type Choice struct{ Backend, Reason string }
+
+// General is the choice without a container to look at.
+func (c *Chooser) General() (Choice, error) {
+	for _, choice := range []Choice{
+		{c.Flag, "--backend"},
+		{c.CalledAs, "the name that berth was called by"},
+		{c.Config.Default, "the default of the configuration"},
+		{c.Host, "the host"},
+	} {
+		if choice.Backend != "" {
+			return choice, c.known(choice)
+		}
+	}
+	return Choice{}, fmt.Errorf("no backend: name one with --backend; there are: %s", strings.Join(c.Known, ", "))
+}
+
+// For chooses for a container: by flag, by berth's name, by the container's
+// annotation, by the first rule that matches, by default.
+func (c *Chooser) For(container *Container) (Choice, error) {
+	if c.Flag != "" || c.CalledAs != "" {
+		return c.General()
+	}
+	if key := c.Config.Annotation; key != "" {
+		if name := container.Spec.Annotations[key]; name != "" {
+			choice := Choice{name, "annotation " + key}
+			return choice, c.known(choice)
+		}
+	}
+	for i := range c.Config.Rules {
+		if c.Config.Rules[i].Matches(container) {
+			choice := Choice{c.Config.Rules[i].Backend, fmt.Sprintf("rule %d of the configuration", i+1)}
+			return choice, c.known(choice)
+		}
+	}
+	return c.General()
+}
+
+func (c *Chooser) known(choice Choice) error {
+	if slices.Contains(c.Known, choice.Backend) {
+		return nil
+	}
+	return fmt.Errorf("backend %q (named by %s): there is none of this name; there are: %s",
+		choice.Backend, choice.Reason, strings.Join(c.Known, ", "))
+}

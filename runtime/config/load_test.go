@@ -1,0 +1,141 @@
+package config
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+var known = []string{"crun", "lxc", "pct", "runc"}
+
+func TestParse(t *testing.T) {
+	yes := true
+	const text = `default = "lxc"
+annotation = "example.org/place"
+
+[crun]
+runtime = "/usr/bin/crun"
+
+[pct]
+vmid-range = [9000, 9999]
+tags = ["berth"]
+bridge = "vmbr0"
+ip = "dhcp"
+
+[[rule]]
+backend = "pct"
+id = "web-*"
+[rule.annotations]
+"io.kubernetes.cri.container-type" = "sandbox"
+
+[[rule]]
+backend = "crun"
+privileged = true
+`
+	got, err := Parse("c.toml", []byte(text), known)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &Config{
+		Default: "lxc", Annotation: "example.org/place",
+		Crun: Crun{Runtime: "/usr/bin/crun"},
+		Pct:  Pct{VMIDs: VMIDs{9000, 9999}, Tags: []string{"berth"}, Bridge: "vmbr0", IP: "dhcp"},
+		Rules: []Rule{
+			{Backend: "pct", ID: "web-*", Annotations: map[string]string{"io.kubernetes.cri.container-type": "sandbox"}},
+			{Backend: "crun", Privileged: &yes},
+		},
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+}
+
+// Each error names the file, the line and the key.
+func TestErrors(t *testing.T) {
+	for name, c := range map[string]struct {
+		text string
+		want []string
+	}{
+		"no TOML":             {"default = \n", []string{"c.toml:1: "}},
+		"unterminated":        {"\n[crun\n", []string{"c.toml:2: "}},
+		"unknown key":         {"\ncolour = 1\n", []string{"c.toml:2: colour: there is no such setting"}},
+		"unknown keys":        {"a = 1\nb = 1\n", []string{"c.toml:1: a: ", "c.toml:2: b: "}},
+		"unknown table":       {"[jails]\nx = 1\n", []string{"c.toml:1: jails: there is no such setting"}},
+		"unknown rule key":    {"[[rule]]\nbackend = \"lxc\"\nid = \"a\"\n\n[[rule]]\nbackend = \"lxc\"\nids = \"a\"\n", []string{"c.toml:7: rule[2].ids: there is no such setting"}},
+		"wrong type":          {"default = 1\n", []string{"c.toml:1: default: "}},
+		"wrong type in rule":  {"[[rule]]\nbackend = \"lxc\"\nprivileged = \"yes\"\n", []string{"c.toml:3: rule[1].privileged: "}},
+		"unknown default":     {"# x\ndefault = \"docker\"\n", []string{`c.toml:2: default: there is no backend "docker"; there are: crun, lxc, pct, runc`}},
+		"unknown in rule":     {"[[rule]]\nid = \"a\"\nbackend = \"kvm\"\n", []string{`c.toml:3: rule[1].backend: there is no backend "kvm"`}},
+		"rule without one":    {"\n[[rule]]\nid = \"a\"\n", []string{"c.toml:2: rule[1]: the rule names no backend"}},
+		"no condition":        {"\n\n[[rule]]\nbackend = \"lxc\"\n", []string{"c.toml:3: rule[1]: the rule has no condition"}},
+		"both in inline":      {"rule = [{id = \"a\"},\n {backend = \"lxc\"}]\n", []string{"c.toml:1: rule[1]: the rule names no backend", "c.toml:1: rule[2]: the rule has no condition"}},
+		"table for rule list": {"\n[rule]\nbackend = \"lxc\"\n", []string{"c.toml:2: rule: rules are a list: write [[rule]]"}},
+		"relative path":       {"[lxc]\npath = \"bin\"\n", []string{`c.toml:2: lxc.path: "bin" is no absolute path`}},
+		"relative runtime":    {"[crun]\nruntime = \"./crun\"\n", []string{"c.toml:2: crun.runtime: "}},
+		"range of one":        {"[pct]\nvmid-range = [100]\n", []string{"c.toml:2: pct.vmid-range: [100] is no range"}},
+		"range upside down":   {"[pct]\nvmid-range = [200, 100]\n", []string{"c.toml:2: pct.vmid-range: "}},
+		"range too low":       {"[pct]\nvmid-range = [1, 100]\n", []string{"c.toml:2: pct.vmid-range: "}},
+		"a tag":               {"[pct]\ntags = [\"ok\", \"a;b\"]\n", []string{"c.toml:2: pct.tags[2]: "}},
+		"a line in a pool":    {"[pct]\npool = \"a\\nb\"\n", []string{"c.toml:2: pct.pool: "}},
+		"bridge":              {"[pct]\nbridge = \"vmbr0,tag=3\"\n", []string{"c.toml:2: pct.bridge: "}},
+		"address":             {"[pct]\nip = \"10.0.0.1\"\n", []string{"c.toml:2: pct.ip: "}},
+		"gateway":             {"[pct]\ngateway = \"10.0.0.1/8\"\n", []string{"c.toml:2: pct.gateway: "}},
+		"vlan":                {"[pct]\nvlan = 4095\n", []string{"c.toml:2: pct.vlan: "}},
+		"given twice":         {"default = \"lxc\"\ndefault = \"pct\"\n", []string{"c.toml:2: default: "}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := Parse("c.toml", []byte(c.text), known)
+			if err == nil {
+				t.Fatal("no error")
+			}
+			lines := strings.Split(err.Error(), "\n")
+			if len(lines) != len(c.want) {
+				t.Fatalf("got %q, want %d errors", lines, len(c.want))
+			}
+			for i, want := range c.want {
+				if !strings.HasPrefix(lines[i], want) {
+					t.Errorf("got %q, want %q…", lines[i], want)
+				}
+			}
+			var e *Error
+			if !errors.As(err, &e) {
+				t.Errorf("%T is no *Error", err)
+			}
+		})
+	}
+}
+
+func TestLoad(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := Load(filepath.Join(dir, "none"), known); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a file that was named and is absent: %v", err)
+	}
+	path := filepath.Join(dir, "c.toml")
+	if err := os.WriteFile(path, []byte("default = \"crun\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := Load(path, known)
+	if err != nil || c.Default != "crun" || c.Annotation != DefaultAnnotation {
+		t.Errorf("got %+v, %v", c, err)
+	}
+	if err := os.WriteFile(path, make([]byte, maxSize+1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(path, known); err == nil {
+		t.Error("a file too large is read")
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte("default = \"lxc\"\n[[rule]]\nid = \"a\"\nannotations = {\"a.b\" = \"c\"}\n[rule.annotations]\n"))
+	f.Add([]byte("rule = [{id = \"a\"}]\n[pct]\nvmid-range = [1, 2]\n[rule]\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c, err := Parse("c.toml", data, known)
+		if (c == nil) == (err == nil) {
+			t.Errorf("got %v and %v", c, err)
+		}
+	})
+}
