@@ -42,9 +42,7 @@ func Inside(c *Config, j *enclosing.Job, at, mountOptions string) error {
 	if err := os.Symlink(filepath.Join(cgroup.Mount, j.Data.Cgroup), link); err != nil && !errors.Is(err, os.ErrExist) {
 		return fmt.Errorf("LXC config: %w", err)
 	}
-	kill := Hook("echo 1 2>/dev/null >" + link + "/cgroup.kill || true")
-	c.Set("lxc.hook.stop", kill)
-	c.Set("lxc.hook.post-stop", kill)
+	c.Set("lxc.hook.stop", Hook("echo 1 2>/dev/null >"+link+"/cgroup.kill || true"))
 	return nil
 }
 

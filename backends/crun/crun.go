@@ -1,0 +1,133 @@
+// Package crun is the backend that delegates containers to another OCI runtime,
+// crun or runc. Its containers are below berth's state directory, in a
+// directory of the other runtime's own whose name cannot be a container's id.
+package crun
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/spec"
+)
+
+// The names of the backends.
+const (
+	Crun = "crun"
+	Runc = "runc"
+)
+
+// Settings of a delegating backend.
+type Settings struct {
+	// Runtime is the other runtime's path, or its name on PATH; empty for the
+	// one that the backend is named after, or for crun runc where there is no
+	// crun.
+	Runtime string
+	// Globals are the flags before the command's name.
+	Globals Globals
+	// Environ is the environment of the other runtime.
+	Environ []string
+}
+
+// Backend delegates to another runtime.
+type Backend struct {
+	name     string
+	settings Settings
+}
+
+var (
+	_ backends.Delegating = (*Backend)(nil)
+	_ backends.Equipped   = (*Backend)(nil)
+)
+
+// New is the backend of the given name, Crun or Runc.
+func New(name string, s Settings) *Backend { return &Backend{name: name, settings: s} }
+
+// Name is the backend's name.
+func (b *Backend) Name() string { return b.name }
+
+// Usable wants the other runtime to be there.
+func (b *Backend) Usable() error {
+	_, err := b.find()
+	return err
+}
+
+// Check leaves config.json to the other runtime.
+func (b *Backend) Check(*specs.Spec) spec.Problems { return nil }
+
+// data is what is remembered of a container.
+type data struct {
+	// Runtime is the path of the program that created it.
+	Runtime string `json:"runtime"`
+}
+
+// Prepare notes which program the container is given to.
+func (b *Backend) Prepare(c *backends.Container) error {
+	path, err := b.find()
+	if err != nil {
+		return err
+	}
+	c.Data, err = json.Marshal(data{Runtime: path})
+	return err
+}
+
+// Create has the other runtime make the container. It saves nothing: Prepare
+// has filled in all there is.
+func (b *Backend) Create(_ context.Context, c *backends.Container, _ *specs.Spec, o backends.CreateOptions, _ func() error) error {
+	return b.Carry(c, backends.Call{Command: "create", Words: createOptions{Bundle: c.Bundle, CreateOptions: o}.args(c.ID)})
+}
+
+// Start replaces this process by the other runtime's start.
+func (b *Backend) Start(_ context.Context, c *backends.Container) error {
+	return b.HandOver(c, backends.Call{Command: "start", Words: []string{c.ID}})
+}
+
+// Kill replaces this process by the other runtime's kill.
+func (b *Backend) Kill(_ context.Context, c *backends.Container, sig os.Signal, all bool) error {
+	return b.HandOver(c, backends.Call{Command: "kill", Words: killOptions{Signal: sig.(syscall.Signal), All: all}.args(c.ID)})
+}
+
+// Delete has the other runtime remove the container, and run its hooks.
+func (b *Backend) Delete(_ context.Context, c *backends.Container, force bool) error {
+	return b.Carry(c, backends.Call{Command: "delete", Words: deleteOptions{Force: force}.args(c.ID)})
+}
+
+// Status asks the other runtime.
+func (b *Backend) Status(c *backends.Container) (specs.ContainerState, error) {
+	r, err := b.Report(c)
+	if err != nil {
+		return "", err
+	}
+	return r.Status, nil
+}
+
+// root is the other runtime's state directory below berth's. The at sign is in
+// no container's id.
+func (b *Backend) root(root string) string { return filepath.Join(root, "@"+b.name) }
+
+// Has looks for the container's directory, which both runtimes name by its id.
+func (b *Backend) Has(c *backends.Container) bool {
+	_, err := os.Lstat(filepath.Join(b.root(c.Root), c.ID))
+	return err == nil
+}
+
+// runtime is the program that has the container: the one that created it, or
+// where that has gone, and for a container without a record, today's.
+func (b *Backend) runtime(c *backends.Container) (string, error) {
+	if len(c.Data) > 0 {
+		var d data
+		if err := json.Unmarshal(c.Data, &d); err != nil {
+			return "", fmt.Errorf("state of container %q: backend data: %w", c.ID, err)
+		}
+		if _, err := os.Stat(d.Runtime); err == nil {
+			return d.Runtime, nil
+		}
+	}
+	return b.find()
+}

@@ -1,0 +1,135 @@
+package crun
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"syscall"
+
+	"github.com/berth-oci/berth/backends"
+)
+
+// Command is a program with its arguments, the name it is called by first.
+type Command struct {
+	Path string
+	Argv []string
+}
+
+// command is the other runtime's command line for a call on a container.
+func (b *Backend) command(c *backends.Container, call backends.Call) (*Command, error) {
+	path, err := b.runtime(c)
+	if err != nil {
+		return nil, err
+	}
+	globals, err := b.settings.Globals.args(flavourOf(path), b.root(c.Root))
+	if err != nil {
+		return nil, err
+	}
+	argv := append([]string{path}, globals...)
+	argv = append(argv, call.Command)
+	return &Command{Path: path, Argv: append(argv, call.Words...)}, nil
+}
+
+// HandOver replaces this process. All that the caller has given it stays: its
+// pid, its descriptors, its terminal, its environment.
+func (b *Backend) HandOver(c *backends.Container, call backends.Call) error {
+	cmd, err := b.command(c, call)
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("run %s: %w", cmd.Path, syscall.Exec(cmd.Path, cmd.Argv, b.settings.Environ))
+}
+
+// Carry starts the other runtime with all descriptors of this process that are
+// not to be closed, and waits for it. A container that it leaves behind becomes
+// the child of this process's parent, or of the nearest subreaper.
+func (b *Backend) Carry(c *backends.Container, call backends.Call) error {
+	cmd, err := b.command(c, call)
+	if err != nil {
+		return err
+	}
+	return cmd.run(b.settings.Environ, 1)
+}
+
+// run starts the program with a stdout and waits for it.
+func (cmd *Command) run(environ []string, stdout uintptr) error {
+	// It shall not go on alone if berth is killed. The kernel takes the end of
+	// this thread for that of its parent.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	pid, err := syscall.ForkExec(cmd.Path, cmd.Argv, &syscall.ProcAttr{
+		Env:   environ,
+		Files: []uintptr{0, stdout, 2},
+		Sys:   &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL},
+	})
+	if err != nil {
+		return fmt.Errorf("run %s: %w", cmd.Path, err)
+	}
+	var status syscall.WaitStatus
+	for {
+		_, err := syscall.Wait4(pid, &status, 0, nil)
+		switch {
+		case err == nil:
+			return reported(cmd.Path, status)
+		case !errors.Is(err, syscall.EINTR):
+			return fmt.Errorf("wait for %s: %w", cmd.Path, err)
+		}
+	}
+}
+
+func reported(path string, status syscall.WaitStatus) error {
+	switch {
+	case status.Signaled():
+		return &backends.Reported{Program: path, Status: 128 + int(status.Signal())}
+	case status.ExitStatus() != 0:
+		return &backends.Reported{Program: path, Status: status.ExitStatus()}
+	}
+	return nil
+}
+
+// output runs the other runtime for what it prints; its errors go where ours do.
+func (b *Backend) output(c *backends.Container, call backends.Call) ([]byte, error) {
+	cmd, err := b.command(c, call)
+	if err != nil {
+		return nil, err
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	read := make(chan error, 1)
+	var out bytes.Buffer
+	go func() {
+		_, err := io.Copy(&out, r)
+		read <- err
+	}()
+	err = cmd.run(b.settings.Environ, w.Fd())
+	w.Close()
+	if readErr := <-read; err == nil {
+		err = readErr
+	}
+	return out.Bytes(), err
+}
+
+// Tools are the other runtime.
+func (b *Backend) Tools() ([]backends.Tool, error) {
+	path, err := b.find()
+	if err != nil {
+		return nil, err
+	}
+	out, err := exec.Command(path, "--version").Output()
+	if err != nil {
+		return []backends.Tool{{Path: path}}, fmt.Errorf("%s --version: %w", path, err)
+	}
+	line, _, _ := bytes.Cut(out, []byte{'\n'})
+	fields := bytes.Fields(line) // "crun version 1.8.1"
+	if len(fields) == 0 {
+		return []backends.Tool{{Path: path}}, nil
+	}
+	return []backends.Tool{{Path: path, Version: string(fields[len(fields)-1])}}, nil
+}

@@ -1,0 +1,65 @@
+package crun
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+
+	"github.com/berth-oci/berth/backends"
+)
+
+// Report asks the other runtime for the state of a container.
+func (b *Backend) Report(c *backends.Container) (*backends.Report, error) {
+	out, err := b.output(c, backends.Call{Command: "state", Words: []string{c.ID}})
+	if err != nil {
+		return nil, err
+	}
+	return parseReport(out)
+}
+
+// List asks the other runtime for all its containers in a state directory.
+func (b *Backend) List(root string) ([]backends.Report, error) {
+	entries, err := os.ReadDir(b.root(root))
+	if errors.Is(err, os.ErrNotExist) || err == nil && len(entries) == 0 {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("containers of %s: %w", b.name, err)
+	}
+	out, err := b.output(&backends.Container{Root: root}, backends.Call{Command: "list", Words: []string{"--format=json"}})
+	if err != nil {
+		return nil, err
+	}
+	var raw []json.RawMessage
+	if err := json.Unmarshal(out, &raw); err != nil {
+		return nil, fmt.Errorf("list of %s: %w: %s", b.name, err, strconv.Quote(string(out[:min(len(out), 200)])))
+	}
+	list := make([]backends.Report, 0, len(raw))
+	for _, data := range raw {
+		r, err := parseReport(data)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, *r)
+	}
+	return list, nil
+}
+
+// usual are the fields of a Report.
+var usual = []string{"ociVersion", "id", "pid", "status", "bundle", "rootfs", "created", "owner", "annotations"}
+
+func parseReport(data []byte) (*backends.Report, error) {
+	r := &backends.Report{}
+	if err := json.Unmarshal(data, r); err != nil {
+		return nil, fmt.Errorf("state from the other runtime: %w: %s", err, strconv.Quote(string(data[:min(len(data), 200)])))
+	}
+	if err := json.Unmarshal(data, &r.Extra); err != nil {
+		return nil, fmt.Errorf("state from the other runtime: %w", err)
+	}
+	for _, name := range usual {
+		delete(r.Extra, name)
+	}
+	return r, nil
+}
