@@ -39,8 +39,9 @@ func (e *Enclosure) config(j *enclosing.Job) *lxc.Config {
 	}
 	c.Set("lxc.mount.auto", "proc:rw sys:rw")
 	c.Set("lxc.autodev", "1")
+	// LXC swallows what a hook prints; Proxmox VE shows its user what LXC does.
 	c.Set("lxc.hook.pre-start", lxc.Hook("test -S "+filepath.Join(j.WardenDir(), enclosing.WardenSocket)+
-		" || { echo this is OCI container "+j.ID+" of berth: start it through its container engine >&2; exit 1; }"))
+		" || { echo this is OCI container "+j.ID+" of berth: start it through its container engine >>/proc/$PPID/fd/2; exit 1; }"))
 	if _, err := os.Stat(postStopHook); err == nil {
 		// lxcfs has a hook of its own there, which sleeps for half a second
 		// to no end in a container that never reboots.
