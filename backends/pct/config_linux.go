@@ -21,6 +21,11 @@ const insideDir = "/dev/.berth"
 // postStopHook is Proxmox VE's own, which unmounts the rootfs.
 const postStopHook = "/usr/share/lxc/hooks/lxc-pve-poststop-hook"
 
+// The pre-start hook tells who starts a CT by hand, whose container has gone, what
+// it is. LXC swallows what a hook prints, so it writes to LXC's stderr, which
+// Proxmox VE shows: a file in which LXC goes on writing at its own offset, over
+// the spaces that come first.
+
 // config is what the CT's configuration includes. It comes after what Proxmox
 // VE generates, and takes back what that sets for a CT with an init system.
 func (e *Enclosure) config(j *enclosing.Job) *lxc.Config {
@@ -39,9 +44,8 @@ func (e *Enclosure) config(j *enclosing.Job) *lxc.Config {
 	}
 	c.Set("lxc.mount.auto", "proc:rw sys:rw")
 	c.Set("lxc.autodev", "1")
-	// LXC swallows what a hook prints; Proxmox VE shows its user what LXC does.
 	c.Set("lxc.hook.pre-start", lxc.Hook("test -S "+filepath.Join(j.WardenDir(), enclosing.WardenSocket)+
-		" || { echo this is OCI container "+j.ID+" of berth: start it through its container engine >>/proc/$PPID/fd/2; exit 1; }"))
+		" || { printf \"%1024s%s\\n\" \"\" \"this is OCI container "+j.ID+" of berth: start it through its container engine\" >>/proc/$PPID/fd/2; exit 1; }"))
 	if _, err := os.Stat(postStopHook); err == nil {
 		// lxcfs has a hook of its own there, which sleeps for half a second
 		// to no end in a container that never reboots.
