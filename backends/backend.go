@@ -62,8 +62,12 @@ type Container struct {
 	// slice:prefix:name instead of a path.
 	SystemdCgroup bool   `json:"systemdCgroup,omitempty"`
 	CgroupsPath   string `json:"cgroupsPath,omitempty"`
-	// Process is the container's first process, as the host sees it.
+	// Process is the container's first process, as the host sees it. A
+	// delegating backend knows it without a record.
 	Process Process `json:"process"`
+	// Runner is the process that runs the container in the foreground, and
+	// with whose end the container has gone.
+	Runner Process `json:"runner,omitzero"`
 	// Hooks holds the hooks that later commands have to run: poststart, poststop.
 	Hooks *specs.Hooks `json:"hooks,omitempty"`
 	// Data belongs to the backend.
@@ -86,7 +90,8 @@ type CreateOptions struct {
 	NoPivot       bool
 	NoNewKeyring  bool
 	// PreserveFDs is the number of descriptors from 3 on (after ListenFDs)
-	// that the container's process inherits.
+	// that the container's process inherits. A delegating backend gets what
+	// the caller has said instead.
 	PreserveFDs int
 	// ListenFDs is the number of sockets passed by socket activation
 	// (sd_listen_fds(3)), from descriptor 3 on.

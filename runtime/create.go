@@ -19,60 +19,120 @@ type CreateOptions struct {
 	backends.CreateOptions
 	// Bundle is the directory of the bundle.
 	Bundle string
-	// Backend is the name of the backend.
-	Backend string
+	// Choose names the backend for a container.
+	Choose func(id string, b *bundle.Bundle) (string, error)
 	// SystemdCgroup: linux.cgroupsPath has systemd's form.
 	SystemdCgroup bool
+	// NoCgroup: the container is not to get a cgroup of its own.
+	NoCgroup bool
+	// Inherited is the number of descriptors from 3 on, without a gap, that the
+	// caller has left open.
+	Inherited int
 }
 
 // Create makes a container out of a bundle. When it fails nothing of the
 // container is left, or the error says what.
 func (r *Runtime) Create(ctx context.Context, id string, o CreateOptions) (*backends.Container, error) {
-	if err := state.CheckID(id); err != nil {
+	j, err := r.plan(id, &o)
+	if err != nil {
 		return nil, err
 	}
-	b, err := r.backend(o.Backend)
-	if err != nil {
+	return r.create(ctx, j)
+}
+
+// job is a container that can be made, as far as its config and its backend go.
+type job struct {
+	id      string
+	bundle  *bundle.Bundle
+	backend backends.Backend
+	options *CreateOptions
+}
+
+// plan checks a bundle and chooses the container's backend. Nothing is made yet.
+func (r *Runtime) plan(id string, o *CreateOptions) (*job, error) {
+	if err := state.CheckID(id); err != nil {
 		return nil, err
 	}
 	bun, err := bundle.Load(o.Bundle)
 	if err != nil {
 		return nil, err
 	}
-	if err := b.Check(bun.Spec).Err(); err != nil {
-		return nil, fmt.Errorf("the %s backend cannot run this container: %w", b.Name(), err)
-	}
-	if err := checkTerminal(bun.Spec, &o); err != nil {
+	name, err := o.Choose(id, bun)
+	if err != nil {
 		return nil, err
 	}
-	e, err := r.store.Create(id)
+	b, err := r.backend(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.Check(bun.Spec).Err(); err != nil {
+		return nil, fmt.Errorf("the %s backend cannot run this container: %w", name, err)
+	}
+	return &job{id: id, bundle: bun, backend: b, options: o}, nil
+}
+
+// create makes the container of a job.
+func (r *Runtime) create(ctx context.Context, j *job) (*backends.Container, error) {
+	if d, ok := j.backend.(backends.Delegating); ok {
+		e, err := r.delegate(j, d)
+		if err != nil {
+			return nil, err
+		}
+		defer e.Close()
+		return e.Container, r.carry(e, func() error {
+			return d.Create(ctx, e.Container, j.bundle.Spec, j.options.CreateOptions, nil)
+		})
+	}
+	if err := checkOptions(j); err != nil {
+		return nil, err
+	}
+	e, err := r.record(j)
 	if err != nil {
 		return nil, err
 	}
 	defer e.Close()
-	fill(e.Container, bun, &o)
-	if err := create(ctx, e, b, bun.Spec, &o); err != nil {
+	if err := enclose(ctx, e, j); err != nil {
 		return nil, discard(e, err)
 	}
 	return e.Container, nil
 }
 
-func create(ctx context.Context, e *state.Entry, b backends.Backend, s *specs.Spec, o *CreateOptions) error {
+// record makes and locks the record of a new container.
+func (r *Runtime) record(j *job) (*state.Entry, error) {
+	e, err := r.store.Create(j.id)
+	if errors.Is(err, state.ErrExist) {
+		if c, err := r.store.Read(j.id); err == nil && r.over(c) {
+			r.discardOver(j.id)
+		}
+		e, err = r.store.Create(j.id)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if _, d := r.holder(j.id); d != nil {
+		err := fmt.Errorf("container %q: %w: %s has it, and berth has no record of it", j.id, state.ErrExist, d.Name())
+		return nil, discard(e, err)
+	}
+	fill(e.Container, j)
+	return e, nil
+}
+
+func enclose(ctx context.Context, e *state.Entry, j *job) error {
 	if err := e.Save(); err != nil {
 		return err
 	}
-	if err := b.Create(ctx, e.Container, s, o.CreateOptions, e.Save); err != nil {
+	if err := j.backend.Create(ctx, e.Container, j.bundle.Spec, j.options.CreateOptions, e.Save); err != nil {
 		return err
 	}
 	e.Complete = true
 	if err := e.Save(); err != nil {
-		return errors.Join(err, b.Delete(ctx, e.Container, true))
+		return errors.Join(err, j.backend.Delete(ctx, e.Container, true))
 	}
-	if o.PidFile == "" {
+	if j.options.PidFile == "" {
 		return nil
 	}
-	if err := writePidFile(o.PidFile, e.Process.Pid); err != nil {
-		return errors.Join(err, b.Delete(ctx, e.Container, true))
+	if err := writePidFile(j.options.PidFile, e.Process.Pid); err != nil {
+		return errors.Join(err, j.backend.Delete(ctx, e.Container, true))
 	}
 	return nil
 }
@@ -83,22 +143,29 @@ func discard(e *state.Entry, err error) error {
 	if errors.Is(err, backends.ErrLeftBehind) {
 		return err
 	}
-	return errors.Join(err, e.Remove())
+	if removeErr := e.Remove(); removeErr != nil {
+		return errors.Join(err, removeErr)
+	}
+	return err
 }
 
-func fill(c *backends.Container, b *bundle.Bundle, o *CreateOptions) {
-	c.OCIVersion = b.Spec.Version
-	c.Backend = o.Backend
-	c.Bundle = b.Dir
-	c.Rootfs = b.Rootfs
-	c.Annotations = b.Spec.Annotations
+func fill(c *backends.Container, j *job) {
+	s := j.bundle.Spec
+	c.OCIVersion = s.Version
+	c.Backend = j.backend.Name()
+	c.Bundle = j.bundle.Dir
+	c.Rootfs = j.bundle.Rootfs
+	c.Annotations = s.Annotations
 	c.Created = time.Now().UTC()
-	c.SystemdCgroup = o.SystemdCgroup
-	if b.Spec.Linux != nil {
-		c.CgroupsPath = b.Spec.Linux.CgroupsPath
+	c.SystemdCgroup = j.options.SystemdCgroup
+	if s.Linux != nil {
+		c.CgroupsPath = s.Linux.CgroupsPath
 	}
 	c.Owner = owner()
-	if spec.HasHooks(b.Spec, spec.Poststart, spec.Poststop) {
-		c.Hooks = &specs.Hooks{Poststart: spec.Hooks(b.Spec, spec.Poststart), Poststop: spec.Hooks(b.Spec, spec.Poststop)}
+	if _, ok := j.backend.(backends.Delegating); ok {
+		return // it runs the hooks itself
+	}
+	if spec.HasHooks(s, spec.Poststart, spec.Poststop) {
+		c.Hooks = &specs.Hooks{Poststart: spec.Hooks(s, spec.Poststart), Poststop: spec.Hooks(s, spec.Poststop)}
 	}
 }

@@ -17,13 +17,12 @@ import (
 // process in it. All works on a stopped container too, for what has outlived
 // its first process.
 func (r *Runtime) Kill(ctx context.Context, id string, sig syscall.Signal, all bool) error {
-	c, err := r.store.Read(id)
+	c, b, err := r.find(id)
 	if err != nil {
 		return err
 	}
-	b, err := r.backend(c.Backend)
-	if err != nil {
-		return err
+	if d, ok := b.(backends.Delegating); ok {
+		return d.Kill(ctx, c, sig, all)
 	}
 	status, err := r.status(c, b)
 	if err != nil {
@@ -43,10 +42,15 @@ func (r *Runtime) Kill(ctx context.Context, id string, sig syscall.Signal, all b
 // state, half-made ones included. With force nothing to delete is no error.
 func (r *Runtime) Delete(ctx context.Context, id string, force bool) error {
 	e, b, err := r.lock(id)
-	if err != nil {
-		if force && errors.Is(err, state.ErrNotExist) {
+	if errors.Is(err, state.ErrNotExist) {
+		if c, d := r.holder(id); d != nil {
+			return d.Delete(ctx, c, force)
+		}
+		if force {
 			return nil
 		}
+	}
+	if err != nil {
 		return err
 	}
 	defer e.Close()
@@ -56,6 +60,9 @@ func (r *Runtime) Delete(ctx context.Context, id string, force bool) error {
 func (r *Runtime) remove(ctx context.Context, e *state.Entry, b backends.Backend, force bool) error {
 	if b == nil {
 		return e.Remove()
+	}
+	if d, ok := b.(backends.Delegating); ok {
+		return deleteDelegated(ctx, e, d, force)
 	}
 	if !force && e.Complete {
 		status, err := b.Status(e.Container)

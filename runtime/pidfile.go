@@ -7,8 +7,6 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
-
-	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
 // writePidFile writes the pid in one step, so that who waits for the file never
@@ -27,18 +25,6 @@ func writePidFile(path string, pid int) error {
 	if err != nil {
 		os.Remove(temporary)
 		return fmt.Errorf("--pid-file: %w", err)
-	}
-	return nil
-}
-
-// checkTerminal wants a place for the terminal's master where there is a
-// terminal, and none where there is not.
-func checkTerminal(s *specs.Spec, o *CreateOptions) error {
-	switch {
-	case s.Process.Terminal && o.ConsoleSocket == "":
-		return errors.New("cannot allocate tty if berth will detach without setting console socket: process.terminal is set, give --console-socket")
-	case !s.Process.Terminal && o.ConsoleSocket != "":
-		return errors.New("cannot use console socket if berth will not detach or allocate tty: process.terminal is not set")
 	}
 	return nil
 }

@@ -9,11 +9,15 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/backends"
 )
 
 // RunOptions say how Run goes about it.
 type RunOptions struct {
 	CreateOptions
+	// Call is the command as it was given, for a runtime that is delegated to.
+	Call backends.Call
 	// Detach returns when the container runs.
 	Detach bool
 	// Keep leaves the container's record behind when it has ended.
@@ -26,8 +30,15 @@ type RunOptions struct {
 // deletes it. It returns the exit status of the container's process: its own,
 // or 128 and the number of the signal that ended it.
 func (r *Runtime) Run(ctx context.Context, id string, o RunOptions) (int, error) {
+	j, err := r.plan(id, &o.CreateOptions)
+	if err != nil {
+		return -1, err
+	}
+	if d, ok := j.backend.(backends.Delegating); ok {
+		return 0, r.runDelegated(j, d, o.Detach, o.Call)
+	}
 	if o.Detach {
-		return 0, r.createAndStart(ctx, id, &o.CreateOptions, nil)
+		return 0, r.createAndStart(ctx, j, nil)
 	}
 	if !o.NoSubreaper {
 		if err := becomeSubreaper(); err != nil {
@@ -39,12 +50,12 @@ func (r *Runtime) Run(ctx context.Context, id string, o RunOptions) (int, error)
 	signal.Notify(signals)
 	defer signal.Stop(signals)
 
-	t, err := newTerminal(&o.CreateOptions)
+	t, err := newTerminal(j)
 	if err != nil {
 		return -1, err
 	}
 	defer t.close()
-	if err := r.createAndStart(ctx, id, &o.CreateOptions, t); err != nil {
+	if err := r.createAndStart(ctx, j, t); err != nil {
 		return -1, err
 	}
 	info, err := r.State(id)
@@ -59,16 +70,16 @@ func (r *Runtime) Run(ctx context.Context, id string, o RunOptions) (int, error)
 	return status, err
 }
 
-func (r *Runtime) createAndStart(ctx context.Context, id string, o *CreateOptions, t *terminal) error {
-	if _, err := r.Create(ctx, id, *o); err != nil {
+func (r *Runtime) createAndStart(ctx context.Context, j *job, t *terminal) error {
+	if _, err := r.create(ctx, j); err != nil {
 		return err
 	}
 	err := t.attach()
 	if err == nil {
-		err = r.Start(ctx, id)
+		err = r.Start(ctx, j.id)
 	}
 	if err != nil {
-		return errors.Join(err, r.Delete(ctx, id, true))
+		return errors.Join(err, r.Delete(ctx, j.id, true))
 	}
 	return nil
 }

@@ -16,8 +16,14 @@ import (
 	"github.com/berth-oci/berth/runtime/state"
 )
 
-// StatePaused is runc's extension of the specification's states.
-const StatePaused specs.ContainerState = "paused"
+// Extensions of the specification's states.
+const (
+	// StatePaused is runc's.
+	StatePaused specs.ContainerState = "paused"
+	// StateLost is a record whose container is unknown to the runtime that it
+	// was given to.
+	StateLost specs.ContainerState = "lost"
+)
 
 // Errors that callers decide on.
 var (
@@ -30,20 +36,25 @@ var (
 // Runtime knows the containers of one state directory.
 type Runtime struct {
 	store    *state.Store
+	makers   []Maker
 	backends map[string]backends.Backend
 }
 
+// Maker makes a backend when it is needed.
+type Maker struct {
+	Name string
+	// Delegates says that the backend is a backends.Delegating.
+	Delegates bool
+	Make      func() (backends.Backend, error)
+}
+
 // New opens the state directory root for the given backends.
-func New(root string, list ...backends.Backend) (*Runtime, error) {
+func New(root string, makers ...Maker) (*Runtime, error) {
 	store, err := state.Open(root)
 	if err != nil {
 		return nil, err
 	}
-	r := &Runtime{store: store, backends: map[string]backends.Backend{}}
-	for _, b := range list {
-		r.backends[b.Name()] = b
-	}
-	return r, nil
+	return &Runtime{store: store, makers: makers, backends: map[string]backends.Backend{}}, nil
 }
 
 // patience is how long a command waits for another one on the same container.
@@ -70,34 +81,69 @@ func (r *Runtime) backend(name string) (backends.Backend, error) {
 	if name == "" {
 		return nil, nil
 	}
-	b, ok := r.backends[name]
-	if !ok {
-		return nil, fmt.Errorf("backend %q: this build of berth has no such backend", name)
+	if b, ok := r.backends[name]; ok {
+		return b, nil
 	}
-	return b, nil
+	for _, m := range r.makers {
+		if m.Name != name {
+			continue
+		}
+		b, err := m.Make()
+		if err != nil {
+			return nil, fmt.Errorf("backend %q: %w", name, err)
+		}
+		r.backends[name] = b
+		return b, nil
+	}
+	return nil, fmt.Errorf("backend %q: this build of berth has no such backend", name)
 }
 
 // Info is a container with its state at this moment.
 type Info struct {
 	*backends.Container
 	Status specs.ContainerState
+	// Unrecorded says that berth has no record of the container, which the
+	// backend has.
+	Unrecorded bool
+	// Report is what the runtime says that the container was given to; nil for
+	// containers of berth's own backends, and lost ones.
+	Report *backends.Report
 }
 
 // State reads the state of a container.
 func (r *Runtime) State(id string) (*Info, error) {
-	c, err := r.store.Read(id)
+	c, b, err := r.find(id)
 	if err != nil {
 		return nil, err
 	}
-	b, err := r.backend(c.Backend)
-	if err != nil {
-		return nil, err
+	if d, ok := b.(backends.Delegating); ok {
+		report, err := d.Report(c)
+		if err != nil {
+			return nil, err
+		}
+		return reported(c, report), nil
 	}
 	status, err := r.status(c, b)
 	if err != nil {
 		return nil, err
 	}
 	return &Info{Container: c, Status: status}, nil
+}
+
+// find reads a container's record and finds its backend. Without a record, the
+// container may be one that a delegating backend has nevertheless.
+func (r *Runtime) find(id string) (*backends.Container, backends.Backend, error) {
+	c, err := r.store.Read(id)
+	if errors.Is(err, state.ErrNotExist) {
+		if c, d := r.holder(id); d != nil {
+			return c, d, nil
+		}
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	b, err := r.backend(c.Backend)
+	return c, b, err
 }
 
 // status is creating until Create is done; a record that Create has left
@@ -112,32 +158,17 @@ func (r *Runtime) status(c *backends.Container, b backends.Backend) (specs.Conta
 	return specs.StateStopped, nil
 }
 
-// List reads the state of all containers. One that is deleted meanwhile is left
-// out; one whose record cannot be read is an error beside the rest.
-func (r *Runtime) List() ([]*Info, error) {
-	ids, err := r.store.List()
-	if err != nil {
-		return nil, err
-	}
-	var list []*Info
-	var errs []error
-	for _, id := range ids {
-		info, err := r.State(id)
-		switch {
-		case errors.Is(err, state.ErrNotExist):
-		case err != nil:
-			errs = append(errs, err)
-		default:
-			list = append(list, info)
-		}
-	}
-	return list, errors.Join(errs...)
-}
-
 // Start runs the user's process of a created container, and the poststart
 // hooks. When one of these fails the container is stopped and removed
 // (runtime.md#lifecycle, step 9).
 func (r *Runtime) Start(ctx context.Context, id string) error {
+	c, b, err := r.find(id)
+	if err != nil {
+		return err
+	}
+	if d, ok := b.(backends.Delegating); ok {
+		return d.Start(ctx, c)
+	}
 	e, b, err := r.lock(id)
 	if err != nil {
 		return err

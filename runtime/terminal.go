@@ -10,8 +10,6 @@ import (
 
 	"github.com/containerd/console"
 	"golang.org/x/sys/unix"
-
-	"github.com/berth-oci/berth/spec"
 )
 
 // terminal connects berth's own terminal to that of a container that it runs in
@@ -26,10 +24,10 @@ type terminal struct {
 
 // newTerminal is nil for a container without a terminal, or with another
 // program at its other end.
-func newTerminal(o *CreateOptions) (*terminal, error) {
-	s, _, err := spec.Load(o.Bundle)
-	if err != nil || !s.Process.Terminal || o.ConsoleSocket != "" {
-		return nil, nil //nolint:nilerr // Create reports it
+func newTerminal(j *job) (*terminal, error) {
+	o := j.options
+	if !j.bundle.Spec.Process.Terminal || o.ConsoleSocket != "" {
+		return nil, nil
 	}
 	dir, err := os.MkdirTemp("", "berth-console-")
 	if err != nil {

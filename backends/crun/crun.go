@@ -25,10 +25,10 @@ const (
 
 // Settings of a delegating backend.
 type Settings struct {
-	// Runtime is the other runtime's path, or its name on PATH; empty for the
-	// one that the backend is named after, or for crun runc where there is no
-	// crun.
-	Runtime string
+	// Runtime says where the other runtime is: its path, or its name on PATH;
+	// empty for the one that the backend is named after, or for crun runc where
+	// there is no crun. It is asked only when a container does not say.
+	Runtime func() string
 	// Globals are the flags before the command's name.
 	Globals Globals
 	// Environ is the environment of the other runtime.

@@ -10,8 +10,8 @@ import (
 
 // find is the absolute path of the other runtime.
 func (b *Backend) find() (string, error) {
-	if b.settings.Runtime != "" {
-		path, err := exec.LookPath(b.settings.Runtime)
+	if name := b.settings.Runtime(); name != "" {
+		path, err := exec.LookPath(name)
 		if err != nil {
 			return "", fmt.Errorf("the runtime that the configuration names: %w", err)
 		}

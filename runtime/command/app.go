@@ -7,14 +7,15 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/sirupsen/logrus"
 	"github.com/urfave/cli/v2"
 
+	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/runtime"
+	"github.com/berth-oci/berth/runtime/config"
 )
 
 // Version is set when berth is built.
@@ -26,8 +27,9 @@ var (
 const usage = `runs OCI containers as Proxmox VE or LXC containers
 
 berth takes runc's place under a container engine. The backend that a container
-gets is named by --backend, or by the name that berth is called by (berth-lxc,
-berth-pct); without either it is pct on a Proxmox VE host and lxc elsewhere.`
+gets is named by --backend, by the name that berth is called by (berth-lxc,
+berth-pct, berth-crun), by an annotation, or by the configuration; without any of
+these it is pct on a Proxmox VE host and lxc elsewhere.`
 
 // Run executes the command line and returns the exit status.
 func Run(args []string) int {
@@ -42,21 +44,33 @@ func Run(args []string) int {
 		HideHelpCommand: false,
 		ExitErrHandler:  func(*cli.Context, error) {},
 		Commands: []*cli.Command{
-			createCommand, deleteCommand, featuresCommand, killCommand, listCommand,
-			runCommand, specCommand, startCommand, stateCommand,
+			backendsCommand, checkpointCommand, configCommand, createCommand, deleteCommand, eventsCommand, execCommand,
+			featuresCommand, killCommand, listCommand, pauseCommand, psCommand, restoreCommand, resumeCommand, runCommand,
+			specCommand, startCommand, stateCommand, updateCommand,
 		},
 	}
 	cli.VersionPrinter = func(c *cli.Context) { fmt.Fprint(c.App.Writer, "berth version "+c.App.Version+"\n") }
-	err := app.Run(args)
+	return exitCode(app.Run(arrange(app, args)))
+}
+
+// exitCode reports an error, if nobody has yet, and is berth's exit status.
+func exitCode(err error) int {
+	if err == nil {
+		return 0
+	}
 	var status exitStatus
 	if errors.As(err, &status) {
 		return int(status)
 	}
-	if err != nil {
+	var told *backends.Reported
+	if !errors.As(err, &told) {
 		report(err)
 		return 1
 	}
-	return 0
+	if err != error(told) {
+		report(err)
+	}
+	return told.Status
 }
 
 // exitStatus ends berth with a status and no message: that of the container's
@@ -83,26 +97,22 @@ func notFound(c *cli.Context, name string) {
 
 func usageError(_ *cli.Context, err error, _ bool) error { return err }
 
-// defaultRoot is where records are kept.
-const defaultRoot = "/run/berth"
-
 func globalFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.BoolFlag{Name: "debug", Usage: "enable debug logging"},
 		&cli.StringFlag{Name: "log", Usage: "set the log `FILE` to write to (default is '/dev/stderr')"},
 		&cli.StringFlag{Name: "log-format", Value: "text", Usage: "set the log format ('text' (default), or 'json')"},
-		&cli.StringFlag{Name: "root", Value: defaultRoot, Usage: "root `DIR`ectory for storage of container state (this should be located in tmpfs)"},
+		&cli.StringFlag{Name: "root", Value: defaultRoot(), Usage: "root `DIR`ectory for storage of container state (this should be located in tmpfs)"},
 		&cli.BoolFlag{Name: "systemd-cgroup", Usage: "enable systemd cgroup support, expects cgroupsPath to be of form \"slice:prefix:name\" for e.g. \"system.slice:berth:434234\""},
-		&cli.StringFlag{Name: "rootless", Value: "auto", Usage: "accepted for runc's sake ('true', 'false', or 'auto'); berth runs as root"},
-		&cli.StringFlag{Name: "backend", Usage: "`NAME` of the backend for containers that are created: lxc or pct"},
+		&cli.StringFlag{Name: "rootless", Value: "auto", Usage: "ignore cgroup permission errors ('true', 'false', or 'auto'); for containers that runc gets, the other backends run as root"},
+		&cli.StringFlag{Name: "cgroup-manager", Usage: "`NAME` of the cgroup manager, as crun has it: cgroupfs, systemd or disabled"},
+		&cli.StringFlag{Name: "backend", Usage: "`NAME` of the backend for containers that are created: " + strings.Join(backendNames(), ", ")},
+		&cli.StringFlag{Name: "config", Usage: "configuration `FILE` (default is " + config.File + ", which need not exist)"},
 	}
 }
 
 // before sets up what every command needs.
 func before(c *cli.Context) error {
-	if err := keepDescriptors(); err != nil {
-		return err
-	}
 	if err := setUpLog(c); err != nil {
 		return err
 	}
@@ -110,6 +120,11 @@ func before(c *cli.Context) error {
 	case "true", "false", "auto":
 	default:
 		return fmt.Errorf("invalid --rootless value %q: it is true, false or auto", c.String("rootless"))
+	}
+	switch c.String("cgroup-manager") {
+	case "", "cgroupfs", "systemd", "disabled":
+	default:
+		return fmt.Errorf("invalid --cgroup-manager value %q: it is cgroupfs, systemd or disabled", c.String("cgroup-manager"))
 	}
 	// podman calls kill and delete without PATH.
 	if os.Getenv("PATH") == "" {
@@ -119,30 +134,7 @@ func before(c *cli.Context) error {
 }
 
 func open(c *cli.Context) (*runtime.Runtime, error) {
-	return runtime.New(c.String("root"), available()...)
-}
-
-// chosenBackend is the backend for a new container: by flag, by the name that
-// berth is called by, or by what the host is.
-func chosenBackend(c *cli.Context) (string, error) {
-	if name := c.String("backend"); name != "" {
-		return name, known(name)
-	}
-	if _, name, found := strings.Cut(filepath.Base(os.Args[0]), "berth-"); found {
-		return name, known(name)
-	}
-	return defaultBackend(), nil
-}
-
-func known(name string) error {
-	var names []string
-	for _, b := range available() {
-		if b.Name() == name {
-			return nil
-		}
-		names = append(names, b.Name())
-	}
-	return fmt.Errorf("backend %q: there is none of this name; there are: %s", name, strings.Join(names, ", "))
+	return runtime.New(c.String("root"), makers(newSettings(c))...)
 }
 
 // onlyID checks that a command got a container's id and nothing else.

@@ -3,11 +3,11 @@ package command
 import (
 	"github.com/opencontainers/runtime-spec/specs-go/features"
 
-	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/runtime"
 )
 
-// available are the backends of this build.
-func available() []backends.Backend { return nil }
+// makers are the backends of this build.
+func makers(*settings) []runtime.Maker { return nil }
 
 func defaultBackend() string { return "jail" }
 

@@ -1,17 +1,60 @@
 package command
 
 import (
+	"os"
+	"time"
+
 	"github.com/opencontainers/runtime-spec/specs-go/features"
 
 	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/crun"
 	"github.com/berth-oci/berth/backends/enclosing"
 	"github.com/berth-oci/berth/backends/lxc"
 	"github.com/berth-oci/berth/backends/pct"
+	"github.com/berth-oci/berth/runtime"
 )
 
-// available are the backends of this build.
-func available() []backends.Backend {
-	return []backends.Backend{lxc.New(), pct.New(pct.Settings{})}
+// makers are the backends of this build.
+func makers(s *settings) []runtime.Maker {
+	return []runtime.Maker{
+		{Name: "lxc", Make: func() (backends.Backend, error) { return newLXC(s), keepDescriptors() }},
+		{Name: "pct", Make: func() (backends.Backend, error) { return newPct(s), keepDescriptors() }},
+		{Name: crun.Crun, Delegates: true, Make: func() (backends.Backend, error) { return newCrun(s, crun.Crun), nil }},
+		{Name: crun.Runc, Delegates: true, Make: func() (backends.Backend, error) { return newCrun(s, crun.Runc), nil }},
+	}
+}
+
+func newLXC(s *settings) backends.Backend {
+	if path := s.known().LXC.Path; path != "" {
+		os.Setenv("PATH", path+":"+os.Getenv("PATH"))
+	}
+	return lxc.New()
+}
+
+func newPct(s *settings) backends.Backend {
+	c := s.known().Pct
+	return pct.New(pct.Settings{
+		Path:      c.Path,
+		FirstVMID: c.VMIDs.First(), LastVMID: c.VMIDs.Last(),
+		Pool: c.Pool, Tags: c.Tags,
+		Timeout: time.Duration(c.Timeout) * time.Second,
+	})
+}
+
+func newCrun(s *settings, name string) backends.Backend {
+	return crun.New(name, crun.Settings{
+		Runtime: func() string {
+			if name == crun.Runc {
+				return s.known().Runc.Runtime
+			}
+			return s.known().Crun.Runtime
+		},
+		Globals: crun.Globals{
+			Debug: s.Bool("debug"), Log: s.String("log"), LogFormat: s.String("log-format"),
+			SystemdCgroup: s.Bool("systemd-cgroup"), CgroupManager: s.String("cgroup-manager"), Rootless: s.String("rootless"),
+		},
+		Environ: environ,
+	})
 }
 
 // defaultBackend is the best one that the host has.

@@ -18,7 +18,7 @@ func createFlags() []cli.Flag {
 		&cli.StringFlag{Name: "console-socket", Usage: "`PATH` to an AF_UNIX socket which will receive a file descriptor referencing the master end of the console's pseudoterminal"},
 		&cli.StringFlag{Name: "pidfd-socket", Usage: "`PATH` to an AF_UNIX socket which will receive a file descriptor referencing the init process"},
 		&cli.StringFlag{Name: "pid-file", Usage: "specify the `FILE` to write the process id to"},
-		&cli.BoolFlag{Name: "no-pivot", Usage: "do not use pivot root to jail process inside rootfs: refused, the root is always pivoted"},
+		&cli.BoolFlag{Name: "no-pivot", Usage: "do not use pivot root to jail process inside rootfs: refused where berth makes the root itself, which is always pivoted"},
 		&cli.BoolFlag{Name: "no-new-keyring", Usage: "do not create a new session keyring for the container: this will cause the container to inherit the calling processes session key"},
 		&cli.IntFlag{Name: "preserve-fds", Usage: "pass `N` additional file descriptors to the container (stdio + $LISTEN_FDS + N in total)"},
 	}
@@ -51,18 +51,11 @@ process.`,
 }
 
 func createOptions(c *cli.Context) (*runtime.CreateOptions, error) {
-	backend, err := chosenBackend(c)
+	chooser, err := chooser(c)
 	if err != nil {
 		return nil, err
-	}
-	if c.Bool("no-pivot") {
-		return nil, fmt.Errorf("--no-pivot: not supported by the %s backend, whose containers always get a root of their own", backend)
 	}
 	listen, err := listenFDs()
-	if err != nil {
-		return nil, err
-	}
-	preserve, err := preserveFDs(c.Int("preserve-fds"), listen)
 	if err != nil {
 		return nil, err
 	}
@@ -75,13 +68,16 @@ func createOptions(c *cli.Context) (*runtime.CreateOptions, error) {
 			ConsoleSocket: c.String("console-socket"),
 			PidFile:       c.String("pid-file"),
 			PidfdSocket:   c.String("pidfd-socket"),
+			NoPivot:       c.Bool("no-pivot"),
 			NoNewKeyring:  c.Bool("no-new-keyring"),
-			PreserveFDs:   preserve,
+			PreserveFDs:   c.Int("preserve-fds"),
 			ListenFDs:     listen,
 		},
 		Bundle:        bundle,
-		Backend:       backend,
-		SystemdCgroup: c.Bool("systemd-cgroup"),
+		Choose:        choose(chooser),
+		SystemdCgroup: c.Bool("systemd-cgroup") || c.String("cgroup-manager") == "systemd",
+		NoCgroup:      c.String("cgroup-manager") == "disabled",
+		Inherited:     inherited,
 	}, nil
 }
 
@@ -97,17 +93,4 @@ func listenFDs() (int, error) {
 		return 0, fmt.Errorf("LISTEN_FDS=%q is not a number of descriptors", v)
 	}
 	return n, nil
-}
-
-// preserveFDs is the number of descriptors beyond the sockets to hand on, of n
-// that are asked for. podman counts the sockets among these; what is not there
-// must not be made up for by descriptors of berth's own.
-func preserveFDs(n, listen int) (int, error) {
-	if n < 0 {
-		return 0, fmt.Errorf("--preserve-fds=%d is not a number of descriptors", n)
-	}
-	if max(n, listen) > inherited {
-		return 0, fmt.Errorf("descriptor %d, which --preserve-fds or LISTEN_FDS names, is not open", 3+inherited)
-	}
-	return min(n, inherited-listen), nil
 }

@@ -11,6 +11,9 @@ var featuresCommand = &cli.Command{
 	Description: `Show what of the runtime specification is honoured, as JSON (features.md of
 the specification).`,
 	Action: func(c *cli.Context) error {
+		if err := delegateFeatures(c); err != nil {
+			return err
+		}
 		f := backendFeatures()
 		f.OCIVersionMin, f.OCIVersionMax = "1.0.0", specs.Version
 		f.Hooks = []string{"prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"}
@@ -20,4 +23,22 @@ the specification).`,
 		}
 		return printJSON(c, f)
 	},
+}
+
+// delegateFeatures does not return if the features are another runtime's.
+func delegateFeatures(c *cli.Context) error {
+	chooser, err := chooser(c)
+	if err != nil {
+		return err
+	}
+	choice, err := chooser.General()
+	if err != nil {
+		return err
+	}
+	r, err := open(c)
+	if err != nil {
+		return err
+	}
+	_, err = r.General(choice.Backend, call(c))
+	return err
 }

@@ -49,7 +49,11 @@ func printList(c *cli.Context, list []*containerState) error {
 		w := tabwriter.NewWriter(c.App.Writer, 12, 1, 3, ' ', 0)
 		fmt.Fprint(w, "ID\tPID\tSTATUS\tBUNDLE\tCREATED\tOWNER\tBACKEND\n")
 		for _, s := range list {
-			fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%s\t%s\n", s.ID, s.Pid, s.Status, s.Bundle, s.Created.Format(time.RFC3339Nano), s.Owner, s.Backend)
+			backend := s.Backend
+			if s.Unrecorded {
+				backend += " (unrecorded)"
+			}
+			fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%s\t%s\n", s.ID, s.Pid, s.Status, s.Bundle, s.Created.Format(time.RFC3339Nano), s.Owner, backend)
 		}
 		return w.Flush()
 	case "json":

@@ -32,6 +32,7 @@ deletes the container. It exits with the process's status.`,
 		}
 		status, err := r.Run(c.Context, id, runtime.RunOptions{
 			CreateOptions: *o,
+			Call:          call(c),
 			Detach:        c.Bool("detach"),
 			Keep:          c.Bool("keep"),
 			NoSubreaper:   c.Bool("no-subreaper"),

@@ -10,7 +10,8 @@ import (
 	"github.com/berth-oci/berth/runtime"
 )
 
-// containerState is what state and list print: runc's fields, and the backend.
+// containerState is what state and list print: runc's fields, the backend, and
+// what else the runtime says that has the container.
 type containerState struct {
 	OCIVersion  string               `json:"ociVersion"`
 	ID          string               `json:"id"`
@@ -22,14 +23,39 @@ type containerState struct {
 	Annotations map[string]string    `json:"annotations,omitempty"`
 	Owner       string               `json:"owner"`
 	Backend     string               `json:"backend,omitempty"`
+	Unrecorded  bool                 `json:"unrecorded,omitempty"`
+
+	extra map[string]json.RawMessage
+}
+
+// MarshalJSON adds the extra fields behind the usual ones.
+func (s *containerState) MarshalJSON() ([]byte, error) {
+	type plain containerState
+	data, err := json.Marshal((*plain)(s))
+	if err != nil || len(s.extra) == 0 {
+		return data, err
+	}
+	extra, err := json.Marshal(s.extra)
+	if err != nil {
+		return nil, err
+	}
+	data[len(data)-1] = ','
+	return append(data, extra[1:]...), nil
 }
 
 func stateOf(i *runtime.Info) *containerState {
 	s := i.Container.State(i.Status)
-	return &containerState{
+	state := &containerState{
 		OCIVersion: s.Version, ID: s.ID, Pid: s.Pid, Status: s.Status, Bundle: s.Bundle, Rootfs: i.Rootfs,
-		Created: i.Created, Annotations: s.Annotations, Owner: i.Owner, Backend: i.Container.Backend,
+		Created: i.Created, Annotations: s.Annotations, Owner: i.Owner, Backend: i.Container.Backend, Unrecorded: i.Unrecorded,
 	}
+	if i.Report != nil {
+		state.extra = i.Report.Extra
+		if i.Report.OCIVersion != "" {
+			state.OCIVersion = i.Report.OCIVersion
+		}
+	}
+	return state
 }
 
 var stateCommand = &cli.Command{

@@ -1,0 +1,95 @@
+package command
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/runtime"
+)
+
+// backendState is what the command prints of a backend.
+type backendState struct {
+	Name    string          `json:"name"`
+	Default bool            `json:"default"`
+	Usable  bool            `json:"usable"`
+	Reason  string          `json:"reason,omitempty"`
+	Tools   []backends.Tool `json:"tools,omitempty"`
+}
+
+var backendsCommand = &cli.Command{
+	Name:  "backends",
+	Usage: "show the backends, and which of them can work on this host",
+	Flags: []cli.Flag{
+		&cli.StringFlag{Name: "format", Aliases: []string{"f"}, Value: "table", Usage: "select one of: table or json"},
+	},
+	Action: func(c *cli.Context) error {
+		chooser, err := chooser(c)
+		if err != nil {
+			return err
+		}
+		choice, err := chooser.General()
+		if err != nil {
+			return err
+		}
+		var list []backendState
+		for _, m := range makers(newSettings(c)) {
+			s := describe(m)
+			s.Default = s.Name == choice.Backend
+			list = append(list, s)
+		}
+		return printBackends(c, list)
+	},
+}
+
+func describe(m runtime.Maker) backendState {
+	s := backendState{Name: m.Name}
+	b, err := m.Make()
+	if err == nil {
+		err = b.Usable()
+	}
+	if e, ok := b.(backends.Equipped); ok {
+		var toolErr error
+		s.Tools, toolErr = e.Tools()
+		if err == nil {
+			err = toolErr
+		}
+	}
+	s.Usable = err == nil
+	if err != nil {
+		s.Reason = err.Error()
+	}
+	return s
+}
+
+func printBackends(c *cli.Context, list []backendState) error {
+	switch format := c.String("format"); format {
+	case "json":
+		return json.NewEncoder(c.App.Writer).Encode(list)
+	case "table":
+	default:
+		return errors.New("invalid format option " + format + ": it is table or json")
+	}
+	w := tabwriter.NewWriter(c.App.Writer, 8, 1, 3, ' ', 0)
+	fmt.Fprint(w, "NAME\tDEFAULT\tUSABLE\tTOOLS\tREASON\n")
+	for _, s := range list {
+		var tools []string
+		for _, t := range s.Tools {
+			tools = append(tools, strings.TrimSpace(t.Path+" "+t.Version))
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", s.Name, yes(s.Default, ""), yes(s.Usable, "no"), strings.Join(tools, ", "), s.Reason)
+	}
+	return w.Flush()
+}
+
+func yes(is bool, otherwise string) string {
+	if is {
+		return "yes"
+	}
+	return otherwise
+}

@@ -1,0 +1,28 @@
+package command
+
+import (
+	"github.com/pelletier/go-toml/v2"
+	"github.com/urfave/cli/v2"
+)
+
+var configCommand = &cli.Command{
+	Name:  "config",
+	Usage: "show the configuration in effect, as TOML",
+	Description: `Show the configuration as it is in effect: the file's settings, and what the
+others are without a word. The output can serve as the file.`,
+	Action: func(c *cli.Context) error {
+		chooser, err := chooser(c)
+		if err != nil {
+			return err
+		}
+		if chooser.Config.Default == "" {
+			chooser.Config.Default = chooser.Host
+		}
+		data, err := toml.Marshal(chooser.Config)
+		if err != nil {
+			return err
+		}
+		_, err = c.App.Writer.Write(data)
+		return err
+	},
+}

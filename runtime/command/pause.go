@@ -1,0 +1,10 @@
+package command
+
+import "github.com/urfave/cli/v2"
+
+var pauseCommand = &cli.Command{
+	Name:      "pause",
+	Usage:     "pause suspends all processes inside the container",
+	ArgsUsage: "<container-id>",
+	Action:    passOnlyID,
+}

@@ -1,0 +1,73 @@
+package command
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/sirupsen/logrus"
+	"github.com/urfave/cli/v2"
+
+	"github.com/berth-oci/berth/bundle"
+	"github.com/berth-oci/berth/runtime/config"
+)
+
+// environ is berth's environment as the caller has made it.
+var environ = os.Environ()
+
+// settings are what the backends are made with.
+type settings struct {
+	*cli.Context
+	load func() (*config.Config, error)
+}
+
+func newSettings(c *cli.Context) *settings {
+	return &settings{Context: c, load: sync.OnceValues(func() (*config.Config, error) {
+		return config.Load(c.String("config"), backendNames())
+	})}
+}
+
+// known is the configuration for a command on a container that was created when
+// it may have been another one: should it be wrong by now, the container can
+// still be stopped and deleted.
+func (s *settings) known() *config.Config {
+	c, err := s.load()
+	if err != nil {
+		logrus.Debugf("the configuration is not used: %v", err)
+		return config.Default()
+	}
+	return c
+}
+
+func backendNames() []string {
+	var names []string
+	for _, m := range makers(nil) {
+		names = append(names, m.Name)
+	}
+	return names
+}
+
+// chooser decides on the backend of a new container. The configuration must be
+// right.
+func chooser(c *cli.Context) (*config.Chooser, error) {
+	loaded, err := newSettings(c).load()
+	if err != nil {
+		return nil, err
+	}
+	_, called, _ := strings.Cut(filepath.Base(os.Args[0]), "berth-")
+	return &config.Chooser{
+		Known: backendNames(), Flag: c.String("backend"), CalledAs: called, Config: loaded, Host: defaultBackend(),
+	}, nil
+}
+
+// choose is the chooser as package runtime calls it.
+func choose(c *config.Chooser) func(id string, b *bundle.Bundle) (string, error) {
+	return func(id string, b *bundle.Bundle) (string, error) {
+		choice, err := c.For(&config.Container{ID: id, Bundle: b.Dir, Spec: b.Spec})
+		if err == nil {
+			logrus.Debugf("container %s gets backend %s: %s", id, choice.Backend, choice.Reason)
+		}
+		return choice.Backend, err
+	}
+}

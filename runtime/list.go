@@ -1,0 +1,132 @@
+package runtime
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/runtime/state"
+)
+
+// List reads the state of all containers, in the order of their ids. One that
+// is deleted meanwhile is left out; one whose record cannot be read is an error
+// beside the rest.
+func (r *Runtime) List() ([]*Info, error) {
+	// The records first: a container that is in both may only go meanwhile.
+	records, errs := r.records()
+	var list []*Info
+	delegated := map[string]map[string]*Info{}
+	for _, m := range r.makers {
+		if !m.Delegates {
+			continue
+		}
+		infos, err := r.delegated(m.Name)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("containers of the %s backend: %w", m.Name, err))
+			continue
+		}
+		delegated[m.Name] = infos
+	}
+	for _, c := range records {
+		infos, delegates := delegated[c.Backend]
+		if !delegates {
+			info, err := r.State(c.ID)
+			switch {
+			case errors.Is(err, state.ErrNotExist):
+			case err != nil:
+				errs = append(errs, err)
+			default:
+				list = append(list, info)
+			}
+			continue
+		}
+		if info, ok := infos[c.ID]; ok {
+			delete(infos, c.ID)
+			list = append(list, reported(c, info.Report))
+		} else if info := r.missing(c); info != nil {
+			list = append(list, info)
+		}
+	}
+	for _, infos := range delegated {
+		for _, info := range infos {
+			list = append(list, info)
+		}
+	}
+	slices.SortFunc(list, func(a, b *Info) int { return cmp.Compare(a.ID, b.ID) })
+	return list, errors.Join(errs...)
+}
+
+func (r *Runtime) records() ([]*backends.Container, []error) {
+	ids, err := r.store.List()
+	if err != nil {
+		return nil, []error{err}
+	}
+	var records []*backends.Container
+	var errs []error
+	for _, id := range ids {
+		c, err := r.store.Read(id)
+		switch {
+		case errors.Is(err, state.ErrNotExist):
+		case err != nil:
+			errs = append(errs, err)
+		default:
+			records = append(records, c)
+		}
+	}
+	return records, errs
+}
+
+// delegated are the containers of a delegating backend by their ids, with what
+// is known of them without berth's records.
+func (r *Runtime) delegated(name string) (map[string]*Info, error) {
+	b, err := r.backend(name)
+	if err != nil {
+		return nil, err
+	}
+	reports, err := b.(backends.Delegating).List(r.store.Root())
+	if err != nil {
+		return nil, err
+	}
+	infos := make(map[string]*Info, len(reports))
+	for i := range reports {
+		c := &backends.Container{ID: reports[i].ID, Backend: name, Root: r.store.Root()}
+		infos[c.ID] = reported(c, &reports[i])
+		infos[c.ID].Unrecorded = true
+	}
+	return infos, nil
+}
+
+// reported is a container as the runtime says that has it. What that leaves
+// out the record fills in.
+func reported(c *backends.Container, report *backends.Report) *Info {
+	known := *c
+	known.Process.Pid = report.Pid
+	known.Bundle = cmp.Or(report.Bundle, c.Bundle)
+	known.Rootfs = cmp.Or(report.Rootfs, c.Rootfs)
+	known.Owner = cmp.Or(report.Owner, c.Owner)
+	if !report.Created.IsZero() {
+		known.Created = report.Created
+	}
+	if report.Annotations != nil {
+		known.Annotations = report.Annotations
+	}
+	return &Info{Container: &known, Status: report.Status, Report: report}
+}
+
+// missing is a record without a container: of one that is being created or
+// deleted, of one that has been run to its end, which is left out, or of a lost
+// one.
+func (r *Runtime) missing(c *backends.Container) *Info {
+	switch {
+	case r.store.Busy(c.ID), c.Runner.Alive():
+		return &Info{Container: c, Status: specs.StateCreating}
+	case r.over(c):
+		r.discardOver(c.ID)
+		return nil
+	}
+	return &Info{Container: c, Status: StateLost}
+}
