@@ -95,6 +95,21 @@ func (p *Place) Limit(r *cgroups.Resources) error {
 	return nil
 }
 
+// Remove ends what is in the cgroup and removes it. A scope is taken down by
+// systemd: the kernel tells it with a delay that a cgroup is empty, and does not
+// tell at all of one that has gone by then, so that the scope would stay.
+func (p *Place) Remove() error {
+	if p.scope != nil {
+		if err := Kill(p.Limits); err != nil {
+			return err
+		}
+		if err := p.scope.Destroy(); err != nil {
+			return fmt.Errorf("remove the systemd scope of %s: %w", p.Limits, err)
+		}
+	}
+	return Remove(p.Limits)
+}
+
 // Scoped says that the container's limits are those of a systemd scope.
 func (p *Place) Scoped() bool { return p.scope != nil }
 

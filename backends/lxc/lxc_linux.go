@@ -140,6 +140,7 @@ func (Enclosure) config(j *enclosing.Job) *Config {
 	}
 	c.Set("lxc.cgroup.dir.container", strings.TrimPrefix(j.Data.Cgroup, "/"))
 	c.Set("lxc.cgroup.dir.monitor", monitorCgroup(j.Data))
+	c.Set("lxc.cgroup.dir.monitor.pivot", pivotCgroup(j.Data))
 	c.Set("lxc.apparmor.profile", "unconfined")
 	if err := Inside(c, j, j.WardenDir(), ""); err != nil {
 		c.fail(err)
@@ -147,7 +148,10 @@ func (Enclosure) config(j *enclosing.Job) *Config {
 	return c
 }
 
+// The monitor is in a cgroup of its own, and goes to another when it removes
+// that.
 func monitorCgroup(d *enclosing.Data) string { return "lxc.monitor." + d.Name }
+func pivotCgroup(d *enclosing.Data) string   { return "lxc.pivot." + d.Name }
 
 func uts(j *enclosing.Job) string {
 	if j.Spec.Hostname != "" {
@@ -165,13 +169,19 @@ func (e Enclosure) Lower(ctx context.Context, c *backends.Container, d *enclosin
 	if err := e.endMonitor(ctx, d); err != nil {
 		return err
 	}
-	if err := cgroup.Remove(monitorCgroup(d)); err != nil {
-		return err
+	for _, path := range []string{monitorCgroup(d), pivotCgroup(d)} {
+		if err := cgroup.Remove(path); err != nil {
+			return err
+		}
 	}
 	if d.LimitsID != 0 && !d.Cgrouped() {
 		return nil // gone; what bears its name is another container's
 	}
-	if err := cgroup.Remove(d.Limits); err != nil {
+	place, err := cgroup.Find(c.CgroupsPath, d.Name, d.Scope)
+	if err != nil {
+		return err
+	}
+	if err := place.Remove(); err != nil {
 		return err
 	}
 	cgroup.TrimDefault(d.Limits)
