@@ -52,3 +52,24 @@ func setOOMScoreAdj(pid, adj int) error {
 	}
 	return nil
 }
+
+// GrantChild is Grant for a child of Fork that waits at its gate: it has berth's own limits still, and sets those that
+// it can itself.
+func (a *Attributes) GrantChild(pid int) error {
+	for _, l := range a.Limits {
+		var own unix.Rlimit
+		if err := unix.Getrlimit(l.Resource, &own); err != nil {
+			return fmt.Errorf("read %s: %w", l.Name, err)
+		}
+		if l.Hard <= own.Max {
+			continue
+		}
+		if err := unix.Prlimit(pid, l.Resource, &unix.Rlimit{Cur: min(own.Cur, l.Hard), Max: l.Hard}, nil); err != nil {
+			return limitError(l, err)
+		}
+	}
+	if a.OOMScoreAdj != nil {
+		return setOOMScoreAdj(pid, *a.OOMScoreAdj)
+	}
+	return nil
+}

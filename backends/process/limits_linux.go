@@ -3,6 +3,7 @@ package process
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"syscall"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -82,6 +83,16 @@ func (a *Attributes) setLimits() error {
 		}
 	}
 	return nil
+}
+
+// childLimits are what setLimits would set, for a child to set.
+func (a *Attributes) childLimits() []Limit {
+	limits := slices.Clone(a.Limits)
+	own := func(l Limit) bool { return l.Resource == unix.RLIMIT_NOFILE }
+	if nofile.Hard != 0 && !slices.ContainsFunc(limits, own) {
+		limits = append(limits, Limit{Name: "RLIMIT_NOFILE", Resource: unix.RLIMIT_NOFILE, Soft: nofile.Soft, Hard: nofile.Hard})
+	}
+	return limits
 }
 
 func limitError(l Limit, err error) error {

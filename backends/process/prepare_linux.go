@@ -21,6 +21,11 @@ type Options struct {
 	Preserve int
 	// Keep are sockets or pipes that stay open until execve has succeeded.
 	Keep []int
+	// Fork says that the program will be a child of this process, made by Prepared.Fork, and not take its place. Limits
+	// belong to processes, and are left to the child then.
+	Fork bool
+	// Stdio are the descriptors that will be the program's 0 to 2; those themselves if it is nil.
+	Stdio []int
 	// Listener hands on the descriptor of a seccomp filter with SCMP_ACT_NOTIFY. It is called on another thread,
 	// which has no filter; the descriptor is gone once the program runs.
 	Listener func(fd int) error
@@ -59,14 +64,16 @@ func (a *Attributes) Prepare(o Options) (*Prepared, error) {
 	if err := a.setSchedule(); err != nil {
 		return nil, err
 	}
-	if err := a.setLimits(); err != nil {
-		return nil, err
+	if !o.Fork {
+		if err := a.setLimits(); err != nil {
+			return nil, err
+		}
 	}
 	var keep uint64
 	if a.Seccomp != nil && !a.NoNewPrivileges {
 		keep = 1 << unix.CAP_SYS_ADMIN
 	}
-	warnings, err := a.become(setgroups, keep)
+	warnings, err := a.become(setgroups, keep, o.Stdio)
 	if err != nil {
 		return nil, err
 	}

@@ -14,7 +14,7 @@ import (
 
 // become makes the calling thread the container's user: bounding set, stdio, groups, gid, uid, working directory, and
 // the other capability sets, in runc's order. keep are capabilities that are to survive until execve.
-func (a *Attributes) become(setgroups bool, keep uint64) (warnings []string, err error) {
+func (a *Attributes) become(setgroups bool, keep uint64, stdio []int) (warnings []string, err error) {
 	chdir, err := a.enterCwd()
 	if err != nil {
 		return nil, err
@@ -26,6 +26,9 @@ func (a *Attributes) become(setgroups bool, keep uint64) (warnings []string, err
 	}
 	if err := unix.Prctl(unix.PR_SET_KEEPCAPS, 1, 0, 0, 0); err != nil {
 		return nil, fmt.Errorf("unable to set keep caps: %w", err)
+	}
+	if err := ownStdio(a.UID, stdio); err != nil {
+		return nil, fmt.Errorf("unable to setup user: %w", err)
 	}
 	if err := a.setUser(setgroups); err != nil {
 		return nil, fmt.Errorf("unable to setup user: %w", err)
@@ -48,9 +51,6 @@ func (a *Attributes) become(setgroups bool, keep uint64) (warnings []string, err
 
 // setUser changes the IDs of the calling thread alone. Package syscall would change those of all threads.
 func (a *Attributes) setUser(setgroups bool) error {
-	if err := ownStdio(a.UID); err != nil {
-		return err
-	}
 	if setgroups {
 		var list unsafe.Pointer
 		if len(a.Groups) > 0 {
@@ -102,8 +102,12 @@ func setgroupsAllowed(proc *procfs) (bool, error) {
 
 // ownStdio gives stdin, stdout and stderr to the user, who could not open them again through /proc/self/fd otherwise.
 // Only the owner changes: a terminal's group may be the mount's. /dev/null is everybody's.
-func ownStdio(uid uint32) error {
-	for fd, name := range []string{"stdin", "stdout", "stderr"} {
+func ownStdio(uid uint32, stdio []int) error {
+	if stdio == nil {
+		stdio = []int{0, 1, 2}
+	}
+	for i, name := range []string{"stdin", "stdout", "stderr"} {
+		fd := stdio[i]
 		var st unix.Stat_t
 		if err := unix.Fstat(fd, &st); err != nil {
 			return &os.PathError{Op: "fstat", Path: name, Err: err}

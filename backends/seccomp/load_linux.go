@@ -14,20 +14,16 @@ import (
 // It makes one system call and allocates nothing, as every further call would have to be one that the filter allows.
 // The listener's descriptor (close-on-exec) is -1 where the filter has none.
 func (f *Filter) Load() (listenerFD int, err error) {
-	if err := f.check(); err != nil {
+	prog, err := f.Prog()
+	if err != nil {
 		return -1, err
 	}
 	flags := uintptr(f.Flags)
 	if f.Listener {
 		flags |= unix.SECCOMP_FILTER_FLAG_NEW_LISTENER
 	}
-	// The kernel copies the program with copy_from_user: it need not be aligned.
-	prog := unix.SockFprog{
-		Len:    uint16(len(f.Program) / instructionSize),
-		Filter: (*unix.SockFilter)(unsafe.Pointer(unsafe.SliceData(f.Program))),
-	}
-	fd, _, errno := unix.RawSyscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, flags, uintptr(unsafe.Pointer(&prog)))
-	runtime.KeepAlive(f)
+	fd, _, errno := unix.RawSyscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, flags, uintptr(unsafe.Pointer(prog)))
+	runtime.KeepAlive(prog)
 	if errno != 0 {
 		return -1, fmt.Errorf("load the seccomp filter (seccomp(SECCOMP_SET_MODE_FILTER, flags %#x), %d instructions): %w",
 			flags, prog.Len, errno)
@@ -36,6 +32,18 @@ func (f *Filter) Load() (listenerFD int, err error) {
 		return -1, nil
 	}
 	return int(fd), nil
+}
+
+// Prog is the program in the form that seccomp(2) takes; it shares the Filter's memory.
+func (f *Filter) Prog() (*unix.SockFprog, error) {
+	if err := f.check(); err != nil {
+		return nil, err
+	}
+	// The kernel copies the program with copy_from_user: it need not be aligned.
+	return &unix.SockFprog{
+		Len:    uint16(len(f.Program) / instructionSize),
+		Filter: (*unix.SockFilter)(unsafe.Pointer(unsafe.SliceData(f.Program))),
+	}, nil
 }
 
 // flagSupported asks the kernel for one filter flag: with a program at address 0 a flag it knows fails with EFAULT,

@@ -1,0 +1,140 @@
+package process
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// ForkOptions say what the child of Fork is beside its attributes.
+type ForkOptions struct {
+	// Stdio become the child's descriptors 0 to 2.
+	Stdio [3]int
+	// Terminal makes Stdio[0] its controlling terminal.
+	Terminal bool
+	// Sibling makes it the child of the caller's parent (CLONE_PARENT of clone(2)).
+	Sibling bool
+	// Gate is one end of a pair of stream sockets, above the preserved descriptors. The child reads a byte from it before
+	// it goes on, so that it can be moved to its cgroup; closes it by its execve; and should that or anything
+	// before it fail, writes what [Failure] reads.
+	Gate int
+}
+
+// Fork makes the user's program a child, by a copy of the calling thread that runs not one line of berth's but the few
+// system calls between clone and execve. It has to be called on the thread that called Prepare, with Options.Fork. The
+// child is in a session of its own, and waits at the gate.
+//
+// The thread is of no more use afterwards, for it is the container's user now; the process is.
+func (p *Prepared) Fork(o ForkOptions) (pid int, err error) {
+	if o.Gate < firstExtra+p.options.Preserve {
+		return -1, fmt.Errorf("descriptor %d is both the gate and to be preserved", o.Gate)
+	}
+	c := &forkedChild{flags: uintptr(unix.SIGCHLD), gate: uintptr(o.Gate), terminal: o.Terminal, preserve: uintptr(p.options.Preserve)}
+	if o.Sibling {
+		c.flags |= unix.CLONE_PARENT
+	}
+	for i, fd := range o.Stdio {
+		if fd != i {
+			// Out of the way of the ones that it goes to.
+			if fd, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, firstExtra+p.options.Preserve); err != nil {
+				return -1, fmt.Errorf("duplicate descriptor %d: %w", o.Stdio[i], err)
+			}
+			defer unix.Close(fd)
+		}
+		c.stdio[i] = uintptr(fd)
+	}
+	if err := c.take(p.attributes, p.path, p.env); err != nil {
+		return -1, err
+	}
+	var all, own unix.Sigset_t
+	for i := range all.Val {
+		all.Val[i] = ^all.Val[i]
+	}
+	// Until the child has reset them, Go's handlers must not run in it.
+	if err := unix.PthreadSigmask(unix.SIG_SETMASK, &all, &own); err != nil {
+		return -1, fmt.Errorf("block signals: %w", err)
+	}
+	r, errno := c.fork()
+	err = unix.PthreadSigmask(unix.SIG_SETMASK, &own, nil)
+	runtime.KeepAlive(c)
+	if errno != 0 {
+		return -1, fmt.Errorf("fork: %w", errno)
+	}
+	return int(r), err
+}
+
+// take puts what execve and seccomp take into the form that the kernel wants.
+func (c *forkedChild) take(a *Attributes, path string, env []string) (err error) {
+	if c.path, err = unix.BytePtrFromString(path); err != nil {
+		return fmt.Errorf("process.args[0]: %w", err)
+	}
+	if c.argv, err = syscall.SlicePtrFromStrings(a.Args); err != nil {
+		return fmt.Errorf("process.args: %w", err)
+	}
+	for _, l := range a.childLimits() {
+		c.limits = append(c.limits, rlimit{resource: uintptr(l.Resource), values: [2]uint64{l.Soft, l.Hard}})
+	}
+	if c.envv, err = syscall.SlicePtrFromStrings(env); err != nil {
+		return fmt.Errorf("process.env: %w", err)
+	}
+	if a.Seccomp == nil {
+		return nil
+	}
+	if a.Seccomp.Listener {
+		return errors.New("linux.seccomp: SCMP_ACT_NOTIFY is used, but there is nobody to send the listener to")
+	}
+	c.filter, err = a.Seccomp.Prog()
+	c.filterFlags = uintptr(a.Seccomp.Flags)
+	return err
+}
+
+// Path is the program that Prepare has found.
+func (p *Prepared) Path() string { return p.path }
+
+// Failure is the error of a child of Fork from what it wrote to its gate; nil for nothing, when it has become the
+// program (or was killed). path is Prepared.Path.
+func (a *Attributes) Failure(report []byte, path string) error {
+	if len(report) == 0 {
+		return nil
+	}
+	if len(report) != reportSize {
+		return errors.New("the process has sent a damaged report")
+	}
+	step, errno := binary.NativeEndian.Uint32(report), syscall.Errno(binary.NativeEndian.Uint32(report[4:]))
+	if step == stepExec {
+		return &os.PathError{Op: "exec", Path: path, Err: errno}
+	}
+	if limits := a.childLimits(); step >= stepLimits && step-stepLimits < uint32(len(limits)) {
+		return limitError(limits[step-stepLimits], errno)
+	}
+	if int(step) >= len(stepNames) {
+		return fmt.Errorf("the process has sent a damaged report: %w", errno)
+	}
+	return fmt.Errorf("%s: %w", stepNames[step], errno)
+}
+
+// The steps of the child, for its report.
+const (
+	stepSession = iota
+	stepStdio
+	stepTerminal
+	stepGate
+	stepDescriptors
+	stepSignals
+	stepSeccomp
+	stepExec
+	stepLimits = 1 << 8 // and the place of the limit in childLimits
+)
+
+var stepNames = []string{
+	"setsid", "set up stdio", "make the terminal the controlling one", "wait at the gate", "close and preserve descriptors",
+	"reset signals", "load the seccomp filter",
+}
+
+// reportSize is that of step and error number.
+const reportSize = 8

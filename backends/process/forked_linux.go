@@ -1,0 +1,164 @@
+package process
+
+import (
+	"math"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// forkedChild is all that the child of Fork needs, found out beforehand: it is a copy of one thread of a Go program
+// without the others, where nothing can be allocated, waited for, or called that the runtime has a part in.
+type forkedChild struct {
+	flags    uintptr
+	stdio    [3]uintptr
+	terminal bool
+	gate     uintptr
+	preserve uintptr
+
+	limits      []rlimit
+	filter      *unix.SockFprog
+	filterFlags uintptr
+	path        *byte
+	argv, envv  []*byte
+
+	action kernelAction
+	mask   uint64
+	pass   [1]byte
+	report [2]uint32
+}
+
+type rlimit struct {
+	resource uintptr
+	values   [2]uint64 // soft, hard
+}
+
+// fork returns in the parent only. The child has a copy of the memory, not the memory itself, so that it may use the
+// stack as it likes.
+//
+//go:norace
+//go:nosplit
+//go:noinline
+func (c *forkedChild) fork() (pid uintptr, errno syscall.Errno) {
+	pid, _, errno = unix.RawSyscall6(unix.SYS_CLONE, c.flags, 0, 0, 0, 0, 0)
+	if errno != 0 || pid != 0 {
+		return pid, errno
+	}
+	step, errno := c.become()
+	c.report[0], c.report[1] = step, uint32(errno)
+	_, _, _ = unix.RawSyscall(unix.SYS_WRITE, c.gate, uintptr(unsafe.Pointer(&c.report)), reportSize)
+	for {
+		_, _, _ = unix.RawSyscall(unix.SYS_EXIT_GROUP, 1, 0, 0)
+	}
+}
+
+// become returns only when something fails.
+//
+//go:norace
+//go:nosplit
+//go:noinline
+func (c *forkedChild) become() (step uint32, errno syscall.Errno) {
+	if _, _, errno = unix.RawSyscall(unix.SYS_SETSID, 0, 0, 0); errno != 0 {
+		return stepSession, errno
+	}
+	for i := uintptr(0); i < uintptr(len(c.stdio)); i++ {
+		if c.stdio[i] == i {
+			_, _, errno = unix.RawSyscall(unix.SYS_FCNTL, i, unix.F_SETFD, 0)
+		} else {
+			_, _, errno = unix.RawSyscall(unix.SYS_DUP3, c.stdio[i], i, 0)
+		}
+		if errno != 0 {
+			return stepStdio, errno
+		}
+	}
+	if c.terminal {
+		if _, _, errno = unix.RawSyscall(unix.SYS_IOCTL, 0, unix.TIOCSCTTY, 0); errno != 0 {
+			return stepTerminal, errno
+		}
+	}
+	if errno = c.wait(); errno != 0 {
+		return stepGate, errno
+	}
+	for i := 0; i < len(c.limits); i++ {
+		_, _, errno = unix.RawSyscall6(unix.SYS_PRLIMIT64, 0, c.limits[i].resource, uintptr(unsafe.Pointer(&c.limits[i].values)), 0, 0, 0)
+		if errno != 0 {
+			return stepLimits + uint32(i), errno
+		}
+	}
+	if errno = c.descriptors(); errno != 0 {
+		return stepDescriptors, errno
+	}
+	if errno = c.signals(); errno != 0 {
+		return stepSignals, errno
+	}
+	if c.filter != nil {
+		if _, _, errno = unix.RawSyscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, c.filterFlags, uintptr(unsafe.Pointer(c.filter))); errno != 0 {
+			return stepSeccomp, errno
+		}
+	}
+	for {
+		_, _, errno = unix.RawSyscall(unix.SYS_EXECVE, uintptr(unsafe.Pointer(c.path)), uintptr(unsafe.Pointer(&c.argv[0])), uintptr(unsafe.Pointer(&c.envv[0])))
+		if errno != unix.EINTR {
+			return stepExec, errno
+		}
+	}
+}
+
+// wait is for the byte at the gate. Should the other end close without it, nobody wants the program any more.
+//
+//go:norace
+//go:nosplit
+func (c *forkedChild) wait() syscall.Errno {
+	for {
+		n, _, errno := unix.RawSyscall(unix.SYS_READ, c.gate, uintptr(unsafe.Pointer(&c.pass)), 1)
+		switch {
+		case errno == unix.EINTR:
+		case errno != 0:
+			return errno
+		case n == 1:
+			return 0
+		default:
+			return unix.ECANCELED
+		}
+	}
+}
+
+// descriptors closes all but stdio, those to preserve, and the gate, which is close-on-exec: see closeFrom.
+//
+//go:norace
+//go:nosplit
+func (c *forkedChild) descriptors() syscall.Errno {
+	first := firstExtra + c.preserve
+	if c.gate > first {
+		if _, _, errno := unix.RawSyscall(unix.SYS_CLOSE_RANGE, first, c.gate-1, 0); errno != 0 {
+			return errno
+		}
+	}
+	if _, _, errno := unix.RawSyscall(unix.SYS_CLOSE_RANGE, c.gate+1, math.MaxInt32, 0); errno != 0 {
+		return errno
+	}
+	for fd := uintptr(firstExtra); fd < first; fd++ {
+		if _, _, errno := unix.RawSyscall(unix.SYS_FCNTL, fd, unix.F_SETFD, 0); errno != 0 {
+			return errno
+		}
+	}
+	_, _, errno := unix.RawSyscall(unix.SYS_FCNTL, c.gate, unix.F_SETFD, unix.FD_CLOEXEC)
+	return errno
+}
+
+// signals makes every signal do its default, and unblocks all: see resetSignals.
+//
+//go:norace
+//go:nosplit
+func (c *forkedChild) signals() syscall.Errno {
+	for sig := uintptr(1); sig <= lastSignal; sig++ {
+		// SIGKILL and SIGSTOP are always so, and refused.
+		_, _, errno := unix.RawSyscall6(unix.SYS_RT_SIGACTION, sig, uintptr(unsafe.Pointer(&c.action)), 0, sigSetSize, 0, 0)
+		if errno != 0 && sig != uintptr(unix.SIGKILL) && sig != uintptr(unix.SIGSTOP) {
+			return errno
+		}
+	}
+	_, _, errno := unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&c.mask)), 0, sigSetSize, 0, 0)
+	return errno
+}
