@@ -19,6 +19,11 @@ func (r *Root) OpenPty() (master, slave *os.File, err error) {
 	return os.NewFile(uintptr(m), "/dev/ptmx"), os.NewFile(uintptr(s), "/dev/console"), nil
 }
 
+// OpenTerminal is OpenPty in a container that runs: root is its root directory.
+func OpenTerminal(root int) (master, slave *os.File, err error) {
+	return (&Root{tree: tree(root)}).OpenPty()
+}
+
 func (r *Root) openPty() (master, slave int, err error) {
 	pts, err := r.tree.open("/dev/pts", lookup{})
 	if err != nil {

@@ -83,18 +83,15 @@ func (s *stage) terminal(root *rootfs.Root) error {
 	}
 	defer master.Close()
 	defer slave.Close()
-	if size := s.plan.Console; size != nil {
-		ws := &unix.Winsize{Row: uint16(size.Height), Col: uint16(size.Width)}
-		if err := unix.IoctlSetWinsize(int(master.Fd()), unix.TIOCSWINSZ, ws); err != nil {
-			return fmt.Errorf("process.consoleSize: %w", err)
-		}
+	if err := resize(master, s.plan.Console); err != nil {
+		return err
 	}
 	if err := root.Console(slave); err != nil {
 		return err
 	}
 	socket := s.file(s.plan.ConsoleSocket)
-	if err := unix.Sendmsg(int(socket.Fd()), []byte(master.Name()), unix.UnixRights(int(master.Fd())), nil, unix.MSG_NOSIGNAL); err != nil {
-		return fmt.Errorf("send the terminal to the console socket: %w", err)
+	if err := sendTerminal(socket, master); err != nil {
+		return err
 	}
 	for fd := range 3 {
 		if err := unix.Dup3(int(slave.Fd()), fd, 0); err != nil {
@@ -103,6 +100,25 @@ func (s *stage) terminal(root *rootfs.Root) error {
 	}
 	if err := unix.IoctlSetInt(0, unix.TIOCSCTTY, 0); err != nil {
 		return fmt.Errorf("make the terminal the controlling one: %w", err)
+	}
+	return nil
+}
+
+func resize(master *os.File, size *specs.Box) error {
+	if size == nil {
+		return nil
+	}
+	ws := &unix.Winsize{Row: uint16(size.Height), Col: uint16(size.Width)}
+	if err := unix.IoctlSetWinsize(int(master.Fd()), unix.TIOCSWINSZ, ws); err != nil {
+		return fmt.Errorf("process.consoleSize: %w", err)
+	}
+	return nil
+}
+
+// sendTerminal gives the terminal's master side to the engine (runc's docs/terminals.md).
+func sendTerminal(socket, master *os.File) error {
+	if err := unix.Sendmsg(int(socket.Fd()), []byte(master.Name()), unix.UnixRights(int(master.Fd())), nil, unix.MSG_NOSIGNAL); err != nil {
+		return fmt.Errorf("send the terminal to the console socket: %w", err)
 	}
 	return nil
 }

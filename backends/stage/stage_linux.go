@@ -39,6 +39,9 @@ func Main() {
 	}
 	unix.CloseOnExec(socket)
 	c := conn{socket}
+	if os.Getenv(execVar) != "" {
+		helpExec(c)
+	}
 	if os.Getenv(helloVar) != "" {
 		if err := unix.Sendmsg(socket, []byte{1}, nil, nil, unix.MSG_NOSIGNAL); err != nil {
 			fatal(err)

@@ -1,0 +1,238 @@
+package stage
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"runtime/debug"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/backends/process"
+	"github.com/berth-oci/berth/backends/rootfs"
+)
+
+// ExecPlan is a further process of a container that runs. Berth takes its place
+// from outside: a thread joins the container's namespaces, takes on the
+// attributes, and has a child in the container's pid namespace, in which nothing
+// of berth runs but a few system calls up to execve. So there is no berth in the
+// container for anyone there to get at.
+type ExecPlan struct {
+	// Namespaces are the CLONE_NEW* flags of those to join, without the user
+	// namespace.
+	Namespaces int
+	Process    *process.Attributes
+	// Terminal makes a new terminal of the container's the stdio; its master
+	// goes to the console socket.
+	Terminal bool
+	Console  *specs.Box
+	// CPUs are those that the process may run on before it is in the
+	// container's cgroup; all of them if empty.
+	CPUs []int
+	// Inherited is the number of berth's own descriptors from 3 on for the
+	// process.
+	Inherited int
+}
+
+// ExecFiles are the descriptors beside an ExecPlan.
+type ExecFiles struct {
+	// Member is a pidfd of a process whose namespaces are the container's.
+	Member *os.File
+	// User is the user namespace to join; nil for berth's own.
+	User *os.File
+	// Secret keeps the process that joins the user namespace from those in it:
+	// it is for containers that see the host's processes.
+	Secret bool
+	// ConsoleSocket is connected to the engine, if there is a terminal.
+	ConsoleSocket *os.File
+	Stdio         [3]*os.File
+}
+
+// Waiting is a process that will run the program when it is let through the
+// gate; it is the calling process's child.
+type Waiting struct {
+	Pid  int
+	path string
+	gate *os.File
+	plan *ExecPlan
+}
+
+// Exec makes the process up to where only Go is missing.
+func Exec(plan *ExecPlan, files *ExecFiles) (*Waiting, error) {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("socketpair: %w", err)
+	}
+	w := &Waiting{gate: os.NewFile(uintptr(pair[0]), "gate"), plan: plan}
+	inner := os.NewFile(uintptr(pair[1]), "gate")
+	defer inner.Close()
+	if files.User != nil {
+		err = w.exec(files, inner)
+	} else {
+		err = w.execHere(files, inner)
+	}
+	if err != nil {
+		w.gate.Close()
+		return nil, err
+	}
+	return w, nil
+}
+
+// execHere uses a thread of this process, which ends with it.
+func (w *Waiting) execHere(files *ExecFiles, gate *os.File) (err error) {
+	// The child is a copy of this process until it execs.
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		return fmt.Errorf("prctl(PR_SET_DUMPABLE): %w", err)
+	}
+	path := os.Getenv("PATH")
+	b := &birth{plan: w.plan, member: files.Member, gate: gate, console: files.ConsoleSocket}
+	for i, f := range files.Stdio {
+		b.stdio[i] = int(f.Fd())
+	}
+	onThread(func() { w.Pid, w.path, err = b.bear() })
+	debug.SetGCPercent(100)
+	if e := os.Setenv("PATH", path); err == nil {
+		err = e
+	}
+	return err
+}
+
+// onThread calls f on a thread that is thrown away afterwards. It is not the
+// main thread, which cannot end and which stands for the process.
+func onThread(f func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread()
+		if unix.Gettid() == unix.Getpid() {
+			onThread(f)
+			runtime.UnlockOSThread()
+			return
+		}
+		f()
+	}()
+	<-done
+}
+
+// Go lets the process run its program, and returns when it does or cannot.
+func (w *Waiting) Go() error {
+	if _, err := w.gate.Write([]byte{1}); err != nil {
+		w.Kill()
+		return fmt.Errorf("the process was killed before it ran: %w", err)
+	}
+	report, err := io.ReadAll(io.LimitReader(w.gate, 64))
+	w.gate.Close()
+	if err == nil {
+		err = w.plan.Process.Failure(report, w.path)
+	}
+	if err != nil {
+		w.reap()
+	}
+	return err
+}
+
+// Grant gives the process what only the host can.
+func (w *Waiting) Grant() error { return w.plan.Process.GrantChild(w.Pid) }
+
+// Kill ends a process that is not wanted any more.
+func (w *Waiting) Kill() {
+	w.gate.Close()
+	w.reap()
+}
+
+func (w *Waiting) reap() {
+	_ = unix.Kill(w.Pid, unix.SIGKILL)
+	_ = retry(func() error { _, err := unix.Wait4(w.Pid, nil, 0, nil); return err })
+}
+
+// birth is what happens on the thread that goes into the container.
+type birth struct {
+	plan          *ExecPlan
+	member        *os.File
+	gate, console *os.File
+	stdio         [3]int
+	sibling       bool
+}
+
+func (b *birth) bear() (pid int, path string, err error) {
+	p, err := b.prepare()
+	if err != nil {
+		return -1, "", err
+	}
+	if len(b.plan.CPUs) > 0 {
+		if err := SetCPUs(0, b.plan.CPUs); err != nil {
+			return -1, "", fmt.Errorf("process.execCPUAffinity.initial: %w", err)
+		}
+	}
+	pid, err = p.Fork(process.ForkOptions{
+		Stdio: b.stdio, Terminal: b.plan.Terminal, Sibling: b.sibling, Gate: int(b.gate.Fd()),
+	})
+	return pid, p.Path(), err
+}
+
+func (b *birth) prepare() (*process.Prepared, error) {
+	if err := unix.Unshare(unix.CLONE_FS); err != nil {
+		return nil, fmt.Errorf("unshare(CLONE_FS): %w", err)
+	}
+	// The thread stays in berth's own pid namespace; only its child will not.
+	proc, err := unix.Open("/proc", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("/proc: %w", err)
+	}
+	defer unix.Close(proc)
+	if err := unix.Setns(int(b.member.Fd()), b.plan.Namespaces); err != nil {
+		return nil, fmt.Errorf("join the container's namespaces (%#x): setns: %w", b.plan.Namespaces, err)
+	}
+	if b.plan.Terminal {
+		slave, err := b.terminal()
+		if err != nil {
+			return nil, err
+		}
+		b.stdio = [3]int{slave, slave, slave}
+	}
+	return b.plan.Process.Prepare(process.Options{Proc: proc, Preserve: b.plan.Inherited, Fork: true, Stdio: b.stdio[:]})
+}
+
+// terminal opens one in the container's devpts; the slave stays open for the
+// child.
+func (b *birth) terminal() (slave int, err error) {
+	root, err := unix.Open("/", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, fmt.Errorf("/: %w", err)
+	}
+	defer unix.Close(root)
+	master, end, err := rootfs.OpenTerminal(root)
+	if err != nil {
+		return -1, err
+	}
+	defer master.Close()
+	defer end.Close()
+	if err := resize(master, b.plan.Console); err != nil {
+		return -1, err
+	}
+	if err := sendTerminal(b.console, master); err != nil {
+		return -1, err
+	}
+	return unix.FcntlInt(end.Fd(), unix.F_DUPFD_CLOEXEC, 3+b.plan.Inherited)
+}
+
+// SetCPUs binds a thread to processors (sched_setaffinity(2)); 0 is the calling
+// one.
+func SetCPUs(pid int, cpus []int) error {
+	set := unix.NewCPUSet(maxCPU)
+	for _, n := range cpus {
+		if n < 0 || n >= maxCPU {
+			return fmt.Errorf("there is no processor %d", n)
+		}
+		set.Set(n)
+	}
+	if err := unix.SchedSetaffinityDynamic(pid, set); err != nil {
+		return fmt.Errorf("sched_setaffinity: %w", err)
+	}
+	return nil
+}
+
+// maxCPU is more than any kernel's NR_CPUS.
+const maxCPU = 8192

@@ -1,0 +1,141 @@
+package stage
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// execVar makes a re-executed berth the helper of Exec in a user namespace.
+const execVar = "_BERTH_STAGE_EXEC"
+
+// born is the helper's answer.
+type born struct {
+	Pid   int
+	Path  string
+	Error string `json:",omitempty"`
+}
+
+// exec is execHere in a helper, which has joined the user namespace through
+// nsenter(1) as a Go program cannot (setns(2)). The helper stays in berth's pid
+// namespace, where the container cannot see it.
+func (w *Waiting) exec(files *ExecFiles, gate *os.File) error {
+	nsenter, err := exec.LookPath("nsenter")
+	if err != nil {
+		return fmt.Errorf("to join a user namespace, nsenter of util-linux is needed: %w", err)
+	}
+	exe, err := openHelper(files.Secret)
+	if err != nil {
+		return err
+	}
+	defer exe.Close()
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("socketpair: %w", err)
+	}
+	host, inside := conn{pair[0]}, os.NewFile(uintptr(pair[1]), "helper")
+	defer host.close()
+	defer inside.Close()
+
+	attr := &syscall.ProcAttr{Files: []uintptr{files.Stdio[0].Fd(), files.Stdio[1].Fd(), files.Stdio[2].Fd()}}
+	for i := range w.plan.Inherited {
+		attr.Files = append(attr.Files, uintptr(3+i))
+	}
+	socketAt := len(attr.Files)
+	attr.Files = append(attr.Files, inside.Fd(), exe.Fd(), files.User.Fd())
+	attr.Env = append(stageEnv(), socketVar+"="+strconv.Itoa(socketAt), execVar+"=1")
+	pid, err := syscall.ForkExec(nsenter, []string{
+		"nsenter", fmt.Sprintf("--user=/proc/self/fd/%d", socketAt+2), "--", fmt.Sprintf("/proc/self/fd/%d", socketAt+1),
+	}, attr)
+	if err != nil {
+		return fmt.Errorf("%s: %w", nsenter, err)
+	}
+	inside.Close()
+	err = w.instruct(host, files, gate)
+	if err != nil {
+		_ = unix.Kill(pid, unix.SIGKILL)
+	}
+	var status syscall.WaitStatus
+	werr := retry(func() error { _, err := syscall.Wait4(pid, &status, 0, nil); return err })
+	if errors.Is(err, errPeerGone) {
+		err = fmt.Errorf("the helper in the user namespace ended with status %d", status.ExitStatus())
+	}
+	if err == nil {
+		err = werr
+	}
+	return err
+}
+
+// openHelper is berth's executable; a secret one cannot be read by those whom
+// the user namespace does not make root of the host, so that the kernel keeps
+// the process that runs it from them (ptrace(2), "Ptrace access mode checking").
+func openHelper(secret bool) (*os.File, error) {
+	if !secret {
+		return openSelf()
+	}
+	f, err := copySelf()
+	if err == nil {
+		err = f.Chmod(0o111)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("copy of berth for the user namespace: %w", err)
+	}
+	return f, nil
+}
+
+// instruct sends the helper its plan, and waits for the process.
+func (w *Waiting) instruct(host conn, files *ExecFiles, gate *os.File) error {
+	passed := []*os.File{files.Member, gate}
+	if files.ConsoleSocket != nil {
+		passed = append(passed, files.ConsoleSocket)
+	}
+	if err := host.send(w.plan, passed...); err != nil {
+		return err
+	}
+	var answer born
+	if _, err := host.receive(&answer); err != nil {
+		return err
+	}
+	if answer.Error != "" {
+		return errors.New(answer.Error)
+	}
+	w.Pid, w.path = answer.Pid, answer.Path
+	return nil
+}
+
+// helpExec is the helper; it does not return.
+func helpExec(c conn) {
+	answer := born{}
+	var err error
+	if answer.Pid, answer.Path, err = helpBear(c); err != nil {
+		answer.Error = err.Error()
+	}
+	if err := c.send(answer); err != nil {
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+func helpBear(c conn) (pid int, path string, err error) {
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		return -1, "", fmt.Errorf("prctl(PR_SET_DUMPABLE): %w", err)
+	}
+	var plan ExecPlan
+	files, err := c.receive(&plan)
+	if err != nil {
+		return -1, "", fmt.Errorf("receive the plan: %w", err)
+	}
+	if len(files) < 2 || plan.Terminal && len(files) < 3 {
+		return -1, "", errors.New("descriptors are missing beside the plan")
+	}
+	b := &birth{plan: &plan, member: files[0], gate: files[1], stdio: [3]int{0, 1, 2}, sibling: true}
+	if plan.Terminal {
+		b.console = files[2]
+	}
+	return b.bear()
+}
