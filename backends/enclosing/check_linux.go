@@ -42,9 +42,6 @@ func checkStage(s *specs.Spec) spec.Problems {
 	if len(l.NetDevices) > 0 {
 		refuse("linux.netDevices", "not supported by this backend")
 	}
-	if p := s.Process; p != nil && p.ExecCPUAffinity != nil {
-		refuse("process.execCPUAffinity", "not supported by this backend")
-	}
 	return ps
 }
 

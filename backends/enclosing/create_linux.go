@@ -78,6 +78,9 @@ func (cr *creation) run(ctx context.Context, up chan struct{}) error {
 	if err := cr.Place(j); err != nil {
 		return err
 	}
+	if err := keep(j, cr.opts); err != nil {
+		return err
+	}
 	if err := j.Save(); err != nil {
 		return err
 	}
@@ -229,11 +232,13 @@ func (cr *creation) enter(caller *caller) error {
 }
 
 // limit applies the container's limits before anything of it runs.
-func limit(j *Job, r *cgroups.Resources) error {
-	if !j.Data.Scope {
-		return cgroup.Limit(j.Data.Limits, r)
+func limit(j *Job, r *cgroups.Resources) error { return limitAt(j.Container, j.Data, r) }
+
+func limitAt(c *backends.Container, d *Data, r *cgroups.Resources) error {
+	if !d.Scope {
+		return cgroup.Limit(d.Limits, r)
 	}
-	place, err := cgroup.Find(j.CgroupsPath, j.Data.Name, true)
+	place, err := cgroup.Find(c.CgroupsPath, d.Name, true)
 	if err != nil {
 		return err
 	}

@@ -23,6 +23,15 @@ func (b Backend) Status(c *backends.Container) (specs.ContainerState, error) {
 	if !c.Process.Alive() {
 		return specs.StateStopped, nil
 	}
+	d, err := data(c)
+	if err != nil {
+		return "", err
+	}
+	if paused, err := cgroup.Frozen(d.Cgroup); err != nil {
+		return "", err
+	} else if paused && d.Cgrouped() {
+		return statePaused, nil
+	}
 	fd, err := dial(unix.SOCK_STREAM, c.Dir, startSocket)
 	if err == nil {
 		unix.Close(fd)
@@ -71,13 +80,17 @@ func (b Backend) Kill(_ context.Context, c *backends.Container, sig os.Signal, a
 	}
 	signal := sig.(syscall.Signal)
 	if !all {
-		return signalProcess(c.Process, signal)
+		err := signalProcess(c.Process, signal)
+		if err == nil && signal == unix.SIGKILL {
+			return release(d)
+		}
+		return err
 	}
 	if !d.Cgrouped() {
 		return nil
 	}
 	if signal == unix.SIGKILL {
-		return cgroup.Kill(d.Limits)
+		return errors.Join(cgroup.Kill(d.Limits), release(d))
 	}
 	pids, err := cgroup.Processes(d.Cgroup)
 	if err != nil {
@@ -92,6 +105,20 @@ func (b Backend) Kill(_ context.Context, c *backends.Container, sig os.Signal, a
 		}
 	}
 	return nil
+}
+
+// release lets a paused container that has been killed come to its end: SIGKILL
+// reaches a frozen process, but its end is for others in the cgroup to notice,
+// first of all for the warden.
+func release(d *Data) error {
+	if !d.Cgrouped() {
+		return nil
+	}
+	paused, err := cgroup.Frozen(d.Limits)
+	if err != nil || !paused {
+		return err
+	}
+	return cgroup.Thaw(d.Limits)
 }
 
 // signalProcess signals a process and never one that got its pid later.
@@ -133,6 +160,9 @@ func (b Backend) Delete(ctx context.Context, c *backends.Container, _ bool) erro
 // enclosure goes by itself; then the enclosure.
 func (b Backend) remove(ctx context.Context, c *backends.Container, d *Data) error {
 	if err := signalProcess(c.Process, unix.SIGKILL); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	if err := release(d); err != nil {
 		return err
 	}
 	if err := WaitGone(ctx, c.Process, 10*time.Second); err != nil {

@@ -1,0 +1,97 @@
+package cgroup
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Freeze stops all processes in a cgroup and below it and returns when they are
+// stopped. When that does not come about before ctx is done or freezePatience is
+// over, they are let go on and the error says so.
+func Freeze(ctx context.Context, path string) error {
+	err := freeze(ctx, path)
+	if err != nil && !gone(err) {
+		_ = Thaw(path)
+	}
+	return err
+}
+
+// freezePatience is runc's: a process in an uninterruptible wait cannot be
+// frozen before its end.
+const freezePatience = 10 * time.Second
+
+func freeze(ctx context.Context, path string) error {
+	dir := filepath.Join(Mount, path)
+	events, err := os.Open(filepath.Join(dir, "cgroup.events"))
+	if err != nil {
+		return fmt.Errorf("freeze cgroup %s: %w", path, err)
+	}
+	defer events.Close()
+	if err := os.WriteFile(filepath.Join(dir, "cgroup.freeze"), []byte("1"), 0); err != nil {
+		return fmt.Errorf("freeze cgroup %s: %w", path, err)
+	}
+	for deadline := time.Now().Add(freezePatience); ; {
+		is, err := frozen(events)
+		if err != nil {
+			return fmt.Errorf("freeze cgroup %s: %w", path, err)
+		}
+		if is {
+			return nil
+		}
+		left := time.Until(deadline)
+		if left <= 0 {
+			return fmt.Errorf("freeze cgroup %s: its processes still run after %v", path, freezePatience)
+		}
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("freeze cgroup %s: %w", path, err)
+		}
+		// The file says POLLPRI when it changes (cgroup-v2, "cgroup.events").
+		fds := []unix.PollFd{{Fd: int32(events.Fd()), Events: unix.POLLPRI}}
+		if _, err := unix.Poll(fds, int(min(left, 100*time.Millisecond).Milliseconds())+1); err != nil && !errors.Is(err, unix.EINTR) {
+			return fmt.Errorf("freeze cgroup %s: %w", path, err)
+		}
+	}
+}
+
+// Thaw lets the processes of a frozen cgroup go on. One that is not there has
+// none.
+func Thaw(path string) error {
+	err := os.WriteFile(filepath.Join(Mount, path, "cgroup.freeze"), []byte("0"), 0)
+	if err != nil && !gone(err) {
+		return fmt.Errorf("thaw cgroup %s: %w", path, err)
+	}
+	return nil
+}
+
+// Frozen says whether the processes of a cgroup are stopped, by whomever.
+func Frozen(path string) (bool, error) {
+	events, err := os.Open(filepath.Join(Mount, path, "cgroup.events"))
+	if gone(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("state of cgroup %s: %w", path, err)
+	}
+	defer events.Close()
+	is, err := frozen(events)
+	if err != nil && !gone(err) {
+		return false, fmt.Errorf("state of cgroup %s: %w", path, err)
+	}
+	return is, nil
+}
+
+func frozen(events *os.File) (bool, error) {
+	data := make([]byte, 512)
+	n, err := unix.Pread(int(events.Fd()), data, 0)
+	if err != nil {
+		return false, err
+	}
+	return bytes.Contains(data[:n], []byte("frozen 1")), nil
+}

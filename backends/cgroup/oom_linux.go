@@ -1,0 +1,81 @@
+package cgroup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// WatchOOM calls f each time that the kernel's OOM killer has ended a process in
+// the cgroup or below it, counting from now. It returns when no process is left
+// in the cgroup, it is removed, or ctx is done.
+func WatchOOM(ctx context.Context, path string, f func()) error {
+	dir := filepath.Join(Mount, path)
+	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
+	if err != nil {
+		return fmt.Errorf("watch cgroup %s: inotify_init1: %w", path, err)
+	}
+	// Non-blocking, so that the runtime waits for it and Close ends a Read.
+	events := os.NewFile(uintptr(fd), "inotify")
+	defer events.Close()
+	stop := context.AfterFunc(ctx, func() { events.Close() })
+	defer stop()
+	// Without the memory controller there is no memory.events, and no OOM kill.
+	for _, file := range []string{"cgroup.events", "memory.events"} {
+		_, err := unix.InotifyAddWatch(fd, filepath.Join(dir, file), unix.IN_MODIFY)
+		if err != nil && (file == "cgroup.events" || !errors.Is(err, unix.ENOENT)) {
+			return fmt.Errorf("watch cgroup %s: %s: %w", path, file, err)
+		}
+	}
+	known, err := eventCount(dir, "memory.events", "oom_kill")
+	if err != nil {
+		return fmt.Errorf("watch cgroup %s: %w", path, err)
+	}
+	buffer := make([]byte, 4096)
+	for {
+		// Looked at after the watches are there: nothing is missed.
+		now, err := eventCount(dir, "memory.events", "oom_kill")
+		if err != nil {
+			return fmt.Errorf("watch cgroup %s: %w", path, err)
+		}
+		for ; known < now; known++ {
+			f()
+		}
+		populated, err := eventCount(dir, "cgroup.events", "populated")
+		if err != nil {
+			return fmt.Errorf("watch cgroup %s: %w", path, err)
+		}
+		if populated == 0 || ctx.Err() != nil {
+			return nil
+		}
+		if _, err := events.Read(buffer); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return fmt.Errorf("watch cgroup %s: %w", path, err)
+		}
+	}
+}
+
+// eventCount reads a "key value" file; what is not there counts 0.
+func eventCount(dir, file, key string) (uint64, error) {
+	data, err := os.ReadFile(filepath.Join(dir, file))
+	if gone(err) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(data)) {
+		if value, ok := strings.CutPrefix(line, key+" "); ok {
+			return strconv.ParseUint(strings.TrimSpace(value), 10, 64)
+		}
+	}
+	return 0, nil
+}

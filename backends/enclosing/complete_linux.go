@@ -1,0 +1,73 @@
+package enclosing
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// complete takes from the container's own process what another one leaves open
+// and is a matter of the container rather than of the program, as runc does.
+func complete(p, own *specs.Process) *specs.Process {
+	c := *p
+	if c.Capabilities == nil {
+		c.Capabilities = own.Capabilities
+	}
+	if len(c.Rlimits) == 0 {
+		c.Rlimits = own.Rlimits
+	}
+	if c.ApparmorProfile == "" {
+		c.ApparmorProfile = own.ApparmorProfile
+	}
+	if c.SelinuxLabel == "" {
+		c.SelinuxLabel = own.SelinuxLabel
+	}
+	if c.User.Umask == nil {
+		c.User.Umask = own.User.Umask
+	}
+	if c.OOMScoreAdj == nil {
+		c.OOMScoreAdj = own.OOMScoreAdj
+	}
+	if c.Scheduler == nil {
+		c.Scheduler = own.Scheduler
+	}
+	if c.IOPriority == nil {
+		c.IOPriority = own.IOPriority
+	}
+	if c.ExecCPUAffinity == nil {
+		c.ExecCPUAffinity = own.ExecCPUAffinity
+	}
+	return &c
+}
+
+// cpus reads a list such as "0-3,7", which spec has checked.
+func cpus(list string) ([]int, error) {
+	var out []int
+	for part := range strings.SplitSeq(list, ",") {
+		part = strings.TrimSpace(part)
+		if part == "" {
+			continue
+		}
+		low, high, isRange := strings.Cut(part, "-")
+		first, err := strconv.Atoi(low)
+		last := first
+		if err == nil && isRange {
+			last, err = strconv.Atoi(high)
+		}
+		if err != nil || first < 0 || last < first || last > maxCPU {
+			return nil, fmt.Errorf("%q is not a list of processors such as 0-3,7", list)
+		}
+		for n := first; n <= last; n++ {
+			out = append(out, n)
+		}
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("%q names no processor", list)
+	}
+	return out, nil
+}
+
+// maxCPU bounds the lists that can be written.
+const maxCPU = 8191

@@ -1,0 +1,241 @@
+package enclosing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/sirupsen/logrus"
+	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/cgroup"
+	"github.com/berth-oci/berth/backends/process"
+	"github.com/berth-oci/berth/backends/seccomp"
+	"github.com/berth-oci/berth/backends/stage"
+	"github.com/berth-oci/berth/spec"
+)
+
+var _ backends.Operator = Backend{}
+
+// execution is one run of Exec.
+type execution struct {
+	c       *backends.Container
+	data    *Data
+	process *specs.Process
+	plan    *stage.ExecPlan
+	files   *stage.ExecFiles
+}
+
+// Exec runs a process beside the first one. It joins the namespaces of the
+// warden, which nothing in the container can have changed.
+func (b Backend) Exec(_ context.Context, c *backends.Container, p *specs.Process, o backends.ExecOptions) (backends.Process, error) {
+	none := backends.Process{}
+	d, err := data(c)
+	if err != nil {
+		return none, err
+	}
+	e := &execution{c: c, data: d, files: &stage.ExecFiles{}}
+	defer e.close()
+	if err := e.prepare(p, &o); err != nil {
+		return none, err
+	}
+	made, err := e.run(&o)
+	if err != nil && !c.Process.Alive() {
+		// Whatever failed, it did because the container ended.
+		return none, fmt.Errorf("%w: %w", os.ErrProcessDone, err)
+	}
+	return made, err
+}
+
+func (e *execution) close() {
+	for _, f := range []*os.File{e.files.Member, e.files.User, e.files.ConsoleSocket} {
+		if f != nil {
+			f.Close()
+		}
+	}
+}
+
+// prepare finds out all that does not need the container.
+func (e *execution) prepare(p *specs.Process, o *backends.ExecOptions) error {
+	k, err := loadKept(e.c)
+	if err != nil {
+		return err
+	}
+	e.process = complete(p, k.Process)
+	if err := spec.CheckProcess(e.process, spec.Linux).Err(); err != nil {
+		return err
+	}
+	attributes, err := process.FromSpec(e.process, &specs.Spec{Linux: k.Linux})
+	if err != nil {
+		return err
+	}
+	for _, w := range attributes.Warnings {
+		logrus.Debug(w)
+	}
+	if !k.NoNewKeyring {
+		attributes.Keyring = "_ses." + e.c.ID
+	}
+	if k.Linux.Seccomp != nil {
+		if attributes.Seccomp, err = seccomp.Cached(k.Linux.Seccomp, filepath.Join(e.c.Root, "@seccomp")); err != nil {
+			return err
+		}
+	}
+	inherited, err := inheritable(&backends.CreateOptions{PreserveFDs: o.PreserveFDs})
+	if err != nil {
+		return err
+	}
+	e.plan = &stage.ExecPlan{
+		Process: attributes, Terminal: e.process.Terminal, Console: e.process.ConsoleSize, Inherited: inherited,
+	}
+	if a := e.process.ExecCPUAffinity; a != nil && a.Initial != "" {
+		if e.plan.CPUs, err = cpus(a.Initial); err != nil {
+			return fmt.Errorf("process.execCPUAffinity.initial: %w", err)
+		}
+	}
+	if e.process.Terminal {
+		if e.files.ConsoleSocket, err = dialConsole(o.ConsoleSocket); err != nil {
+			return err
+		}
+	}
+	e.files.Stdio = o.Stdio
+	for i, f := range []*os.File{os.Stdin, os.Stdout, os.Stderr} {
+		if e.files.Stdio[i] == nil {
+			e.files.Stdio[i] = f
+		}
+	}
+	return nil
+}
+
+// run makes the process, moves and limits it, and lets it go.
+func (e *execution) run(o *backends.ExecOptions) (backends.Process, error) {
+	none := backends.Process{}
+	if err := e.open(); err != nil {
+		return none, err
+	}
+	w, err := stage.Exec(e.plan, e.files)
+	if err != nil {
+		return none, err
+	}
+	made, err := e.settle(w.Pid, o)
+	if err == nil {
+		err = w.Grant()
+	}
+	if err != nil {
+		w.Kill()
+		return none, err
+	}
+	return made, w.Go()
+}
+
+// open holds the warden, and compares its namespaces with berth's own: those
+// that are the same need not, and in a user namespace cannot be joined.
+func (e *execution) open() error {
+	warden := e.data.Warden
+	pidfd, err := unix.PidfdOpen(warden.Pid, 0)
+	if err != nil {
+		return fmt.Errorf("the enclosure's init, process %d: %w", warden.Pid, err)
+	}
+	e.files.Member = os.NewFile(uintptr(pidfd), "warden")
+	if !warden.Alive() {
+		return fmt.Errorf("the enclosure's init, process %d: %w", warden.Pid, unix.ESRCH)
+	}
+	for name, flag := range map[string]int{
+		"mnt": unix.CLONE_NEWNS, "net": unix.CLONE_NEWNET, "ipc": unix.CLONE_NEWIPC, "uts": unix.CLONE_NEWUTS,
+		"cgroup": unix.CLONE_NEWCGROUP, "pid": unix.CLONE_NEWPID, "user": unix.CLONE_NEWUSER,
+	} {
+		theirs := fmt.Sprintf("/proc/%d/ns/%s", warden.Pid, name)
+		same, err := sameFile(theirs, "/proc/self/ns/"+name)
+		if err != nil {
+			return fmt.Errorf("the container's namespaces: %w", err)
+		}
+		switch {
+		case same:
+			e.files.Secret = e.files.Secret || name == "pid"
+		case name == "user":
+			if e.files.User, err = os.Open(theirs); err != nil {
+				return fmt.Errorf("the container's namespaces: %w", err)
+			}
+		default:
+			e.plan.Namespaces |= flag
+		}
+	}
+	if e.plan.Namespaces&unix.CLONE_NEWNS == 0 {
+		return errors.New("the container has no mount namespace of its own")
+	}
+	return nil
+}
+
+func sameFile(a, b string) (bool, error) {
+	x, err1 := os.Stat(a)
+	y, err2 := os.Stat(b)
+	if err := errors.Join(err1, err2); err != nil {
+		return false, err
+	}
+	return os.SameFile(x, y), nil
+}
+
+// settle puts the waiting process where it belongs.
+func (e *execution) settle(pid int, o *backends.ExecOptions) (backends.Process, error) {
+	made, err := backends.FindProcess(pid)
+	if err != nil {
+		return made, err
+	}
+	if err := e.enterCgroup(pid, o.Cgroup); err != nil {
+		return made, err
+	}
+	if a := e.process.ExecCPUAffinity; a != nil && a.Final != "" {
+		list, err := cpus(a.Final)
+		if err == nil {
+			err = stage.SetCPUs(pid, list)
+		}
+		if err != nil {
+			return made, fmt.Errorf("process.execCPUAffinity.final: %w", err)
+		}
+	}
+	if o.PidfdSocket == "" {
+		return made, nil
+	}
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return made, err
+	}
+	pidfd := os.NewFile(uintptr(fd), "pidfd")
+	defer pidfd.Close()
+	return made, sendPidfd(o.PidfdSocket, pidfd)
+}
+
+// enterCgroup moves the process into the container's cgroup, or one below it
+// that the caller names. Where the container has made cgroups of its own below
+// its own, whose processes had to leave it (the "no internal process" rule), it
+// goes where the first process is.
+func (e *execution) enterCgroup(pid int, sub string) error {
+	if !e.data.Cgrouped() {
+		return errors.New("the container's cgroup has gone")
+	}
+	if sub != "" {
+		// A leading slash keeps .. from leaving the container's.
+		err := cgroup.Enter(path.Join(e.data.Cgroup, path.Clean("/"+sub)), pid)
+		if errors.Is(err, unix.ENOENT) {
+			return fmt.Errorf("--cgroup %s: the container has no such cgroup: %w", sub, err)
+		}
+		return err
+	}
+	err := cgroup.Enter(e.data.Cgroup, pid)
+	if !errors.Is(err, unix.EBUSY) {
+		return err
+	}
+	first, ferr := cgroup.Of(e.c.Process.Pid)
+	if ferr != nil || !below(first, e.data.Limits) {
+		return err
+	}
+	return cgroup.Enter(first, pid)
+}
+
+func below(p, parent string) bool {
+	return p == parent || len(p) > len(parent) && p[:len(parent)] == parent && p[len(parent)] == '/'
+}

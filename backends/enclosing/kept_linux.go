@@ -1,0 +1,76 @@
+package enclosing
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/google/renameio/v2"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/backends"
+)
+
+// keptFile holds in a container's state directory what exec and update need of
+// its config.json. A bundle can be changed or removed while its container runs;
+// runc and crun keep a copy as well.
+const keptFile = "kept.json"
+
+type kept struct {
+	Process *specs.Process `json:"process"`
+	// Linux has namespaces, seccomp, personality, and resources without
+	// devices.
+	Linux        *specs.Linux `json:"linux"`
+	NoNewKeyring bool         `json:"noNewKeyring,omitempty"`
+}
+
+// keep writes the file for a container that is being created.
+func keep(j *Job, o *backends.CreateOptions) error {
+	l := j.Spec.Linux
+	k := &kept{Process: j.Spec.Process, NoNewKeyring: o.NoNewKeyring, Linux: &specs.Linux{
+		Namespaces: l.Namespaces, Seccomp: l.Seccomp, Personality: l.Personality,
+	}}
+	if r := l.Resources; r != nil {
+		copied := *r
+		copied.Devices = nil
+		k.Linux.Resources = &copied
+	}
+	return k.write(j.Container)
+}
+
+func (k *kept) write(c *backends.Container) error {
+	data, err := json.Marshal(k)
+	if err == nil {
+		err = renameio.WriteFile(filepath.Join(c.Dir, keptFile), data, 0o600, renameio.WithTempDir(c.Dir))
+	}
+	if err != nil {
+		return fmt.Errorf("state of container %q: %w", c.ID, err)
+	}
+	return nil
+}
+
+func loadKept(c *backends.Container) (*kept, error) {
+	data, err := os.ReadFile(filepath.Join(c.Dir, keptFile))
+	k := &kept{}
+	if err == nil {
+		err = json.Unmarshal(data, k)
+	}
+	if err == nil && (k.Process == nil || k.Linux == nil) {
+		err = errors.New(keptFile + " is incomplete")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("state of container %q: %w", c.ID, err)
+	}
+	return k, nil
+}
+
+// OwnProcess is process of config.json.
+func (b Backend) OwnProcess(c *backends.Container) (*specs.Process, error) {
+	k, err := loadKept(c)
+	if err != nil {
+		return nil, err
+	}
+	return k.Process, nil
+}

@@ -1,0 +1,76 @@
+package enclosing
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/cgroup"
+)
+
+// statePaused is runc's extension of the specification's states.
+const statePaused specs.ContainerState = "paused"
+
+// live is the data of a container whose cgroup is still there.
+func live(c *backends.Container) (*Data, error) {
+	d, err := data(c)
+	if err == nil && !d.Cgrouped() {
+		err = os.ErrProcessDone
+	}
+	return d, err
+}
+
+// Pids are those in the cgroup but the warden.
+func (b Backend) Pids(c *backends.Container) ([]int, error) {
+	d, err := live(c)
+	if err != nil {
+		return nil, err
+	}
+	pids, err := cgroup.Processes(d.Limits)
+	if err != nil {
+		return nil, fmt.Errorf("processes of container %q: %w", c.ID, err)
+	}
+	pids = slices.DeleteFunc(pids, func(pid int) bool { return pid == d.Warden.Pid })
+	slices.Sort(pids)
+	return pids, nil
+}
+
+// Pause freezes the container's cgroup.
+func (b Backend) Pause(ctx context.Context, c *backends.Container) error {
+	d, err := live(c)
+	if err != nil {
+		return err
+	}
+	return cgroup.Freeze(ctx, d.Limits)
+}
+
+// Resume thaws the container's cgroup.
+func (b Backend) Resume(_ context.Context, c *backends.Container) error {
+	d, err := live(c)
+	if err != nil {
+		return err
+	}
+	return cgroup.Thaw(d.Limits)
+}
+
+// Stats measures the cgroup that carries the container's limits.
+func (b Backend) Stats(c *backends.Container) (*backends.Stats, error) {
+	d, err := live(c)
+	if err != nil {
+		return nil, err
+	}
+	return cgroup.Stats(d.Limits)
+}
+
+// WatchOOM watches the cgroup that carries the container's limits.
+func (b Backend) WatchOOM(ctx context.Context, c *backends.Container, f func()) error {
+	d, err := live(c)
+	if err != nil {
+		return err
+	}
+	return cgroup.WatchOOM(ctx, d.Limits, f)
+}
