@@ -30,6 +30,9 @@ func (e *Enclosure) Lower(ctx context.Context, c *backends.Container, d *enclosi
 	if ct == nil || !ct.belongsTo(c) {
 		// Somebody destroyed it in Proxmox VE, or it was never made. The
 		// number may be another CT's by now.
+		if used, err := e.cluster.IDs(); err == nil && !used[vmid] {
+			removeTraces(vmid)
+		}
 		return nil
 	}
 	// LXC notices the end of the container by itself; pct can only kill.
@@ -59,8 +62,9 @@ func (e *Enclosure) destroy(ctx context.Context, c *backends.Container, vmid int
 	return nil
 }
 
-// removeTraces removes the empty directories that pct destroy leaves, and LXC's
-// lock file.
+// removeTraces removes the empty directories that pct destroy leaves, LXC's
+// lock file, and the cgroup, which LXC cannot remove while the container's
+// process is in it.
 func removeTraces(vmid int) {
 	name := strconv.Itoa(vmid)
 	dir := filepath.Join("/var/lib/lxc", name)
