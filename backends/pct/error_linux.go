@@ -65,24 +65,25 @@ var hints = map[error]string{
 	ErrBusy:      "try again when it is done",
 }
 
-// causes are tried in this order. The words are those of pve-container 6.
+// causes are tried in this order. The words are those of pve-container 6,
+// as regular expressions; they are compiled when there is an error.
 var causes = []struct {
-	words *regexp.Regexp
+	words string
 	cause error
 }{
-	{regexp.MustCompile(`ipcc_send_rec.*Connection refused`), ErrDown},
-	{regexp.MustCompile(`no quorum|/etc/pve/.* - Permission denied`), ErrNoQuorum},
-	{regexp.MustCompile(`(CT|VM) \d+ already exists`), ErrExists},
-	{regexp.MustCompile(`Configuration file '.*' does not exist`), ErrNotFound},
-	{regexp.MustCompile(`container is running|CT \d+ already running`), ErrRunning},
-	{regexp.MustCompile(`(CT|VM) \d+ not running|container '\d+' not running`), ErrNotRunning},
-	{regexp.MustCompile(`CT is locked`), ErrLocked},
-	{regexp.MustCompile(`protection mode enabled`), ErrProtected},
-	{regexp.MustCompile(`can't lock file .* got timeout`), ErrBusy},
-	{regexp.MustCompile(`bridge '.*' does not exist`), ErrBridge},
-	{regexp.MustCompile(`storage '.*' does not|storage:`), ErrStorage},
-	{regexp.MustCompile(`startup for container '\d+' failed|unable to get PID for CT`), ErrStart},
-	{regexp.MustCompile(`^400 `), ErrParameter},
+	{`ipcc_send_rec.*Connection refused`, ErrDown},
+	{`no quorum|/etc/pve/.* - Permission denied`, ErrNoQuorum},
+	{`(CT|VM) \d+ already exists`, ErrExists},
+	{`Configuration file '.*' does not exist`, ErrNotFound},
+	{`container is running|CT \d+ already running`, ErrRunning},
+	{`(CT|VM) \d+ not running|container '\d+' not running`, ErrNotRunning},
+	{`CT is locked`, ErrLocked},
+	{`protection mode enabled`, ErrProtected},
+	{`can't lock file .* got timeout`, ErrBusy},
+	{`bridge '.*' does not exist`, ErrBridge},
+	{`storage '.*' does not|storage:`, ErrStorage},
+	{`startup for container '\d+' failed|unable to get PID for CT`, ErrStart},
+	{`^400 `, ErrParameter},
 }
 
 func newError(args []string, stdout, stderr string, err error) *Error {
@@ -92,7 +93,7 @@ func newError(args []string, stdout, stderr string, err error) *Error {
 	}
 	e := &Error{Args: args, Output: strings.Join(strings.Split(output, "\n"), "; "), Err: err}
 	for _, c := range causes {
-		if c.words.MatchString(output) {
+		if regexp.MustCompile(c.words).MatchString(output) {
 			e.Cause = c.cause
 			break
 		}
