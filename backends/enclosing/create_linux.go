@@ -75,6 +75,10 @@ func (cr *creation) run(ctx context.Context, up chan struct{}) error {
 		return err
 	}
 	defer prep.close()
+	if j.namespaces, err = openNamespaces(j.Spec); err != nil {
+		return err
+	}
+	defer j.namespaces.close()
 	if err := cr.Place(j); err != nil {
 		return err
 	}
@@ -118,7 +122,7 @@ func (cr *creation) run(ctx context.Context, up chan struct{}) error {
 // spawn starts the stage and notes what came of its namespaces.
 func (cr *creation) spawn(prep *preparation) error {
 	j := cr.job
-	cfg, err := stageConfig(j.Spec, cr.opts, prep.inherited)
+	cfg, err := stageConfig(j, cr.opts, prep.inherited)
 	if err != nil {
 		return err
 	}

@@ -75,6 +75,7 @@ type Job struct {
 	// UIDMap and GIDMap are the stage's user namespace maps as the kernel
 	// shows them; empty when it is in the host's.
 	UIDMap, GIDMap []specs.LinuxIDMapping
+	namespaces     namespaces
 	save           func() error
 }
 

@@ -158,19 +158,19 @@ func joined(s *specs.Spec) (flags int, loopback bool) {
 }
 
 // stageConfig is what the stage is born with.
-func stageConfig(s *specs.Spec, o *backends.CreateOptions, inherited int) (*stage.Config, error) {
+func stageConfig(j *Job, o *backends.CreateOptions, inherited int) (*stage.Config, error) {
 	cfg := &stage.Config{Stdio: o.Stdio, Inherited: inherited}
 	for i, f := range []*os.File{os.Stdin, os.Stdout, os.Stderr} {
 		if cfg.Stdio[i] == nil {
 			cfg.Stdio[i] = f
 		}
 	}
-	path, kind := spec.Namespace(s, specs.PIDNamespace)
+	path, kind := j.Namespace(specs.PIDNamespace)
 	cfg.NewPID, cfg.PIDPath = kind == spec.New, path
-	path, kind = spec.Namespace(s, specs.UserNamespace)
+	path, kind = j.Namespace(specs.UserNamespace)
 	cfg.NewUser, cfg.UserPath = kind == spec.New, path
 	if cfg.NewUser {
-		cfg.UIDMaps, cfg.GIDMaps = s.Linux.UIDMappings, s.Linux.GIDMappings
+		cfg.UIDMaps, cfg.GIDMaps = j.Spec.Linux.UIDMappings, j.Spec.Linux.GIDMappings
 		for field, maps := range map[string][]specs.LinuxIDMapping{"uidMappings": cfg.UIDMaps, "gidMappings": cfg.GIDMaps} {
 			if !mapsRoot(maps) {
 				return nil, fmt.Errorf("linux.%s: the container's ID 0 must be mapped, or it cannot be prepared from inside its user namespace", field)

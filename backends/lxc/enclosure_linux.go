@@ -64,7 +64,7 @@ func namespaces(c *Config, j *enclosing.Job) {
 		{specs.NetworkNamespace, "net"},
 		{specs.CgroupNamespace, "cgroup"},
 	} {
-		path, kind := spec.Namespace(j.Spec, ns.kind)
+		path, kind := j.Namespace(ns.kind)
 		switch kind {
 		case spec.New:
 			clone += " " + ns.name

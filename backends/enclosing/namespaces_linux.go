@@ -1,0 +1,104 @@
+package enclosing
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/spec"
+)
+
+// cloneFlags are the kernel's names for the types of namespaces.
+var cloneFlags = map[specs.LinuxNamespaceType]int{
+	specs.PIDNamespace:     unix.CLONE_NEWPID,
+	specs.UserNamespace:    unix.CLONE_NEWUSER,
+	specs.NetworkNamespace: unix.CLONE_NEWNET,
+	specs.IPCNamespace:     unix.CLONE_NEWIPC,
+	specs.UTSNamespace:     unix.CLONE_NEWUTS,
+	specs.CgroupNamespace:  unix.CLONE_NEWCGROUP,
+}
+
+// namespaces are the ones that config.json names by path, open: whoever joins
+// one joins what was checked.
+type namespaces map[specs.LinuxNamespaceType]*os.File
+
+func openNamespaces(s *specs.Spec) (namespaces, error) {
+	open := namespaces{}
+	for i, ns := range s.Linux.Namespaces {
+		flag, known := cloneFlags[ns.Type]
+		if ns.Path == "" || !known {
+			continue
+		}
+		f, err := openNamespace(ns.Path, flag)
+		if err != nil {
+			open.close()
+			return nil, fmt.Errorf("linux.namespaces[%d].path: %s for a namespace of type %s: %w", i, ns.Path, ns.Type, err)
+		}
+		open[ns.Type] = f
+	}
+	return open, nil
+}
+
+var (
+	errNoNamespace = errors.New("it is no namespace")
+	errWrongType   = errors.New("it is a namespace of another type")
+)
+
+// openNamespace opens a namespace of the given type (ioctl_nsfs(2)). Anything
+// else must not be opened for more than a look: it may be a device or a FIFO.
+func openNamespace(path string, flag int) (*os.File, error) {
+	look, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(look)
+	var fs unix.Statfs_t
+	if err := unix.Fstatfs(look, &fs); err != nil {
+		return nil, err
+	}
+	if fs.Type != unix.NSFS_MAGIC {
+		return nil, errNoNamespace
+	}
+	fd, err := unix.Open(fmt.Sprintf("/proc/self/fd/%d", look), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	kind, err := unix.IoctlRetInt(fd, unix.NS_GET_NSTYPE)
+	if err == nil && kind != flag {
+		err = errWrongType
+	}
+	if err != nil {
+		unix.Close(fd)
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), path), nil
+}
+
+// path is where another process finds the namespace as long as this one lives;
+// "" if it is not named by path.
+func (n namespaces) path(t specs.LinuxNamespaceType) string {
+	f, ok := n[t]
+	if !ok {
+		return ""
+	}
+	return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), f.Fd())
+}
+
+func (n namespaces) close() {
+	for _, f := range n {
+		f.Close()
+	}
+}
+
+// Namespace is spec.Namespace with a path that leads to the namespace that was
+// checked, until Create has ended.
+func (j *Job) Namespace(t specs.LinuxNamespaceType) (path string, kind spec.NamespaceKind) {
+	path, kind = spec.Namespace(j.Spec, t)
+	if kind == spec.Path {
+		path = j.namespaces.path(t)
+	}
+	return path, kind
+}
