@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 
@@ -11,7 +12,7 @@ import (
 
 // Pass has a command carried out as it was given by the runtime that has the
 // container. It returns if there is none or the container is berth's own, for
-// which the command is not there yet.
+// which the command is not there.
 func (r *Runtime) Pass(id string, call backends.Call) error {
 	c, b, err := r.find(id)
 	if err != nil {
@@ -19,10 +20,13 @@ func (r *Runtime) Pass(id string, call backends.Call) error {
 	}
 	d, ok := b.(backends.Delegating)
 	if !ok {
-		return fmt.Errorf("%s: not supported by the %s backend yet", call.Command, c.Backend)
+		return fmt.Errorf("%s: %w of the %s backend", call.Command, errNoCRIU, c.Backend)
 	}
 	return d.HandOver(c, call)
 }
+
+// errNoCRIU is why checkpoint and restore are refused.
+var errNoCRIU = errors.New("CRIU cannot restore a container into an enclosure that LXC or Proxmox VE makes; not supported for containers")
 
 // General has a command without a container carried out as it was given if the
 // backend is a delegating one, and then does not return. It is false with any
@@ -136,7 +140,7 @@ func (r *Runtime) Restore(id string, o RunOptions) error {
 	}
 	d, ok := j.backend.(backends.Delegating)
 	if !ok {
-		return fmt.Errorf("restore: not supported by the %s backend yet", j.backend.Name())
+		return fmt.Errorf("restore: %w of the %s backend", errNoCRIU, j.backend.Name())
 	}
 	return r.runDelegated(j, d, o.Detach, o.Call)
 }

@@ -15,7 +15,7 @@ func checkOptions(j *job) error {
 	if o.NoCgroup {
 		return fmt.Errorf("--cgroup-manager=disabled: not supported by the %s backend, whose containers always have a cgroup", j.backend.Name())
 	}
-	if err := checkTerminal(j); err != nil {
+	if err := checkTerminal(j.bundle.Spec.Process.Terminal, o.ConsoleSocket != ""); err != nil {
 		return err
 	}
 	preserve, err := preserveFDs(o.PreserveFDs, o.ListenFDs, o.Inherited)
@@ -28,8 +28,7 @@ func checkOptions(j *job) error {
 
 // checkTerminal wants a place for the terminal's master where there is a
 // terminal, and none where there is not.
-func checkTerminal(j *job) error {
-	terminal, socket := j.bundle.Spec.Process.Terminal, j.options.ConsoleSocket != ""
+func checkTerminal(terminal, socket bool) error {
 	switch {
 	case terminal && !socket:
 		return errors.New("cannot allocate tty if berth will detach without setting console socket: process.terminal is set, give --console-socket")

@@ -50,7 +50,7 @@ func (r *Runtime) Run(ctx context.Context, id string, o RunOptions) (int, error)
 	signal.Notify(signals)
 	defer signal.Stop(signals)
 
-	t, err := newTerminal(j)
+	t, err := newTerminal(j.bundle.Spec.Process, &j.options.ConsoleSocket)
 	if err != nil {
 		return -1, err
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/containerd/console"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 )
 
@@ -22,11 +23,11 @@ type terminal struct {
 	output chan struct{}
 }
 
-// newTerminal is nil for a container without a terminal, or with another
+// newTerminal makes a socket to receive the terminal of process p on, and puts
+// its path in socket. It is nil for one without a terminal, or with another
 // program at its other end.
-func newTerminal(j *job) (*terminal, error) {
-	o := j.options
-	if !j.bundle.Spec.Process.Terminal || o.ConsoleSocket != "" {
+func newTerminal(p *specs.Process, socket *string) (*terminal, error) {
+	if !p.Terminal || *socket != "" {
 		return nil, nil
 	}
 	dir, err := os.MkdirTemp("", "berth-console-")
@@ -34,9 +35,9 @@ func newTerminal(j *job) (*terminal, error) {
 		return nil, fmt.Errorf("terminal: %w", err)
 	}
 	t := &terminal{dir: dir, listen: -1, output: make(chan struct{})}
-	o.ConsoleSocket = filepath.Join(dir, "sock")
+	*socket = filepath.Join(dir, "sock")
 	if t.listen, err = unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0); err == nil {
-		err = unix.Bind(t.listen, &unix.SockaddrUnix{Name: o.ConsoleSocket})
+		err = unix.Bind(t.listen, &unix.SockaddrUnix{Name: *socket})
 	}
 	if err == nil {
 		err = unix.Listen(t.listen, 1)

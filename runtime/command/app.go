@@ -42,12 +42,18 @@ func Run(args []string) int {
 		CommandNotFound: notFound,
 		OnUsageError:    usageError,
 		HideHelpCommand: false,
-		ExitErrHandler:  func(*cli.Context, error) {},
+		// A comma is part of a value, as in exec --env.
+		DisableSliceFlagSeparator: true,
+		ExitErrHandler:            func(*cli.Context, error) {},
 		Commands: []*cli.Command{
 			backendsCommand, checkpointCommand, configCommand, createCommand, deleteCommand, eventsCommand, execCommand,
 			featuresCommand, killCommand, listCommand, pauseCommand, psCommand, restoreCommand, resumeCommand, runCommand,
 			specCommand, startCommand, stateCommand, updateCommand,
 		},
+	}
+	for _, command := range app.Commands {
+		// "help" and "h" are containers' ids like any other.
+		command.HideHelpCommand = true
 	}
 	cli.VersionPrinter = func(c *cli.Context) { fmt.Fprint(c.App.Writer, "berth version "+c.App.Version+"\n") }
 	return exitCode(app.Run(arrange(app, args)))
@@ -62,10 +68,15 @@ func exitCode(err error) int {
 	if errors.As(err, &status) {
 		return int(status)
 	}
+	code := 1
+	var failed *failure
+	if errors.As(err, &failed) {
+		code = failed.status
+	}
 	var told *backends.Reported
 	if !errors.As(err, &told) {
 		report(err)
-		return 1
+		return code
 	}
 	if err != error(told) {
 		report(err)
@@ -78,6 +89,14 @@ func exitCode(err error) int {
 type exitStatus int
 
 func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
+
+// failure is an error with an exit status of its own.
+type failure struct {
+	status int
+	error
+}
+
+func (f *failure) Unwrap() error { return f.error }
 
 func version() string {
 	v := Version

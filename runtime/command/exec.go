@@ -1,6 +1,13 @@
 package command
 
-import "github.com/urfave/cli/v2"
+import (
+	"fmt"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/runtime"
+)
 
 var execCommand = &cli.Command{
 	Name:      "exec",
@@ -30,6 +37,41 @@ var execCommand = &cli.Command{
 		if err != nil {
 			return err
 		}
-		return pass(c, id)
+		r, err := open(c)
+		if err != nil {
+			return err
+		}
+		status, err := execIn(c, r, id)
+		if err != nil {
+			return &failure{execFailed, fmt.Errorf("exec failed: %w", err)}
+		}
+		if status != 0 {
+			return exitStatus(status)
+		}
+		return nil
 	},
+}
+
+// execFailed is the exit status that runc has for it.
+const execFailed = 255
+
+func execIn(c *cli.Context, r *runtime.Runtime, id string) (int, error) {
+	cgroup, err := subCgroup(c.StringSlice("cgroup"))
+	if err != nil {
+		return -1, err
+	}
+	return r.Exec(c.Context, id, runtime.ExecOptions{
+		ExecOptions: backends.ExecOptions{
+			Cgroup:        cgroup,
+			ConsoleSocket: c.String("console-socket"),
+			PidfdSocket:   c.String("pidfd-socket"),
+			PreserveFDs:   c.Int("preserve-fds"),
+		},
+		Call:         call(c),
+		Process:      execProcess(c),
+		Detach:       c.Bool("detach"),
+		PidFile:      c.String("pid-file"),
+		IgnorePaused: c.Bool("ignore-paused"),
+		Inherited:    inherited,
+	})
 }

@@ -6,5 +6,15 @@ var pauseCommand = &cli.Command{
 	Name:      "pause",
 	Usage:     "pause suspends all processes inside the container",
 	ArgsUsage: "<container-id>",
-	Action:    passOnlyID,
+	Action: func(c *cli.Context) error {
+		id, err := onlyID(c)
+		if err != nil {
+			return err
+		}
+		r, err := open(c)
+		if err != nil {
+			return err
+		}
+		return r.Pause(c.Context, id, call(c))
+	},
 }

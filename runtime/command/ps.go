@@ -1,6 +1,17 @@
 package command
 
-import "github.com/urfave/cli/v2"
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
 
 var psCommand = &cli.Command{
 	Name:      "ps",
@@ -14,6 +25,52 @@ var psCommand = &cli.Command{
 		if err != nil {
 			return err
 		}
-		return pass(c, id)
+		r, err := open(c)
+		if err != nil {
+			return err
+		}
+		pids, err := r.Pids(id, call(c))
+		if err != nil {
+			return err
+		}
+		switch format := c.String("format"); format {
+		case "table":
+			return psTable(c.App.Writer, c.Args().Tail(), pids)
+		case "json":
+			return json.NewEncoder(c.App.Writer).Encode(slices.Concat([]int{}, pids))
+		default:
+			return fmt.Errorf("invalid format option %q: it is table or json", format)
+		}
 	},
+}
+
+// psTable runs ps(1) and prints the lines of the given pids, as runc does.
+func psTable(w io.Writer, args []string, pids []int) error {
+	if len(args) == 0 {
+		args = []string{"-ef"}
+	}
+	output, err := exec.Command("ps", args...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("ps: %w: %s", err, strings.TrimSpace(string(output)))
+	}
+	lines := strings.Split(string(output), "\n")
+	at := slices.Index(strings.Fields(lines[0]), "PID")
+	if at < 0 {
+		return errors.New("couldn't find PID field in ps output")
+	}
+	fmt.Fprintln(w, lines[0])
+	for _, line := range lines[1:] {
+		fields := strings.Fields(line)
+		if len(fields) <= at {
+			continue
+		}
+		pid, err := strconv.Atoi(fields[at])
+		if err != nil {
+			return fmt.Errorf("unable to parse pid: %w", err)
+		}
+		if slices.Contains(pids, pid) {
+			fmt.Fprintln(w, line)
+		}
+	}
+	return nil
 }

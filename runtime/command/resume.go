@@ -6,5 +6,15 @@ var resumeCommand = &cli.Command{
 	Name:      "resume",
 	Usage:     "resumes all processes that have been previously paused",
 	ArgsUsage: "<container-id>",
-	Action:    passOnlyID,
+	Action: func(c *cli.Context) error {
+		id, err := onlyID(c)
+		if err != nil {
+			return err
+		}
+		r, err := open(c)
+		if err != nil {
+			return err
+		}
+		return r.Resume(c.Context, id, call(c))
+	},
 }

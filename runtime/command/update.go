@@ -1,6 +1,9 @@
 package command
 
-import "github.com/urfave/cli/v2"
+import (
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/urfave/cli/v2"
+)
 
 var updateCommand = &cli.Command{
 	Name:      "update",
@@ -27,5 +30,15 @@ var updateCommand = &cli.Command{
 		&cli.StringFlag{Name: "l3-cache-schema", Usage: "the string of Intel RDT/CAT L3 cache schema"},
 		&cli.StringFlag{Name: "mem-bw-schema", Usage: "the string of Intel RDT/MBA memory bandwidth schema"},
 	},
-	Action: passOnlyID,
+	Action: func(c *cli.Context) error {
+		id, err := onlyID(c)
+		if err != nil {
+			return err
+		}
+		r, err := open(c)
+		if err != nil {
+			return err
+		}
+		return r.Update(c.Context, id, func() (*specs.LinuxResources, error) { return updateResources(c) }, call(c))
+	},
 }

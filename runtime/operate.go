@@ -1,0 +1,173 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/backends"
+)
+
+// ErrNotPaused is of a resume with nothing to resume.
+var ErrNotPaused = errors.New("container not paused")
+
+// operator finds a container for a command that runc has beyond the OCI
+// lifecycle. A container of another runtime's is handed over to it, and
+// operator then does not return; a stopped one is ErrNotRunning.
+func (r *Runtime) operator(id string, call backends.Call) (*backends.Container, backends.Operator, specs.ContainerState, error) {
+	c, b, err := r.find(id)
+	if err != nil {
+		return nil, nil, "", err
+	}
+	if d, ok := b.(backends.Delegating); ok {
+		return nil, nil, "", d.HandOver(c, call)
+	}
+	status, err := r.status(c, b)
+	if err != nil {
+		return nil, nil, "", err
+	}
+	if b == nil || status == specs.StateStopped || status == specs.StateCreating {
+		return c, nil, status, ErrNotRunning
+	}
+	o, ok := b.(backends.Operator)
+	if !ok {
+		return nil, nil, "", fmt.Errorf("%s: not supported by the %s backend", call.Command, c.Backend)
+	}
+	return c, o, status, nil
+}
+
+// running turns the end of a container under way into ErrNotRunning.
+func running(err error) error {
+	if errors.Is(err, os.ErrProcessDone) {
+		return ErrNotRunning
+	}
+	return err
+}
+
+// Pids are the host's pids of a container's processes.
+func (r *Runtime) Pids(id string, call backends.Call) ([]int, error) {
+	c, o, _, err := r.operator(id, call)
+	if err != nil {
+		return nil, err
+	}
+	pids, err := o.Pids(c)
+	return pids, running(err)
+}
+
+// Pause stops all processes of a created or running container until Resume.
+func (r *Runtime) Pause(ctx context.Context, id string, call backends.Call) error {
+	c, o, status, err := r.operator(id, call)
+	if err != nil {
+		return err
+	}
+	if status == StatePaused {
+		return fmt.Errorf("%w: %s", ErrNotRunning, status)
+	}
+	return running(o.Pause(ctx, c))
+}
+
+// Resume lets the processes of a paused container go on.
+func (r *Runtime) Resume(ctx context.Context, id string, call backends.Call) error {
+	c, o, status, err := r.operator(id, call)
+	if err != nil {
+		return err
+	}
+	if status != StatePaused {
+		return ErrNotPaused
+	}
+	return running(o.Resume(ctx, c))
+}
+
+// Update changes limits of a container of berth's own; resources reads them
+// once it is known to be one and to run.
+func (r *Runtime) Update(ctx context.Context, id string, resources func() (*specs.LinuxResources, error), call backends.Call) error {
+	if _, _, _, err := r.operator(id, call); err != nil {
+		return err
+	}
+	limits, err := resources()
+	if err != nil {
+		return err
+	}
+	// Its limits are remembered: two updates must not mix.
+	e, b, err := r.lock(id)
+	if err != nil {
+		return err
+	}
+	defer e.Close()
+	o, ok := b.(backends.Operator)
+	if !ok {
+		return ErrNotRunning // deleted, and made anew elsewhere
+	}
+	return running(o.Update(ctx, e.Container, limits))
+}
+
+// Stats measures a container.
+func (r *Runtime) Stats(id string, call backends.Call) (*backends.Stats, error) {
+	c, o, _, err := r.operator(id, call)
+	if err != nil {
+		return nil, err
+	}
+	s, err := o.Stats(c)
+	return s, running(err)
+}
+
+// Event is one line of the events command.
+type Event struct {
+	Type string          `json:"type"`
+	ID   string          `json:"id"`
+	Data *backends.Stats `json:"data,omitempty"`
+}
+
+// Events calls f with a container's statistics at each interval, and whenever
+// one of its processes has been killed for want of memory, until the container
+// has ended. An error of f's ends it.
+func (r *Runtime) Events(ctx context.Context, id string, interval time.Duration, call backends.Call, f func(Event) error) error {
+	c, o, _, err := r.operator(id, call)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	kills := make(chan struct{})
+	ended := make(chan error, 1)
+	go func() {
+		ended <- o.WatchOOM(ctx, c, func() {
+			select {
+			case kills <- struct{}{}:
+			case <-ctx.Done():
+			}
+		})
+	}()
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-ended:
+			return running(err)
+		case <-kills:
+			err = f(Event{Type: "oom", ID: id})
+		case <-tick.C:
+			err = stats(c, o, f)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// stats is silent about a container that has ended, of which WatchOOM is about
+// to tell.
+func stats(c *backends.Container, o backends.Operator, f func(Event) error) error {
+	s, err := o.Stats(c)
+	if err == nil {
+		return f(Event{Type: "stats", ID: c.ID, Data: s})
+	}
+	if c.Process.Alive() {
+		return err
+	}
+	return nil
+}
