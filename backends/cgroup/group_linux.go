@@ -63,8 +63,29 @@ func Prepare(path string) error {
 	return nil
 }
 
+// Make makes a cgroup and opens it, for a process to be born in (clone3(2),
+// CLONE_INTO_CGROUP).
+func Make(path string) (*os.File, error) {
+	dir := filepath.Join(Mount, path)
+	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+		return nil, fmt.Errorf("make cgroup %s: %w", path, err)
+	}
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open cgroup %s: %w", path, err)
+	}
+	return f, nil
+}
+
 // Limit applies resources to a cgroup that exists.
 func Limit(path string, r *cgroups.Resources) error {
+	if filepath.Dir(path) == defaultParent {
+		// Since Prepare a delete may have removed the parent, then empty, and
+		// so the controllers in it.
+		if err := fs2.CreateCgroupPath(filepath.Join(Mount, path), &cgroups.Cgroup{Resources: r}); err != nil {
+			return fmt.Errorf("enable the controllers of cgroup %s: %w", path, err)
+		}
+	}
 	m, err := fs2.NewManager(&cgroups.Cgroup{Resources: r}, filepath.Join(Mount, path))
 	if err != nil {
 		return fmt.Errorf("cgroup %s: %w", path, err)

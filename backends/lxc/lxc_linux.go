@@ -96,7 +96,14 @@ func (e Enclosure) Raise(ctx context.Context, j *enclosing.Job) error {
 	// container without a rootfs, makes all mounts that it sees slaves: the
 	// host's would not propagate any more. Unmounting on the host does reach
 	// a slave.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Cloneflags: unix.CLONE_NEWNS}
+	// And it is born in a cgroup by which it is found from its first moment on,
+	// should berth be killed before it has noted the pid.
+	cradle, err := cgroup.Make(pivotCgroup(j.Data))
+	if err != nil {
+		return err
+	}
+	defer cradle.Close()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Cloneflags: unix.CLONE_NEWNS, UseCgroupFD: true, CgroupFD: int(cradle.Fd())}
 	cmd.Dir = "/"
 	// Some errors LXC only prints, before it has opened its log.
 	stderr, err := os.OpenFile(stderrFile(j.Container), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
@@ -148,8 +155,8 @@ func (Enclosure) config(j *enclosing.Job) *Config {
 	return c
 }
 
-// The monitor is in a cgroup of its own, and goes to another when it removes
-// that.
+// The monitor is in a cgroup of its own; before it has made that and when it
+// removes it, it is in another.
 func monitorCgroup(d *enclosing.Data) string { return "lxc.monitor." + d.Name }
 func pivotCgroup(d *enclosing.Data) string   { return "lxc.pivot." + d.Name }
 
@@ -169,11 +176,14 @@ func (e Enclosure) Lower(ctx context.Context, c *backends.Container, d *enclosin
 	if err := e.endMonitor(ctx, d); err != nil {
 		return err
 	}
-	for _, path := range []string{monitorCgroup(d), pivotCgroup(d)} {
+	// One that berth did not live to note may still be on its way from the one
+	// to the other and back.
+	for _, path := range []string{pivotCgroup(d), monitorCgroup(d), pivotCgroup(d)} {
 		if err := cgroup.Remove(path); err != nil {
 			return err
 		}
 	}
+	defer cgroup.TrimDefault(d.Limits)
 	if d.LimitsID != 0 && !d.Cgrouped() {
 		return nil // gone; what bears its name is another container's
 	}
@@ -181,11 +191,7 @@ func (e Enclosure) Lower(ctx context.Context, c *backends.Container, d *enclosin
 	if err != nil {
 		return err
 	}
-	if err := place.Remove(); err != nil {
-		return err
-	}
-	cgroup.TrimDefault(d.Limits)
-	return nil
+	return place.Remove()
 }
 
 func (Enclosure) endMonitor(ctx context.Context, d *enclosing.Data) error {
