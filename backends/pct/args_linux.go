@@ -52,6 +52,31 @@ func (o *CreateOptions) args() []string {
 	return args
 }
 
+// SetOptions are the options of pct set that berth uses, in the units of
+// CreateOptions; what is nil stays as it is.
+type SetOptions struct {
+	VMID         int
+	Memory, Swap *int64
+	CPULimit     *float64
+}
+
+func (o *SetOptions) args() []string {
+	args := []string{"set", vmidArg(o.VMID)}
+	if o.Memory != nil {
+		args = append(args, "--memory", strconv.FormatInt(*o.Memory, 10))
+	}
+	if o.Swap != nil {
+		args = append(args, "--swap", strconv.FormatInt(*o.Swap, 10))
+	}
+	if o.CPULimit != nil {
+		args = append(args, "--cpulimit", strconv.FormatFloat(*o.CPULimit, 'f', -1, 64))
+	}
+	return args
+}
+
+// empty says that there is nothing to change.
+func (o *SetOptions) empty() bool { return o.Memory == nil && o.Swap == nil && o.CPULimit == nil }
+
 func vmidArg(vmid int) string { return strconv.Itoa(vmid) }
 
 func boolArg(b bool) string {

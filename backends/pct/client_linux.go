@@ -74,6 +74,13 @@ func (c *Client) Create(ctx context.Context, o *CreateOptions) error {
 	return err
 }
 
+// Set changes the configuration of a container, and with it the limits of a
+// running one.
+func (c *Client) Set(ctx context.Context, o *SetOptions) error {
+	_, err := c.run(ctx, o.args())
+	return err
+}
+
 // Start starts a container and returns when it runs.
 func (c *Client) Start(ctx context.Context, vmid int) error {
 	_, err := c.run(ctx, []string{"start", vmidArg(vmid)})

@@ -49,10 +49,12 @@ func describe(j *enclosing.Job, s *Settings) *CreateOptions {
 		marker(j.Container),
 	}
 	o.Description = strings.Join(text, "\n")
-	o.Memory, o.Swap = memory(j.Spec)
-	if l := j.Spec.Linux; l != nil && l.Resources != nil && l.Resources.CPU != nil {
-		o.CPULimit = cpuLimit(l.Resources.CPU)
+	var r *specs.LinuxResources
+	if j.Spec.Linux != nil {
+		r = j.Spec.Linux.Resources
 	}
+	o.Memory, o.Swap = memory(r)
+	o.CPULimit = cpuLimit(r)
 	return o
 }
 
@@ -64,15 +66,15 @@ const minMemory = 16
 // memory is what the interface shows, in MiB: a limit rounded up, or for a
 // container without one all that the host has. The exact limit is set in the
 // cgroup.
-func memory(s *specs.Spec) (ram, swap int64) {
+func memory(r *specs.LinuxResources) (ram, swap int64) {
 	var host unix.Sysinfo_t
 	_ = unix.Sysinfo(&host) // fails for a bad address only
 	unit := int64(host.Unit)
 	ram, swap = int64(host.Totalram)*unit/mebibyte, int64(host.Totalswap)*unit/mebibyte
-	if s.Linux == nil || s.Linux.Resources == nil || s.Linux.Resources.Memory == nil {
+	if r == nil || r.Memory == nil {
 		return ram, swap
 	}
-	m := s.Linux.Resources.Memory
+	m := r.Memory
 	if m.Limit == nil || *m.Limit <= 0 {
 		return ram, swap
 	}
@@ -83,10 +85,12 @@ func memory(s *specs.Spec) (ram, swap int64) {
 	return ram, swap
 }
 
-func cpuLimit(c *specs.LinuxCPU) float64 {
-	if c.Quota == nil || *c.Quota <= 0 {
+// cpuLimit is in CPUs; 0 is no limit.
+func cpuLimit(r *specs.LinuxResources) float64 {
+	if r == nil || r.CPU == nil || r.CPU.Quota == nil || *r.CPU.Quota <= 0 {
 		return 0
 	}
+	c := r.CPU
 	period := uint64(100000) // the kernel's default (cpu.max)
 	if c.Period != nil && *c.Period > 0 {
 		period = *c.Period

@@ -1,0 +1,68 @@
+package pct
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/cgroup"
+	"github.com/berth-oci/berth/backends/enclosing"
+)
+
+var _ enclosing.Adjuster = (*Enclosure)(nil)
+
+// Adjust changes what Proxmox VE shows of a container's limits: memory, swap
+// and CPU limit. Where nothing of these differs, pct is not called.
+func (e *Enclosure) Adjust(ctx context.Context, c *backends.Container, d *enclosing.Data, now, before *specs.LinuxResources) error {
+	vmid, err := strconv.Atoi(d.Name)
+	if err != nil {
+		return fmt.Errorf("state of container %q: VMID %q: %w", c.ID, d.Name, err)
+	}
+	o := changes(vmid, now, before)
+	if o.empty() {
+		return nil
+	}
+	ct, err := e.cluster.Read(vmid)
+	if err != nil {
+		return err
+	}
+	if ct == nil || !ct.belongsTo(c) {
+		return fmt.Errorf("CT %d is not container %q any more: %w", vmid, c.ID, os.ErrProcessDone)
+	}
+	if err := e.client(c).Set(ctx, o); err != nil {
+		return err
+	}
+	if o.Memory == nil || now.Unified["memory.high"] != "" {
+		return nil
+	}
+	// With the limit Proxmox VE sets one of its own below, from which on the
+	// kernel slows the container down. The OCI config asks for none.
+	high := filepath.Join(cgroup.Mount, d.Limits, "memory.high")
+	if err := os.WriteFile(high, []byte("max"), 0); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("take back %s: %w", high, err)
+	}
+	return nil
+}
+
+// changes are the differences, in Proxmox VE's units.
+func changes(vmid int, now, before *specs.LinuxResources) *SetOptions {
+	o := &SetOptions{VMID: vmid}
+	ram, swap := memory(now)
+	oldRAM, oldSwap := memory(before)
+	if ram != oldRAM {
+		o.Memory = &ram
+	}
+	if swap != oldSwap {
+		o.Swap = &swap
+	}
+	if limit := cpuLimit(now); limit != cpuLimit(before) {
+		o.CPULimit = &limit
+	}
+	return o
+}
