@@ -35,12 +35,33 @@ func (e *Enclosure) Lower(ctx context.Context, c *backends.Container, d *enclosi
 		}
 		return nil
 	}
-	// LXC notices the end of the container by itself; pct can only kill.
-	const patience = 10 * time.Second
-	if enclosing.WaitGone(ctx, d.Warden, patience) == nil {
-		_ = enclosing.WaitGone(ctx, d.Monitor, patience)
+	if err := endMonitor(ctx, d); err != nil {
+		return err
 	}
 	return e.destroy(ctx, c, vmid, ct)
+}
+
+// endMonitor waits for LXC, which notices the end of the container by itself;
+// pct could only kill. A monitor that has not got as far as to start the warden
+// may hang, its init having ended too early, and is killed.
+func endMonitor(ctx context.Context, d *enclosing.Data) error {
+	const patience = 10 * time.Second
+	if d.Monitor.Pid != 0 {
+		if enclosing.WaitGone(ctx, d.Warden, patience) == nil {
+			_ = enclosing.WaitGone(ctx, d.Monitor, patience)
+		}
+		return nil
+	}
+	monitor := "/lxc.monitor/" + d.Name
+	for deadline := time.Now().Add(patience / 2); ; time.Sleep(10 * time.Millisecond) {
+		pids, err := cgroup.Processes(monitor)
+		if err != nil || len(pids) == 0 {
+			return err
+		}
+		if time.Now().After(deadline) || ctx.Err() != nil {
+			return cgroup.Kill(monitor)
+		}
+	}
 }
 
 func (e *Enclosure) destroy(ctx context.Context, c *backends.Container, vmid int, ct *CT) error {
@@ -76,4 +97,5 @@ func removeTraces(vmid int) {
 	_ = os.Remove(filepath.Join("/run/lxc/lock/var/lib/lxc", "."+name))
 	cgroup.Trim(filepath.Join("/lxc", name, "ns"))
 	cgroup.Trim(filepath.Join("/lxc", name))
+	cgroup.Trim(filepath.Join("/lxc.monitor", name))
 }

@@ -1,10 +1,12 @@
 package stage
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
 	"strconv"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -67,6 +69,9 @@ func run(c conn) error {
 	var plan Plan
 	files, err := c.receive(&plan)
 	if err != nil {
+		if errors.Is(err, errPeerGone) {
+			time.Sleep(linger)
+		}
 		return fmt.Errorf("receive the plan: %w", err)
 	}
 	s := &stage{conn: c, plan: &plan, files: files}
@@ -86,6 +91,12 @@ func run(c conn) error {
 	c.close()
 	return s.serve(prepared)
 }
+
+// linger is how long the stage outlives a create that was killed while the
+// enclosure was being made. LXC hangs for ever when the init that it is just
+// starting ends, as all in the stage's pid namespace does with the stage; left
+// alone it ends by itself, for its warden finds nobody to report to.
+const linger = 20 * time.Second
 
 type stage struct {
 	conn  conn
