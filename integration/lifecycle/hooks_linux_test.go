@@ -1,0 +1,260 @@
+//go:build linux && integration
+
+package lifecycle
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// hookPoints in the order of a container's life.
+var hookPoints = []string{"prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"}
+
+func hookList(s *specs.Spec, point string) *[]specs.Hook {
+	if s.Hooks == nil {
+		s.Hooks = &specs.Hooks{}
+	}
+	return map[string]*[]specs.Hook{
+		"prestart":        &s.Hooks.Prestart, //nolint:staticcheck // deprecated, and in use
+		"createRuntime":   &s.Hooks.CreateRuntime,
+		"createContainer": &s.Hooks.CreateContainer,
+		"startContainer":  &s.Hooks.StartContainer,
+		"poststart":       &s.Hooks.Poststart,
+		"poststop":        &s.Hooks.Poststop,
+	}[point]
+}
+
+// hook is a shell script, which for startContainer is one of the container's.
+func hook(script string) specs.Hook {
+	return specs.Hook{Path: "/bin/sh", Args: []string{"sh", "-c", script}, Env: []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOOK=yes"}}
+}
+
+// addHooks has two hooks of each point write what they see to the box's out.
+func addHooks(b *box) {
+	for _, point := range hookPoints {
+		out := b.out
+		if point == "startContainer" {
+			out = "/out"
+		}
+		for i := range 2 {
+			*hookList(b.spec, point) = append(*hookList(b.spec, point), hook(fmt.Sprintf(
+				`cat >%[1]s/%[2]s%[3]d; echo %[2]s%[3]d >>%[1]s/order; for n in mnt pid net uts ipc; do readlink /proc/self/ns/$n; done >%[1]s/%[2]s%[3]d.ns; echo $HOOK $PATH >%[1]s/%[2]s%[3]d.env; env | wc -l >>%[1]s/%[2]s%[3]d.env`,
+				out, point, i)))
+		}
+	}
+	b.write()
+}
+
+func (b *box) order() string {
+	data, _ := os.ReadFile(filepath.Join(b.out, "order"))
+	return strings.Join(strings.Fields(string(data)), " ")
+}
+
+// Hooks run in their order, at their moment, in their namespaces, and read the
+// state of that moment.
+func TestHooks(t *testing.T) {
+	t.Parallel()
+	berthOnly(t) // runc has poststart hooks run by create
+	b := newBox(t, "echo process >>/out/order; read x")
+	b.spec.Annotations = map[string]string{"a": "b\nc"}
+	addHooks(b)
+	b.create()
+	created := "prestart0 prestart1 createRuntime0 createRuntime1 createContainer0 createContainer1"
+	if got := b.order(); got != created {
+		t.Errorf("after create: %q, want %q", got, created)
+	}
+	host, inside := b.out, b.pid
+	mnt := ns(t, inside, "mnt")
+	b.start()
+	b.wait()
+	started := created + " startContainer0 startContainer1"
+	if got := b.order(); !strings.HasPrefix(got, started) || len(got) != len(started+" process poststart0 poststart1") ||
+		!strings.Contains(got, " poststart0 poststart1") || !strings.Contains(got, " process") {
+		t.Errorf("after start: %q", got)
+	}
+	b.must("delete", b.id)
+	if got := b.order(); !strings.HasSuffix(got, " poststop0 poststop1") {
+		t.Errorf("after delete: %q", got)
+	}
+
+	own, err := os.Readlink("/proc/self/ns/mnt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for point, want := range map[string]struct {
+		status string
+		pid    int
+		mnt    string
+	}{
+		"prestart":        {"creating", inside, own},
+		"createRuntime":   {"creating", inside, own},
+		"createContainer": {"creating", 1, mnt},
+		"startContainer":  {"created", 1, mnt},
+		"poststart":       {"running", inside, own},
+		"poststop":        {"stopped", 0, own},
+	} {
+		for i := range 2 {
+			name := filepath.Join(host, fmt.Sprint(point, i))
+			data, err := os.ReadFile(name)
+			if err != nil {
+				t.Error(err)
+				continue
+			}
+			var s specs.State
+			if err := json.Unmarshal(data, &s); err != nil {
+				t.Errorf("%s: %v: %q", name, err, data)
+				continue
+			}
+			if string(s.Status) != want.status || s.Pid != want.pid || s.ID != b.id || s.Bundle != b.bundle || s.Version == "" || s.Annotations["a"] != "b\nc" {
+				t.Errorf("%s%d got %s, want status %s, pid %d", point, i, data, want.status, want.pid)
+			}
+			spaces, _ := os.ReadFile(name + ".ns")
+			if got := strings.SplitN(string(spaces), "\n", 2)[0]; got != want.mnt {
+				t.Errorf("%s%d ran in %s, want %s", point, i, got, want.mnt)
+			}
+			if env, _ := os.ReadFile(name + ".env"); !strings.HasPrefix(string(env), "yes /usr/sbin:/usr/bin:/sbin:/bin\n") {
+				t.Errorf("%s%d: environment %q", point, i, env)
+			}
+		}
+	}
+}
+
+// The root is there for the hooks that prepare it, and a mount that
+// createContainer makes is the container's.
+func TestHookPreparesRoot(t *testing.T) {
+	t.Parallel()
+	b := newBox(t, "cat /made; cat /mnt/file; ls /mnt")
+	if err := os.Mkdir(filepath.Join(b.rootfs(), "mnt"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(b.out, "file"), []byte("mounted\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	root := b.rootfs()
+	*hookList(b.spec, "createRuntime") = []specs.Hook{hook("echo made >" + root + "/made")}
+	*hookList(b.spec, "createContainer") = []specs.Hook{hook("mount --bind " + b.out + " " + root + "/mnt")}
+	b.write()
+	if got := b.output(); got != "made\nmounted\nfile\n" {
+		t.Errorf("got %q", got)
+	}
+	if entries, _ := os.ReadDir(filepath.Join(root, "mnt")); len(entries) > 0 {
+		t.Error("the hook's mount is on the host")
+	}
+}
+
+// A hook that fails means what runtime.md says of its point.
+func TestHookFails(t *testing.T) {
+	t.Parallel()
+	berthOnly(t) // runc has poststart hooks run by create
+	for _, point := range hookPoints {
+		t.Run(point, func(t *testing.T) {
+			t.Parallel()
+			b := newBox(t, "echo process >>/out/order; exec sleep 1000")
+			addHooks(b)
+			list := hookList(b.spec, point)
+			*list = []specs.Hook{(*list)[0], hook("echo the reason is here >&2; exit 3"), (*list)[1]}
+			b.write()
+			words := "the reason is here"
+			switch point {
+			case "prestart", "createRuntime", "createContainer":
+				b.refused(words, b.createArgs()...)
+				b.refused("container does not exist", "state", b.id)
+				if got := b.order(); strings.Contains(got, point+"1") || strings.Contains(got, "process") || strings.Contains(got, "poststart") {
+					t.Errorf("what ran: %q", got)
+				}
+				if got := b.order(); !strings.HasSuffix(got, "poststop0 poststop1") {
+					t.Errorf("poststop hooks have not run: %q", got)
+				}
+			case "startContainer":
+				b.create()
+				b.refused(words, "start", b.id)
+				b.wait()
+				if got := b.state().Status; got != "stopped" {
+					t.Errorf("the state is %s", got)
+				}
+				if got := b.order(); strings.Contains(got, "process") || strings.Contains(got, "startContainer1") || strings.Contains(got, "poststart") {
+					t.Errorf("what ran: %q", got)
+				}
+				b.must("delete", b.id)
+				if got := b.order(); !strings.HasSuffix(got, "poststop0 poststop1") {
+					t.Errorf("poststop hooks have not run: %q", got)
+				}
+			case "poststart":
+				b.create()
+				b.refused(words, "start", b.id)
+				if ws := b.wait(); ws.Signal() != 9 {
+					t.Errorf("the process ended with %#x", ws)
+				}
+				if got := b.order(); strings.Contains(got, "poststart1") {
+					t.Errorf("what ran: %q", got)
+				}
+			case "poststop":
+				b.create()
+				b.start()
+				b.must("kill", b.id, "KILL")
+				b.wait()
+				if o := b.berth("delete", b.id); o.status != 0 || !strings.Contains(o.stderr, words) {
+					t.Errorf("delete: status %d, stderr %q", o.status, o.stderr)
+				}
+				if got := b.order(); !strings.HasSuffix(got, "poststop0 poststop1") {
+					t.Errorf("not every poststop hook has run: %q", got)
+				}
+				b.refused("container does not exist", "state", b.id)
+			}
+		})
+	}
+}
+
+// A hook that is late is killed; what it has started does not hold berth up.
+func TestHookTimeout(t *testing.T) {
+	t.Parallel()
+	berthOnly(t) // runc waits for the hook's children
+	for _, point := range hookPoints {
+		t.Run(point, func(t *testing.T) {
+			t.Parallel()
+			b := newBox(t, "exec sleep 1000")
+			child := filepath.Join(b.out, "child")
+			h := hook("sleep 77 & echo $! >" + child + "; exec sleep 78")
+			if point == "startContainer" {
+				h = hook("sleep 77 & exec sleep 78") // which end with the container
+			}
+			h.Timeout = ptr(1)
+			*hookList(b.spec, point) = []specs.Hook{h}
+			b.write()
+			begin := time.Now()
+			var o outcome
+			o = b.berth(b.createArgs()...)
+			if o.status == 0 {
+				b.readPid()
+				o = b.berth("start", b.id)
+			}
+			if o.status == 0 {
+				b.must("kill", b.id, "KILL")
+				b.wait()
+				o = b.berth("delete", b.id)
+			}
+			if data, err := os.ReadFile(child); err == nil {
+				pid, _ := strconv.Atoi(strings.TrimSpace(string(data)))
+				_ = unix.Kill(pid, unix.SIGKILL)
+			}
+			if took := time.Since(begin); took < time.Second || took > 10*time.Second {
+				t.Errorf("it took %v", took)
+			}
+			if point != "poststop" && o.status != 1 || point == "poststop" && o.status != 0 {
+				t.Errorf("status %d", o.status)
+			}
+			if !strings.Contains(o.stderr, "timeout of 1 s") {
+				t.Errorf("stderr %q", o.stderr)
+			}
+		})
+	}
+}

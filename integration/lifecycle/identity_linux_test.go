@@ -1,0 +1,228 @@
+//go:build linux && integration
+
+package lifecycle
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// enclosureName is what LXC or Proxmox VE calls the container.
+func (b *box) enclosureName() string {
+	b.Helper()
+	data, err := os.ReadFile(filepath.Join(b.root, b.id, "state.json"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	var record struct{ Data struct{ Name string } }
+	if err := json.Unmarshal(data, &record); err != nil || record.Data.Name == "" {
+		b.Fatalf("the record: %v: %s", err, data)
+	}
+	return record.Data.Name
+}
+
+// The user's process is PID 1 of the container, a child of the caller's
+// subreaper, and in namespaces and a cgroup of its own.
+func TestIdentity(t *testing.T) {
+	t.Parallel()
+	b := newBox(t, "echo $$ >/out/pid; cat /proc/self/cgroup >/out/cgroup; exec sleep 1000")
+	b.create()
+	check := func(when string) {
+		p, err := readProcess(b.pid)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.parent != os.Getpid() {
+			t.Errorf("%s: its parent is %d, not the subreaper", when, p.parent)
+		}
+		for _, kind := range []string{"pid", "net", "ipc", "uts", "mnt", "cgroup"} {
+			if ns(t, b.pid, kind) == ns(t, os.Getpid(), kind) {
+				t.Errorf("%s: its %s namespace is the host's", when, kind)
+			}
+		}
+		if ns(t, b.pid, "user") != ns(t, os.Getpid(), "user") {
+			t.Errorf("%s: it is in another user namespace", when)
+		}
+		if nspid := strings.Fields(statusLine(t, b.pid, "NSpid")); nspid[len(nspid)-1] != "1" {
+			t.Errorf("%s: NSpid is %q", when, nspid)
+		}
+		if c := cgroupOf(t, strconv.Itoa(b.pid)); c == cgroupOf(t, "self") || !strings.Contains(c, b.id) && *backend != "pct" {
+			t.Errorf("%s: its cgroup is %s", when, c)
+		}
+	}
+	check("created")
+	b.start()
+	if got := b.awaitFile("pid"); got != "1\n" {
+		t.Errorf("it knows itself as %q", got)
+	}
+	check("started")
+	if exe, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", b.pid)); !strings.HasSuffix(exe, "/bin/busybox") {
+		t.Errorf("its executable is %s", exe)
+	}
+	if got := b.awaitFile("cgroup"); !strings.HasSuffix(got, "0::/\n") {
+		t.Errorf("it sees the cgroup %q", got)
+	}
+}
+
+// Beside the container's process there are LXC's monitor and the warden, one
+// task of next to no memory, and nothing of berth's.
+func TestWarden(t *testing.T) {
+	t.Parallel()
+	berthOnly(t)
+	b := newBox(t, forever)
+	b.create()
+	b.start()
+	b.awaitFile("started")
+	cgroup := cgroupOf(t, strconv.Itoa(b.pid))
+	data, err := os.ReadFile(filepath.Join("/sys/fs/cgroup", cgroup, "cgroup.procs"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pids := strings.Fields(string(data))
+	i := slices.Index(pids, strconv.Itoa(b.pid))
+	if len(pids) != 2 || i < 0 {
+		t.Fatalf("cgroup %s holds the processes %q, want %d and the warden", cgroup, pids, b.pid)
+	}
+	warden, _ := strconv.Atoi(pids[1-i])
+	if *backend == "pct" {
+		if want := "/lxc/" + b.enclosureName() + "/ns"; cgroup != want {
+			t.Errorf("the cgroup is %s, want %s", cgroup, want)
+		}
+	}
+	if got := strings.TrimSpace(output(t, "lxc-info", "-n", b.enclosureName(), "-p", "-H")); got != strconv.Itoa(warden) {
+		t.Errorf("LXC says that its init is %s, want the warden %d", got, warden)
+	}
+	for _, kind := range []string{"pid", "net", "ipc", "uts", "cgroup"} {
+		if ns(t, warden, kind) != ns(t, b.pid, kind) {
+			t.Errorf("the warden is in another %s namespace", kind)
+		}
+	}
+	if tasks, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", warden)); len(tasks) != 1 {
+		t.Errorf("the warden has %d tasks", len(tasks))
+	}
+	rollup, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", warden))
+	if err != nil {
+		t.Fatal(err)
+	}
+	private := 0
+	for line := range strings.Lines(string(rollup)) {
+		if f := strings.Fields(line); strings.HasPrefix(line, "Private_") {
+			kb, _ := strconv.Atoi(f[1])
+			private += kb
+		}
+	}
+	if private == 0 || private >= 200 {
+		t.Errorf("the warden has %d kB of private memory", private)
+	}
+	if fds, _ := os.ReadDir(fmt.Sprintf("/proc/%d/fd", warden)); len(fds) > 5 {
+		t.Errorf("the warden has %d descriptors open", len(fds))
+	}
+	for _, p := range processes() {
+		exe, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", p.pid))
+		cmdline, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p.pid))
+		if !ours(p.pid) && bytes.Contains(cmdline, []byte(b.root)) && strings.Contains(exe, "berth") {
+			t.Errorf("process %d of berth is left: %q", p.pid, cmdline)
+		}
+	}
+	if maps, _ := os.ReadFile(fmt.Sprintf("/proc/%d/maps", b.pid)); bytes.Contains(maps, []byte("berth")) && !bytes.Contains([]byte(b.bundle), []byte("berth")) {
+		t.Errorf("the process maps something of berth's: %s", maps)
+	}
+}
+
+// What a container has written to the rootfs is there afterwards, and the mount
+// points that crun makes as well; else it is as it was.
+func TestRootfsAfterwards(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		edit func(*specs.Spec)
+	}{
+		{"plain", func(*specs.Spec) {}},
+		{"read-only", func(s *specs.Spec) {
+			s.Root.Readonly = true
+			s.Mounts = s.Mounts[:len(s.Mounts)-1]
+		}},
+		{"terminal-like mounts", func(s *specs.Spec) {
+			s.Mounts = append(s.Mounts,
+				specs.Mount{Destination: "/etc/hosts", Type: "bind", Source: "/etc/hostname", Options: []string{"bind", "ro"}},
+				specs.Mount{Destination: "/new/deep/file", Type: "bind", Source: "/etc/hostname", Options: []string{"bind", "ro"}},
+				specs.Mount{Destination: "/new/dir", Type: "tmpfs", Source: "tmpfs"})
+			s.Linux.MaskedPaths = []string{"/etc/passwd", "/proc/kcore"}
+			s.Linux.ReadonlyPaths = []string{"/etc/group", "/proc/sys"}
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			b := newBox(t, "exit 0", c.edit)
+			peer := filepath.Join(b.out, "peer")
+			if err := os.Mkdir(peer, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			for _, name := range []string{"rootfs", "config.json"} {
+				copyTree(t, filepath.Join(b.bundle, name), filepath.Join(peer, name))
+			}
+			if o := execute(t, exec.Command("crun", "--root", filepath.Join(b.out, "crun"), "run", "--bundle", peer, b.id)); o.status != 0 {
+				t.Fatalf("crun: status %d: %s", o.status, o.stderr)
+			}
+			before := listTree(b.rootfs())
+			if _, ws := b.end(); ws != 0 {
+				t.Fatalf("ended with %#x: %s", ws, b.said("stderr"))
+			}
+			b.must("delete", b.id)
+			after, want := listTree(b.rootfs()), listTree(filepath.Join(peer, "rootfs"))
+			for _, line := range after {
+				// With other modes: berth's are runc's.
+				name, _, _ := strings.Cut(line, " ")
+				if !slices.ContainsFunc(want, func(s string) bool { return strings.HasPrefix(s, name+" ") }) && !slices.Contains(before, line) {
+					t.Errorf("of berth's making, or changed: %s", line)
+				}
+			}
+			for _, line := range before {
+				// Every file and directory is as it was, but for what is in it.
+				if !slices.Contains(after, line) {
+					t.Errorf("gone, or changed: %s", line)
+				}
+			}
+		})
+	}
+}
+
+// The statuses that only a parent's wait shows.
+func TestWaitStatus(t *testing.T) {
+	t.Parallel()
+	for script, check := range map[string]func(b *box) bool{
+		"exit 7": func(b *box) bool { return b.wait().ExitStatus() == 7 },
+		"echo up >/out/started; exec sleep 1000": func(b *box) bool {
+			b.awaitFile("started")
+			b.must("kill", b.id, "USR1")
+			// PID 1 without a handler ignores signals from inside; from the
+			// parent namespace only KILL and STOP are sure.
+			b.must("kill", b.id, "9")
+			ws := b.wait()
+			return ws.Signaled() && ws.Signal() == 9 && !ws.CoreDump()
+		},
+		"(sleep 1000 &) ; exit 3": func(b *box) bool { return b.wait().ExitStatus() == 3 },
+	} {
+		t.Run(script, func(t *testing.T) {
+			t.Parallel()
+			b := newBox(t, script)
+			b.create()
+			b.start()
+			if !check(b) {
+				t.Error("another status")
+			}
+			b.await("stopped")
+			b.must("delete", b.id)
+		})
+	}
+}

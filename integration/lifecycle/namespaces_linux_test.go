@@ -1,0 +1,244 @@
+//go:build linux && integration
+
+package lifecycle
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// kinds of namespaces by their names in /proc and in config.json.
+var kinds = map[string]specs.LinuxNamespaceType{
+	"pid": specs.PIDNamespace, "net": specs.NetworkNamespace, "ipc": specs.IPCNamespace, "uts": specs.UTSNamespace, "cgroup": specs.CgroupNamespace,
+}
+
+// What config.json does not name is the host's.
+func TestHostNamespaces(t *testing.T) {
+	t.Parallel()
+	hostname, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for kind, name := range kinds {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			b := newBox(t, "read x; hostname", shared(name, ""))
+			b.spec.Hostname = ""
+			b.write()
+			b.create()
+			for other := range kinds {
+				same := ns(t, b.pid, other) == ns(t, os.Getpid(), other)
+				if same != (other == kind) {
+					t.Errorf("created: its %s namespace is the host's: %v", other, same)
+				}
+			}
+			b.start()
+			b.wait()
+			if now, _ := os.Hostname(); now != hostname {
+				t.Errorf("the host is now called %q", now)
+			}
+			if kind == "uts" && b.said("stdout") != hostname+"\n" {
+				t.Errorf("hostname: %q", b.said("stdout"))
+			}
+		})
+	}
+	t.Run("all", func(t *testing.T) {
+		t.Parallel()
+		b := newBox(t, "echo $$ >/out/pid; exec sleep 1000")
+		for _, name := range kinds {
+			shared(name, "")(b.spec)
+		}
+		b.spec.Hostname = ""
+		b.write()
+		b.create()
+		b.start()
+		if got := b.awaitFile("pid"); got != fmt.Sprintln(b.pid) {
+			t.Errorf("the process knows itself as %q, and is %d", got, b.pid)
+		}
+		// Without a pid namespace nothing but berth ends the children.
+		b.must("kill", "--all", b.id, "KILL")
+		if ws := b.wait(); ws.Signal() != 9 {
+			t.Errorf("it ended with %#x", ws)
+		}
+		b.must("delete", b.id)
+	})
+}
+
+// With the host's pid namespace, children outlive the first process until
+// delete.
+func TestHostPidOrphans(t *testing.T) {
+	t.Parallel()
+	b := newBox(t, "sh -c 'echo $$ >/out/child; exec sleep 1000' & read x </out/wait; exit 4", shared(specs.PIDNamespace, ""))
+	fifo := filepath.Join(b.out, "wait")
+	output(t, "mkfifo", fifo)
+	b.create()
+	b.start()
+	b.awaitFile("child")
+	var child int
+	if _, err := fmt.Sscan(b.awaitFile("child"), &child); err != nil {
+		t.Fatal(err)
+	}
+	p, err := readProcess(child)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(fifo, []byte("\n"), 0); err != nil {
+		t.Fatal(err)
+	}
+	if ws := b.wait(); ws.ExitStatus() != 4 {
+		t.Errorf("it ended with %#x", ws)
+	}
+	b.await("stopped")
+	if o := b.berth("delete", b.id); o.status != 0 {
+		t.Errorf("delete: status %d, stderr %q", o.status, o.stderr)
+	}
+	if p.exists() {
+		t.Errorf("process %d of the deleted container still runs", child)
+	}
+	waitFor(t, child)
+}
+
+// Two containers share a namespace that one names by the other's process.
+func TestNamespacesByPath(t *testing.T) {
+	t.Parallel()
+	for kind, name := range kinds {
+		if kind == "cgroup" {
+			continue
+		}
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			a := newBox(t, forever)
+			a.create()
+			a.start()
+			a.awaitFile("started")
+			b := a.sibling("b", forever, shared(name, fmt.Sprintf("/proc/%d/ns/%s", a.pid, kind)))
+			if kind == "uts" {
+				b.spec.Hostname = ""
+				b.write()
+			}
+			b.create()
+			b.start()
+			b.awaitFile("started")
+			for other := range kinds {
+				same := ns(t, a.pid, other) == ns(t, b.pid, other)
+				if same != (other == kind) {
+					t.Errorf("they share their %s namespace: %v", other, same)
+				}
+				if ns(t, b.pid, other) == ns(t, os.Getpid(), other) {
+					t.Errorf("the %s namespace is the host's", other)
+				}
+			}
+			if kind == "pid" {
+				// The end of a pid namespace's first process ends all.
+				a.must("kill", a.id, "KILL")
+				a.wait()
+				if ws := b.wait(); ws.Signal() != 9 {
+					t.Errorf("the second container ended with %#x", ws)
+				}
+				b.await("stopped")
+			} else {
+				b.must("kill", b.id, "KILL")
+				b.wait()
+			}
+			b.must("delete", b.id)
+			if kind != "pid" {
+				if s := a.state(); s.Status != "running" {
+					t.Errorf("the first container is %s", s.Status)
+				}
+			}
+		})
+	}
+}
+
+// An infra container whose pid, net, ipc and uts namespaces others join.
+func TestPod(t *testing.T) {
+	t.Parallel()
+	infra := newBox(t, forever)
+	infra.spec.Hostname = "the-pod"
+	infra.write()
+	infra.create()
+	infra.start()
+	infra.awaitFile("started")
+	b := infra.sibling("b", "hostname; ps | grep -c 'sleep 1000'; echo $$")
+	for kind, name := range kinds {
+		if kind != "cgroup" {
+			shared(name, fmt.Sprintf("/proc/%d/ns/%s", infra.pid, kind))(b.spec)
+		}
+	}
+	b.spec.Hostname = ""
+	b.write()
+	out, ws := b.end()
+	lines := strings.Split(out, "\n")
+	if ws.ExitStatus() != 0 || len(lines) != 4 || lines[0] != "the-pod" || lines[1] == "0" || lines[2] == "1" {
+		t.Errorf("status %#x, stdout %q", ws, out)
+	}
+}
+
+func TestUserNamespace(t *testing.T) {
+	t.Parallel()
+	script := "sed 's/  */ /g' /proc/self/uid_map /proc/self/gid_map; id -u; stat -c %u:%g /out/.; touch /dev/shm/x && stat -c %u /dev/shm/x; " +
+		"grep -E '^Cap(Eff|Bnd)' /proc/self/status; hostname; mount -t tmpfs none /tmp 2>&1; exec sleep 1000"
+	a := newBox(t, script, inUserNamespace)
+	if err := os.Lchown(a.out, 100000, 100000); err != nil {
+		t.Fatal(err)
+	}
+	// The host's root does not own what the container's does.
+	chownTree(t, a.rootfs(), 100000)
+	a.create()
+	if st := statusLine(t, a.pid, "Uid"); st != "100000\t100000\t100000\t100000" {
+		t.Errorf("created: the host sees uids %q", st)
+	}
+	a.start()
+	b := a.sibling("b", "id -u; touch /out/made; exec sleep 1000")
+	b.spec.Linux.Namespaces = append(b.spec.Linux.Namespaces, specs.LinuxNamespace{Type: specs.UserNamespace, Path: fmt.Sprintf("/proc/%d/ns/user", a.pid)})
+	b.write()
+	chownTree(t, b.rootfs(), 100000)
+	if err := os.Lchown(b.out, 100000, 100000); err != nil {
+		t.Fatal(err)
+	}
+	b.create()
+	b.start()
+	if ns(t, a.pid, "user") != ns(t, b.pid, "user") || ns(t, a.pid, "user") == ns(t, os.Getpid(), "user") {
+		t.Error("the user namespace is not shared by the two alone")
+	}
+	for kind := range kinds {
+		if ns(t, a.pid, kind) == ns(t, b.pid, kind) {
+			t.Errorf("they share the %s namespace", kind)
+		}
+	}
+	if p, err := readProcess(b.pid); err != nil || p.parent != os.Getpid() {
+		t.Errorf("the second container's parent is %d (%v)", p.parent, err)
+	}
+	for _, box := range []*box{b, a} {
+		box.must("kill", box.id, "KILL")
+		box.wait()
+		box.must("delete", box.id)
+	}
+	want := " 0 100000 65536\n 0 100000 65536\n0\n0:0\n0\nCapEff:\t00000000800405fb\nCapBnd:\t00000000800405fb\nbox\nmount: permission denied (are you root?)\n"
+	if got := a.said("stdout"); got != want {
+		t.Errorf("got %q, want %q; stderr %q", got, want, a.said("stderr"))
+	}
+	if info, err := os.Stat(filepath.Join(b.out, "made")); err != nil || ownerOf(info) != 100000 {
+		t.Errorf("the file that the container made: %v, %v", info, err)
+	}
+}
+
+// A container's root that is not the first user of its map, in a namespace of
+// several ranges.
+func TestUserNamespaceRanges(t *testing.T) {
+	t.Parallel()
+	b := newBox(t, "sed 's/  */ /g' /proc/self/uid_map; grep -E '^(Uid|Gid|Groups):' /proc/self/status; cat /proc/self/setgroups", inUserNamespace)
+	b.spec.Linux.UIDMappings = []specs.LinuxIDMapping{{ContainerID: 0, HostID: 200000, Size: 1000}, {ContainerID: 1000, HostID: 300000, Size: 10}}
+	b.spec.Linux.GIDMappings = []specs.LinuxIDMapping{{ContainerID: 0, HostID: 400000, Size: 2000}}
+	b.spec.Process.User = specs.User{UID: 1003, GID: 5, AdditionalGids: []uint32{77}}
+	b.write()
+	chownTree(t, b.rootfs(), 200000)
+	if got, want := b.output(), " 0 200000 1000\n 1000 300000 10\nUid:\t1003\t1003\t1003\t1003\nGid:\t5\t5\t5\t5\nGroups:\t77 \nallow\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

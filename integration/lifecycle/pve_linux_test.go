@@ -1,0 +1,432 @@
+//go:build linux && integration
+
+package lifecycle
+
+import (
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// vmids are the VMIDs in use.
+func vmids(t *testing.T) map[string]bool {
+	t.Helper()
+	data, err := os.ReadFile("/etc/pve/.vmlist")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list struct {
+		IDs map[string]struct{ Node, Type string }
+	}
+	if err := json.Unmarshal(data, &list); err != nil {
+		t.Fatal(err)
+	}
+	ids := map[string]bool{}
+	for id := range list.IDs {
+		ids[id] = true
+	}
+	return ids
+}
+
+// listed is a CT's status in `pct list`; "" if it is not there.
+func listed(t *testing.T, vmid string) string {
+	t.Helper()
+	for line := range strings.Lines(output(t, "pct", "list")) {
+		if f := strings.Fields(line); len(f) > 1 && f[0] == vmid {
+			return f[1]
+		}
+	}
+	return ""
+}
+
+// ctConfig is what `pct config` says.
+func ctConfig(t *testing.T, vmid string) map[string]string {
+	t.Helper()
+	values := map[string]string{}
+	for line := range strings.Lines(output(t, "pct", "config", vmid)) {
+		key, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ": ")
+		values[key] = value
+	}
+	return values
+}
+
+func TestCTLife(t *testing.T) {
+	t.Parallel()
+	pctOnly(t)
+	b := newBox(t, forever)
+	b.create()
+	vmid := b.enclosureName()
+	n, err := strconv.Atoi(vmid)
+	if err != nil || n < 900000 || n > 999999 {
+		t.Fatalf("the VMID is %q", vmid)
+	}
+	if got := listed(t, vmid); got != "running" {
+		t.Errorf("created: pct list says %q", got)
+	}
+	b.start()
+	b.awaitFile("started")
+	if got := listed(t, vmid); got != "running" {
+		t.Errorf("started: pct list says %q", got)
+	}
+	o := execute(t, exec.Command("pct", "exec", vmid, "--", "sh", "-c", "cat /proc/1/cmdline | tr '\\0' ' '; hostname; cat /out/started; exit 6"))
+	if o.status != 6 || o.stdout != "sleep 1000 box\nstarted\n" {
+		t.Errorf("pct exec: status %d, stdout %q, stderr %q", o.status, o.stdout, o.stderr)
+	}
+	b.must("kill", b.id, "KILL")
+	b.wait()
+	for deadline := time.Now().Add(patience); listed(t, vmid) != "stopped"; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("its process has gone: pct list says %q", listed(t, vmid))
+		}
+	}
+	b.must("delete", b.id)
+	if got := listed(t, vmid); got != "" {
+		t.Errorf("deleted: pct list says %q", got)
+	}
+	if vmids(t)[vmid] {
+		t.Error("the VMID is still taken")
+	}
+}
+
+// The process's end by itself is the CT's.
+func TestCTStopsByItself(t *testing.T) {
+	t.Parallel()
+	pctOnly(t)
+	b := newBox(t, "exit 7")
+	_, ws := b.end()
+	if ws.ExitStatus() != 7 {
+		t.Errorf("ended with %#x", ws)
+	}
+	vmid := b.enclosureName()
+	for deadline := time.Now().Add(patience); listed(t, vmid) != "stopped"; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("pct list says %q", listed(t, vmid))
+		}
+	}
+	b.must("delete", b.id)
+}
+
+// Whoever stops the CT in Proxmox VE stops the container.
+func TestCTStop(t *testing.T) {
+	t.Parallel()
+	pctOnly(t)
+	for _, state := range []string{"created", "running"} {
+		t.Run(state, func(t *testing.T) {
+			t.Parallel()
+			b := newBox(t, "trap 'echo TERM' TERM; "+forever)
+			b.create()
+			if state == "running" {
+				b.start()
+				b.awaitFile("started")
+			}
+			output(t, "pct", "stop", b.enclosureName())
+			if ws := b.wait(); !ws.Signaled() || ws.Signal() != unix.SIGKILL {
+				t.Errorf("its process ended with %#x", ws)
+			}
+			b.await("stopped")
+			b.refused("container not running", "kill", b.id)
+			b.refused("cannot start a container that has stopped", "start", b.id)
+			b.must("delete", b.id)
+		})
+	}
+}
+
+func TestCTShutdown(t *testing.T) {
+	t.Parallel()
+	pctOnly(t)
+	for _, c := range []struct{ name, annotation, script string }{
+		{"default", "", "trap 'exit 5' TERM"},
+		{"podman's", "SIGINT", "trap 'exit 5' INT"},
+		{"by number", "10", "trap 'exit 5' USR1"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			b := newBox(t, c.script+"; echo started >/out/started; while :; do sleep 0.05; done")
+			if c.annotation != "" {
+				b.spec.Annotations = map[string]string{"org.opencontainers.image.stopSignal": c.annotation}
+				b.write()
+			}
+			b.create()
+			b.start()
+			b.awaitFile("started")
+			output(t, "pct", "shutdown", b.enclosureName(), "--timeout", "10")
+			if ws := b.wait(); ws.ExitStatus() != 5 {
+				t.Errorf("its process ended with %#x", ws)
+			}
+			b.must("delete", b.id)
+		})
+	}
+}
+
+// A CT that somebody has destroyed.
+func TestCTDestroyed(t *testing.T) {
+	t.Parallel()
+	pctOnly(t)
+	b := newBox(t, forever)
+	b.create()
+	b.start()
+	b.awaitFile("started")
+	vmid := b.enclosureName()
+	output(t, "pct", "stop", vmid)
+	output(t, "pct", "destroy", vmid)
+	if ws := b.wait(); ws.Signal() != unix.SIGKILL {
+		t.Errorf("its process ended with %#x", ws)
+	}
+	b.await("stopped")
+	b.must("delete", b.id)
+	b.refused("does not exist", "state", b.id)
+}
+
+// The number of a CT that somebody has destroyed, and that is another's now.
+func TestCTDestroyedAndReused(t *testing.T) {
+	t.Parallel()
+	pctOnly(t)
+	b := newBox(t, forever)
+	b.create()
+	vmid := b.enclosureName()
+	output(t, "pct", "destroy", vmid, "--force", "1")
+	b.wait()
+	createCT(t, vmid, "--hostname", "theirs", "--description", "OCI container "+b.id+" of berth.\n\nnot: berth-container: "+b.root+"/"+b.id)
+	b.must("delete", b.id)
+	if got := ctConfig(t, vmid)["hostname"]; got != "theirs" {
+		t.Errorf("the other's CT is now called %q", got)
+	}
+}
+
+// createCT makes somebody else's CT.
+func createCT(t *testing.T, vmid string, more ...string) {
+	t.Helper()
+	dir, err := os.MkdirTemp(workDir(), "ct")
+	if err != nil {
+		t.Fatal(err)
+	}
+	empty := filepath.Join(dir, "empty.tar")
+	if err := os.WriteFile(empty, make([]byte, 10240), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	rootfs := filepath.Join(dir, "rootfs")
+	if err := os.Mkdir(rootfs, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	output(t, "pct", append([]string{"create", vmid, empty, "--rootfs", rootfs, "--ostype", "unmanaged", "--unprivileged", "0", "--arch", "amd64"}, more...)...)
+	t.Cleanup(func() {
+		if vmids(t)[vmid] {
+			output(t, "pct", "destroy", vmid)
+		}
+		// pct leaves these; the number was a container's of ours before.
+		for _, trace := range []string{"/var/lib/lxc/" + vmid, "/run/lxc/lock/var/lib/lxc/." + vmid} {
+			if err := os.RemoveAll(trace); err != nil {
+				t.Error(err)
+			}
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestCTLocked(t *testing.T) {
+	t.Parallel()
+	pctOnly(t)
+	b := newBox(t, forever)
+	b.create()
+	vmid := b.enclosureName()
+	output(t, "pct", "set", vmid, "--lock", "backup")
+	b.refused("locked", "delete", "--force", b.id)
+	if got := ctConfig(t, vmid)["lock"]; got != "backup" {
+		t.Errorf("the lock is %q", got)
+	}
+	output(t, "pct", "unlock", vmid)
+	b.must("delete", "--force", b.id)
+	if vmids(t)[vmid] {
+		t.Error("the VMID is still taken")
+	}
+}
+
+func TestCTProtected(t *testing.T) {
+	t.Parallel()
+	pctOnly(t)
+	b := newBox(t, forever)
+	b.create()
+	vmid := b.enclosureName()
+	output(t, "pct", "set", vmid, "--protection", "1")
+	b.refused("protection", "delete", "--force", b.id)
+	output(t, "pct", "set", vmid, "--protection", "0")
+	b.must("delete", "--force", b.id)
+}
+
+// A container made anew keeps its number.
+func TestVMIDKept(t *testing.T) {
+	t.Parallel()
+	pctOnly(t)
+	b := newBox(t, "exit 0")
+	b.create()
+	first := b.enclosureName()
+	b.must("delete", "--force", b.id)
+	b.wait()
+	b.create()
+	if got := b.enclosureName(); got != first {
+		t.Errorf("first %s, then %s", first, got)
+	}
+}
+
+// candidate is the number that a container tries first.
+func candidate(b *box, i int) string {
+	h := fnv.New32a()
+	h.Write([]byte(b.root + "/" + b.id))
+	return strconv.Itoa(900000 + int((h.Sum32()+uint32(i))%100000))
+}
+
+// Somebody else's CTs on the numbers that a container would like stay as they
+// are, even with a description that looks like ours.
+func TestVMIDTaken(t *testing.T) {
+	t.Parallel()
+	pctOnly(t)
+	b := newBox(t, "exit 0")
+	for i, description := range []string{
+		"mine",
+		"OCI container " + b.id + " of berth.",
+		"berth-container: " + b.root + "/" + b.id + "x",
+		"x berth-container: " + b.root + "/" + b.id,
+	} {
+		createCT(t, candidate(b, i), "--hostname", fmt.Sprintf("theirs%d", i), "--description", description)
+	}
+	b.create()
+	if got := b.enclosureName(); got != candidate(b, 4) {
+		t.Errorf("the VMID is %s, want the fifth candidate %s", got, candidate(b, 4))
+	}
+	b.must("delete", "--force", b.id)
+	b.wait()
+	for i := range 4 {
+		if got := ctConfig(t, candidate(b, i))["hostname"]; got != fmt.Sprintf("theirs%d", i) {
+			t.Errorf("CT %s is now called %q", candidate(b, i), got)
+		}
+	}
+}
+
+// After a reboot the CT is there, stopped, and the record is not.
+func TestCTAfterReboot(t *testing.T) {
+	t.Parallel()
+	pctOnly(t)
+	b := newBox(t, forever)
+	b.create()
+	vmid := b.enclosureName()
+	output(t, "pct", "stop", vmid)
+	b.wait()
+	if err := os.RemoveAll(b.root); err != nil {
+		t.Fatal(err)
+	}
+	before := len(mine(t, b))
+	b.create()
+	if got := b.enclosureName(); got != vmid {
+		t.Errorf("first %s, then %s", vmid, got)
+	}
+	if after := mine(t, b); before != 1 || len(after) != 1 {
+		t.Errorf("%d CTs of the container, then %q", before, after)
+	}
+	b.start()
+	b.awaitFile("started")
+	b.must("delete", "--force", b.id)
+}
+
+// mine are the CTs whose description names the container.
+func mine(t *testing.T, b *box) []string {
+	t.Helper()
+	var list []string
+	for id := range vmids(t) {
+		data, _ := os.ReadFile("/etc/pve/lxc/" + id + ".conf")
+		text, _ := url.PathUnescape(string(data))
+		if strings.Contains(text, b.root+"/"+b.id+"\n") {
+			list = append(list, id)
+		}
+	}
+	return list
+}
+
+// Somebody starts the CT by hand after its container has gone.
+func TestCTStartedByHand(t *testing.T) {
+	t.Parallel()
+	pctOnly(t)
+	b := newBox(t, "exit 0")
+	b.end()
+	vmid := b.enclosureName()
+	for deadline := time.Now().Add(patience); listed(t, vmid) != "stopped"; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("it does not stop")
+		}
+	}
+	time.Sleep(time.Second) // of the unit's, see pct.md
+	if o := execute(t, exec.Command("pct", "start", vmid)); o.status == 0 {
+		t.Error("it started")
+	}
+	if got := b.state().Status; got != "stopped" {
+		t.Errorf("the state is %s", got)
+	}
+	b.must("delete", b.id)
+}
+
+// What Proxmox VE shows is true.
+func TestCTConfig(t *testing.T) {
+	t.Parallel()
+	pctOnly(t)
+	var host unix.Sysinfo_t
+	if err := unix.Sysinfo(&host); err != nil {
+		t.Fatal(err)
+	}
+	whole := strconv.Itoa(int(host.Totalram * uint64(host.Unit) / (1 << 20)))
+	for _, c := range []struct {
+		name string
+		edit func(*specs.Spec)
+		want map[string]string
+	}{
+		{"unlimited", func(*specs.Spec) {}, map[string]string{"memory": whole, "hostname": "box", "cmode": "shell", "ostype": "unmanaged"}},
+		{"podman", func(s *specs.Spec) {
+			s.Hostname = "some.name"
+			s.Annotations = map[string]string{"io.podman.annotations.autoremove": "FALSE", "io.container.manager": "libpod"}
+		}, map[string]string{"hostname": "some-name", "tags": "oci;podman"}},
+		{"pod", func(s *specs.Spec) {
+			s.Annotations = map[string]string{
+				"io.kubernetes.cri.sandbox-name": "web-0", "io.kubernetes.cri.container-name": "nginx", "io.kubernetes.cri.container-type": "container",
+			}
+		}, map[string]string{"hostname": "web-0-nginx"}},
+		{"odd hostname", func(s *specs.Spec) { s.Hostname = "-_a" + strings.Repeat("b", 60) }, map[string]string{"hostname": "a" + strings.Repeat("b", 60)}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			b := newBox(t, forever, c.edit)
+			b.create()
+			config := ctConfig(t, b.enclosureName())
+			for key, want := range c.want {
+				if config[key] != want {
+					t.Errorf("%s: %q, want %q", key, config[key], want)
+				}
+			}
+			if !strings.Contains(";"+config["tags"]+";", ";oci;") {
+				t.Errorf("tags: %q", config["tags"])
+			}
+			description, _ := url.PathUnescape(config["description"])
+			for _, want := range []string{b.id, b.bundle} {
+				if !strings.Contains(description, want) {
+					t.Errorf("the description does not name %s: %q", want, config["description"])
+				}
+			}
+			if config["rootfs"] != b.rootfs() {
+				t.Errorf("rootfs: %q", config["rootfs"])
+			}
+			if config["net0"] != "" || config["lock"] != "" {
+				t.Errorf("config: %q", config)
+			}
+		})
+	}
+}
