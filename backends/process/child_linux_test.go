@@ -90,12 +90,16 @@ func (c *child) run() error {
 			return unix.Sendmsg(3, []byte("fd"), unix.UnixRights(fd), nil, 0)
 		}
 	}
+	o.Fork = os.Getenv(forkEnv) != ""
 	p, err := c.Attributes.Prepare(o)
 	if err != nil {
 		return fmt.Errorf("prepare: %w", err)
 	}
 	for _, w := range p.Warnings {
 		fmt.Fprintln(os.Stderr, "warning:", w)
+	}
+	if o.Fork {
+		return c.fork(p)
 	}
 	return fmt.Errorf("exec: %w", p.Exec())
 }
@@ -135,6 +139,9 @@ func (c *child) command(t *testing.T) *exec.Cmd {
 		cmd = exec.Command(busybox, "sh", "-c", c.Shell+`; exec "$0"`, self)
 	}
 	cmd.Env = append(c.Env, childEnv+"="+string(text))
+	if forked := os.Getenv(forkEnv); forked != "" {
+		cmd.Env = append(cmd.Env, forkEnv+"="+forked)
+	}
 	cmd.ExtraFiles = c.Files
 	cmd.SysProcAttr = c.Sys
 	if c.Stdin != nil {

@@ -1,0 +1,75 @@
+package process
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"testing"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// forkEnv has a child of the tests run its program by Fork instead of Exec.
+const forkEnv = "BERTH_TEST_PROCESS_FORK"
+
+// fork runs the program, and ends as it does.
+func (c *child) fork(p *Prepared) error {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	gate := os.NewFile(uintptr(pair[0]), "gate")
+	// Beyond what the tests want to preserve in vain.
+	inner, err := unix.FcntlInt(uintptr(pair[1]), unix.F_DUPFD_CLOEXEC, 64)
+	if err != nil {
+		return err
+	}
+	unix.Close(pair[1])
+	pid, err := p.Fork(ForkOptions{Stdio: [3]int{0, 1, 2}, Gate: inner})
+	if err != nil {
+		return err
+	}
+	unix.Close(inner)
+	if _, err := gate.Write([]byte{1}); err != nil {
+		return err
+	}
+	report, err := io.ReadAll(gate)
+	if err != nil {
+		return err
+	}
+	if err := c.Attributes.Failure(report, p.Path()); err != nil {
+		return fmt.Errorf("exec: %w", err)
+	}
+	var status unix.WaitStatus
+	if _, err := unix.Wait4(pid, &status, 0, nil); err != nil {
+		return err
+	}
+	if status.Signaled() {
+		// Past Go's own handler.
+		var act kernelAction
+		_, _, _ = unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(status.Signal()), uintptr(unsafe.Pointer(&act)), 0, sigSetSize, 0, 0)
+		_ = unix.Kill(os.Getpid(), status.Signal())
+	}
+	os.Exit(status.ExitStatus())
+	return nil
+}
+
+// TestForked runs the tests of what the program gets once more, with programs
+// that are children. What is kept until execve, the listener and LISTEN_PID are
+// for Exec alone, and the errors about limits come elsewhere.
+func TestForked(t *testing.T) {
+	t.Parallel()
+	if os.Getenv(forkEnv) != "" {
+		t.Skip("within itself")
+	}
+	cmd := exec.Command("/proc/self/exe", "-test.run="+
+		"^(TestFilterComesLast|TestExecveAlone|TestIdentity|TestCapabilitiesLeftAlone|TestNotGranted|TestUnmapped|TestGroupsDenied|TestStdio|"+
+		"TestLimitOfOpenFiles|TestLimits|TestSignals|TestNoWayOutByADescriptor|TestProgram|TestUserCannotExecute|TestEnvironment|"+
+		"TestHostilePasswd|TestCwd|TestNoProc|TestForgedProc|TestKeyring)$")
+	cmd.Env = append(os.Environ(), forkEnv+"=1")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v:\n%s", err, out)
+	}
+}
