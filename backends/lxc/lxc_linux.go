@@ -112,7 +112,7 @@ func (e Enclosure) Raise(ctx context.Context, j *enclosing.Job) error {
 	}
 	defer stderr.Close()
 	cmd.Stderr = stderr
-	if err := cmd.Start(); err != nil {
+	if err := startUnconfined(cmd); err != nil {
 		return fmt.Errorf("start the LXC container: %w", err)
 	}
 	ended := make(chan error, 1)
@@ -134,10 +134,6 @@ func (e Enclosure) Raise(ctx context.Context, j *enclosing.Job) error {
 
 func (Enclosure) config(j *enclosing.Job) *Config {
 	c := &Config{}
-	// Only a new UTS namespace may be named: LXC would rename the host.
-	if _, kind := spec.Namespace(j.Spec, specs.UTSNamespace); kind == spec.New {
-		c.Set("lxc.uts.name", uts(j))
-	}
 	// No rootfs: LXC leaves the container the host's tree, from which the
 	// stage moves it into its own root. Nothing of LXC's gets into that.
 	c.Set("lxc.autodev", "0")
@@ -159,13 +155,6 @@ func (Enclosure) config(j *enclosing.Job) *Config {
 // removes it, it is in another.
 func monitorCgroup(d *enclosing.Data) string { return "lxc.monitor." + d.Name }
 func pivotCgroup(d *enclosing.Data) string   { return "lxc.pivot." + d.Name }
-
-func uts(j *enclosing.Job) string {
-	if j.Spec.Hostname != "" {
-		return j.Spec.Hostname
-	}
-	return j.Data.Name
-}
 
 // Lower waits for LXC to have cleaned up behind the container, whose end it
 // has noticed by itself, and does it where LXC cannot any more.
