@@ -58,13 +58,7 @@ func (s *Store) Create(id string) (*Entry, error) {
 		return nil, fmt.Errorf("state directory: %w", err)
 	}
 	dir := s.dir(id)
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		if errors.Is(err, os.ErrExist) {
-			return nil, fmt.Errorf("container %q: %w", id, ErrExist)
-		}
-		return nil, fmt.Errorf("state directory: %w", err)
-	}
-	lock, err := lockDir(dir, time.Time{})
+	lock, err := makeLocked(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -73,6 +67,23 @@ func (s *Store) Create(id string) (*Entry, error) {
 		return nil, fmt.Errorf("state directory: %w", err)
 	}
 	return &Entry{Container: &backends.Container{ID: id, Root: s.root, Dir: dir, Lock: lock}}, nil
+}
+
+// makeLocked makes a directory and locks it. In between a delete may have taken
+// it for one that a create has left, and removed it.
+func makeLocked(dir string) (*os.File, error) {
+	for {
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			if errors.Is(err, os.ErrExist) {
+				return nil, fmt.Errorf("container %q: %w", filepath.Base(dir), ErrExist)
+			}
+			return nil, fmt.Errorf("state directory: %w", err)
+		}
+		lock, err := lockDir(dir, time.Time{})
+		if !errors.Is(err, ErrNotExist) {
+			return lock, err
+		}
+	}
 }
 
 // Lock opens the record of a container and keeps other commands off it until

@@ -1,0 +1,64 @@
+package cgroup
+
+import (
+	"strings"
+	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+func TestFindPath(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"": "/berth/name", "/a/b": "/a/b", "a/b": "/berth/a/b", "/a/../b": "/b", "../../x": "/berth/x", "/a//b/": "/a/b", "/x;y $z": "/x;y $z",
+	} {
+		p, err := Find(in, "name", false)
+		if err != nil || p.Path != want || p.Limits != want || p.Scoped() {
+			t.Errorf("%q: %+v, %v, want %s", in, p, err, want)
+		}
+	}
+	for _, in := range []string{"/", "/..", "/a\nb", "a\x00b"} {
+		if p, err := Find(in, "name", false); err == nil || !strings.Contains(err.Error(), "linux.cgroupsPath") {
+			t.Errorf("%q: %+v, %v, want an error that names the field", in, p, err)
+		}
+	}
+}
+
+func TestResources(t *testing.T) {
+	t.Parallel()
+	limit, swap, shares, quota, period, pids := int64(1<<25), int64(1<<26), uint64(512), int64(50000), uint64(100000), int64(20)
+	r, err := Resources(&specs.LinuxResources{
+		Memory:  &specs.LinuxMemory{Limit: &limit, Swap: &swap},
+		CPU:     &specs.LinuxCPU{Shares: &shares, Quota: &quota, Period: &period, Cpus: "0-1"},
+		Pids:    &specs.LinuxPids{Limit: &pids},
+		Unified: map[string]string{"memory.high": "100"},
+		Devices: []specs.LinuxDeviceCgroup{{Access: "rwm"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Memory != limit || r.MemorySwap != swap || r.CpuWeight == 0 || r.CpuQuota != quota || r.CpuPeriod != period ||
+		*r.PidsLimit != pids || r.CpusetCpus != "0-1" || r.Unified["memory.high"] != "100" {
+		t.Errorf("%+v", r)
+	}
+	if len(r.Devices) != 1+len(defaultDevices) || r.Devices[0].Allow {
+		t.Errorf("devices: %d rules, the first %+v", len(r.Devices), r.Devices[0])
+	}
+}
+
+func TestResourcesErrorsNameTheField(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		device specs.LinuxDeviceCgroup
+		want   string
+	}{
+		"type":   {specs.LinuxDeviceCgroup{Type: "x", Access: "r"}, "linux.resources.devices[0].type"},
+		"access": {specs.LinuxDeviceCgroup{Type: "c", Access: "rz"}, "linux.resources.devices[0].access"},
+		"none":   {specs.LinuxDeviceCgroup{Type: "c"}, "linux.resources.devices[0].access"},
+	} {
+		_, err := Resources(&specs.LinuxResources{Devices: []specs.LinuxDeviceCgroup{c.device}})
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %s", name, err, c.want)
+		}
+	}
+}
