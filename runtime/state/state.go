@@ -80,9 +80,18 @@ func makeLocked(dir string) (*os.File, error) {
 			return nil, fmt.Errorf("state directory: %w", err)
 		}
 		lock, err := lockDir(dir, time.Time{})
-		if !errors.Is(err, ErrNotExist) {
-			return lock, err
+		if errors.Is(err, ErrNotExist) {
+			continue
 		}
+		if err != nil {
+			return nil, err
+		}
+		// And another create may have come before us.
+		if _, err := os.Stat(filepath.Join(dir, recordName)); err == nil {
+			lock.Close()
+			return nil, fmt.Errorf("container %q: %w", filepath.Base(dir), ErrExist)
+		}
+		return lock, nil
 	}
 }
 
