@@ -1,0 +1,81 @@
+//go:build linux
+
+package engines
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// command is a program's invocation that a test waits for.
+type command struct {
+	argv   []string
+	stdin  io.Reader
+	stdout io.Writer // buffered in the result if nil
+}
+
+// result is how it ended.
+type result struct {
+	stdout, stderr string
+	status         int
+}
+
+// run runs a command with its streams apart. A command that takes longer than
+// -patience fails the test.
+func (c command) run(t *testing.T) result {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), *patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, c.argv[0], c.argv[1:]...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = c.stdin, &stdout, &stderr
+	if c.stdout != nil {
+		cmd.Stdout = c.stdout
+	}
+	// podman's children, too, go when its time is over; but a pipe that a
+	// stray process holds open must not make the test wait.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return unix.Kill(-cmd.Process.Pid, unix.SIGKILL) }
+	cmd.WaitDelay = 5 * time.Second
+	err := cmd.Run()
+	r := result{stdout: stdout.String(), stderr: stderr.String(), status: cmd.ProcessState.ExitCode()}
+	var exit *exec.ExitError
+	switch {
+	case ctx.Err() != nil:
+		t.Fatalf("%s: not over after %v\nstdout: %s\nstderr: %s", c, *patience, r.stdout, r.stderr)
+	case err != nil && !errors.As(err, &exit):
+		t.Fatalf("%s: %v\nstderr: %s", c, err, r.stderr)
+	}
+	return r
+}
+
+// must returns what a command that succeeds writes to stdout.
+func (c command) must(t *testing.T) string {
+	t.Helper()
+	r := c.run(t)
+	if r.status != 0 {
+		t.Fatalf("%s: exit status %d\nstdout: %s\nstderr: %s", c, r.status, r.stdout, r.stderr)
+	}
+	return strings.TrimSpace(r.stdout)
+}
+
+func (c command) String() string { return strings.Join(c.argv, " ") }
+
+// eventually waits for a condition.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(*patience); !ok(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: not so after %v", what, *patience)
+		}
+	}
+}

@@ -1,0 +1,304 @@
+//go:build linux
+
+package engines
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+const (
+	// namespace is containerd's, for the tests.
+	namespace = "berth-test"
+	ctrImage  = image + ":latest"
+)
+
+func TestContainerd(t *testing.T) {
+	if !wanted("containerd") {
+		return
+	}
+	for _, runtime := range words(*runtimesFlag) {
+		column(t, "containerd", short(runtime), func(t *testing.T) *containerd {
+			return &containerd{T: t, runtime: runtime}
+		}, containerdTests)
+	}
+}
+
+// containerd is the engine within one test, with io.containerd.runc.v2 as its
+// shim and the runtime as that shim's BinaryName.
+type containerd struct {
+	*testing.T
+	runtime string
+	names   int
+}
+
+func (c *containerd) command(args ...string) command {
+	return command{argv: append([]string{"ctr", "--namespace", namespace}, args...)}
+}
+
+func (c *containerd) runArgs(args ...string) []string {
+	return append([]string{"run", "--runtime", "io.containerd.runc.v2", "--runc-binary", c.runtime}, args...)
+}
+
+func (c *containerd) run(args ...string) result {
+	c.Helper()
+	return c.command(args...).run(c.T)
+}
+
+func (c *containerd) must(args ...string) string {
+	c.Helper()
+	return c.command(args...).must(c.T)
+}
+
+// name is a new name for a container that the test's end removes.
+func (c *containerd) name() string {
+	c.names++
+	name := strings.ToLower(strings.Trim(regexp.MustCompile(`[^A-Za-z0-9]+`).ReplaceAllString(c.T.Name(), "-"), "-"))
+	// At most 76 characters (containerd's identifiers).
+	name = name[max(0, len(name)-60):] + "-" + strconv.Itoa(c.names)
+	name = strings.TrimLeft(name, "-")
+	c.Cleanup(func() {
+		_ = c.run("task", "delete", "--force", name)
+		_ = c.run("container", "delete", name)
+	})
+	return name
+}
+
+// detached starts a container in the background.
+func (c *containerd) detached(options []string, program ...string) (id string) {
+	c.Helper()
+	id = c.name()
+	args := c.runArgs(append([]string{"--detach"}, options...)...)
+	c.must(append(append(args, ctrImage, id), program...)...)
+	return id
+}
+
+// task is a task's line in ctr task list.
+func (c *containerd) task(id string) (pid int, status string) {
+	c.Helper()
+	for line := range strings.Lines(c.must("task", "list")) {
+		if f := strings.Fields(line); len(f) == 3 && f[0] == id {
+			return number(c.T, f[1]), f[2]
+		}
+	}
+	return 0, ""
+}
+
+func (c *containerd) stopped(id string) {
+	c.Helper()
+	eventually(c.T, "stopped", func() bool { _, s := c.task(id); return s == "STOPPED" })
+}
+
+// deleted deletes a task that has ended with a status, which ctr only says.
+func (c *containerd) deleted(id string, status int) {
+	c.Helper()
+	r := c.run("task", "delete", id)
+	if r.status != 0 || !strings.Contains(r.stderr, fmt.Sprintf("exit code %d\"", status)) {
+		c.Errorf("task delete: no word of exit status %d: %+v", status, r)
+	}
+}
+
+var containerdTests = []test[*containerd]{
+	{"exit status 0", ctrExit{program: opts("true")}.run},
+	{"exit status 7", ctrExit{program: opts("sh", "-c", "exit 7"), status: 7}.run},
+	{"no such program", ctrExit{program: opts("nosuchprogram"), status: 1, stderr: `executable file .*not found in \$PATH`}.run},
+	{"not executable", ctrExit{program: opts("/etc/passwd"), status: 1, stderr: "permission denied|not permitted"}.run},
+	{"stdin, stdout and stderr", func(t *testing.T, c *containerd) {
+		run := c.command(c.runArgs("--rm", ctrImage, c.name(), "sh", "-c", "read line; echo $line; echo err >&2; exit 5")...)
+		run.stdin = strings.NewReader("passed on\n")
+		if r := run.run(t); r.stdout != "passed on\n" || r.stderr != "err\n" || r.status != 5 {
+			t.Errorf("%+v", r)
+		}
+	}},
+	{"terminal", func(t *testing.T, c *containerd) {
+		x := onTerminal(t, c.command(c.runArgs("--rm", "-t", ctrImage, c.name(), "sh", "-c",
+			`tty; echo ready; until [ "$(stty size)" = "50 120" ]; do sleep 0.1; done; trap : INT; echo resized; sleep 1000; echo "status $?"; exit 3`)...).argv...)
+		x.expect(`/dev/pts/0\r+\n`)
+		x.expect(`ready`)
+		x.resizeUntil(`resized`)
+		x.interruptUntil(`status 130`)
+		if s := x.status(); s != 3 {
+			t.Errorf("exit status %d, not 3", s)
+		}
+	}},
+	{"-d, kill, exit status, delete", func(t *testing.T, c *containerd) {
+		id := c.detached(nil, "sh", "-c", `trap "exit 6" TERM; trap : USR1; while :; do sleep 0.1; done`)
+		pid, status := c.task(id)
+		if status != "RUNNING" {
+			t.Errorf("the task is %s", status)
+		}
+		eventually(t, "a handler for SIGTERM", func() bool { return catches(t, pid, syscall.SIGTERM) })
+		c.must("task", "kill", "--signal", "USR1", id)
+		c.must("task", "kill", "--signal", "SIGTERM", id)
+		c.stopped(id)
+		c.deleted(id, 6)
+		c.must("container", "delete", id)
+		c.gone(id)
+	}},
+	{"kill -9", func(t *testing.T, c *containerd) {
+		id := c.detached(nil, "sh", "-c", "sleep 1000 & sleep 1000; true")
+		c.must("task", "kill", "--signal", "SIGKILL", id)
+		c.stopped(id)
+		c.deleted(id, 137)
+		c.must("container", "delete", id)
+		c.gone(id)
+	}},
+	{"kill --all", func(t *testing.T, c *containerd) {
+		id := c.detached(nil, "sh", "-c", "trap '' TERM; sleep 1001 & wait; sleep 0.2; exit 4")
+		pid, _ := c.task(id)
+		eventually(t, "a child", func() bool { return proc(t, pid, "task/"+strconv.Itoa(pid)+"/children") != "" })
+		c.must("task", "kill", "--all", "--signal", "SIGKILL", id)
+		c.stopped(id)
+	}},
+	{"delete --force of a running task", func(t *testing.T, c *containerd) {
+		id := c.detached(nil, "sleep", "1000")
+		c.run("task", "delete", "--force", id)
+		c.must("container", "delete", id)
+		c.gone(id)
+	}},
+	{"the task's pid is the first process", func(t *testing.T, c *containerd) {
+		id := c.detached(nil, "sleep", "2211")
+		pid, _ := c.task(id)
+		eventually(t, "the user's program", func() bool { return proc(t, pid, "cmdline") == "sleep\x002211\x00" })
+		status := proc(t, pid, "status")
+		if !strings.HasSuffix(field(status, "NSpid"), " 1") {
+			t.Errorf("NSpid %s", field(status, "NSpid"))
+		}
+		if shim := proc(t, number(t, field(status, "PPid")), "comm"); shim != "containerd-shim\n" {
+			t.Errorf("its parent is %s", shim)
+		}
+		for _, n := range []string{"cgroup", "ipc", "mnt", "net", "pid", "uts"} {
+			// ctr's containers have no cgroup namespace where cgroups are v1.
+			if link(t, pid, n) == link(t, os.Getpid(), n) && n != "cgroup" {
+				t.Errorf("%s is the host's", n)
+			}
+		}
+	}},
+	{"metrics are the container's own cgroup's", metrics},
+	{"metrics: what a hog uses", func(t *testing.T, c *containerd) {
+		id := c.detached(opts("--memory-limit", "100000000"), "sh", "-c", "dd if=/dev/zero of=/dev/shm/x bs=1M count=20 2>/dev/null; sleep 1000")
+		eventually(t, "20 MB in the metrics", func() bool { return c.metrics(id).Memory.Usage > 20<<20 })
+	}},
+	{"memory: a hog is killed", func(t *testing.T, c *containerd) {
+		id := c.detached(opts("--memory-limit", "33554432"), "tail", "/dev/zero")
+		c.stopped(id)
+		c.deleted(id, 137)
+	}},
+	{"options", func(t *testing.T, c *containerd) {
+		dir := hostDir(t)
+		r := c.run(c.runArgs("--rm", "--hostname", "box", "--user", "1234:4321", "--cwd", "/usr/bin", "--env", "A=b c", "--read-only",
+			"--mount", "type=bind,src="+dir+",dst=/host,options=rbind:ro", ctrImage, c.name(), "sh", "-c",
+			`hostname; id -u; id -g; pwd; echo "$A"; cat /host/file; echo x 2>&1 >/tmp/x | grep -o Read-only`)...)
+		if want := "box\n1234\n4321\n/usr/bin\nb c\nof the hostRead-only\n"; r.stdout != want {
+			t.Errorf("%q, not %q; stderr: %s", r.stdout, want, r.stderr)
+		}
+	}},
+	{"host network", func(t *testing.T, c *containerd) {
+		id := c.detached(opts("--net-host"), "sleep", "1000")
+		pid, _ := c.task(id)
+		if link(t, pid, "net") != link(t, os.Getpid(), "net") {
+			t.Error("it is not the host's")
+		}
+	}},
+	{"seccomp and no new privileges", func(t *testing.T, c *containerd) {
+		got := c.must(c.runArgs("--rm", "--seccomp", ctrImage, c.name(), "sh", "-c", "grep -E '^(NoNewPrivs|Seccomp):' /proc/self/status | tr -s '\\t\\n' '  '")...)
+		if got != "NoNewPrivs: 1 Seccomp: 2" {
+			t.Errorf("%q", got)
+		}
+	}},
+	{"systemd's cgroups", func(t *testing.T, c *containerd) {
+		name := "ctr" + strconv.Itoa(os.Getpid()) + short(c.runtime)
+		id := c.detached(opts("--runc-systemd-cgroup", "--cgroup", "system.slice:ctr:"+name, "--memory-limit", "33554432"), "sleep", "1000")
+		pid, _ := c.task(id)
+		path := cgroupOf(t, pid)
+		if !strings.HasPrefix(path, "/system.slice/ctr-"+name+".scope") {
+			t.Errorf("its cgroup is %s", path)
+		}
+		if got := governing(t, path, "memory.max"); got != "33554432" {
+			t.Errorf("memory.max is %s", got)
+		}
+	}},
+}
+
+type ctrExit struct {
+	program []string
+	status  int
+	stderr  string // a regular expression for a part of it
+}
+
+func (e ctrExit) run(t *testing.T, c *containerd) {
+	r := c.run(append(c.runArgs("--rm", ctrImage, c.name()), e.program...)...)
+	if r.status != e.status {
+		t.Errorf("exit status %d, not %d; stderr: %s", r.status, e.status, r.stderr)
+	}
+	if !regexp.MustCompile("(?i)" + e.stderr).MatchString(r.stderr) {
+		t.Errorf("stderr has no %q: %s", e.stderr, r.stderr)
+	}
+}
+
+// figures are a part of ctr's metrics (containerd/cgroups, v2 stats).
+type figures struct {
+	Pids struct {
+		Current uint64 `json:"current"`
+	} `json:"pids"`
+	Memory struct {
+		Usage      uint64 `json:"usage"`
+		UsageLimit uint64 `json:"usage_limit"`
+	} `json:"memory"`
+}
+
+func (c *containerd) metrics(id string) (f figures) {
+	c.Helper()
+	out := c.must("task", "metrics", "--format", "json", id)
+	if err := json.Unmarshal([]byte(out), &f); err != nil {
+		c.Fatalf("%v: %s", err, out)
+	}
+	return f
+}
+
+func metrics(t *testing.T, c *containerd) {
+	id := c.detached(opts("--memory-limit", "33554432"), "sh", "-c", "sleep 1000 & sleep 1000 & sleep 1000; true")
+	pid, _ := c.task(id)
+	path := cgroupOf(t, pid)
+	if !strings.Contains(path, id) {
+		t.Errorf("the cgroup is %s", path)
+	}
+	eventually(t, "three children in the metrics", func() bool {
+		return strconv.FormatUint(c.metrics(id).Pids.Current, 10) == read(t, path, "pids.current") && c.metrics(id).Pids.Current >= 4
+	})
+	f := c.metrics(id)
+	if f.Pids.Current > 6 {
+		t.Errorf("%d processes", f.Pids.Current)
+	}
+	if f.Memory.UsageLimit != 33554432 || f.Memory.Usage == 0 || f.Memory.Usage > 33554432 {
+		t.Errorf("%+v", f.Memory)
+	}
+}
+
+// gone wants no trace of a deleted container on the host.
+func (c *containerd) gone(id string) {
+	c.Helper()
+	eventually(c.T, "no trace of "+id, func() bool { return len(traces(c.T, id)) == 0 })
+}
+
+// catches says whether a process has a handler for a signal.
+func catches(t *testing.T, pid int, sig syscall.Signal) bool {
+	t.Helper()
+	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
+	if errors.Is(err, fs.ErrNotExist) {
+		t.Fatalf("process %d has ended", pid)
+	}
+	mask, err := strconv.ParseUint(field(string(data), "SigCgt"), 16, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return mask&(1<<(sig-1)) != 0
+}

@@ -1,0 +1,11 @@
+// Package engines tests berth under the engines that call it: podman, and
+// containerd with its runc shim. Every test runs with every runtime that is
+// named, one of them crun, which proves the test; and behind each runtime
+// nothing may be left on the host.
+//
+// The tests need root and a host that is theirs to change. They are compiled
+// outside and run in a test host (integration/testhost):
+//
+//	go test -c -o DIR/engines.test ./integration/engines
+//	testhost run nspawn --bind DIR:/t -- /t/engines.test -runtimes crun,/t/berth-lxc
+package engines

@@ -1,0 +1,111 @@
+//go:build linux
+
+package engines
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+var limitTests = []test[*podman]{
+	{"limits are set on the container's cgroup", func(t *testing.T, p *podman) {
+		id := p.sleeper("--memory", "32m", "--memory-reservation", "16m", "--pids-limit", "20", "--cpus", "0.5", "--cpu-shares", "512")
+		p.logs(id, "ready")
+		path := cgroupOf(t, p.pid(id))
+		for file, want := range map[string]string{
+			"memory.max": "33554432", "memory.low": "16777216", "pids.max": "20", "cpu.max": "50000 100000", "cpu.weight": "59|20",
+		} {
+			if got := governing(t, path, file); !regexp.MustCompile("^(" + want + ")$").MatchString(got) {
+				t.Errorf("%s is %s, not %s", file, got, want)
+			}
+		}
+	}},
+	{"limits can be read inside", func(t *testing.T, p *podman) {
+		if p.manager == "systemd" {
+			// Whether the container's own cgroup or the scope above it carries
+			// them is the runtime's choice; both keep them.
+			t.Log("the systemd scope may be outside of the container's view")
+		}
+		got := p.must("run", "--rm", "--name", p.name(), "--memory", "32m", "--pids-limit", "20", "--cpus", "0.5", image,
+			"sh", "-c", "cd /sys/fs/cgroup; cat memory.max pids.max cpu.max")
+		if p.manager == "cgroupfs" && got != "33554432\n20\n50000 100000" {
+			t.Errorf("%q", got)
+		}
+	}},
+	{"memory: a hog is killed", func(t *testing.T, p *podman) {
+		id := p.detached("--memory", "32m", "--memory-swap", "32m", image, "tail", "/dev/zero")
+		p.exits(id, 137)
+		if got := p.ask(id, ".State.OOMKilled"); got != "true" {
+			t.Errorf("OOMKilled is %s", got)
+		}
+	}},
+	{"pids: a fork bomb is stopped", func(t *testing.T, p *podman) {
+		r := p.run("run", "--rm", "--name", p.name(), "--pids-limit", "20", image, "sh", "-c", "for i in $(seq 50); do sleep 300 & done; echo all")
+		if !strings.Contains(r.stderr, "can't fork") || strings.Contains(r.stdout, "all") {
+			t.Errorf("%+v", r)
+		}
+	}},
+	{"cpu: half of one", func(t *testing.T, p *podman) {
+		id := p.detached("--cpus", "0.5", image, "sh", "-c", "while :; do :; done")
+		path := cgroupOf(t, p.pid(id))
+		start, since := usage(t, path), time.Now()
+		time.Sleep(4 * time.Second)
+		share := float64(usage(t, path)-start) / float64(time.Since(since))
+		if share > 0.65 || share < 0.1 {
+			t.Errorf("it had %.2f of a CPU", share)
+		}
+	}},
+	{"limits of a pod", func(t *testing.T, p *podman) {
+		name := p.name() + "-pod"
+		p.must("pod", "create", "--name", name, "--memory", "64m")
+		t.Cleanup(func() { p.must("pod", "rm", "--force", "--ignore", "--time", "0", name) })
+		id := p.sleeper("--pod", name, "--memory", "32m")
+		path := cgroupOf(t, p.pid(id))
+		if got := governing(t, path, "memory.max"); got != "33554432" {
+			t.Errorf("the container's memory.max is %s", got)
+		}
+		found := false
+		for dir := filepath.Dir(path); dir != "/"; dir = filepath.Dir(dir) {
+			found = found || read(t, dir, "memory.max") == "67108864"
+		}
+		if !found {
+			t.Errorf("no cgroup above %s has the pod's limit", path)
+		}
+	}},
+}
+
+const cgroups = "/sys/fs/cgroup"
+
+func read(t *testing.T, path, file string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(cgroups, path, file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(data))
+}
+
+// governing is the limit of a container: its cgroup's, or that of its systemd
+// scope when the runtime has made a cgroup for the processes below it.
+func governing(t *testing.T, path, file string) string {
+	t.Helper()
+	if strings.HasSuffix(filepath.Dir(path), ".scope") {
+		path = filepath.Dir(path)
+	}
+	return read(t, path, file)
+}
+
+// usage is the CPU time that a cgroup has had.
+func usage(t *testing.T, path string) time.Duration {
+	t.Helper()
+	microseconds, err := strconv.ParseInt(strings.Fields(read(t, path, "cpu.stat"))[1], 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(microseconds) * time.Microsecond
+}

@@ -1,0 +1,145 @@
+//go:build linux
+
+package engines
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+var (
+	runtimesFlag = flag.String("runtimes", "crun", "comma-separated `runtimes`, by name or path")
+	managersFlag = flag.String("managers", "systemd,cgroupfs", "comma-separated cgroup `managers` for podman")
+	suitesFlag   = flag.String("suites", "podman", "comma-separated `suites`: podman, limits, containerd; the last two need cgroup v2 controllers")
+	patience     = flag.Duration("patience", time.Minute, "how long one command of an engine's may take")
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := ready(); err != nil {
+		fmt.Fprintln(os.Stderr, "engines: this is no test host for the engine suites:", err)
+		os.Exit(2)
+	}
+	status := m.Run()
+	results.print(os.Stdout)
+	os.Exit(status)
+}
+
+// words splits a flag's value.
+func words(list string) []string {
+	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' })
+}
+
+func wanted(suite string) bool { return slices.Contains(words(*suitesFlag), suite) }
+
+// ready says what is missing for the suites that are asked for, and brings the
+// host into the state that the comparison for leftovers starts from.
+func ready() error {
+	if os.Geteuid() != 0 {
+		return errors.New("root is needed")
+	}
+	for _, s := range words(*suitesFlag) {
+		if !slices.Contains([]string{"podman", "limits", "containerd"}, s) {
+			return fmt.Errorf("there is no suite %q", s)
+		}
+	}
+	programs := []string{"podman", "conmon", "lxc-start", "lxc-ls", "systemctl"}
+	if wanted("containerd") {
+		programs = append(programs, "ctr", "containerd-shim-runc-v2")
+	}
+	for _, p := range programs {
+		if _, err := exec.LookPath(p); err != nil {
+			return err
+		}
+	}
+	// podman takes a path, or a name from its configuration.
+	var paths []string
+	for _, r := range words(*runtimesFlag) {
+		path, err := exec.LookPath(r)
+		if err != nil {
+			return err
+		}
+		paths = append(paths, path)
+	}
+	*runtimesFlag = strings.Join(paths, ",")
+	if wanted("containerd") || wanted("limits") {
+		if err := controllers(); err != nil {
+			return err
+		}
+	}
+	if wanted("podman") {
+		if err := allowAutoUserns(); err != nil {
+			return err
+		}
+	}
+	return warmUp()
+}
+
+// controllers wants the host's cgroup v2 controllers for the limits.
+func controllers() error {
+	data, err := os.ReadFile("/sys/fs/cgroup/cgroup.controllers")
+	if err != nil {
+		return err
+	}
+	for _, c := range []string{"cpu", "memory", "pids"} {
+		if !slices.Contains(strings.Fields(string(data)), c) {
+			return fmt.Errorf("the cgroup controller %s is missing, which the suites limits and containerd need", c)
+		}
+	}
+	return nil
+}
+
+// allowAutoUserns gives podman the ids of --userns=auto
+// (containers-storage.conf(5), root-auto-userns-user).
+func allowAutoUserns() error {
+	for _, file := range []string{"/etc/subuid", "/etc/subgid"} {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		if strings.Contains("\n"+string(data), "\ncontainers:") {
+			continue
+		}
+		if err := os.WriteFile(file, append(data, "containers:1000000:1000000\n"...), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// warmUp has the engines make what they keep for ever after their first
+// container: storage, slices, a mount for network namespaces, directories in /run.
+func warmUp() error {
+	commands := [][]string{}
+	if wanted("podman") || wanted("limits") {
+		for _, m := range words(*managersFlag) {
+			commands = append(commands,
+				[]string{"podman", "--cgroup-manager", m, "--runtime", "crun", "run", "--rm", image, "true"},
+				[]string{"podman", "--cgroup-manager", m, "--runtime", "crun", "pod", "create", "--name", "warm"},
+				[]string{"podman", "--cgroup-manager", m, "pod", "rm", "-f", "warm"})
+		}
+		commands = append(commands, []string{"podman", "run", "--rm", "--uidmap", "0:100000:65536", image, "true"})
+		for _, r := range words(*runtimesFlag) {
+			commands = append(commands, []string{"podman", "--runtime", r, "run", "--rm", image, "true"})
+		}
+	}
+	if wanted("containerd") {
+		commands = append(commands, []string{"ctr", "-n", namespace, "images", "import", "/usr/share/berth-test/busybox.tar"})
+		for _, r := range words(*runtimesFlag) {
+			commands = append(commands, []string{"ctr", "-n", namespace, "run", "--rm", "--runc-binary", r, ctrImage, "warm", "true"})
+		}
+	}
+	for _, c := range commands {
+		if out, err := exec.Command(c[0], c[1:]...).CombinedOutput(); err != nil {
+			return fmt.Errorf("%s: %w: %s", strings.Join(c, " "), err, out)
+		}
+	}
+	return nil
+}

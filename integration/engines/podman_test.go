@@ -1,0 +1,140 @@
+//go:build linux
+
+package engines
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// image has busybox, and a user called user.
+const image = "localhost/berth-test/busybox"
+
+func TestPodman(t *testing.T) {
+	if !wanted("podman") {
+		return
+	}
+	tests := slices.Concat(outputTests(), exitTests, stdioTests, terminalTests, lifeTests, mountTests,
+		processTests, namespaceTests, networkTests)
+	perManager(t, "podman", tests)
+}
+
+func TestLimits(t *testing.T) {
+	if !wanted("limits") {
+		return
+	}
+	perManager(t, "limits", limitTests)
+}
+
+func perManager(t *testing.T, suite string, tests []test[*podman]) {
+	for _, runtime := range words(*runtimesFlag) {
+		for _, manager := range words(*managersFlag) {
+			column(t, suite, short(runtime)+"/"+manager, func(t *testing.T) *podman {
+				return &podman{T: t, runtime: runtime, manager: manager}
+			}, tests)
+		}
+	}
+}
+
+// podman is the engine within one test.
+type podman struct {
+	*testing.T
+	runtime, manager string
+	names            int
+}
+
+func (p *podman) command(args ...string) command {
+	return command{argv: append([]string{"podman", "--runtime", p.runtime, "--cgroup-manager", p.manager}, args...)}
+}
+
+// run runs a podman command and returns how it ended, must what it wrote.
+func (p *podman) run(args ...string) result {
+	p.Helper()
+	return p.command(args...).run(p.T)
+}
+
+func (p *podman) must(args ...string) string {
+	p.Helper()
+	return p.command(args...).must(p.T)
+}
+
+// name is a new name for something that the test's end removes.
+func (p *podman) name() string {
+	p.names++
+	words := strings.FieldsFunc(p.T.Name()+" "+strconv.Itoa(p.names), func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9')
+	})
+	name := strings.ToLower(strings.Join(words, "-"))
+	p.Cleanup(func() { p.must("rm", "--force", "--ignore", "--time", "0", "--volumes", name) })
+	return name
+}
+
+// detached starts a container in the background and returns its id.
+func (p *podman) detached(args ...string) string {
+	p.Helper()
+	return p.must(append([]string{"run", "--detach", "--name", p.name()}, args...)...)
+}
+
+// sleeper is detached with a process that waits to be ended, and ends at once
+// when asked.
+func (p *podman) sleeper(options ...string) string {
+	p.Helper()
+	return p.detached(append(options, image, "sh", "-c", `trap "exit 0" TERM; echo ready; while :; do sleep 0.1; done`)...)
+}
+
+// ask returns a field of podman inspect's.
+func (p *podman) ask(id, field string) string {
+	p.Helper()
+	return p.must("inspect", "--format", "{{"+field+"}}", id)
+}
+
+// pid is the host pid of a container's first process.
+func (p *podman) pid(id string) int {
+	p.Helper()
+	pid, err := strconv.Atoi(p.ask(id, ".State.Pid"))
+	if err != nil || pid <= 0 {
+		p.Fatalf("podman inspect: pid %d, %v", pid, err)
+	}
+	return pid
+}
+
+// logs waits for a line in a container's output.
+func (p *podman) logs(id, want string) {
+	p.Helper()
+	eventually(p.T, fmt.Sprintf("%q in the output", want), func() bool {
+		r := p.run("logs", id)
+		return strings.Contains(r.stdout+r.stderr, want)
+	})
+}
+
+// exits wants a container to end with a status.
+func (p *podman) exits(id string, status int) {
+	p.Helper()
+	if got := p.must("wait", id); got != strconv.Itoa(status) {
+		p.Errorf("podman wait: exit status %s, not %d", got, status)
+	}
+	if got := p.ask(id, ".State.ExitCode"); got != strconv.Itoa(status) {
+		p.Errorf("podman inspect: exit status %s, not %d", got, status)
+	}
+}
+
+// input runs a container in the foreground with something on stdin.
+func (p *podman) input(stdin io.Reader, args ...string) result {
+	p.Helper()
+	c := p.command(args...)
+	c.stdin = stdin
+	return c.run(p.T)
+}
+
+// took fails a test that waited longer than a step should take.
+func (p *podman) took(since time.Time, limit time.Duration, what string) {
+	p.Helper()
+	if d := time.Since(since); d > limit {
+		p.Errorf("%s took %v, more than %v", what, d, limit)
+	}
+}

@@ -1,0 +1,126 @@
+//go:build linux
+
+package engines
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+var processTests = []test[*podman]{
+	{"inspect's pid is the first process", func(t *testing.T, p *podman) {
+		id := p.detached(image, "sleep", "1122")
+		pid := p.pid(id)
+		// Before start it is the runtime still.
+		eventually(t, "the user's program", func() bool { return proc(t, pid, "cmdline") == "sleep\x001122\x00" })
+		status := proc(t, pid, "status")
+		if got := regexp.MustCompile(`(?m)^NSpid:\s.*\s1$`).FindString(status); got == "" {
+			t.Errorf("it is not PID 1 of its namespace:\n%s", status)
+		}
+		if ppid := field(status, "PPid"); ppid != p.ask(id, ".State.ConmonPid") {
+			t.Errorf("its parent is %s (%s), not conmon, which is %s", ppid, proc(t, number(t, ppid), "comm"), p.ask(id, ".State.ConmonPid"))
+		}
+		if got := proc(t, pid, "comm"); got != "sleep\n" {
+			t.Errorf("comm %q", got)
+		}
+	}},
+	{"inspect's pid has the container's namespaces", func(t *testing.T, p *podman) {
+		id := p.detached(image, "sh", "-c", "for n in cgroup ipc mnt net pid user uts; do readlink /proc/self/ns/$n; done; sleep 1000")
+		p.logs(id, "uts:")
+		pid := p.pid(id)
+		inside := strings.Fields(p.must("logs", id))
+		for i, n := range []string{"cgroup", "ipc", "mnt", "net", "pid", "user", "uts"} {
+			outside := link(t, pid, n)
+			if inside[i] != outside {
+				t.Errorf("%s from inside, %s by the pid", inside[i], outside)
+			}
+			if host := link(t, os.Getpid(), n); (host == outside) != (n == "user") {
+				t.Errorf("%s: the host's is %s, the container's %s", n, host, outside)
+			}
+		}
+	}},
+	{"inspect's pid is in the container's cgroup", func(t *testing.T, p *podman) {
+		id := p.detached(image, "sleep", "1000")
+		pid := p.pid(id)
+		path, want := cgroupOf(t, pid), p.ask(id, ".State.CgroupPath")
+		if !strings.Contains(path, id) || !strings.HasPrefix(path, want) {
+			t.Errorf("the cgroup of %d is %s, podman's %s", pid, path, want)
+		}
+		conmon := cgroupOf(t, number(t, p.ask(id, ".State.ConmonPid")))
+		if strings.HasPrefix(conmon+"/", path+"/") {
+			t.Errorf("conmon is in it too: %s", conmon)
+		}
+		if p.manager == "systemd" {
+			unit := command{argv: []string{"systemctl", "show", "--value", "--property", "ActiveState", "libpod-" + id + ".scope"}}.must(t)
+			if unit != "active" {
+				t.Errorf("systemd says of libpod-%s.scope: %s", id, unit)
+			}
+		}
+	}},
+	{"the user's uid and gid on the host", func(t *testing.T, p *podman) {
+		id := p.detached("--user", "1234:4321", image, "sleep", "1000")
+		pid := p.pid(id)
+		eventually(t, "sleep", func() bool { return proc(t, pid, "comm") == "sleep\n" })
+		status := proc(t, pid, "status")
+		if u, g := field(status, "Uid"), field(status, "Gid"); u != "1234 1234 1234 1234" || g != "4321 4321 4321 4321" {
+			t.Errorf("uid %s, gid %s", u, g)
+		}
+	}},
+	{"no process of the runtime's above the container's", func(t *testing.T, p *podman) {
+		id := p.detached(image, "sleep", "1000")
+		runtime := regexp.MustCompile(`^process \d+ (\S*/)?(berth\S*|crun) `)
+		eventually(t, "no process of the runtime's", func() bool {
+			return !slices.ContainsFunc(traces(t, id), runtime.MatchString)
+		})
+	}},
+}
+
+func proc(t *testing.T, pid int, file string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// link is a namespace of a process.
+func link(t *testing.T, pid int, namespace string) string {
+	t.Helper()
+	l, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/%s", pid, namespace))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// field is one of proc_pid_status(5)'s.
+func field(status, name string) string {
+	_, rest, _ := strings.Cut("\n"+status, "\n"+name+":")
+	line, _, _ := strings.Cut(rest, "\n")
+	return strings.Join(strings.Fields(line), " ")
+}
+
+func cgroupOf(t *testing.T, pid int) string {
+	t.Helper()
+	_, path, found := strings.Cut("\n"+proc(t, pid, "cgroup"), "\n0::")
+	if !found {
+		t.Fatalf("process %d has no cgroup of version 2", pid)
+	}
+	return strings.TrimSpace(path)
+}
+
+func number(t *testing.T, s string) int {
+	t.Helper()
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}

@@ -1,0 +1,104 @@
+//go:build linux
+
+package engines
+
+import (
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+)
+
+// results are what came of every test with every runtime.
+var results table
+
+type table struct {
+	mu      sync.Mutex
+	rows    []string
+	columns []string
+	cells   map[[2]string]string
+}
+
+func (x *table) record(row, column string, t *testing.T) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.cells == nil {
+		x.cells = map[[2]string]string{}
+	}
+	if !slices.Contains(x.rows, row) {
+		x.rows = append(x.rows, row)
+	}
+	if !slices.Contains(x.columns, column) {
+		x.columns = append(x.columns, column)
+	}
+	x.cells[[2]string{row, column}] = "ok"
+	if t.Failed() {
+		x.cells[[2]string{row, column}] = "FAIL"
+	}
+}
+
+// print writes a line per test and a column per runtime.
+func (x *table) print(w io.Writer) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if len(x.rows) == 0 {
+		return
+	}
+	widest := 0
+	for _, r := range x.rows {
+		widest = max(widest, len(r))
+	}
+	fmt.Fprintf(w, "\n%-*s", widest, "")
+	for _, c := range x.columns {
+		fmt.Fprintf(w, "  %s", c)
+	}
+	failed := map[string]int{}
+	slices.Sort(x.rows)
+	for _, r := range x.rows {
+		fmt.Fprintf(w, "\n%-*s", widest, r)
+		for _, c := range x.columns {
+			cell := x.cells[[2]string{r, c}]
+			fmt.Fprintf(w, "  %-*s", len(c), cell)
+			if cell == "FAIL" {
+				failed[c]++
+			}
+		}
+	}
+	fmt.Fprintf(w, "\n%-*s", widest, fmt.Sprintf("%d tests, failed:", len(x.rows)))
+	for _, c := range x.columns {
+		fmt.Fprintf(w, "  %-*d", len(c), failed[c])
+	}
+	fmt.Fprintln(w)
+}
+
+// test is one row of the table.
+type test[E any] struct {
+	name string
+	run  func(t *testing.T, engine E)
+}
+
+// column runs a suite's tests for one runtime side by side, then looks at what
+// they have left on the host.
+func column[E any](t *testing.T, suite, name string, engine func(t *testing.T) E, tests []test[E]) {
+	t.Run(name, func(t *testing.T) {
+		before := look(t)
+		t.Run("tests", func(t *testing.T) {
+			for _, c := range tests {
+				t.Run(c.name, func(t *testing.T) {
+					t.Parallel()
+					t.Cleanup(func() { results.record(suite+": "+c.name, name, t) })
+					c.run(t, engine(t))
+				})
+			}
+		})
+		t.Run("nothing left", func(t *testing.T) {
+			defer func() { results.record(suite+": nothing left", name, t) }()
+			before.same(t)
+		})
+	})
+}
+
+// short is the name of a runtime in the table.
+func short(runtime string) string { return filepath.Base(runtime) }

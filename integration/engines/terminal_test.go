@@ -1,0 +1,142 @@
+//go:build linux
+
+package engines
+
+import (
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/containerd/console"
+)
+
+// terminal is a program that runs on a terminal, with the test in front of it.
+type terminal struct {
+	t      *testing.T
+	cmd    *exec.Cmd
+	master console.Console
+	ended  chan error
+
+	mu     sync.Mutex
+	output strings.Builder
+	seen   int
+}
+
+// onTerminal starts a program on a terminal of a size of its own.
+func onTerminal(t *testing.T, argv ...string) *terminal {
+	t.Helper()
+	master, path, err := console.NewPty()
+	if err != nil {
+		t.Fatal(err)
+	}
+	slave, err := os.OpenFile(path, os.O_RDWR|syscall.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer slave.Close()
+	x := &terminal{t: t, master: master, ended: make(chan error, 1)}
+	x.resize(37, 101)
+	x.cmd = exec.Command(argv[0], argv[1:]...)
+	x.cmd.Env = append(os.Environ(), "TERM=xterm")
+	x.cmd.Stdin, x.cmd.Stdout, x.cmd.Stderr = slave, slave, slave
+	x.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	if err := x.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go x.read()
+	go func() { x.ended <- x.cmd.Wait() }()
+	t.Cleanup(func() {
+		_ = x.cmd.Process.Kill()
+		_ = master.Close()
+	})
+	return x
+}
+
+func (x *terminal) read() {
+	buffer := make([]byte, 4096)
+	for {
+		n, err := x.master.Read(buffer)
+		x.mu.Lock()
+		x.output.Write(buffer[:n])
+		x.mu.Unlock()
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (x *terminal) resize(rows, columns uint16) {
+	x.t.Helper()
+	if err := x.master.Resize(console.WinSize{Height: rows, Width: columns}); err != nil {
+		x.t.Fatal(err)
+	}
+}
+
+// expect waits for output that matches, after what was expected before.
+func (x *terminal) expect(pattern string) {
+	x.t.Helper()
+	x.prod(pattern, nil)
+}
+
+// prod does something again and again until its effect is seen, for whom it is
+// meant may not be ready at the first time.
+func (x *terminal) prod(pattern string, do func()) {
+	x.t.Helper()
+	want := regexp.MustCompile(pattern)
+	deadline, next := time.Now().Add(*patience), time.Now()
+	for ; ; time.Sleep(20 * time.Millisecond) {
+		x.mu.Lock()
+		all := x.output.String()
+		x.mu.Unlock()
+		if at := want.FindStringIndex(all[x.seen:]); at != nil {
+			x.seen += at[1]
+			return
+		}
+		if time.Now().After(deadline) {
+			x.t.Fatalf("%s: %q did not appear; there is %q", x.cmd, pattern, all[x.seen:])
+		}
+		if do != nil && time.Now().After(next) {
+			do()
+			next = time.Now().Add(time.Second)
+		}
+	}
+}
+
+// resizeUntil resizes the terminal to 50 lines until its effect is seen.
+func (x *terminal) resizeUntil(pattern string) {
+	x.t.Helper()
+	x.prod(pattern, func() {
+		x.resize(49, 120) // the same size again would be no news
+		x.resize(50, 120)
+	})
+}
+
+// interruptUntil presses Ctrl-C until its effect is seen.
+func (x *terminal) interruptUntil(pattern string) {
+	x.t.Helper()
+	x.prod(pattern, func() { x.send("\x03") })
+}
+
+func (x *terminal) send(keys string) {
+	x.t.Helper()
+	if _, err := x.master.Write([]byte(keys)); err != nil {
+		x.t.Fatal(err)
+	}
+}
+
+// status waits for the program's end.
+func (x *terminal) status() int {
+	x.t.Helper()
+	select {
+	case <-x.ended:
+		return x.cmd.ProcessState.ExitCode()
+	case <-time.After(*patience):
+		x.t.Fatalf("%s: not over after %v", x.cmd, *patience)
+		return -1
+	}
+}
