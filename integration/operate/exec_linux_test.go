@@ -1,0 +1,274 @@
+//go:build linux && testhost
+
+package operate
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// TestDetach: the process is the child of berth's caller when berth returns,
+// runs the program already, and ends with its own status.
+func TestDetach(t *testing.T) {
+	t.Parallel()
+	for name, edits := range map[string][]func(*specs.Spec){
+		"plain": nil, "user namespace": {inUserNamespace}, "host's processes": {withHostPIDs}, "both": {inUserNamespace, withHostPIDs},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := run(t, edits...)
+			b.expect("exec", "--detach", "--pid-file", b.path("exec.pid"), b.id, "sh", "-c", "read line; exit 42")
+			pid := b.readPid("exec.pid")
+			if status := reap(t, pid); status.ExitStatus() != 42 {
+				t.Errorf("status %#x", status)
+			}
+			b.expect("exec", "--detach", "--pid-file", b.path("sleep.pid"), b.id, "sleep", "1000")
+			pid = b.readPid("sleep.pid")
+			stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if fields := strings.Fields(string(stat)); fields[1] != "(sleep)" || fields[3] != strconv.Itoa(os.Getpid()) {
+				t.Errorf("not a sleep that is our child: %s", stat)
+			}
+			if list := b.expect("ps", "--format", "json", b.id); !strings.Contains(list, strconv.Itoa(pid)) {
+				t.Errorf("process %d is not among %s", pid, list)
+			}
+			ours, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
+			first, err2 := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", b.pid))
+			if err != nil || err2 != nil || !bytes.Equal(ours, first) {
+				t.Errorf("cgroup %q, the first process's %q", ours, first)
+			}
+			if err := unix.Kill(pid, unix.SIGUSR1); err != nil {
+				t.Fatal(err)
+			}
+			if status := reap(t, pid); status.Signal() != unix.SIGUSR1 {
+				t.Errorf("status %#x", status)
+			}
+		})
+	}
+}
+
+// TestStreams: stdin, stdout and stderr are the caller's own.
+func TestStreams(t *testing.T) {
+	t.Parallel()
+	b := run(t)
+	cmd := b.command("exec", b.id, "sh", "-c", "cat; echo error >&2")
+	cmd.Stdin = strings.NewReader("input\n")
+	if o := b.finish(cmd); o != (outcome{"input\n", "error\n", 0}) {
+		t.Errorf("%+v", o)
+	}
+}
+
+// TestSignalsAreForwarded to a process in the foreground.
+func TestSignalsAreForwarded(t *testing.T) {
+	t.Parallel()
+	b := run(t)
+	cmd := b.command("exec", b.id, "sh", "-c", "trap 'exit 77' TERM; touch /ready; while :; do sleep 0.1; done")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	wait(t, func() bool { _, err := os.Stat(b.path("rootfs/ready")); return err == nil })
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != 77 {
+		t.Errorf("status %d", code)
+	}
+}
+
+func wait(t *testing.T, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !done(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("it has not come about")
+		}
+	}
+}
+
+// TestPreserveFDs: the program gets what it is to have, and nothing else that
+// the caller has left open.
+func TestPreserveFDs(t *testing.T) {
+	t.Parallel()
+	for name, edits := range map[string][]func(*specs.Spec){"plain": nil, "user namespace": {inUserNamespace}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := run(t, edits...)
+			r, w, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer r.Close()
+			defer w.Close()
+			cmd := b.command("exec", "--preserve-fds=2", b.id, "sh", "-c", "echo pipe >&4; busybox echo $(busybox ls /proc/self/fd)")
+			cmd.ExtraFiles = []*os.File{r, w, r, w}
+			if o := b.finish(cmd); o.stdout != "0 1 2 3 4 5\n" || o.status != 0 {
+				t.Errorf("%+v", o)
+			}
+			text := make([]byte, 16)
+			if n, err := r.Read(text); err != nil || string(text[:n]) != "pipe\n" {
+				t.Errorf("%q, %v", text[:n], err)
+			}
+			if o := b.exec("--preserve-fds=1", "true"); o.status != 255 {
+				t.Errorf("what is not open is preserved: %+v", o)
+			}
+		})
+	}
+}
+
+// TestParallel: eight at a time, each with its own status.
+func TestParallel(t *testing.T) {
+	t.Parallel()
+	b := run(t)
+	var group sync.WaitGroup
+	for i := range 8 {
+		group.Go(func() {
+			for j := range 6 {
+				want := 10*i + j + 1
+				if o := b.exec("sh", "-c", fmt.Sprintf("exit %d", want)); o.status != want {
+					t.Errorf("%+v, want status %d", o, want)
+				}
+			}
+		})
+	}
+	group.Wait()
+}
+
+// TestDying: exec while the container is being killed ends, one way or the
+// other, and leaves nothing (the suite's end looks).
+func TestDying(t *testing.T) {
+	t.Parallel()
+	for name, edits := range map[string][]func(*specs.Spec){
+		"plain": nil, "user namespace": {inUserNamespace}, "host's processes": {withHostPIDs},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := run(t, edits...)
+			var group sync.WaitGroup
+			for i := range 4 {
+				group.Go(func() {
+					for {
+						o := b.exec("sleep", "1000")
+						if o.status != 137 && o.status != 255 {
+							t.Errorf("%d: %+v", i, o)
+						}
+						if o.status == 255 {
+							if !strings.Contains(o.stderr, "exec failed: cannot exec in a stopped container") &&
+								!strings.Contains(o.stderr, "exec failed: container not running") {
+								t.Errorf("%d: %+v", i, o)
+							}
+							return
+						}
+					}
+				})
+			}
+			time.Sleep(50 * time.Millisecond)
+			b.expect("kill", "--all", b.id, "KILL")
+			group.Wait()
+			wait(t, func() bool { return b.status() == "stopped" })
+		})
+	}
+}
+
+// TestSubCgroup: --cgroup names one below the container's own, and none else.
+func TestSubCgroup(t *testing.T) {
+	t.Parallel()
+	b := run(t, func(s *specs.Spec) {
+		s.Mounts[len(s.Mounts)-1].Options = []string{"rw"}
+		s.Process.Args = []string{"sh", "-c", "mkdir /sys/fs/cgroup/sub; touch /ready; sleep 1000"}
+	})
+	wait(t, func() bool { _, err := os.Stat(b.path("rootfs/ready")); return err == nil })
+	if o := b.exec("--cgroup=sub", "grep", "^0:", "/proc/self/cgroup"); o.stdout != "0::/sub\n" {
+		t.Errorf("%+v", o)
+	}
+	for _, name := range []string{"--cgroup=none", "--cgroup=../..", "--cgroup=cpu:sub"} {
+		if o := b.exec(name, "grep", "^0:", "/proc/self/cgroup"); o.status != 255 && o.stdout != "0::/\n" {
+			t.Errorf("%s: %+v", name, o)
+		}
+	}
+}
+
+// TestCPUAffinity: process.execCPUAffinity binds to processors.
+func TestCPUAffinity(t *testing.T) {
+	t.Parallel()
+	b := run(t)
+	p := &specs.Process{Args: []string{"grep", "Cpus_allowed_list", "/proc/self/status"}, Cwd: "/", Env: []string{"PATH=/bin"}}
+	for _, a := range []specs.CPUAffinity{{Initial: "0"}, {Final: "0"}, {Initial: "0", Final: "0"}} {
+		p.ExecCPUAffinity = &a
+		if o := b.exec("--process=" + b.writeJSON("process.json", p)); o.stdout != "Cpus_allowed_list:\t0\n" {
+			t.Errorf("%+v: %+v", a, o)
+		}
+	}
+}
+
+// TestNoBerthInside: a watcher in the container never sees a program of berth's
+// that it could get at, while programs come and go.
+func TestNoBerthInside(t *testing.T) {
+	t.Parallel()
+	for name, edits := range map[string][]func(*specs.Spec){"plain": nil, "user namespace": {inUserNamespace}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := run(t, append(edits, func(s *specs.Spec) {
+				s.Process.Args = []string{"sh", "-c", "while [ ! -e /stop ]; do readlink /proc/[0-9]*/exe /proc/[0-9]*/fd/*; cat /proc/[0-9]*/maps; done >/seen 2>/dev/null; sleep 1000"}
+			})...)
+			for range 40 {
+				if o := b.exec("true"); o.status != 0 {
+					t.Fatalf("%+v", o)
+				}
+			}
+			b.exec("touch", "/stop")
+			seen, err := os.ReadFile(b.path("rootfs/seen"))
+			if err != nil || len(seen) == 0 {
+				t.Fatalf("the watcher saw %d bytes, %v", len(seen), err)
+			}
+			for line := range strings.Lines(string(seen)) {
+				if strings.Contains(line, "berth") && !strings.Contains(line, "warden") && !strings.Contains(line, b.dir) {
+					t.Fatalf("seen: %s", line)
+				}
+			}
+		})
+	}
+}
+
+// TestBundleChanged: what exec needs was kept at create.
+func TestBundleChanged(t *testing.T) {
+	t.Parallel()
+	b := run(t, particular)
+	if err := os.WriteFile(b.path("config.json"), []byte("{"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if o := b.exec("id", "-u"); o.stdout != "7\n" {
+		t.Errorf("%+v", o)
+	}
+}
+
+// TestPidfdSocket: the engine gets a pidfd of the process.
+func TestPidfdSocket(t *testing.T) {
+	t.Parallel()
+	b := run(t)
+	l := listen(t, b.path("pidfd.sock"))
+	cmd := b.command("exec", "--pidfd-socket="+b.path("pidfd.sock"), b.id, "sleep", "1000")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	pidfd := l.receive(t)
+	defer pidfd.Close()
+	if err := unix.PidfdSendSignal(int(pidfd.Fd()), unix.SIGKILL, nil, 0); err != nil {
+		t.Error(err)
+	}
+	_ = cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != 137 {
+		t.Errorf("status %d", code)
+	}
+}

@@ -1,0 +1,138 @@
+//go:build linux && testhost
+
+package operate
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// TestPause: the state says so, exec waits or is refused, and the container can
+// be resumed, killed and deleted.
+func TestPause(t *testing.T) {
+	t.Parallel()
+	for name, edits := range map[string][]func(*specs.Spec){"plain": nil, "host's processes": {withHostPIDs}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := run(t, edits...)
+			if o := b.call("resume", b.id); o.status != 1 || !strings.Contains(o.stderr, "container not paused") {
+				t.Errorf("resume of a running one: %+v", o)
+			}
+			b.expect("pause", b.id)
+			if s := b.status(); s != "paused" {
+				t.Errorf("state %s", s)
+			}
+			if o := b.exec("true"); o.status != 255 || !strings.Contains(o.stderr, "cannot exec in a paused container (use --ignore-paused") {
+				t.Errorf("exec: %+v", o)
+			}
+			if o := b.call("delete", b.id); o.status != 1 || !strings.Contains(o.stderr, "is not stopped: paused") {
+				t.Errorf("delete: %+v", o)
+			}
+			cmd := b.command("exec", "--ignore-paused", b.id, "sh", "-c", "exit 3")
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(100 * time.Millisecond)
+			b.expect("resume", b.id)
+			_ = cmd.Wait()
+			if code := cmd.ProcessState.ExitCode(); code != 3 {
+				t.Errorf("exec --ignore-paused: status %d", code)
+			}
+			if s := b.status(); s != "running" {
+				t.Errorf("state %s", s)
+			}
+			b.expect("pause", b.id)
+			b.expect("kill", b.id, "KILL")
+			wait(t, func() bool { return b.status() == "stopped" })
+			b.expect("delete", b.id)
+			reap(t, b.pid)
+			b.pid = 0
+		})
+	}
+}
+
+// TestDeletePaused by force.
+func TestDeletePaused(t *testing.T) {
+	t.Parallel()
+	b := run(t)
+	b.expect("pause", b.id)
+	b.expect("delete", "--force", b.id)
+}
+
+// TestProcesses: ps names all but the warden.
+func TestProcesses(t *testing.T) {
+	t.Parallel()
+	b := run(t, func(s *specs.Spec) { s.Process.Args = []string{"sleep", "1000"} })
+	var pids []int
+	if err := json.Unmarshal([]byte(b.expect("ps", "--format=json", b.id)), &pids); err != nil || len(pids) != 1 || pids[0] != b.pid {
+		t.Errorf("%v, %v; want %d", pids, err, b.pid)
+	}
+	lines := strings.Split(strings.TrimSpace(b.expect("ps", b.id)), "\n")
+	if len(lines) != 2 || !strings.Contains(lines[0], "PID") || !strings.Contains(lines[1], "sleep 1000") {
+		t.Errorf("%q", lines)
+	}
+	if out := b.expect("ps", b.id, "-o", "pid"); strings.Join(strings.Fields(out), " ") != "PID "+strconv.Itoa(b.pid) {
+		t.Errorf("%q", out)
+	}
+	for _, words := range [][]string{{"ps", "--format=yaml", b.id}, {"ps", b.id, "-o", "comm"}, {"ps"}, {"ps", "none"}} {
+		if o := b.call(words...); o.status != 1 {
+			t.Errorf("%q: %+v", words, o)
+		}
+	}
+}
+
+// TestStopped: what needs a running container says that there is none.
+func TestStopped(t *testing.T) {
+	t.Parallel()
+	b := run(t)
+	b.expect("kill", b.id, "KILL")
+	wait(t, func() bool { return b.status() == "stopped" })
+	for words, want := range map[string]string{
+		"pause": "container not running", "resume": "container not running", "ps": "container not running",
+		"update --pids-limit=5": "container not running", "events --stats": "is not running", "events": "is not running",
+		"exec": "exec failed: cannot exec in a stopped container",
+	} {
+		args := append(strings.Fields(words), b.id)
+		if words == "exec" {
+			args = append(args, "true")
+		}
+		if o := b.call(args...); o.status == 0 || !strings.Contains(o.stderr, want) {
+			t.Errorf("%s: %+v", words, o)
+		}
+	}
+}
+
+// TestStats has runc's form, whatever controllers there are.
+func TestStats(t *testing.T) {
+	t.Parallel()
+	b := run(t)
+	var event struct {
+		Type, ID string
+		Data     map[string]json.RawMessage
+	}
+	if err := json.Unmarshal([]byte(b.expect("events", "--stats", b.id)), &event); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"cpu", "memory", "pids", "blkio", "hugetlb"} {
+		if event.Data[key] == nil {
+			t.Errorf("no %s in %+v", key, event)
+		}
+	}
+	if event.Type != "stats" || event.ID != b.id {
+		t.Errorf("%+v", event)
+	}
+	// It ends with the container.
+	cmd := b.command("events", "--interval=50ms", b.id)
+	done := make(chan outcome)
+	go func() { done <- b.finish(cmd) }()
+	time.Sleep(300 * time.Millisecond)
+	b.expect("kill", "--all", b.id, "KILL")
+	if o := <-done; o.status != 0 || strings.Count(o.stdout, `"type":"stats"`) < 2 {
+		t.Errorf("%+v", o)
+	}
+}
