@@ -17,8 +17,8 @@ type Operator interface {
 	OwnProcess(c *Container) (*specs.Process, error)
 	// Exec runs a further process in the container, and returns when it has
 	// begun its program. It is a child of the calling process. What p leaves
-	// open of what belongs to the container (capabilities, limits, labels,
-	// umask, OOM score, scheduling) is the container's own. The container's
+	// open of what belongs to the container (capabilities, labels, OOM score,
+	// scheduling) is the container's own. The container's
 	// record need not be locked.
 	Exec(ctx context.Context, c *Container, p *specs.Process, o ExecOptions) (Process, error)
 	// Pids are the host's pids of the container's processes, in ascending order.

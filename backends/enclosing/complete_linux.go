@@ -9,23 +9,18 @@ import (
 )
 
 // complete takes from the container's own process what another one leaves open
-// and is a matter of the container rather than of the program, as runc does.
+// and is a matter of the container rather than of the program, as runc does:
+// not its limits, which without rlimits are berth's caller's.
 func complete(p, own *specs.Process) *specs.Process {
 	c := *p
 	if c.Capabilities == nil {
 		c.Capabilities = own.Capabilities
-	}
-	if len(c.Rlimits) == 0 {
-		c.Rlimits = own.Rlimits
 	}
 	if c.ApparmorProfile == "" {
 		c.ApparmorProfile = own.ApparmorProfile
 	}
 	if c.SelinuxLabel == "" {
 		c.SelinuxLabel = own.SelinuxLabel
-	}
-	if c.User.Umask == nil {
-		c.User.Umask = own.User.Umask
 	}
 	if c.OOMScoreAdj == nil {
 		c.OOMScoreAdj = own.OOMScoreAdj

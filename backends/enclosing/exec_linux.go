@@ -45,7 +45,7 @@ func (b Backend) Exec(_ context.Context, c *backends.Container, p *specs.Process
 		return none, err
 	}
 	made, err := e.run(&o)
-	if err != nil && !c.Process.Alive() {
+	if err != nil && !(c.Process.Alive() && d.Warden.Alive()) {
 		// Whatever failed, it did because the container ended.
 		return none, fmt.Errorf("%w: %w", os.ErrProcessDone, err)
 	}
@@ -129,7 +129,24 @@ func (e *execution) run(o *backends.ExecOptions) (backends.Process, error) {
 		w.Kill()
 		return none, err
 	}
-	return made, w.Go()
+	if err := w.Go(); err != nil || o.PidfdSocket == "" {
+		return made, err
+	}
+	if err := tellPidfd(w.Pid, o.PidfdSocket); err != nil {
+		w.Kill()
+		return none, err
+	}
+	return made, nil
+}
+
+func tellPidfd(pid int, socket string) error {
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return fmt.Errorf("--pidfd-socket %s: %w", socket, err)
+	}
+	pidfd := os.NewFile(uintptr(fd), "pidfd")
+	defer pidfd.Close()
+	return sendPidfd(socket, pidfd)
 }
 
 // open holds the warden, and compares its namespaces with berth's own: those
@@ -197,16 +214,7 @@ func (e *execution) settle(pid int, o *backends.ExecOptions) (backends.Process, 
 			return made, fmt.Errorf("process.execCPUAffinity.final: %w", err)
 		}
 	}
-	if o.PidfdSocket == "" {
-		return made, nil
-	}
-	fd, err := unix.PidfdOpen(pid, 0)
-	if err != nil {
-		return made, err
-	}
-	pidfd := os.NewFile(uintptr(fd), "pidfd")
-	defer pidfd.Close()
-	return made, sendPidfd(o.PidfdSocket, pidfd)
+	return made, nil
 }
 
 // enterCgroup moves the process into the container's cgroup, or one below it
