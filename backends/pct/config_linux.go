@@ -2,11 +2,12 @@ package pct
 
 import (
 	"archive/tar"
-	"errors"
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
 
+	"github.com/google/renameio/v2"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/berth-oci/berth/backends/enclosing"
@@ -42,7 +43,14 @@ func (e *Enclosure) config(j *enclosing.Job) *lxc.Config {
 		// LXC would rename the host.
 		c.Clear("lxc.uts.name")
 	}
-	c.Set("lxc.mount.auto", "proc:rw sys:rw")
+	if _, kind := spec.Namespace(j.Spec, specs.PIDNamespace); kind == spec.Host {
+		// In a user namespace no procfs can be made of a pid namespace that is
+		// not its own.
+		c.Set("lxc.mount.auto", "sys:rw")
+		c.Set("lxc.mount.entry", "/proc proc none rbind,create=dir 0 0")
+	} else {
+		c.Set("lxc.mount.auto", "proc:rw sys:rw")
+	}
 	c.Set("lxc.autodev", "1")
 	c.Set("lxc.hook.pre-start", lxc.Hook("test -S "+filepath.Join(j.WardenDir(), enclosing.WardenSocket)+
 		" || { printf \"%1024s%s\\n\" \"\" \"this is OCI container "+j.ID+" of berth: start it through its container engine\" >>/proc/$PPID/fd/2; exit 1; }"))
@@ -59,14 +67,19 @@ func (e *Enclosure) config(j *enclosing.Job) *lxc.Config {
 }
 
 // emptyArchive makes the template that pct create wants: a rootfs that exists
-// must get nothing from it.
-func emptyArchive(dir string) (string, error) {
-	path := filepath.Join(dir, "empty.tar")
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
+// must get nothing from it. It is all containers' of a state directory, for a
+// path with a container's id in it could be longer than the 255 bytes that pct
+// takes; its name is no valid id.
+func emptyArchive(root string) (string, error) {
+	path := filepath.Join(root, "@empty.tar")
+	if _, err := os.Lstat(path); err == nil {
+		return path, nil
+	}
+	var data bytes.Buffer
+	if err := tar.NewWriter(&data).Close(); err != nil {
 		return "", fmt.Errorf("empty template: %w", err)
 	}
-	if err := errors.Join(tar.NewWriter(f).Close(), f.Close()); err != nil {
+	if err := renameio.WriteFile(path, data.Bytes(), 0o600, renameio.WithTempDir(root)); err != nil {
 		return "", fmt.Errorf("empty template: %w", err)
 	}
 	return path, nil
