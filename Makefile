@@ -12,7 +12,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 PREFIX      ?= /usr/local
 TESTHOST    := integration/testhost/testhost
 # The suites that run inside a test host; everything else runs where make does.
-SUITES      := engines lifecycle
+SUITES      := engines lifecycle operate
 UNIT         = $(shell $(GO) list ./... | grep -v -E '/integration/($(subst $(eval ) ,|,$(SUITES)))$$')
 
 .PHONY: build install setup quickstart test lint unit race integration bench clean

@@ -20,6 +20,7 @@ var (
 	program  = flag.String("berth", "", "`path` of the berth to test")
 	backend  = flag.String("backend", "lxc", "its backend: lxc or pct")
 	baseRoot = flag.String("rootfs", "/usr/share/berth-test/rootfs", "`directory` with a busybox root")
+	limits   = flag.Bool("limits", false, "the host has the cgroup controllers memory, cpu and pids: test limits too")
 	workDir  string
 )
 
@@ -75,8 +76,9 @@ func leftovers() string {
 			continue
 		}
 		words, err := os.ReadFile("/proc/" + e.Name() + "/cmdline")
-		if err == nil && strings.Contains(string(words), "berth") {
-			fmt.Fprintf(&left, "process %d: %q\n", pid, words)
+		text := string(words)
+		if err == nil && (strings.Contains(text, workDir) || strings.HasPrefix(text, "./warden") || strings.HasPrefix(text, "berth-stage")) {
+			fmt.Fprintf(&left, "process %d: %q\n", pid, text)
 		}
 	}
 	if _, err := os.Stat("/sys/fs/cgroup/berth"); err == nil {
