@@ -55,12 +55,20 @@ func (Enclosure) HostTree() bool { return true }
 // so those of other directories have a suffix made from it.
 func Name(c *backends.Container) string {
 	name := "berth-" + c.ID
+	if strings.Contains(name, "..") {
+		// LXC takes a cgroup of this name for a way upwards.
+		name = strings.ReplaceAll(name, ".", "_") + fmt.Sprintf("-%08x", hash(c.ID))
+	}
 	if c.Root != DefaultRoot {
-		h := fnv.New32a()
-		h.Write([]byte(c.Root))
-		name += fmt.Sprintf("-%08x", h.Sum32())
+		name += fmt.Sprintf("-%08x", hash(c.Root))
 	}
 	return name
+}
+
+func hash(s string) uint32 {
+	h := fnv.New32a()
+	h.Write([]byte(s))
+	return h.Sum32()
 }
 
 // Place takes the cgroup that config.json names.
@@ -69,6 +77,9 @@ func (Enclosure) Place(j *enclosing.Job) error {
 	p, err := cgroup.Find(j.CgroupsPath, j.Data.Name, j.SystemdCgroup)
 	if err != nil {
 		return err
+	}
+	if strings.Contains(p.Path, "..") {
+		return fmt.Errorf("linux.cgroupsPath: %q holds two dots in a row, which LXC refuses", p.Path)
 	}
 	j.Data.Cgroup, j.Data.Limits, j.Data.Scope = p.Path, p.Limits, p.Scoped()
 	return nil

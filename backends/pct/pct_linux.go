@@ -158,7 +158,7 @@ func (e *Enclosure) claim(ctx context.Context, j *enclosing.Job) (int, error) {
 		return 0, err
 	}
 	options := describe(j, &e.settings)
-	if options.Template, err = emptyArchive(j.Dir); err != nil {
+	if options.Template, err = emptyArchive(j.Root); err != nil {
 		return 0, err
 	}
 	options.Unprivileged = false
