@@ -26,14 +26,9 @@ var limitTests = []test[*podman]{
 		}
 	}},
 	{"limits can be read inside", func(t *testing.T, p *podman) {
-		if p.manager == "systemd" {
-			// Whether the container's own cgroup or the scope above it carries
-			// them is the runtime's choice; both keep them.
-			t.Log("the systemd scope may be outside of the container's view")
-		}
 		got := p.must("run", "--rm", "--name", p.name(), "--memory", "32m", "--pids-limit", "20", "--cpus", "0.5", image,
 			"sh", "-c", "cd /sys/fs/cgroup; cat memory.max pids.max cpu.max")
-		if p.manager == "cgroupfs" && got != "33554432\n20\n50000 100000" {
+		if got != "33554432\n20\n50000 100000" {
 			t.Errorf("%q", got)
 		}
 	}},
