@@ -3,8 +3,6 @@ package runtime
 import (
 	"context"
 	"errors"
-	"os"
-	"os/signal"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -65,9 +63,8 @@ func (r *Runtime) Exec(ctx context.Context, id string, o ExecOptions) (int, erro
 	if o.ConsoleSocket != "" {
 		return -1, errConsoleSocket
 	}
-	signals := make(chan os.Signal, 128)
-	signal.Notify(signals)
-	defer signal.Stop(signals)
+	signals, stop := catchSignals()
+	defer stop()
 	t, err := newTerminal(p, &o.ConsoleSocket)
 	if err != nil {
 		return -1, err

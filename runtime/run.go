@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -46,9 +45,8 @@ func (r *Runtime) Run(ctx context.Context, id string, o RunOptions) (int, error)
 		}
 	}
 	// Before anything runs: a signal that arrives now must not be lost.
-	signals := make(chan os.Signal, 128)
-	signal.Notify(signals)
-	defer signal.Stop(signals)
+	signals, stop := catchSignals()
+	defer stop()
 
 	t, err := newTerminal(j.bundle.Spec.Process, &j.options.ConsoleSocket)
 	if err != nil {
