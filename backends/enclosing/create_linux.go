@@ -99,6 +99,12 @@ func (cr *creation) run(ctx context.Context, up chan struct{}) error {
 	if err := prep.openRoot(j); err != nil {
 		return err
 	}
+	if err := j.Save(); err != nil {
+		return err
+	}
+	if err := cr.stage.Raise(); err != nil {
+		return err
+	}
 	caller, wait, err := cr.raise(ctx, up)
 	if err != nil {
 		return err

@@ -60,7 +60,7 @@ func (s *stage) hooks() error {
 		if err := s.conn.send(event{Kind: eventHooks}); err != nil {
 			return err
 		}
-		if err := s.await(answerGo); err != nil {
+		if err := s.conn.await(answerGo); err != nil {
 			return err
 		}
 	}

@@ -7,6 +7,15 @@ import (
 	"syscall"
 )
 
+// Raise tells the stage that it is recorded and that an enclosure is now being
+// made around it. Until then it ends with berth.
+func (p *Process) Raise() error {
+	if err := p.conn.send(answerRaise); err != nil {
+		return p.ended(err)
+	}
+	return nil
+}
+
 // Prepare sends the stage its plan and returns when only start is missing.
 // hooks is called when the root is built and before the stage pivots to it.
 func (p *Process) Prepare(plan *Plan, files []*os.File, hooks func() error) error {

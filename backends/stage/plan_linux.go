@@ -61,6 +61,8 @@ const (
 	eventHooks = "hooks" // the root is built; run the hooks of the runtime namespace
 	eventReady = "ready" // only start is missing
 	eventError = "error"
-	answerGo   = "go"
-	answerFree = "free" // create has recorded the container and may end
+	// Before the plan.
+	answerRaise = "raise" // create has recorded the stage
+	answerGo    = "go"
+	answerFree  = "free" // create has recorded the container and may end
 )

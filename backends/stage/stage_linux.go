@@ -66,6 +66,9 @@ func run(c conn) error {
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return fmt.Errorf("prctl(PR_SET_DUMPABLE): %w", err)
 	}
+	if err := c.await(answerRaise); err != nil {
+		return err
+	}
 	var plan Plan
 	files, err := c.receive(&plan)
 	if err != nil {
@@ -85,7 +88,7 @@ func run(c conn) error {
 	if err := c.send(event{Kind: eventReady}); err != nil {
 		return err
 	}
-	if err := s.await(answerFree); err != nil {
+	if err := c.await(answerFree); err != nil {
 		return err
 	}
 	c.close()
@@ -93,7 +96,7 @@ func run(c conn) error {
 }
 
 // linger is how long the stage outlives a create that was killed while the
-// enclosure was being made. LXC hangs for ever when the init that it is just
+// enclosure was being made, having recorded the stage. LXC hangs for ever when the init that it is just
 // starting ends, as all in the stage's pid namespace does with the stage; left
 // alone it ends by itself, for its warden finds nobody to report to.
 const linger = 20 * time.Second
@@ -109,9 +112,9 @@ type stage struct {
 func (s *stage) file(i int) *os.File { return s.files[i] }
 
 // await waits for create's answer.
-func (s *stage) await(want string) error {
+func (c conn) await(want string) error {
 	var got string
-	if _, err := s.conn.receive(&got); err != nil {
+	if _, err := c.receive(&got); err != nil {
 		return fmt.Errorf("wait for create: %w", err)
 	}
 	if got != want {
