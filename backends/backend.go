@@ -62,8 +62,8 @@ type Container struct {
 	// slice:prefix:name instead of a path.
 	SystemdCgroup bool   `json:"systemdCgroup,omitempty"`
 	CgroupsPath   string `json:"cgroupsPath,omitempty"`
-	// Process is the container's first process, as the host sees it. A
-	// delegating backend knows it without a record.
+	// Process is the container's first process, as the host sees it. It may be
+	// unknown where another runtime has the container.
 	Process Process `json:"process"`
 	// Runner is the process that runs the container in the foreground, and
 	// with whose end the container has gone.

@@ -11,14 +11,16 @@ import (
 // Delegating is a Backend whose containers are those of another OCI runtime
 // that has the same command line. What is printed, where it is logged and how
 // it ends is the other's doing: its Create and Delete return a *Reported, and
-// its Start and Kill, like HandOver, do not return unless the other runtime
-// cannot be run.
+// its Start and Kill, like HandOver and HandOverDelete, do not return unless the
+// other runtime cannot be run.
 type Delegating interface {
 	Backend
 	// Prepare fills in c.Data, which later commands need to find the container.
 	Prepare(c *Container) error
 	// HandOver replaces this process by the other runtime.
 	HandOver(c *Container, call Call) error
+	// HandOverDelete replaces this process by the other runtime's delete.
+	HandOverDelete(c *Container, force bool) error
 	// Carry runs the other runtime beside this process and waits for it. Its
 	// failure is a *Reported.
 	Carry(c *Container, call Call) error

@@ -95,6 +95,14 @@ func deleteDelegated(ctx context.Context, e *state.Entry, d backends.Delegating,
 		}
 		return e.Remove()
 	}
+	if force || e.Process.Pid > 0 && !e.Process.Alive() {
+		// It will not be refused. Should it fail nevertheless, the container
+		// is one without a record, which can be deleted again.
+		if err := e.Remove(); err != nil {
+			return err
+		}
+		return d.HandOverDelete(e.Container, force)
+	}
 	if err := d.Delete(ctx, e.Container, force); err != nil {
 		if !d.Has(e.Container) {
 			return discard(e, err)

@@ -44,7 +44,7 @@ func (r *Runtime) Delete(ctx context.Context, id string, force bool) error {
 	e, b, err := r.lock(id)
 	if errors.Is(err, state.ErrNotExist) {
 		if c, d := r.holder(id); d != nil {
-			return d.Delete(ctx, c, force)
+			return d.HandOverDelete(c, force)
 		}
 		if force {
 			return nil

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -78,9 +80,34 @@ func (b *Backend) Prepare(c *backends.Container) error {
 }
 
 // Create has the other runtime make the container. It saves nothing: Prepare
-// has filled in all there is.
+// has filled in all there is to know before.
 func (b *Backend) Create(_ context.Context, c *backends.Container, _ *specs.Spec, o backends.CreateOptions, _ func() error) error {
-	return b.Carry(c, backends.Call{Command: "create", Words: createOptions{Bundle: c.Bundle, CreateOptions: o}.args(c.ID)})
+	if o.PidFile == "" {
+		o.PidFile = filepath.Join(c.Dir, "pid")
+	}
+	if err := b.Carry(c, backends.Call{Command: "create", Words: createOptions{Bundle: c.Bundle, CreateOptions: o}.args(c.ID)}); err != nil {
+		return err
+	}
+	c.Process = readPid(o.PidFile)
+	return nil
+}
+
+// readPid is the process that a pid file names; the zero Process if it cannot
+// be found out.
+func readPid(path string) backends.Process {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return backends.Process{}
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(data)))
+	if err != nil {
+		return backends.Process{}
+	}
+	p, err := backends.FindProcess(pid)
+	if err != nil {
+		return backends.Process{}
+	}
+	return p
 }
 
 // Start replaces this process by the other runtime's start.
@@ -96,6 +123,11 @@ func (b *Backend) Kill(_ context.Context, c *backends.Container, sig os.Signal, 
 // Delete has the other runtime remove the container, and run its hooks.
 func (b *Backend) Delete(_ context.Context, c *backends.Container, force bool) error {
 	return b.Carry(c, backends.Call{Command: "delete", Words: deleteOptions{Force: force}.args(c.ID)})
+}
+
+// HandOverDelete replaces this process by the other runtime's delete.
+func (b *Backend) HandOverDelete(c *backends.Container, force bool) error {
+	return b.HandOver(c, backends.Call{Command: "delete", Words: deleteOptions{Force: force}.args(c.ID)})
 }
 
 // Status asks the other runtime.

@@ -2,7 +2,6 @@ package crun
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -55,30 +54,37 @@ func (b *Backend) Carry(c *backends.Container, call backends.Call) error {
 	return cmd.run(b.settings.Environ, 1)
 }
 
-// run starts the program with a stdout and waits for it.
+// run runs the program with a stdout and waits for it.
 func (cmd *Command) run(environ []string, stdout uintptr) error {
 	// It shall not go on alone if berth is killed. The kernel takes the end of
 	// this thread for that of its parent.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
+	pid, err := cmd.start(environ, stdout)
+	if err != nil {
+		return err
+	}
+	return cmd.wait(pid)
+}
+
+func (cmd *Command) start(environ []string, stdout uintptr) (int, error) {
 	pid, err := syscall.ForkExec(cmd.Path, cmd.Argv, &syscall.ProcAttr{
 		Env:   environ,
 		Files: []uintptr{0, stdout, 2},
 		Sys:   &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL},
 	})
 	if err != nil {
-		return fmt.Errorf("run %s: %w", cmd.Path, err)
+		return 0, fmt.Errorf("run %s: %w", cmd.Path, err)
 	}
-	var status syscall.WaitStatus
-	for {
-		_, err := syscall.Wait4(pid, &status, 0, nil)
-		switch {
-		case err == nil:
-			return reported(cmd.Path, status)
-		case !errors.Is(err, syscall.EINTR):
-			return fmt.Errorf("wait for %s: %w", cmd.Path, err)
-		}
+	return pid, nil
+}
+
+func (cmd *Command) wait(pid int) error {
+	status, err := wait(pid)
+	if err != nil {
+		return fmt.Errorf("wait for %s: %w", cmd.Path, err)
 	}
+	return reported(cmd.Path, status)
 }
 
 func reported(path string, status syscall.WaitStatus) error {
@@ -102,18 +108,18 @@ func (b *Backend) output(c *backends.Container, call backends.Call) ([]byte, err
 		return nil, err
 	}
 	defer r.Close()
-	read := make(chan error, 1)
-	var out bytes.Buffer
-	go func() {
-		_, err := io.Copy(&out, r)
-		read <- err
-	}()
-	err = cmd.run(b.settings.Environ, w.Fd())
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	pid, err := cmd.start(b.settings.Environ, w.Fd())
 	w.Close()
-	if readErr := <-read; err == nil {
-		err = readErr
+	if err != nil {
+		return nil, err
 	}
-	return out.Bytes(), err
+	out, readErr := io.ReadAll(r)
+	if err := cmd.wait(pid); err != nil {
+		return nil, err
+	}
+	return out, readErr
 }
 
 // Tools are the other runtime.

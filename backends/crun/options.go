@@ -41,7 +41,7 @@ func (g Globals) args(f flavour, root string) ([]string, error) {
 		return nil, fmt.Errorf("--cgroup-manager=%s: not supported by runc, which has cgroupfs and systemd", g.CgroupManager)
 	}
 	// crun finds out by itself whether it has root's rights.
-	if f == runcFlavour && g.Rootless != "" && g.Rootless != "auto" {
+	if f == runcFlavour {
 		w.text("--rootless", g.Rootless)
 	}
 	return w, nil

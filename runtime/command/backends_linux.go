@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/opencontainers/runtime-spec/specs-go/features"
+	"github.com/urfave/cli/v2"
 
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/crun"
@@ -50,11 +51,19 @@ func newCrun(s *settings, name string) backends.Backend {
 			return s.known().Crun.Runtime
 		},
 		Globals: crun.Globals{
-			Debug: s.Bool("debug"), Log: s.String("log"), LogFormat: s.String("log-format"),
-			SystemdCgroup: s.Bool("systemd-cgroup"), CgroupManager: s.String("cgroup-manager"), Rootless: s.String("rootless"),
+			Debug: s.Bool("debug"), Log: s.String("log"), LogFormat: given(s.Context, "log-format"),
+			SystemdCgroup: s.Bool("systemd-cgroup"), CgroupManager: s.String("cgroup-manager"), Rootless: given(s.Context, "rootless"),
 		},
 		Environ: environ,
 	})
+}
+
+// given is a flag's value if the caller has said one.
+func given(c *cli.Context, name string) string {
+	if !c.IsSet(name) {
+		return ""
+	}
+	return c.String(name)
 }
 
 // defaultBackend is the best one that the host has.

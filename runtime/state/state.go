@@ -200,8 +200,10 @@ func (e *Entry) Remove() error {
 			return fmt.Errorf("state of container %q: %w", e.ID, err)
 		}
 	}
-	if err := os.RemoveAll(e.Dir); err != nil {
-		return fmt.Errorf("state of container %q: %w", e.ID, err)
+	for _, path := range []string{filepath.Join(e.Dir, recordName), e.Dir} {
+		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("state of container %q: %w", e.ID, err)
+		}
 	}
 	return nil
 }
