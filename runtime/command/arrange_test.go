@@ -1,0 +1,36 @@
+package command
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/urfave/cli/v2"
+)
+
+func TestArrange(t *testing.T) {
+	app := &cli.App{Flags: globalFlags(), Commands: []*cli.Command{deleteCommand, execCommand, killCommand, psCommand, updateCommand}}
+	for _, c := range []struct{ args, want, words string }{
+		{"berth", "berth", ""},
+		{"berth --root /x", "berth --root /x", ""},
+		{"berth delete x", "berth delete x", "x"},
+		{"berth --log delete delete x --force", "berth --log delete delete --force x", "--force x"},
+		{"berth --debug --log=l delete x -f", "berth --debug --log=l delete -f x", "-f x"},
+		{"berth update x --memory 1 --pids-limit=2", "berth update --memory 1 --pids-limit=2 x", "--memory 1 --pids-limit=2 x"},
+		{"berth update x -r -", "berth update -r - x", "-r - x"},
+		{"berth update --memory", "berth update --memory", "--memory"},
+		{"berth update x --memory -1", "berth update --memory -1 x", "--memory -1 x"},
+		{"berth delete -- --force", "berth delete -- --force", "-- --force"},
+		{"berth delete x --nosuch", "berth delete --nosuch x", "--nosuch x"},
+		{"berth exec -t x ls --all -t", "berth exec -t x ls --all -t", "-t x ls --all -t"},
+		{"berth kill x 9 --all", "berth kill x 9 --all", "x 9 --all"},
+		{"berth ps x -ef", "berth ps x -ef", "x -ef"},
+		{"berth nosuch x --force", "berth nosuch x --force", ""},
+	} {
+		app.Metadata = nil
+		got := arrange(app, strings.Fields(c.args))
+		words, _ := app.Metadata[wordsKey].([]string)
+		if strings.Join(got, " ") != c.want || strings.Join(words, " ") != c.words {
+			t.Errorf("%s: got %q and %q", c.args, got, words)
+		}
+	}
+}
