@@ -158,6 +158,9 @@ func (e *Enclosure) claim(ctx context.Context, j *enclosing.Job) (int, error) {
 		return 0, err
 	}
 	options := describe(j, &e.settings)
+	if options.Rootfs, err = rootfs(j); err != nil {
+		return 0, err
+	}
 	if options.Template, err = emptyArchive(j.Root); err != nil {
 		return 0, err
 	}

@@ -1,0 +1,61 @@
+package pct
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/backends/enclosing"
+)
+
+// rootfs is the directory that Proxmox VE is told to be the CT's: the
+// container's own, or where pct cannot see that, a stand-in for it. podman mounts
+// the root of a container with a user namespace where only berth can see it. It
+// makes no difference to the container, whose process is given its root by
+// descriptor.
+func rootfs(j *enclosing.Job) (string, error) {
+	if visible(j.Rootfs) {
+		return j.Rootfs, nil
+	}
+	dir := filepath.Join(j.Dir, "rootfs")
+	uid, gid := hostID(j.UIDMap), hostID(j.GIDMap)
+	// LXC mounts on these, as the container's root.
+	for _, d := range []string{dir, dir + "/dev", dir + "/proc", dir + "/sys"} {
+		if err := os.Mkdir(d, 0o755); err != nil && !os.IsExist(err) {
+			return "", fmt.Errorf("rootfs for Proxmox VE: %w", err)
+		}
+		if err := os.Lchown(d, uid, gid); err != nil {
+			return "", fmt.Errorf("rootfs for Proxmox VE: %w", err)
+		}
+	}
+	return dir, nil
+}
+
+// hostID is that of the container's root.
+func hostID(maps []specs.LinuxIDMapping) int {
+	for _, m := range maps {
+		if m.ContainerID == 0 {
+			return int(m.HostID)
+		}
+	}
+	return 0
+}
+
+// visible says whether a path is the same directory for the host's services as
+// for us.
+func visible(path string) bool {
+	ours, err := os.Stat(path)
+	if err != nil {
+		return false
+	}
+	theirs, err := os.Stat(filepath.Join("/proc/1/root", path))
+	if err != nil {
+		return os.IsPermission(err) // then there is no telling
+	}
+	a, ok1 := ours.Sys().(*syscall.Stat_t)
+	b, ok2 := theirs.Sys().(*syscall.Stat_t)
+	return ok1 && ok2 && a.Dev == b.Dev && a.Ino == b.Ino
+}
