@@ -53,7 +53,7 @@ func filtered(s *specs.Spec) {
 
 // looks is what a process can find out about itself.
 const looks = `id; pwd; umask; env | sort; cat /proc/self/oom_score_adj
-grep -E "^(Uid|Gid|Groups|Cap|NoNew|Seccomp:|Sig...:|Cpus_allowed_list)" /proc/self/status
+grep -E "^(Uid|Gid|Groups|Cap|NoNew|Seccomp:|SigBlk:|SigCgt:|Cpus_allowed_list)" /proc/self/status
 cat /proc/self/limits; ls /proc/self/fd; cat /proc/self/uid_map; mkdir /tmp/dir 2>&1
 for n in cgroup ipc mnt net pid user uts; do [ /proc/self/ns/$n -ef /proc/1/ns/$n ] && echo same $n; done
 grep '^0:' /proc/self/cgroup; stat -c %u:%g /proc/self/fd/1 >/dev/null; cut -d' ' -f5,6 /proc/self/stat | tr ' ' = | sed 's/^\(.*\)=\1$/session leader/'`
