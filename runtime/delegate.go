@@ -87,7 +87,10 @@ func (r *Runtime) carry(e *state.Entry, make func() error) error {
 
 // deleteDelegated removes a container of another runtime and berth's record of
 // it, one of which may be missing.
-func deleteDelegated(ctx context.Context, e *state.Entry, d backends.Delegating, force bool) error {
+func (r *Runtime) deleteDelegated(ctx context.Context, e *state.Entry, d backends.Delegating, force bool) error {
+	if e.Runner.Pid > 0 {
+		r.store.Background(e.ID)
+	}
 	if !d.Has(e.Container) {
 		if !force {
 			return fmt.Errorf("container %q: %w: %s has lost it; 'berth delete --force %s' removes its record",
@@ -136,7 +139,9 @@ func (r *Runtime) discardOver(id string) {
 	}
 	if !r.over(e.Container) || e.Remove() != nil {
 		e.Close()
+		return
 	}
+	r.store.Background(id)
 }
 
 // Restore makes a container of its checkpoint. Only a runtime that is delegated
@@ -188,7 +193,8 @@ func (r *Runtime) sweep() {
 		}
 		if err == nil {
 			r.discardOver(id)
+		} else if errors.Is(err, state.ErrNotExist) {
+			r.store.Background(id)
 		}
-		r.store.Background(id)
 	}
 }

@@ -62,7 +62,7 @@ func (r *Runtime) remove(ctx context.Context, e *state.Entry, b backends.Backend
 		return e.Remove()
 	}
 	if d, ok := b.(backends.Delegating); ok {
-		return deleteDelegated(ctx, e, d, force)
+		return r.deleteDelegated(ctx, e, d, force)
 	}
 	if !force && e.Complete {
 		status, err := b.Status(e.Container)

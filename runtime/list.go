@@ -128,5 +128,7 @@ func (r *Runtime) missing(c *backends.Container) *Info {
 		r.discardOver(c.ID)
 		return nil
 	}
-	return &Info{Container: c, Status: StateLost}
+	lost := *c
+	lost.Process = backends.Process{}
+	return &Info{Container: &lost, Status: StateLost}
 }

@@ -1,0 +1,78 @@
+//go:build linux && testhost
+
+package crun
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/bundle"
+)
+
+// newBundle makes a bundle whose process is a shell script, changed by edits.
+func newBundle(t *testing.T, script string, edits ...func(*specs.Spec)) string {
+	t.Helper()
+	dir, err := os.MkdirTemp(workDir, "bundle")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	s := bundle.Template()
+	s.Version = "1.0.2" // what the oldest of the runtimes knows
+	s.Root.Path = *baseRoot
+	s.Process.Terminal = false
+	s.Process.Args = []string{"sh", "-c", script}
+	s.Process.Rlimits = nil
+	// Containers of the same id must not meet in one.
+	s.Linux.CgroupsPath = "/" + filepath.Base(filepath.Dir(dir)) + "/" + filepath.Base(dir)
+	for _, edit := range edits {
+		edit(s)
+	}
+	data, err := json.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "config.json"), data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// newRoot is an empty state directory. Nothing of a delegate's may be left in
+// it at the end.
+func newRoot(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp(workDir, "run")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		// The record of a container that was run is swept away now at the latest.
+		if out, err := exec.Command(*program, "--root", dir, "list").CombinedOutput(); err != nil {
+			t.Errorf("list: %v: %s", err, out)
+		}
+		for _, pattern := range []string{"*/*", "[^@]*"} {
+			if left, _ := filepath.Glob(filepath.Join(dir, pattern)); len(left) > 0 && !t.Failed() {
+				t.Errorf("left behind: %s", left)
+			}
+		}
+		os.RemoveAll(dir)
+	})
+	return dir
+}
+
+// reap waits for all orphans that have ended.
+func reap() {
+	for {
+		var status unix.WaitStatus
+		if pid, err := unix.Wait4(-1, &status, unix.WNOHANG, nil); pid <= 0 || err != nil {
+			return
+		}
+	}
+}

@@ -1,0 +1,126 @@
+//go:build linux && testhost
+
+package crun
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// A record whose container the other runtime has lost is shown as lost, and has
+// a way out.
+func TestRuntimeLostIt(t *testing.T) {
+	for _, runtime := range runtimes {
+		t.Run(runtime, func(t *testing.T) {
+			root := newRoot(t)
+			b := throughBerth(t, runtime, root)
+			other := alone(t, runtime, filepath.Join(root, "@"+runtime))
+			lose := func() {
+				b.dir = newBundle(t, "sleep 1000")
+				b.must("create", "x")
+				other.must("delete", "x")
+				reap()
+			}
+			lose()
+			if list := listed(t, b); len(list) != 1 || list[0].Status != "lost" || list[0].Backend != runtime || list[0].Pid != 0 {
+				t.Errorf("list: %+v", list)
+			}
+			for _, args := range [][]string{{"state", "x"}, {"start", "x"}, {"kill", "x"}, {"exec", "x", "true"}, {"delete", "x"}, {"create", "x"}} {
+				if r := b.run(args...); r.status == 0 || r.stderr == "" {
+					t.Errorf("%s: %+v", args, r)
+				}
+			}
+			if r := b.run("delete", "x"); !strings.Contains(r.stderr, "does not exist") || !strings.Contains(r.stderr, "delete --force x") {
+				t.Errorf("delete says %q", r.stderr)
+			}
+			b.must("delete", "--force", "x")
+			b.must("delete", "--force", "x")
+			if list := listed(t, b); len(list) != 0 {
+				t.Errorf("list: %+v", list)
+			}
+			lose()
+			b.must("delete", "--force", "x")
+		})
+	}
+}
+
+// A container that the other runtime has and berth has no record of is shown as
+// such; every command finds it, and its id is taken.
+func TestBerthLostIt(t *testing.T) {
+	for _, runtime := range runtimes {
+		t.Run(runtime, func(t *testing.T) {
+			root := newRoot(t)
+			// The backend of new containers is none of a container's business.
+			b := throughBerth(t, "lxc", root)
+			other := alone(t, runtime, filepath.Join(root, "@"+runtime))
+			for _, force := range []bool{false, true} {
+				other.dir = newBundle(t, "sleep 1000")
+				b.dir = other.dir
+				other.must("create", "x")
+				if list := listed(t, b); len(list) != 1 || !list[0].Unrecorded || list[0].Status != "created" || list[0].Backend != runtime {
+					t.Errorf("list: %+v", list)
+				}
+				if table := b.must("list"); !strings.Contains(table, runtime+" (unrecorded)") {
+					t.Errorf("table: %s", table)
+				}
+				for _, name := range runtimes {
+					r := throughBerthIn(t, name, root, b.dir).run("create", "x")
+					if r.status == 0 || !strings.Contains(r.stderr, "already exists") {
+						t.Errorf("create with %s: %+v", name, r)
+					}
+				}
+				b.must("start", "x")
+				b.must("exec", "x", "true")
+				b.must("kill", "x", "KILL")
+				b.stopped("x")
+				if force {
+					b.must("delete", "--force", "x")
+				} else {
+					b.must("delete", "x")
+				}
+				if list := listed(t, b); len(list) != 0 {
+					t.Errorf("list: %+v", list)
+				}
+			}
+		})
+	}
+}
+
+func throughBerthIn(t *testing.T, name, root, dir string) *caller {
+	b := throughBerth(t, name, root)
+	b.dir = dir
+	return b
+}
+
+// What a create that failed leaves does not keep its id from being used.
+func TestFailedCreate(t *testing.T) {
+	for _, runtime := range runtimes {
+		t.Run(runtime, func(t *testing.T) {
+			root := newRoot(t)
+			b := throughBerth(t, runtime, root)
+			b.dir = newBundle(t, "true")
+			good, err := os.ReadFile(filepath.Join(b.dir, "config.json"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			write := func(config string) {
+				if err := os.WriteFile(filepath.Join(b.dir, "config.json"), []byte(config), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, args := range [][]string{{"create"}, {"run", "-d"}, {"run"}} {
+				write(strings.Replace(string(good), `"sh"`, `"/nosuch"`, 1))
+				if r := b.run(append(args, "x")...); r.status == 0 {
+					t.Fatalf("%s: %+v", args, r)
+				}
+				if list := listed(t, b); len(list) != 0 {
+					t.Errorf("%s: list: %+v", args, list)
+				}
+				write(string(good))
+				b.must("run", "x")
+			}
+		})
+	}
+}
