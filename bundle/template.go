@@ -1,51 +1,56 @@
 package bundle
 
-import specs "github.com/opencontainers/runtime-spec/specs-go"
+import (
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/opencontainers/runtime-tools/generate"
+)
 
 // Template is a config.json to begin with: a shell in a terminal, in a rootfs
 // beside it, with the rights that runc's template gives.
 func Template() *specs.Spec {
+	g := generate.NewFromSpec(&specs.Spec{Version: specs.Version})
+	g.SetRootPath("rootfs")
+	g.SetRootReadonly(true)
+	g.SetHostname("berth")
+	g.SetProcessTerminal(true)
+	g.SetProcessArgs([]string{"sh"})
+	g.AddProcessEnv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+	g.AddProcessEnv("TERM", "xterm")
+	g.SetProcessCwd("/")
+	g.SetProcessNoNewPrivileges(true)
 	capabilities := func() []string { return []string{"CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE"} }
+	g.Config.Process.Capabilities = &specs.LinuxCapabilities{Bounding: capabilities(), Effective: capabilities(), Permitted: capabilities()}
+	g.AddProcessRlimits("RLIMIT_NOFILE", 1024, 1024)
+	for _, m := range templateMounts() {
+		g.AddMount(m)
+	}
+	g.Config.Linux = &specs.Linux{
+		MaskedPaths: []string{
+			"/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
+			"/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/sys/firmware", "/proc/scsi",
+		},
+		ReadonlyPaths: []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"},
+		Resources:     &specs.LinuxResources{Devices: []specs.LinuxDeviceCgroup{{Allow: false, Access: "rwm"}}},
+		Namespaces: []specs.LinuxNamespace{
+			{Type: specs.PIDNamespace}, {Type: specs.NetworkNamespace}, {Type: specs.IPCNamespace},
+			{Type: specs.UTSNamespace}, {Type: specs.MountNamespace}, {Type: specs.CgroupNamespace},
+		},
+	}
+	return g.Config
+}
+
+func templateMounts() []specs.Mount {
 	mount := func(destination, kind, source string, options ...string) specs.Mount {
 		return specs.Mount{Destination: destination, Type: kind, Source: source, Options: options}
 	}
-	return &specs.Spec{
-		Version: specs.Version,
-		Root:    &specs.Root{Path: "rootfs", Readonly: true},
-		Process: &specs.Process{
-			Terminal: true,
-			Args:     []string{"sh"},
-			Env: []string{
-				"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-				"TERM=xterm",
-			},
-			Cwd:             "/",
-			NoNewPrivileges: true,
-			Capabilities:    &specs.LinuxCapabilities{Bounding: capabilities(), Effective: capabilities(), Permitted: capabilities()},
-			Rlimits:         []specs.POSIXRlimit{{Type: "RLIMIT_NOFILE", Hard: 1024, Soft: 1024}},
-		},
-		Hostname: "berth",
-		Mounts: []specs.Mount{
-			mount("/proc", "proc", "proc"),
-			mount("/dev", "tmpfs", "tmpfs", "nosuid", "strictatime", "mode=755", "size=65536k"),
-			mount("/dev/pts", "devpts", "devpts", "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"),
-			mount("/dev/shm", "tmpfs", "shm", "nosuid", "noexec", "nodev", "mode=1777", "size=65536k"),
-			mount("/dev/mqueue", "mqueue", "mqueue", "nosuid", "noexec", "nodev"),
-			mount("/sys", "sysfs", "sysfs", "nosuid", "noexec", "nodev", "ro"),
-			mount("/sys/fs/cgroup", "cgroup", "cgroup", "nosuid", "noexec", "nodev", "relatime", "ro"),
-		},
-		Linux: &specs.Linux{
-			MaskedPaths: []string{
-				"/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
-				"/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/sys/firmware", "/proc/scsi",
-			},
-			ReadonlyPaths: []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"},
-			Resources:     &specs.LinuxResources{Devices: []specs.LinuxDeviceCgroup{{Allow: false, Access: "rwm"}}},
-			Namespaces: []specs.LinuxNamespace{
-				{Type: specs.PIDNamespace}, {Type: specs.NetworkNamespace}, {Type: specs.IPCNamespace},
-				{Type: specs.UTSNamespace}, {Type: specs.MountNamespace}, {Type: specs.CgroupNamespace},
-			},
-		},
+	return []specs.Mount{
+		mount("/proc", "proc", "proc"),
+		mount("/dev", "tmpfs", "tmpfs", "nosuid", "strictatime", "mode=755", "size=65536k"),
+		mount("/dev/pts", "devpts", "devpts", "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"),
+		mount("/dev/shm", "tmpfs", "shm", "nosuid", "noexec", "nodev", "mode=1777", "size=65536k"),
+		mount("/dev/mqueue", "mqueue", "mqueue", "nosuid", "noexec", "nodev"),
+		mount("/sys", "sysfs", "sysfs", "nosuid", "noexec", "nodev", "ro"),
+		mount("/sys/fs/cgroup", "cgroup", "cgroup", "nosuid", "noexec", "nodev", "relatime", "ro"),
 	}
 }
 
