@@ -2,27 +2,22 @@ package config
 
 import (
 	"fmt"
-	"net/netip"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 )
 
-// The bounds that Proxmox VE sets to a VMID (pct(1)), and 802.1Q to a tag.
+// The bounds that Proxmox VE sets to a VMID (pct(1)).
 const (
 	minVMID = 100
 	maxVMID = 999_999_999
-	maxVLAN = 4094
 )
 
-// The names that Proxmox VE accepts: of storages (pve-storage-id), of pools
-// (pve-poolid), of tags (pve-tag), and the kernel's of a network device.
+// The names that Proxmox VE accepts: of pools (pve-poolid) and of tags (pve-tag).
 const (
-	storageName = `^[a-zA-Z][a-zA-Z0-9_.-]*[a-zA-Z0-9]$`
-	poolName    = `^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+){0,2}$`
-	tagName     = `^[a-zA-Z0-9_][a-zA-Z0-9_+.-]*$`
-	bridgeName  = `^[a-zA-Z][a-zA-Z0-9_.-]{0,14}$`
+	poolName = `^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+){0,2}$`
+	tagName  = `^[a-zA-Z0-9_][a-zA-Z0-9_+.-]*$`
 )
 
 // check calls fail for each setting that cannot be right.
@@ -74,24 +69,9 @@ func checkPct(p *Pct, fail func(key, format string, args ...any)) {
 			fail(key, "%q is not a name that Proxmox VE takes here", name)
 		}
 	}
-	named("pct.storage", storageName, p.Storage)
 	named("pct.pool", poolName, p.Pool)
-	named("pct.bridge", bridgeName, p.Bridge)
 	for i, tag := range p.Tags {
 		named(fmt.Sprintf("pct.tags[%d]", i+1), tagName, tag)
-	}
-	if p.VLAN < 0 || p.VLAN > maxVLAN {
-		fail("pct.vlan", "%d is no VLAN tag: it is 1 to %d, or 0 for none", p.VLAN, maxVLAN)
-	}
-	if p.IP != "" && p.IP != "dhcp" && p.IP != "manual" {
-		if prefix, err := netip.ParsePrefix(p.IP); err != nil || !prefix.Addr().Is4() {
-			fail("pct.ip", "%q is neither dhcp nor manual nor an IPv4 address with its prefix length", p.IP)
-		}
-	}
-	if p.Gateway != "" {
-		if addr, err := netip.ParseAddr(p.Gateway); err != nil || !addr.Is4() {
-			fail("pct.gateway", "%q is no IPv4 address", p.Gateway)
-		}
 	}
 	if p.Timeout < 0 {
 		fail("pct.timeout", "%d is negative: it is a number of seconds", p.Timeout)

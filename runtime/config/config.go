@@ -40,21 +40,9 @@ type Pct struct {
 	Path string `toml:"path" comment:"the pct program; empty: on PATH"`
 	// VMIDs is the range for berth's containers.
 	VMIDs VMIDs `toml:"vmid-range" comment:"range of the VMIDs of berth's containers, as [first, last]"`
-	// Storage is Proxmox VE's storage for what berth has it allocate.
-	Storage string `toml:"storage" comment:"storage for volumes that Proxmox VE allocates"`
 	// Pool takes the containers, Tags are added to them.
 	Pool string   `toml:"pool" comment:"resource pool that the containers are in"`
 	Tags []string `toml:"tags,omitempty" comment:"tags that the containers bear"`
-	// Bridge, if there is one, is what a container's network device is on,
-	// where config.json has a network namespace made.
-	Bridge string `toml:"bridge" comment:"bridge for the network device of a container; empty: no device"`
-	// VLAN tags the device's traffic; 0 does not.
-	VLAN int `toml:"vlan" comment:"VLAN tag of the device; 0: none"`
-	// IP and Gateway are the device's address: dhcp, manual, or CIDR.
-	IP      string `toml:"ip" comment:"IPv4 address of the device: dhcp, manual or CIDR"`
-	Gateway string `toml:"gateway" comment:"IPv4 gateway of the device"`
-	// Firewall has Proxmox VE's firewall apply to the device.
-	Firewall bool `toml:"firewall" comment:"Proxmox VE's firewall applies to the device"`
 	// Timeout bounds each call of pct, in seconds; 0: the backend's own.
 	Timeout int `toml:"timeout" comment:"seconds that a call of pct may take; 0: berth's own bound"`
 }

@@ -22,8 +22,6 @@ runtime = "/usr/bin/crun"
 [pct]
 vmid-range = [9000, 9999]
 tags = ["berth"]
-bridge = "vmbr0"
-ip = "dhcp"
 
 [[rule]]
 backend = "pct"
@@ -42,7 +40,7 @@ privileged = true
 	want := &Config{
 		Default: "lxc", Annotation: "example.org/place",
 		Crun: Crun{Runtime: "/usr/bin/crun"},
-		Pct:  Pct{VMIDs: VMIDs{9000, 9999}, Tags: []string{"berth"}, Bridge: "vmbr0", IP: "dhcp"},
+		Pct:  Pct{VMIDs: VMIDs{9000, 9999}, Tags: []string{"berth"}},
 		Rules: []Rule{
 			{Backend: "pct", ID: "web-*", Annotations: map[string]string{"io.kubernetes.cri.container-type": "sandbox"}},
 			{Backend: "crun", Privileged: &yes},
@@ -80,10 +78,6 @@ func TestErrors(t *testing.T) {
 		"range too low":       {"[pct]\nvmid-range = [1, 100]\n", []string{"c.toml:2: pct.vmid-range: "}},
 		"a tag":               {"[pct]\ntags = [\"ok\", \"a;b\"]\n", []string{"c.toml:2: pct.tags[2]: "}},
 		"a line in a pool":    {"[pct]\npool = \"a\\nb\"\n", []string{"c.toml:2: pct.pool: "}},
-		"bridge":              {"[pct]\nbridge = \"vmbr0,tag=3\"\n", []string{"c.toml:2: pct.bridge: "}},
-		"address":             {"[pct]\nip = \"10.0.0.1\"\n", []string{"c.toml:2: pct.ip: "}},
-		"gateway":             {"[pct]\ngateway = \"10.0.0.1/8\"\n", []string{"c.toml:2: pct.gateway: "}},
-		"vlan":                {"[pct]\nvlan = 4095\n", []string{"c.toml:2: pct.vlan: "}},
 		"given twice":         {"default = \"lxc\"\ndefault = \"pct\"\n", []string{"c.toml:2: default: "}},
 	} {
 		t.Run(name, func(t *testing.T) {
