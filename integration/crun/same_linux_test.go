@@ -21,6 +21,7 @@ var varying = []struct {
 	{regexp.MustCompile(`\d{4}-\d\d-\d\dT[0-9:.]+(Z|[+-]\d\d:\d\d)`), "TIME"},
 	{regexp.MustCompile(`/dev/shm/berth-crun-[^" '` + "`" + `/]*/(run|alone)[^" '` + "`" + `]*?(@crun|@runc|/x\b)`), "ROOT"},
 	{regexp.MustCompile(`/dev/shm/berth-crun-\S*`), "PATH"},
+	{regexp.MustCompile(`\bbundle\d+`), "BUNDLE"},
 	{regexp.MustCompile(`\b\d{2,7}\b`), "N"},
 }
 
@@ -107,7 +108,9 @@ func TestSame(t *testing.T) {
 	}
 }
 
+// logged is what a command has logged.
 func logged(dir string) string {
 	data, _ := os.ReadFile(filepath.Join(dir, "log"))
+	_ = os.Truncate(filepath.Join(dir, "log"), 0)
 	return string(data)
 }
