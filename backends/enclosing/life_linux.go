@@ -157,8 +157,15 @@ func (b Backend) Delete(ctx context.Context, c *backends.Container, _ bool) erro
 }
 
 // remove takes a container down in any state: its process first, so that the
-// enclosure goes by itself; then the enclosure.
+// enclosure goes by itself; then the enclosure. One that has not come up goes
+// before: it may hang when its init ends, which is in the process's pid
+// namespace, and the process cannot end before that init was waited for.
 func (b Backend) remove(ctx context.Context, c *backends.Container, d *Data) error {
+	if d.Monitor.Pid == 0 {
+		if err := b.Lower(ctx, c, d); err != nil {
+			return err
+		}
+	}
 	if err := signalProcess(c.Process, unix.SIGKILL); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
