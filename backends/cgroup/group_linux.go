@@ -96,6 +96,19 @@ func Limit(path string, r *cgroups.Resources) error {
 	return nil
 }
 
+// LimitInner repeats in a container's cgroup the limits that one above it bears
+// already, so that the container can read them, and the kernel and engines count
+// there what comes of them. The cgroups above must hold no processes themselves
+// (cgroup v2's rule of no internal processes).
+func LimitInner(path string, r *cgroups.Resources) error {
+	if err := fs2.CreateCgroupPath(filepath.Join(Mount, path), &cgroups.Cgroup{Resources: r}); err != nil {
+		return fmt.Errorf("enable the controllers of cgroup %s: %w", path, err)
+	}
+	inner := *r
+	inner.SkipDevices = true
+	return Limit(path, &inner)
+}
+
 // Of is the cgroup of a process, relative to Mount.
 func Of(pid int) (string, error) {
 	file := "/proc/" + strconv.Itoa(pid) + "/cgroup"

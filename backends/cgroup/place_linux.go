@@ -3,11 +3,9 @@ package cgroup
 import (
 	"fmt"
 	"path"
-	"path/filepath"
 	"strings"
 
 	"github.com/opencontainers/cgroups"
-	"github.com/opencontainers/cgroups/fs2"
 	"github.com/opencontainers/cgroups/systemd"
 )
 
@@ -86,11 +84,8 @@ func (p *Place) Open(pid int) error {
 	return nil
 }
 
-// Limit applies resources where the container's limits are kept; with a scope,
-// to which systemd holds on, also in the container's cgroup below it, so that
-// the container can read them and the kernel counts what happens there. No
-// process may be left in the scope itself (cgroup v2's rule of no internal
-// processes).
+// Limit applies resources where the container's limits are kept, and below a
+// scope, to which systemd holds on, in the container's cgroup too.
 func (p *Place) Limit(r *cgroups.Resources) error {
 	if p.scope == nil {
 		return Limit(p.Limits, r)
@@ -98,12 +93,7 @@ func (p *Place) Limit(r *cgroups.Resources) error {
 	if err := p.scope.Set(r); err != nil {
 		return fmt.Errorf("apply linux.resources to %s: %w", p.Limits, err)
 	}
-	if err := fs2.CreateCgroupPath(filepath.Join(Mount, p.Path), &cgroups.Cgroup{Resources: r}); err != nil {
-		return fmt.Errorf("enable the controllers of cgroup %s: %w", p.Path, err)
-	}
-	inner := *r
-	inner.SkipDevices = true
-	return Limit(p.Path, &inner)
+	return LimitInner(p.Path, r)
 }
 
 // Remove ends what is in the cgroup and removes it. A scope is taken down by

@@ -246,7 +246,11 @@ func limit(j *Job, r *cgroups.Resources) error { return limitAt(j.Container, j.D
 
 func limitAt(c *backends.Container, d *Data, r *cgroups.Resources) error {
 	if !d.Scope {
-		return cgroup.Limit(d.Limits, r)
+		err := cgroup.Limit(d.Limits, r)
+		if err == nil && d.Cgroup != d.Limits {
+			err = cgroup.LimitInner(d.Cgroup, r)
+		}
+		return err
 	}
 	place, err := cgroup.Find(c.CgroupsPath, d.Name, true)
 	if err != nil {

@@ -18,7 +18,7 @@ var (
 	runtimesFlag = flag.String("runtimes", "crun", "comma-separated `runtimes`, by name or path")
 	managersFlag = flag.String("managers", "systemd,cgroupfs", "comma-separated cgroup `managers` for podman")
 	suitesFlag   = flag.String("suites", "podman", "comma-separated `suites`: podman, limits, containerd; the last two need cgroup v2 controllers")
-	patience     = flag.Duration("patience", time.Minute, "how long one command of an engine's may take")
+	patience     = flag.Duration("patience", 2*time.Minute, "how long one command of an engine's may take")
 )
 
 func TestMain(m *testing.M) {
