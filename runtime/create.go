@@ -92,6 +92,11 @@ func (r *Runtime) create(ctx context.Context, j *job) (*backends.Container, erro
 	}
 	defer e.Close()
 	if err := enclose(ctx, e, j); err != nil {
+		if !errors.Is(err, backends.ErrLeftBehind) {
+			// The container is gone, and the hooks that undo those before are
+			// due (runtime.md#lifecycle).
+			poststop(context.WithoutCancel(ctx), e.Container)
+		}
 		return nil, discard(e, err)
 	}
 	return e.Container, nil

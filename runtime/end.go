@@ -76,8 +76,6 @@ func (r *Runtime) remove(ctx context.Context, e *state.Entry, b backends.Backend
 	if err := b.Delete(ctx, e.Container, force); err != nil {
 		return fmt.Errorf("delete container %q: %w", e.ID, err)
 	}
-	if e.Complete {
-		poststop(ctx, e.Container)
-	}
+	poststop(ctx, e.Container)
 	return e.Remove()
 }
