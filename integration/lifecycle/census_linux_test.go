@@ -74,7 +74,7 @@ func ours(pid int) bool {
 // kept may stay: the stand-in's and LXC's own locks and logs, and what every
 // runtime's first container makes.
 var kept = []string{
-	"file /run/lock", "file /run/pve", "file /run/lxc/lock", "file /run/lxc", "file /var/lib/lxc", "file /run/berth",
+	"file /run/lock", "file /run/pve", "file /run/lxc/lock", "file /run/lxc/lock/var", "file /run/lxc/lock/var/lib", "file /run/lxc/lock/var/lib/lxc", "file /run/lxc", "file /var/lib/lxc", "file /run/berth",
 	"file /run/crun", "file /run/runc", "file /run/berth/@seccomp", "file /run/berth/@empty.tar", "cgroup /sys/fs/cgroup/lxc", "cgroup /sys/fs/cgroup/lxc.monitor",
 	"cgroup /sys/fs/cgroup/system.slice/system-pve\\x2dcontainer.slice",
 }
