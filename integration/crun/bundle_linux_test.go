@@ -30,7 +30,7 @@ func newBundle(t *testing.T, script string, edits ...func(*specs.Spec)) string {
 	s.Process.Args = []string{"sh", "-c", script}
 	s.Process.Rlimits = nil
 	// Containers of the same id must not meet in one.
-	s.Linux.CgroupsPath = "/" + filepath.Base(filepath.Dir(dir)) + "/" + filepath.Base(dir)
+	s.Linux.CgroupsPath = "/" + filepath.Base(filepath.Dir(dir)) + "-" + filepath.Base(dir)
 	for _, edit := range edits {
 		edit(s)
 	}
