@@ -142,8 +142,8 @@ func (s *Store) Read(id string) (*backends.Container, error) {
 		return nil, fmt.Errorf("state of container %q: %w", id, err)
 	default:
 		if err := json.Unmarshal(data, c); err != nil {
-			return nil, fmt.Errorf("state of container %q: %s is damaged: %w; 'berth delete --force %s' removes what it can",
-				id, filepath.Join(s.dir(id), recordName), err, id)
+			return nil, fmt.Errorf("state of container %q: %s is damaged: %w; stop the container with its backend's tool (lxc-stop, pct), then remove %s",
+				id, filepath.Join(s.dir(id), recordName), err, s.dir(id))
 		}
 	}
 	c.ID, c.Root, c.Dir = id, s.root, s.dir(id)
@@ -177,7 +177,6 @@ func (e *Entry) Save() error {
 	if err != nil {
 		return fmt.Errorf("state of container %q: %w", e.ID, err)
 	}
-	// No fsync: the directory is on a tmpfs, and does not outlive the host.
 	if err := renameio.WriteFile(filepath.Join(e.Dir, recordName), data, 0o600, renameio.WithTempDir(e.Dir)); err != nil {
 		return fmt.Errorf("state of container %q: %w", e.ID, err)
 	}
