@@ -24,7 +24,7 @@ func hookList(s *specs.Spec, point string) *[]specs.Hook {
 		s.Hooks = &specs.Hooks{}
 	}
 	return map[string]*[]specs.Hook{
-		"prestart":        &s.Hooks.Prestart, //nolint:staticcheck // deprecated, and in use
+		"prestart":        &s.Hooks.Prestart, //lint:ignore SA1019 deprecated, and in use
 		"createRuntime":   &s.Hooks.CreateRuntime,
 		"createContainer": &s.Hooks.CreateContainer,
 		"startContainer":  &s.Hooks.StartContainer,

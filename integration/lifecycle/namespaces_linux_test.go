@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -213,6 +214,11 @@ func TestUserNamespace(t *testing.T) {
 	}
 	if p, err := readProcess(b.pid); err != nil || p.parent != os.Getpid() {
 		t.Errorf("the second container's parent is %d (%v)", p.parent, err)
+	}
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if _, err := os.Stat(filepath.Join(b.out, "made")); err == nil {
+			break
+		}
 	}
 	for _, box := range []*box{b, a} {
 		box.must("kill", box.id, "KILL")
