@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/cgroup"
 	"github.com/berth-oci/berth/backends/enclosing"
@@ -95,7 +97,18 @@ func removeTraces(vmid int) {
 	}
 	_ = os.Remove(dir)
 	_ = os.Remove(filepath.Join("/run/lxc/lock/var/lib/lxc", "."+name))
-	cgroup.Trim(filepath.Join("/lxc", name, "ns"))
-	cgroup.Trim(filepath.Join("/lxc", name))
-	cgroup.Trim(filepath.Join("/lxc.monitor", name))
+	for _, path := range []string{"/lxc/" + name + "/ns", "/lxc/" + name, "/lxc.monitor/" + name} {
+		trim(path)
+	}
+}
+
+// trim removes an empty cgroup. The kernel may count a process to it for a
+// moment longer than the process is seen.
+func trim(path string) {
+	for deadline := time.Now().Add(time.Second); ; time.Sleep(time.Millisecond) {
+		err := unix.Rmdir(filepath.Join(cgroup.Mount, path))
+		if !errors.Is(err, unix.EBUSY) || time.Now().After(deadline) {
+			return
+		}
+	}
 }
