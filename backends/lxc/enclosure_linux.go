@@ -42,7 +42,10 @@ func Inside(c *Config, j *enclosing.Job, at, mountOptions string) error {
 	if err := os.Symlink(filepath.Join(cgroup.Mount, j.Data.Cgroup), link); err != nil && !errors.Is(err, os.ErrExist) {
 		return fmt.Errorf("LXC config: %w", err)
 	}
-	c.Set("lxc.hook.stop", Hook("echo 1 2>/dev/null >"+link+"/cgroup.kill || true"))
+	// LXC removes the cgroup right after, once, so the hook waits, 1 s at most,
+	// for the first line of cgroup.events to be "populated 0".
+	c.Set("lxc.hook.stop", Hook("cd "+link+" 2>/dev/null || exit 0; echo 1 >cgroup.kill; n=0; "+
+		"while read -r k v <cgroup.events && [ $v = 1 ] && [ $n -lt 100 ]; do n=$((n+1)); sleep 0.01; done; exit 0"))
 	return nil
 }
 
