@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -195,7 +194,7 @@ func TestUserNamespace(t *testing.T) {
 		t.Errorf("created: the host sees uids %q", st)
 	}
 	a.start()
-	b := a.sibling("b", "id -u; touch /out/made; exec sleep 1000")
+	b := a.sibling("b", "id -u; echo made >/out/made; exec sleep 1000")
 	b.spec.Linux.Namespaces = append(b.spec.Linux.Namespaces, specs.LinuxNamespace{Type: specs.UserNamespace, Path: fmt.Sprintf("/proc/%d/ns/user", a.pid)})
 	b.write()
 	chownTree(t, b.rootfs(), 100000)
@@ -215,11 +214,7 @@ func TestUserNamespace(t *testing.T) {
 	if p, err := readProcess(b.pid); err != nil || p.parent != os.Getpid() {
 		t.Errorf("the second container's parent is %d (%v)", p.parent, err)
 	}
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
-		if _, err := os.Stat(filepath.Join(b.out, "made")); err == nil {
-			break
-		}
-	}
+	b.awaitFile("made")
 	for _, box := range []*box{b, a} {
 		box.must("kill", box.id, "KILL")
 		box.wait()
