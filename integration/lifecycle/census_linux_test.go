@@ -21,13 +21,14 @@ import (
 // census is what there is on the host of all that a container can leave behind.
 type census map[string]bool
 
-// aside are the host's own programs, which come and go as they please.
+// aside are the host's own programs, which come and go as they please; so do
+// the children of process 2, the kernel's threads.
 var aside = []string{"systemd", "(sd", "(systemd", "agetty", "login", "dbus-", "containerd", "sshd", "journalctl"}
 
 func takeCensus() census {
 	c := census{}
 	for _, p := range processes() {
-		if p.pid == os.Getpid() || slices.ContainsFunc(aside, func(s string) bool { return strings.HasPrefix(p.comm, s) }) || ours(p.pid) {
+		if p.pid == os.Getpid() || p.pid == 2 || p.parent == 2 || slices.ContainsFunc(aside, func(s string) bool { return strings.HasPrefix(p.comm, s) }) || ours(p.pid) {
 			continue
 		}
 		cmdline, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p.pid))
