@@ -41,6 +41,12 @@ type Backend interface {
 	Delete(ctx context.Context, c *Container, force bool) error
 }
 
+// Foreseeing is a Backend that can tell what Create would refuse in a config that
+// Check accepts because of what this host is.
+type Foreseeing interface {
+	Foresee(s *specs.Spec) spec.Problems
+}
+
 // ErrLeftBehind is in the error of an operation that could not remove all that
 // it had made; Delete can try again.
 var ErrLeftBehind = errors.New("something was left behind")

@@ -29,12 +29,16 @@ func Load(dir string) (*Bundle, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bundle %s: %w", abs, err)
 	}
-	b := &Bundle{Dir: abs, Spec: s}
-	if s.Root != nil {
+	return newBundle(abs, s), nil
+}
+
+func newBundle(dir string, s *specs.Spec) *Bundle {
+	b := &Bundle{Dir: dir, Spec: s}
+	if s.Root != nil && s.Root.Path != "" {
 		b.Rootfs = s.Root.Path
 		if !filepath.IsAbs(b.Rootfs) {
-			b.Rootfs = filepath.Join(abs, b.Rootfs)
+			b.Rootfs = filepath.Join(dir, b.Rootfs)
 		}
 	}
-	return b, nil
+	return b
 }

@@ -139,12 +139,32 @@ func (d *decoder) object(v reflect.Value) {
 
 // unknown skips a property that the specification does not have.
 func (d *decoder) unknown(o *object, name string) {
-	if like := o.variant(name); like != "" {
-		d.path = append(d.path, step{name: name})
-		d.report(Warning, "is unknown and ignored: names are case-sensitive, %q is another (runc would take it)", like)
-		d.path = d.path[:len(d.path)-1]
+	at := step{name: name}
+	if !plain(name) {
+		at.kind = mapKey
 	}
+	d.path = append(d.path, at)
+	if like := o.variant(name); like != "" {
+		d.report(Warning, "is unknown and ignored: names are case-sensitive, %q is another (runc would take it)", like)
+	} else if len(d.ps) < maxUnknown {
+		d.report(Warning, "is not in the specification, and ignored")
+	}
+	d.path = d.path[:len(d.path)-1]
 	d.skip()
+}
+
+// maxUnknown bounds how many problems can be warnings about unknown properties,
+// which must not make a config be refused for the length of the list.
+const maxUnknown = 100
+
+// plain names are letters and digits, as all of the specification's are.
+func plain(name string) bool {
+	for _, r := range name {
+		if (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') {
+			return false
+		}
+	}
+	return name != "" && len(name) <= 80
 }
 
 // mapping decodes an object with free keys.

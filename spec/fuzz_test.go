@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"reflect"
 	"regexp"
+	"strings"
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -54,7 +55,7 @@ var ours = regexp.MustCompile("occurs twice|not UTF-8|cannot be null|too many")
 // variants says if a name was of the wrong case, which encoding/json takes.
 func variants(ps Problems) bool {
 	for _, p := range ps {
-		if p.Level == Warning && len(p.Message) > 10 && p.Message[:10] == "is unknown" {
+		if p.Level == Warning && strings.HasPrefix(p.Message, "is unknown") {
 			return true
 		}
 	}

@@ -24,6 +24,13 @@ func checkStage(s *specs.Spec) spec.Problems {
 	if path, kind := spec.Namespace(s, specs.MountNamespace); kind != spec.New {
 		refuse("linux.namespaces", "a mount namespace of its own is needed, not the host's or "+orNone(path))
 	}
+	if _, kind := spec.Namespace(s, specs.UserNamespace); kind == spec.New {
+		for path, maps := range map[string][]specs.LinuxIDMapping{"linux.uidMappings": l.UIDMappings, "linux.gidMappings": l.GIDMappings} {
+			if !mapsRoot(maps) {
+				refuse(path, "the container's ID 0 must be mapped, or it cannot be prepared from inside its user namespace")
+			}
+		}
+	}
 	if _, kind := spec.Namespace(s, specs.TimeNamespace); kind != spec.Host {
 		refuse("linux.namespaces", "a time namespace is not supported by this backend")
 	}

@@ -171,11 +171,6 @@ func stageConfig(j *Job, o *backends.CreateOptions, inherited int) (*stage.Confi
 	cfg.NewUser, cfg.UserPath = kind == spec.New, path
 	if cfg.NewUser {
 		cfg.UIDMaps, cfg.GIDMaps = j.Spec.Linux.UIDMappings, j.Spec.Linux.GIDMappings
-		for field, maps := range map[string][]specs.LinuxIDMapping{"uidMappings": cfg.UIDMaps, "gidMappings": cfg.GIDMaps} {
-			if !mapsRoot(maps) {
-				return nil, fmt.Errorf("linux.%s: the container's ID 0 must be mapped, or it cannot be prepared from inside its user namespace", field)
-			}
-		}
 	}
 	return cfg, nil
 }

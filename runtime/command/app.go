@@ -48,7 +48,7 @@ func Run(args []string) int {
 		Commands: []*cli.Command{
 			backendsCommand, checkpointCommand, configCommand, createCommand, deleteCommand, eventsCommand, execCommand,
 			featuresCommand, killCommand, listCommand, pauseCommand, psCommand, restoreCommand, resumeCommand, runCommand,
-			specCommand, startCommand, stateCommand, updateCommand,
+			specCommand, startCommand, stateCommand, updateCommand, validateCommand,
 		},
 	}
 	for _, command := range app.Commands {

@@ -1,0 +1,46 @@
+package enclosing
+
+import (
+	"strings"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/backends/process"
+	"github.com/berth-oci/berth/backends/seccomp"
+	"github.com/berth-oci/berth/spec"
+)
+
+// Foresee finds what Create would refuse in a valid config for what the host and
+// its kernel are, which Check does not look at. Warnings are what Create would do
+// without.
+func (b Backend) Foresee(s *specs.Spec) spec.Problems {
+	var ps spec.Problems
+	refuse := func(err error) {
+		if err != nil {
+			ps = append(ps, problemOf(err.Error(), spec.Error))
+		}
+	}
+	attributes, err := process.FromSpec(s.Process, s)
+	refuse(err)
+	if attributes != nil {
+		for _, w := range attributes.Warnings {
+			ps = append(ps, problemOf(w, spec.Warning))
+		}
+	}
+	_, err = resources(s)
+	refuse(err)
+	if s.Linux != nil {
+		_, err := seccomp.Compile(s.Linux.Seccomp)
+		refuse(err)
+	}
+	return ps
+}
+
+// problemOf splits an error that begins with a JSON path.
+func problemOf(text string, l spec.Level) spec.Problem {
+	path, message, ok := strings.Cut(text, ": ")
+	if !ok || strings.ContainsAny(path, " /") {
+		return spec.Problem{Level: l, Message: text}
+	}
+	return spec.Problem{Path: path, Level: l, Message: message}
+}

@@ -1,0 +1,154 @@
+package command
+
+import (
+	"encoding/json"
+	"fmt"
+	goruntime "runtime"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/runtime"
+	"github.com/berth-oci/berth/spec"
+)
+
+var validateCommand = &cli.Command{
+	Name:      "validate",
+	Usage:     "find everything that is wrong with a bundle",
+	ArgsUsage: "[bundle]",
+	Description: `Check a bundle's config.json by the rules of the OCI Runtime Specification 1.0.0 to
+1.3.0, as its ociVersion says, and show every problem with its JSON path, what is
+allowed, and the section of the specification. With --backend, also what that
+backend cannot honour. These are the rules that create applies.
+
+The exit status is 1 if create would refuse the bundle; warnings do not count.`,
+	Flags: []cli.Flag{
+		&cli.StringFlag{Name: "backend", Usage: "`NAME` of the backend that the bundle is for"},
+		&cli.BoolFlag{Name: "json", Usage: "print JSON"},
+	},
+	Action: func(c *cli.Context) error {
+		dir, err := onlyBundle(c)
+		if err != nil {
+			return err
+		}
+		name := backendFlag(c)
+		platform, b, err := platformOf(c, name)
+		if err != nil {
+			return err
+		}
+		bun, problems, err := runtime.Validate(dir, platform, b)
+		if err != nil {
+			return err
+		}
+		v := validation{Valid: problems.Err() == nil, Backend: name, Problems: []problem{}}
+		if bun != nil {
+			v.OCIVersion = bun.Spec.Version
+		}
+		for _, p := range problems {
+			v.Problems = append(v.Problems, problem{p, p.URL()})
+		}
+		if err := v.print(c); err != nil {
+			return err
+		}
+		if !v.Valid {
+			return exitStatus(1)
+		}
+		return nil
+	},
+}
+
+// onlyBundle is the bundle that the one argument names, or the current
+// directory.
+func onlyBundle(c *cli.Context) (string, error) {
+	switch c.NArg() {
+	case 0:
+		return ".", nil
+	case 1:
+		return c.Args().First(), nil
+	}
+	return "", fmt.Errorf("berth: %q requires at most 1 argument, a bundle's directory", c.Command.Name)
+}
+
+// backendFlag is --backend, before or behind the command's name.
+func backendFlag(c *cli.Context) string {
+	for _, context := range c.Lineage() {
+		if name := context.String("backend"); name != "" {
+			return name
+		}
+	}
+	return ""
+}
+
+// jail is the backend of another platform, for which a bundle can be checked
+// everywhere.
+const jail = "jail"
+
+// platformOf finds the platform of a backend, and the backend if this build has
+// it; without a name it is the platform of this build.
+func platformOf(c *cli.Context, name string) (platform string, b backends.Backend, err error) {
+	platform = goruntime.GOOS
+	for _, m := range makers(newSettings(c)) {
+		if m.Name == name {
+			b, err = m.Make()
+			return platform, b, err
+		}
+	}
+	switch {
+	case name == "":
+		return platform, nil, nil
+	case name == jail:
+		return spec.FreeBSD, nil, nil
+	}
+	return "", nil, fmt.Errorf("backend %q: this build of berth has no such backend", name)
+}
+
+// validation is what the command prints.
+type validation struct {
+	Valid      bool      `json:"valid"`
+	OCIVersion string    `json:"ociVersion,omitempty"`
+	Backend    string    `json:"backend,omitempty"`
+	Problems   []problem `json:"problems"`
+}
+
+type problem struct {
+	spec.Problem
+	URL string `json:"url,omitempty"`
+}
+
+func (v *validation) print(c *cli.Context) error {
+	if c.Bool("json") {
+		e := json.NewEncoder(c.App.Writer)
+		e.SetIndent("", "\t")
+		return e.Encode(v)
+	}
+	for _, p := range v.Problems {
+		line := fmt.Sprintf("%s: %s", p.Level, p.Problem)
+		if p.Ref != "" {
+			line += " [" + p.Ref + "]"
+		}
+		if _, err := fmt.Fprintln(c.App.Writer, line); err != nil {
+			return err
+		}
+	}
+	var errors, warnings int
+	for _, p := range v.Problems {
+		if p.Level == spec.Error {
+			errors++
+		} else {
+			warnings++
+		}
+	}
+	verdict := "valid"
+	if !v.Valid {
+		verdict = "not valid"
+	}
+	_, err := fmt.Fprintf(c.App.Writer, "%s: %s, %s\n", verdict, count(errors, "error"), count(warnings, "warning"))
+	return err
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
