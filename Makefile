@@ -22,11 +22,11 @@ UNIT         = $(shell $(GO) list ./... | grep -v -E '/integration/($(subst $(ev
 build:
 	@mkdir -p $(BUILD)
 	CGO_ENABLED=1 $(GO) build -trimpath -tags '$(TAGS)' -ldflags '$(LDFLAGS) $(STATIC)' -o $(BUILD)/berth .
-	@for b in lxc pct crun; do ln -sf berth $(BUILD)/berth-$$b; done
+	@for b in lxc pct crun runc; do ln -sf berth $(BUILD)/berth-$$b; done
 
 install: build
 	install -D -m 0755 $(BUILD)/berth $(DESTDIR)$(PREFIX)/bin/berth
-	for b in lxc pct crun; do ln -sf berth $(DESTDIR)$(PREFIX)/bin/berth-$$b; done
+	for b in lxc pct crun runc; do ln -sf berth $(DESTDIR)$(PREFIX)/bin/berth-$$b; done
 
 # What building and testing need from Debian.
 setup:

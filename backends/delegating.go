@@ -65,15 +65,3 @@ type Reported struct {
 }
 
 func (r *Reported) Error() string { return fmt.Sprintf("%s: exit status %d", r.Program, r.Status) }
-
-// Tool is a program that a backend works with.
-type Tool struct {
-	// Version is empty if it could not be found out.
-	Path, Version string
-}
-
-// Equipped is a Backend that can name its tools. The error says which is
-// missing; the tools that there are come with it.
-type Equipped interface {
-	Tools() ([]Tool, error)
-}

@@ -1,11 +1,9 @@
 package crun
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"runtime"
 	"syscall"
 
@@ -120,22 +118,4 @@ func (b *Backend) output(c *backends.Container, call backends.Call) ([]byte, err
 		return nil, err
 	}
 	return out, readErr
-}
-
-// Tools are the other runtime.
-func (b *Backend) Tools() ([]backends.Tool, error) {
-	path, err := b.find()
-	if err != nil {
-		return nil, err
-	}
-	out, err := exec.Command(path, "--version").Output()
-	if err != nil {
-		return []backends.Tool{{Path: path}}, fmt.Errorf("%s --version: %w", path, err)
-	}
-	line, _, _ := bytes.Cut(out, []byte{'\n'})
-	fields := bytes.Fields(line) // "crun version 1.8.1"
-	if len(fields) == 0 {
-		return []backends.Tool{{Path: path}}, nil
-	}
-	return []backends.Tool{{Path: path, Version: string(fields[len(fields)-1])}}, nil
 }

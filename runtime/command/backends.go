@@ -62,7 +62,7 @@ func describe(m runtime.Maker) backendState {
 	}
 	s.Usable = err == nil
 	if err != nil {
-		s.Reason = err.Error()
+		s.Reason = strings.ReplaceAll(err.Error(), "\n", "; ")
 	}
 	return s
 }
@@ -80,7 +80,7 @@ func printBackends(c *cli.Context, list []backendState) error {
 	for _, s := range list {
 		var tools []string
 		for _, t := range s.Tools {
-			tools = append(tools, strings.TrimSpace(t.Path+" "+t.Version))
+			tools = append(tools, t.String())
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", s.Name, yes(s.Default, ""), yes(s.Usable, "no"), strings.Join(tools, ", "), s.Reason)
 	}

@@ -1,10 +1,12 @@
 //go:build linux
 
 // Command pct stands in for Proxmox VE's pct in tests: its command line, words, exit codes and configuration files,
-// over stock LXC. It is not shipped. Called by the name of one of Proxmox's hooks it is that hook.
+// over stock LXC. It is not shipped. Called by the name of one of Proxmox's hooks it is that hook, and called
+// pveversion it says the version that it follows.
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 
@@ -19,6 +21,12 @@ func main() { os.Exit(run(os.Args)) }
 
 func run(arguments []string) int {
 	name := filepath.Base(arguments[0])
+	if name == "pveversion" {
+		var kernel unix.Utsname
+		_ = unix.Uname(&kernel)
+		fmt.Printf("pve-manager/9.1.1/stand-in (running kernel: %s)\n", unix.ByteSliceToString(kernel.Release[:]))
+		return 0
+	}
 	if !hook.Is(name) {
 		// What the caller left open is not for the container's monitor.
 		_ = unix.CloseRange(3, ^uint(0), unix.CLOSE_RANGE_CLOEXEC)

@@ -41,7 +41,7 @@ func install(h *host.Host, program string) error {
 	if err := copyProgram(program, h.Path(installedProgram)); err != nil {
 		return fmt.Errorf("install pct: %w", err)
 	}
-	directories := map[string]string{}
+	directories := map[string]string{"pveversion": "/usr/bin"}
 	for _, name := range hook.Programs() {
 		directories[name] = filepath.Dir(lxc.NetworkScript)
 	}

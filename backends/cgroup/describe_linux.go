@@ -1,0 +1,20 @@
+package cgroup
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Describe says which version of cgroups the host has, and for version 2 which
+// controllers.
+func Describe() string {
+	if CheckUnified() != nil {
+		return "v1 or hybrid"
+	}
+	data, _ := os.ReadFile(filepath.Join(Mount, "cgroup.controllers"))
+	if list := strings.Fields(string(data)); len(list) > 0 {
+		return "v2 with " + strings.Join(list, " ")
+	}
+	return "v2 without controllers"
+}

@@ -1,0 +1,31 @@
+package enclosing
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/cgroup"
+)
+
+var _ backends.Equipped = Backend{}
+
+// Tools are the enclosure's, the kernel and the cgroup tree.
+func (b Backend) Tools() ([]backends.Tool, error) {
+	var tools []backends.Tool
+	var err error
+	if e, ok := b.Enclosure.(backends.Equipped); ok {
+		tools, err = e.Tools()
+	}
+	var name unix.Utsname
+	_ = unix.Uname(&name) // fails for a bad address only
+	tools = append(tools, backends.Tool{Name: unix.ByteSliceToString(name.Sysname[:]), Version: unix.ByteSliceToString(name.Release[:])},
+		backends.Tool{Name: "cgroup", Version: cgroup.Describe()})
+	if os.Geteuid() != 0 {
+		err = errors.Join(err, fmt.Errorf("%s containers are made by root only", b.Name()))
+	}
+	return tools, err
+}
