@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -25,9 +26,9 @@ func TestContainerd(t *testing.T) {
 	if !wanted("containerd") {
 		return
 	}
-	for _, runtime := range words(*runtimesFlag) {
-		column(t, "containerd", short(runtime), func(t *testing.T) *containerd {
-			return &containerd{T: t, runtime: runtime}
+	for _, runtime := range runtimes {
+		column(t, "containerd", runtime.name, func(t *testing.T) *containerd {
+			return &containerd{T: t, runtime: runtime.path}
 		}, containerdTests)
 	}
 }
@@ -215,7 +216,7 @@ var containerdTests = []test[*containerd]{
 		}
 	}},
 	{"systemd's cgroups", func(t *testing.T, c *containerd) {
-		name := "ctr" + strconv.Itoa(os.Getpid()) + short(c.runtime)
+		name := "ctr" + strconv.Itoa(os.Getpid()) + filepath.Base(c.runtime)
 		id := c.detached(opts("--runc-systemd-cgroup", "--cgroup", "system.slice:ctr:"+name, "--memory-limit", "33554432"), "sleep", "1000")
 		pid, _ := c.task(id)
 		path := cgroupOf(t, pid)

@@ -15,7 +15,8 @@ import (
 )
 
 var (
-	runtimesFlag = flag.String("runtimes", "crun", "comma-separated `runtimes`, by name or path")
+	runtimesFlag = flag.String("runtimes", "crun", "comma-separated `runtimes`, by name or path; with @MANAGER behind it, podman uses it with this cgroup manager alone")
+	sameFlag     = flag.String("same", "", "comma-separated `pairs` A=B of runtimes whose results must not differ in any test")
 	managersFlag = flag.String("managers", "systemd,cgroupfs", "comma-separated cgroup `managers` for podman")
 	suitesFlag   = flag.String("suites", "podman", "comma-separated `suites`: podman, limits, containerd; the last two need cgroup v2 controllers")
 	patience     = flag.Duration("patience", 2*time.Minute, "how long one command of an engine's may take")
@@ -29,6 +30,10 @@ func TestMain(m *testing.M) {
 	}
 	status := m.Run()
 	results.print(os.Stdout)
+	for _, difference := range results.differences(pairs()) {
+		fmt.Println("not the same:", difference)
+		status = 1
+	}
 	os.Exit(status)
 }
 
@@ -59,16 +64,12 @@ func ready() error {
 			return err
 		}
 	}
-	// podman takes a path, or a name from its configuration.
-	var paths []string
-	for _, r := range words(*runtimesFlag) {
-		path, err := exec.LookPath(r)
-		if err != nil {
-			return err
-		}
-		paths = append(paths, path)
+	if err := readRuntimes(); err != nil {
+		return err
 	}
-	*runtimesFlag = strings.Join(paths, ",")
+	if err := introduce(); err != nil {
+		return err
+	}
 	if wanted("containerd") || wanted("limits") {
 		if err := controllers(); err != nil {
 			return err
@@ -126,14 +127,14 @@ func warmUp() error {
 				[]string{"podman", "--cgroup-manager", m, "pod", "rm", "-f", "warm"})
 		}
 		commands = append(commands, []string{"podman", "run", "--rm", "--uidmap", "0:100000:65536", image, "true"})
-		for _, r := range words(*runtimesFlag) {
-			commands = append(commands, []string{"podman", "--runtime", r, "run", "--rm", image, "true"})
+		for _, r := range runtimes {
+			commands = append(commands, []string{"podman", "--runtime", r.path, "run", "--rm", image, "true"})
 		}
 	}
 	if wanted("containerd") {
 		commands = append(commands, []string{"ctr", "-n", namespace, "images", "import", "/usr/share/berth-test/busybox.tar"})
-		for _, r := range words(*runtimesFlag) {
-			commands = append(commands, []string{"ctr", "-n", namespace, "run", "--rm", "--runc-binary", r, ctrImage, "warm", "true"})
+		for _, r := range runtimes {
+			commands = append(commands, []string{"ctr", "-n", namespace, "run", "--rm", "--runc-binary", r.path, ctrImage, "warm", "true"})
 		}
 	}
 	for _, c := range commands {

@@ -32,10 +32,10 @@ func TestLimits(t *testing.T) {
 }
 
 func perManager(t *testing.T, suite string, tests []test[*podman]) {
-	for _, runtime := range words(*runtimesFlag) {
-		for _, manager := range words(*managersFlag) {
-			column(t, suite, short(runtime)+"/"+manager, func(t *testing.T) *podman {
-				return &podman{T: t, runtime: runtime, manager: manager}
+	for _, runtime := range runtimes {
+		for _, manager := range runtime.managers {
+			column(t, suite, runtime.name+"/"+manager, func(t *testing.T) *podman {
+				return &podman{T: t, runtime: runtime.path, manager: manager}
 			}, tests)
 		}
 	}

@@ -5,8 +5,8 @@ package engines
 import (
 	"fmt"
 	"io"
-	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -73,6 +73,38 @@ func (x *table) print(w io.Writer) {
 	fmt.Fprintln(w)
 }
 
+// differences are the tests whose results are not the same with both runtimes of
+// a pair, under any engine and cgroup manager that both were used with. That a
+// pair was compared in no test at all is one, too.
+func (x *table) differences(pairs [][2]string) []string {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	var list []string
+	for _, pair := range pairs {
+		compared := 0
+		for _, a := range x.columns {
+			name, manager, _ := strings.Cut(a, "/")
+			b := pair[1] + strings.TrimPrefix(a, pair[0])
+			if name != pair[0] || !slices.Contains(x.columns, b) {
+				continue
+			}
+			for _, row := range x.rows {
+				got, want := x.cells[[2]string{row, b}], x.cells[[2]string{row, a}]
+				if got != "" || want != "" {
+					compared++
+				}
+				if got != want {
+					list = append(list, fmt.Sprintf("%s (%s): %s with %s, %s with %s", row, manager, want, a, got, b))
+				}
+			}
+		}
+		if compared == 0 && len(x.rows) > 0 {
+			list = append(list, fmt.Sprintf("%s and %s share no test", pair[0], pair[1]))
+		}
+	}
+	return list
+}
+
 // test is one row of the table.
 type test[E any] struct {
 	name string
@@ -99,6 +131,3 @@ func column[E any](t *testing.T, suite, name string, engine func(t *testing.T) E
 		})
 	})
 }
-
-// short is the name of a runtime in the table.
-func short(runtime string) string { return filepath.Base(runtime) }

@@ -1,0 +1,73 @@
+//go:build linux
+
+package engines
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// candidate is a runtime that the suites are run with.
+type candidate struct {
+	// path is what engines are given: podman takes a path, or a name from its
+	// configuration. name is how it is called in the table.
+	path, name string
+	// managers are the cgroup managers that podman uses it with.
+	managers []string
+}
+
+var runtimes []candidate
+
+// readRuntimes reads -runtimes, and checks that -same names some of them.
+func readRuntimes() error {
+	for _, word := range words(*runtimesFlag) {
+		name, manager, one := strings.Cut(word, "@")
+		path, err := exec.LookPath(name)
+		if err != nil {
+			return err
+		}
+		c := candidate{path: path, name: filepath.Base(path), managers: words(*managersFlag)}
+		if one {
+			c.managers = []string{manager}
+		}
+		runtimes = append(runtimes, c)
+	}
+	for _, p := range pairs() {
+		for _, name := range p {
+			if !slices.ContainsFunc(runtimes, func(c candidate) bool { return c.name == name }) {
+				return fmt.Errorf("-same: %q is none of the runtimes", name)
+			}
+		}
+	}
+	return nil
+}
+
+// pairs are the runtimes of -same.
+func pairs() [][2]string {
+	var list [][2]string
+	for _, word := range words(*sameFlag) {
+		a, b, _ := strings.Cut(word, "=")
+		list = append(list, [2]string{a, b})
+	}
+	return list
+}
+
+// introduce tells podman which runtimes log in JSON: it knows by their names
+// only (containers.conf(5), runtime_supports_json).
+func introduce() error {
+	const dir = "/etc/containers/containers.conf.d"
+	var names []string
+	for _, r := range runtimes {
+		names = append(names, strconv.Quote(r.name))
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	text := fmt.Sprintf("[engine]\nruntime_supports_json = [%s, {append=true}]\n", strings.Join(names, ", "))
+	return os.WriteFile(dir+"/engines-test.conf", []byte(text), 0o644)
+}
