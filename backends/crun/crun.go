@@ -82,14 +82,25 @@ func (b *Backend) Prepare(c *backends.Container) error {
 // Create has the other runtime make the container. It saves nothing: Prepare
 // has filled in all there is to know before.
 func (b *Backend) Create(_ context.Context, c *backends.Container, _ *specs.Spec, o backends.CreateOptions, _ func() error) error {
-	if o.PidFile == "" {
-		o.PidFile = filepath.Join(c.Dir, "pid")
-	}
-	if err := b.Carry(c, backends.Call{Command: "create", Words: createOptions{Bundle: c.Bundle, CreateOptions: o}.args(c.ID)}); err != nil {
+	if err := b.Carry(c, createCall(c, o)); err != nil {
 		return err
 	}
-	c.Process = readPid(o.PidFile)
+	c.Process = readPid(pidFile(c, o))
 	return nil
+}
+
+func createCall(c *backends.Container, o backends.CreateOptions) backends.Call {
+	o.PidFile = pidFile(c, o)
+	return backends.Call{Command: "create", Words: createOptions{Bundle: c.Bundle, CreateOptions: o}.args(c.ID)}
+}
+
+// pidFile is where the other runtime writes the container's pid, in a place of
+// our own unless the caller has named one.
+func pidFile(c *backends.Container, o backends.CreateOptions) string {
+	if o.PidFile != "" {
+		return o.PidFile
+	}
+	return filepath.Join(c.Dir, "pid")
 }
 
 // readPid is the process that a pid file names; the zero Process if it cannot

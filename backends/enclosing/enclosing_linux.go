@@ -35,6 +35,8 @@ type Enclosure interface {
 	// warden. It returns when the enclosure stands, its failure is certain, or
 	// ctx is done.
 	Raise(ctx context.Context, j *Job) error
+	// Explain says what Raise would do, and what it would write.
+	Explain(j *Job) (backends.Explanation, error)
 	// Lower removes the enclosure, running or half-made, and returns when
 	// nothing is left of it. Without one, it does nothing.
 	Lower(ctx context.Context, c *backends.Container, d *Data) error
@@ -77,6 +79,14 @@ type Job struct {
 	UIDMap, GIDMap []specs.LinuxIDMapping
 	namespaces     namespaces
 	save           func() error
+}
+
+// StageFile is a file of the stage's below /proc/PID, such as ns/pid.
+func (j *Job) StageFile(name string) string {
+	if j.Stage == 0 {
+		return "/proc/{pid}/" + name // only explained
+	}
+	return fmt.Sprintf("/proc/%d/%s", j.Stage, name)
 }
 
 // Save writes the record, so that Delete knows of what comes next.

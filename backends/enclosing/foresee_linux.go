@@ -6,6 +6,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/berth-oci/berth/backends/process"
+	"github.com/berth-oci/berth/backends/rootfs"
 	"github.com/berth-oci/berth/backends/seccomp"
 	"github.com/berth-oci/berth/spec"
 )
@@ -28,6 +29,8 @@ func (b Backend) Foresee(s *specs.Spec) spec.Problems {
 		}
 	}
 	_, err = resources(s)
+	refuse(err)
+	_, err = rootfs.Explain(s, "/")
 	refuse(err)
 	if s.Linux != nil {
 		_, err := seccomp.Compile(s.Linux.Seccomp)

@@ -94,10 +94,11 @@ func (n namespaces) close() {
 }
 
 // Namespace is spec.Namespace with a path that leads to the namespace that was
-// checked, until Create has ended.
+// checked, until Create has ended. For one that is only explained it is that of
+// config.json.
 func (j *Job) Namespace(t specs.LinuxNamespaceType) (path string, kind spec.NamespaceKind) {
 	path, kind = spec.Namespace(j.Spec, t)
-	if kind == spec.Path {
+	if kind == spec.Path && j.namespaces != nil {
 		path = j.namespaces.path(t)
 	}
 	return path, kind

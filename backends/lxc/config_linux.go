@@ -6,13 +6,27 @@ import (
 	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/backends"
 )
 
 // Config is an LXC configuration file (lxc.container.conf(5)): one key = value
 // per line, in their order.
 type Config struct {
-	lines []string
+	lines []backends.Line
+	from  string
 	err   error
+}
+
+// From says which field of config.json the next line comes from.
+func (c *Config) From(path string) *Config {
+	c.from = path
+	return c
+}
+
+func (c *Config) add(text string) {
+	c.lines = append(c.lines, backends.Line{Text: text, From: c.from})
+	c.from = ""
 }
 
 // Set adds a line. A value that would not stay one line is an error, which Write
@@ -28,11 +42,11 @@ func (c *Config) Set(key, value string) {
 		c.fail(fmt.Errorf("LXC config: the value of %s begins or ends with a space: %q", key, value))
 		return
 	}
-	c.lines = append(c.lines, key+" = "+value)
+	c.add(key + " = " + value)
 }
 
 // Clear takes back what earlier lines and files have set for a key.
-func (c *Config) Clear(key string) { c.lines = append(c.lines, key+" =") }
+func (c *Config) Clear(key string) { c.add(key + " =") }
 
 // Setf is Set with a formatted value.
 func (c *Config) Setf(key, format string, args ...any) { c.Set(key, fmt.Sprintf(format, args...)) }
@@ -43,8 +57,8 @@ func (c *Config) IDMap(uids, gids []specs.LinuxIDMapping) {
 		letter string
 		maps   []specs.LinuxIDMapping
 	}{{"u", uids}, {"g", gids}} {
-		for _, m := range kind.maps {
-			c.Setf("lxc.idmap", "%s %d %d %d", kind.letter, m.ContainerID, m.HostID, m.Size)
+		for i, m := range kind.maps {
+			c.From(fmt.Sprintf("linux.%sidMappings[%d]", kind.letter, i)).Setf("lxc.idmap", "%s %d %d %d", kind.letter, m.ContainerID, m.HostID, m.Size)
 		}
 	}
 }
@@ -55,15 +69,20 @@ func (c *Config) fail(err error) {
 	}
 }
 
-// Lines are the lines so far.
-func (c *Config) Lines() []string { return c.lines }
+// Lines are the lines so far. The error is that of the first line that could not
+// be added.
+func (c *Config) Lines() ([]backends.Line, error) { return c.lines, c.err }
 
 // Write writes the file, for root alone.
 func (c *Config) Write(path string) error {
 	if c.err != nil {
 		return c.err
 	}
-	if err := os.WriteFile(path, []byte(strings.Join(c.lines, "\n")+"\n"), 0o600); err != nil {
+	var text strings.Builder
+	for _, l := range c.lines {
+		text.WriteString(l.Text + "\n")
+	}
+	if err := os.WriteFile(path, []byte(text.String()), 0o600); err != nil {
 		return fmt.Errorf("LXC config: %w", err)
 	}
 	return nil

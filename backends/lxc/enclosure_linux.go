@@ -28,7 +28,7 @@ func Inside(c *Config, j *enclosing.Job, at, mountOptions string) error {
 	c.Setf("lxc.mount.entry", "%s %s none bind,ro%s 0 0", j.WardenDir(), strings.TrimPrefix(at, "/"), mountOptions)
 	c.Set("lxc.init.cwd", at)
 	c.Setf("lxc.init.cmd", "./%s %s", enclosing.WardenFile, enclosing.WardenSocket)
-	c.Setf("lxc.signal.halt", "%d", spec.StopSignal(j.Annotations))
+	c.From(stopSignalFrom(j.Annotations)).Setf("lxc.signal.halt", "%d", spec.StopSignal(j.Annotations))
 	c.Set("lxc.tty.max", "0")
 	c.Set("lxc.pty.max", "0")
 	c.Set("lxc.console.path", "none")
@@ -36,17 +36,33 @@ func Inside(c *Config, j *enclosing.Job, at, mountOptions string) error {
 	c.Set("lxc.log.level", "ERROR")
 
 	// Whoever stops the enclosure from outside ends the container's process
-	// too, which is not LXC's child. The cgroup's name comes from config.json,
-	// so the shell sees a link to it only.
-	link := filepath.Join(j.Dir, "cgroup")
-	if err := os.Symlink(filepath.Join(cgroup.Mount, j.Data.Cgroup), link); err != nil && !errors.Is(err, os.ErrExist) {
-		return fmt.Errorf("LXC config: %w", err)
-	}
+	// too, which is not LXC's child.
 	// LXC removes the cgroup right after, once, so the hook waits, 1 s at most,
 	// for the first line of cgroup.events to be "populated 0".
-	c.Set("lxc.hook.stop", Hook("cd "+link+" 2>/dev/null || exit 0; echo 1 >cgroup.kill; n=0; "+
+	c.Set("lxc.hook.stop", Hook("cd "+cgroupLink(j)+" 2>/dev/null || exit 0; echo 1 >cgroup.kill; n=0; "+
 		"while read -r k v <cgroup.events && [ $v = 1 ] && [ $n -lt 100 ]; do n=$((n+1)); sleep 0.01; done; exit 0"))
 	return nil
+}
+
+// cgroupLink leads to the container's cgroup, whose name comes from config.json:
+// the stop hook's shell sees the link only.
+func cgroupLink(j *enclosing.Job) string { return filepath.Join(j.Dir, "cgroup") }
+
+// LinkCgroup makes what the stop hook looks for.
+func LinkCgroup(j *enclosing.Job) error {
+	err := os.Symlink(filepath.Join(cgroup.Mount, j.Data.Cgroup), cgroupLink(j))
+	if err != nil && !errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("LXC config: %w", err)
+	}
+	return nil
+}
+
+// stopSignalFrom is the JSON path of the stop signal; "" where it is the default.
+func stopSignalFrom(annotations map[string]string) string {
+	if _, ok := annotations[spec.StopSignalAnnotation]; !ok {
+		return ""
+	}
+	return fmt.Sprintf("annotations[%q]", spec.StopSignalAnnotation)
 }
 
 // Hook is a shell script as the value of a lxc.hook key. LXC hands the value to
@@ -72,14 +88,24 @@ func namespaces(c *Config, j *enclosing.Job) {
 		case spec.New:
 			clone += " " + ns.name
 		case spec.Path:
-			c.Set("lxc.namespace.share."+ns.name, path)
+			c.From(namespaceFrom(j.Spec, ns.kind)).Set("lxc.namespace.share."+ns.name, path)
 		}
 	}
-	c.Set("lxc.namespace.clone", clone)
+	c.From("linux.namespaces").Set("lxc.namespace.clone", clone)
 	if _, kind := spec.Namespace(j.Spec, specs.PIDNamespace); kind != spec.Host {
-		c.Setf("lxc.namespace.share.pid", "/proc/%d/ns/pid", j.Stage)
+		c.From(namespaceFrom(j.Spec, specs.PIDNamespace)).Set("lxc.namespace.share.pid", j.StageFile("ns/pid"))
 	}
 	if len(j.UIDMap) > 0 {
-		c.Setf("lxc.namespace.share.user", "/proc/%d/ns/user", j.Stage)
+		c.From(namespaceFrom(j.Spec, specs.UserNamespace)).Set("lxc.namespace.share.user", j.StageFile("ns/user"))
 	}
+}
+
+// namespaceFrom is the JSON path of a namespace.
+func namespaceFrom(s *specs.Spec, t specs.LinuxNamespaceType) string {
+	for i, ns := range s.Linux.Namespaces {
+		if ns.Type == t {
+			return fmt.Sprintf("linux.namespaces[%d]", i)
+		}
+	}
+	return "linux.namespaces"
 }

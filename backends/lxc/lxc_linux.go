@@ -94,11 +94,15 @@ func (e Enclosure) Raise(ctx context.Context, j *enclosing.Job) error {
 	if err := place.Open(j.Stage); err != nil {
 		return err
 	}
-	config := filepath.Join(j.Dir, "lxc.conf")
+	if err := LinkCgroup(j); err != nil {
+		return err
+	}
+	config := configFile(j)
 	if err := e.config(j).Write(config); err != nil {
 		return err
 	}
-	cmd, err := command("lxc-start", "-n", j.Data.Name, "-f", config, "-F")
+	words := startWords(j)
+	cmd, err := command(words[0], words[1:]...)
 	if err != nil {
 		return err
 	}
@@ -143,6 +147,25 @@ func (e Enclosure) Raise(ctx context.Context, j *enclosing.Job) error {
 	}
 }
 
+// configFile is what LXC is given to read.
+func configFile(j *enclosing.Job) string { return filepath.Join(j.Dir, "lxc.conf") }
+
+func startWords(j *enclosing.Job) []string {
+	return []string{"lxc-start", "-n", j.Data.Name, "-f", configFile(j), "-F"}
+}
+
+// Explain gives LXC's configuration and how LXC is started.
+func (e Enclosure) Explain(j *enclosing.Job) (backends.Explanation, error) {
+	lines, err := e.config(j).Lines()
+	if err != nil {
+		return nil, err
+	}
+	var x backends.Explanation
+	x.Add("LXC configuration "+configFile(j), lines...)
+	x.Add("LXC", backends.Line{Text: backends.CommandLine(startWords(j)...)})
+	return x, nil
+}
+
 func (Enclosure) config(j *enclosing.Job) *Config {
 	c := &Config{}
 	// No rootfs: LXC leaves the container the host's tree, from which the
@@ -152,7 +175,11 @@ func (Enclosure) config(j *enclosing.Job) *Config {
 		// LXC unmounts a procfs that is not of the pid namespace.
 		c.Set("lxc.mount.entry", "proc proc proc nosuid,nodev,noexec 0 0")
 	}
-	c.Set("lxc.cgroup.dir.container", strings.TrimPrefix(j.Data.Cgroup, "/"))
+	from := ""
+	if j.CgroupsPath != "" {
+		from = "linux.cgroupsPath"
+	}
+	c.From(from).Set("lxc.cgroup.dir.container", strings.TrimPrefix(j.Data.Cgroup, "/"))
 	c.Set("lxc.cgroup.dir.monitor", monitorCgroup(j.Data))
 	c.Set("lxc.cgroup.dir.monitor.pivot", pivotCgroup(j.Data))
 	c.Set("lxc.apparmor.profile", "unconfined")

@@ -10,47 +10,65 @@ import (
 type CreateOptions struct {
 	VMID int
 	// Template is an archive; an empty one, as the rootfs exists.
-	Template    string
-	Rootfs      string
-	Hostname    string
-	Description string
-	Tags        []string
-	Arch        string
-	Pool        string
-	Memory      int64
-	Swap        int64
-	CPULimit    float64
+	Template string
+	Rootfs   string
+	Hostname string
+	// HostnameFrom is the JSON path of the field that Hostname comes from.
+	HostnameFrom string
+	Description  string
+	Tags         []string
+	Arch         string
+	Pool         string
+	Memory       int64
+	Swap         int64
+	CPULimit     float64
 	// Unprivileged containers are in a user namespace. Proxmox VE would choose
 	// its own map for it; berth gives LXC that of config.json.
 	Unprivileged bool
 }
 
-func (o *CreateOptions) args() []string {
-	args := []string{
-		"create", vmidArg(o.VMID), o.Template,
-		"--rootfs", o.Rootfs,
+// option is one option of a command line.
+type option struct {
+	name, value string
+	// from is the JSON path of the field that it comes from, if from one.
+	from string
+}
+
+func (o *CreateOptions) options() []option {
+	list := []option{
+		{"--rootfs", o.Rootfs, "root.path"},
 		// Any other type and Proxmox VE edits files in the image.
-		"--ostype", "unmanaged",
-		"--unprivileged", boolArg(o.Unprivileged),
-		"--arch", o.Arch,
-		"--hostname", o.Hostname,
-		"--description", o.Description,
-		"--memory", strconv.FormatInt(o.Memory, 10),
-		"--swap", strconv.FormatInt(o.Swap, 10),
+		{"--ostype", "unmanaged", ""},
+		{"--unprivileged", boolArg(o.Unprivileged), ""},
+		{"--arch", o.Arch, ""},
+		{"--hostname", o.Hostname, o.HostnameFrom},
+		{"--description", o.Description, ""},
+		{"--memory", strconv.FormatInt(o.Memory, 10), "linux.resources.memory.limit"},
+		{"--swap", strconv.FormatInt(o.Swap, 10), "linux.resources.memory.swap"},
 		// The console in the web interface opens a shell: there is no getty.
-		"--cmode", "shell",
+		{"--cmode", "shell", ""},
 	}
 	if len(o.Tags) > 0 {
-		args = append(args, "--tags", strings.Join(o.Tags, ";"))
+		list = append(list, option{"--tags", strings.Join(o.Tags, ";"), ""})
 	}
 	if o.Pool != "" {
-		args = append(args, "--pool", o.Pool)
+		list = append(list, option{"--pool", o.Pool, ""})
 	}
 	if o.CPULimit > 0 {
-		args = append(args, "--cpulimit", strconv.FormatFloat(o.CPULimit, 'f', -1, 64))
+		list = append(list, option{"--cpulimit", strconv.FormatFloat(o.CPULimit, 'f', -1, 64), "linux.resources.cpu.quota"})
+	}
+	return list
+}
+
+func (o *CreateOptions) args() []string {
+	args := []string{"create", vmidArg(o.VMID), o.Template}
+	for _, opt := range o.options() {
+		args = append(args, opt.name, opt.value)
 	}
 	return args
 }
+
+func startArgs(vmid int) []string { return []string{"start", vmidArg(vmid)} }
 
 // SetOptions are the options of pct set that berth uses, in the units of
 // CreateOptions; what is nil stays as it is.

@@ -83,7 +83,7 @@ func (c *Client) Set(ctx context.Context, o *SetOptions) error {
 
 // Start starts a container and returns when it runs.
 func (c *Client) Start(ctx context.Context, vmid int) error {
-	_, err := c.run(ctx, []string{"start", vmidArg(vmid)})
+	_, err := c.run(ctx, startArgs(vmid))
 	return err
 }
 

@@ -81,6 +81,8 @@ func (c Cluster) Read(vmid int) (*CT, error) {
 	return ct, nil
 }
 
+func includeLine(file string) string { return "lxc.include: " + file }
+
 // Include adds a line to a CT's configuration that has LXC read another file.
 // pct has no option for it, and keeps the line.
 func (c Cluster) Include(vmid int, file string) error {
@@ -88,7 +90,7 @@ func (c Cluster) Include(vmid int, file string) error {
 	if err != nil {
 		return fmt.Errorf("configuration of CT %d: %w", vmid, err)
 	}
-	_, err = f.WriteString("lxc.include: " + file + "\n")
+	_, err = f.WriteString(includeLine(file) + "\n")
 	if err = errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("configuration of CT %d: %w", vmid, err)
 	}

@@ -66,21 +66,23 @@ func (e *Enclosure) config(j *enclosing.Job) *lxc.Config {
 	return c
 }
 
-// emptyArchive makes the template that pct create wants: a rootfs that exists
-// must get nothing from it. It is all containers' of a state directory, for a
-// path with a container's id in it could be longer than the 255 bytes that pct
-// takes; its name is no valid id.
-func emptyArchive(root string) (string, error) {
-	path := filepath.Join(root, "@empty.tar")
+// emptyArchive is the template that pct create wants: a rootfs that exists must
+// get nothing from it. It is all containers' of a state directory, for a path
+// with a container's id in it could be longer than the 255 bytes that pct takes;
+// its name is no valid id.
+func emptyArchive(root string) string { return filepath.Join(root, "@empty.tar") }
+
+// makeEmptyArchive writes the file unless it is there.
+func makeEmptyArchive(path string) error {
 	if _, err := os.Lstat(path); err == nil {
-		return path, nil
+		return nil
 	}
 	var data bytes.Buffer
 	if err := tar.NewWriter(&data).Close(); err != nil {
-		return "", fmt.Errorf("empty template: %w", err)
+		return fmt.Errorf("empty template: %w", err)
 	}
-	if err := renameio.WriteFile(path, data.Bytes(), 0o600, renameio.WithTempDir(root)); err != nil {
-		return "", fmt.Errorf("empty template: %w", err)
+	if err := renameio.WriteFile(path, data.Bytes(), 0o600, renameio.WithTempDir(filepath.Dir(path))); err != nil {
+		return fmt.Errorf("empty template: %w", err)
 	}
-	return path, nil
+	return nil
 }

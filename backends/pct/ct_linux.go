@@ -31,12 +31,12 @@ func (ct *CT) belongsTo(c *backends.Container) bool {
 // describe is how a container shows in Proxmox VE.
 func describe(j *enclosing.Job, s *Settings) *CreateOptions {
 	o := &CreateOptions{
-		Rootfs:   j.Rootfs,
-		Hostname: hostname(j),
-		Tags:     append([]string{"oci"}, s.Tags...),
-		Arch:     arch(),
-		Pool:     s.Pool,
+		Rootfs: j.Rootfs,
+		Tags:   append([]string{"oci"}, s.Tags...),
+		Arch:   arch(),
+		Pool:   s.Pool,
 	}
+	o.Hostname, o.HostnameFrom = hostname(j)
 	engine := engine(j.Annotations)
 	if engine != "" {
 		o.Tags = append(o.Tags, engine)
@@ -108,22 +108,24 @@ func arch() string {
 
 // hostname is a DNS name, as Proxmox VE wants it, for the CT to be shown by: of
 // a Kubernetes pod its name and the container's, else the container's hostname,
-// else its id.
-func hostname(j *enclosing.Job) string {
-	candidates := []string{j.Spec.Hostname, j.ID}
-	if pod := j.Annotations["io.kubernetes.cri.sandbox-name"]; pod != "" {
+// else its id. It comes with the JSON path of its source.
+func hostname(j *enclosing.Job) (name, from string) {
+	type candidate struct{ name, from string }
+	candidates := []candidate{{j.Spec.Hostname, "hostname"}, {j.ID, ""}}
+	const podKey = "io.kubernetes.cri.sandbox-name"
+	if pod := j.Annotations[podKey]; pod != "" {
 		name := pod
 		if c := j.Annotations["io.kubernetes.cri.container-name"]; c != "" {
 			name += "-" + c
 		}
-		candidates = append([]string{name}, candidates...)
+		candidates = append([]candidate{{name, fmt.Sprintf("annotations[%q]", podKey)}}, candidates...)
 	}
 	for _, c := range candidates {
-		if name := dnsLabel(c); name != "" {
-			return name
+		if name := dnsLabel(c.name); name != "" {
+			return name, c.from
 		}
 	}
-	return "oci"
+	return "oci", ""
 }
 
 // dnsLabel turns a name into one DNS label of at most 63 characters.

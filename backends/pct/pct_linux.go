@@ -8,9 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"iter"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -120,11 +120,15 @@ func (e *Enclosure) Place(j *enclosing.Job) error {
 
 // take notes the VMID that the container is to have.
 func take(j *enclosing.Job, vmid int) error {
+	place(j, vmid)
+	return j.Save()
+}
+
+func place(j *enclosing.Job, vmid int) {
 	j.Data.Name = strconv.Itoa(vmid)
 	j.Data.Limits = "/lxc/" + j.Data.Name
 	// What Proxmox VE calls the inner cgroup, the root of the namespace.
 	j.Data.Cgroup = j.Data.Limits + "/ns"
-	return j.Save()
 }
 
 // Raise makes the CT and starts it.
@@ -133,11 +137,13 @@ func (e *Enclosure) Raise(ctx context.Context, j *enclosing.Job) error {
 	if err != nil {
 		return err
 	}
-	config := filepath.Join(j.Dir, "lxc.conf")
-	if err := e.config(j).Write(config); err != nil {
+	if err := lxc.LinkCgroup(j); err != nil {
 		return err
 	}
-	if err := e.cluster.Include(vmid, config); err != nil {
+	if err := e.config(j).Write(configFile(j)); err != nil {
+		return err
+	}
+	if err := e.cluster.Include(vmid, configFile(j)); err != nil {
 		return err
 	}
 	if err := e.client(j.Container).Start(ctx, vmid); err != nil {
@@ -157,21 +163,14 @@ func (e *Enclosure) claim(ctx context.Context, j *enclosing.Job) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	options := describe(j, &e.settings)
-	if options.Rootfs, err = rootfs(j); err != nil {
+	options := e.options(j)
+	if err := makeRootfs(j, options.Rootfs); err != nil {
 		return 0, err
 	}
-	if options.Template, err = emptyArchive(j.Root); err != nil {
+	if err := makeEmptyArchive(options.Template); err != nil {
 		return 0, err
 	}
-	options.Unprivileged = false
-	count := e.settings.LastVMID - e.settings.FirstVMID + 1
-	first := int(hash(j.Container) % uint32(count))
-	for i := range count {
-		vmid := e.settings.FirstVMID + (first+i)%count
-		if used[vmid] {
-			continue
-		}
+	for vmid := range e.free(j.Container, used) {
 		if err := take(j, vmid); err != nil {
 			return 0, err
 		}
@@ -185,7 +184,32 @@ func (e *Enclosure) claim(ctx context.Context, j *enclosing.Job) (int, error) {
 		}
 	}
 	j.Data.Name = ""
-	return 0, fmt.Errorf("no VMID is free from %d to %d: widen the range, or remove CTs", e.settings.FirstVMID, e.settings.LastVMID)
+	return 0, e.errNoVMID()
+}
+
+// options are those of pct create, but for the VMID.
+func (e *Enclosure) options(j *enclosing.Job) *CreateOptions {
+	o := describe(j, &e.settings)
+	o.Rootfs, o.Template = rootfs(j), emptyArchive(j.Root)
+	return o
+}
+
+// free goes through the VMIDs that are not used, in the order in which they are
+// to be tried.
+func (e *Enclosure) free(c *backends.Container, used map[int]bool) iter.Seq[int] {
+	count := e.settings.LastVMID - e.settings.FirstVMID + 1
+	first := int(hash(c) % uint32(count))
+	return func(yield func(int) bool) {
+		for i := range count {
+			if vmid := e.settings.FirstVMID + (first+i)%count; !used[vmid] && !yield(vmid) {
+				return
+			}
+		}
+	}
+}
+
+func (e *Enclosure) errNoVMID() error {
+	return fmt.Errorf("no VMID is free from %d to %d: widen the range, or remove CTs", e.settings.FirstVMID, e.settings.LastVMID)
 }
 
 func hash(c *backends.Container) uint32 {

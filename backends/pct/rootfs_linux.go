@@ -16,22 +16,29 @@ import (
 // the root of a container with a user namespace where only berth can see it. It
 // makes no difference to the container, whose process is given its root by
 // descriptor.
-func rootfs(j *enclosing.Job) (string, error) {
+func rootfs(j *enclosing.Job) string {
 	if visible(j.Rootfs) {
-		return j.Rootfs, nil
+		return j.Rootfs
 	}
-	dir := filepath.Join(j.Dir, "rootfs")
+	return filepath.Join(j.Dir, "rootfs")
+}
+
+// makeRootfs makes the directory if it is a stand-in.
+func makeRootfs(j *enclosing.Job, dir string) error {
+	if dir == j.Rootfs {
+		return nil
+	}
 	uid, gid := hostID(j.UIDMap), hostID(j.GIDMap)
 	// LXC mounts on these, as the container's root.
 	for _, d := range []string{dir, dir + "/dev", dir + "/proc", dir + "/sys"} {
 		if err := os.Mkdir(d, 0o755); err != nil && !os.IsExist(err) {
-			return "", fmt.Errorf("rootfs for Proxmox VE: %w", err)
+			return fmt.Errorf("rootfs for Proxmox VE: %w", err)
 		}
 		if err := os.Lchown(d, uid, gid); err != nil {
-			return "", fmt.Errorf("rootfs for Proxmox VE: %w", err)
+			return fmt.Errorf("rootfs for Proxmox VE: %w", err)
 		}
 	}
-	return dir, nil
+	return nil
 }
 
 // hostID is that of the container's root.

@@ -188,3 +188,10 @@ func capNames(mask uint64) string {
 	}
 	return strings.Join(names, ", ")
 }
+
+// String gives the sets as the hexadecimal masks of /proc/PID/status
+// (proc_pid_status(5)).
+func (c *Capabilities) String() string {
+	return fmt.Sprintf("inheritable %016x, permitted %016x, effective %016x, bounding %016x, ambient %016x",
+		c.Inheritable, c.Permitted, c.Effective, c.Bounding, c.Ambient)
+}

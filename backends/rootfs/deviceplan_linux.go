@@ -19,9 +19,8 @@ var defaultDevices = []Device{
 	{Path: "/dev/urandom", Mode: unix.S_IFCHR | 0o666, Major: 1, Minor: 9},
 }
 
-// openDevices plans the device nodes and opens the host's to be bound: in a user namespace nodes cannot
-// be made, and elsewhere a device policy may forbid it.
-func (h *host) openDevices() error {
+// planDevices is what can be said of the device nodes without a look at the host.
+func (h *host) planDevices() error {
 	h.plan.SetupDev = !bindsOverDev(h.spec)
 	if !h.plan.SetupDev {
 		return nil
@@ -46,6 +45,15 @@ func (h *host) openDevices() error {
 		}
 	}
 	h.plan.Devices = append(h.plan.Devices, configured...)
+	return nil
+}
+
+// openDevices plans the device nodes and opens the host's to be bound: in a user namespace nodes cannot
+// be made, and elsewhere a device policy may forbid it.
+func (h *host) openDevices() error {
+	if err := h.planDevices(); err != nil {
+		return err
+	}
 	for i := range h.plan.Devices {
 		d := &h.plan.Devices[i]
 		d.Tree = None

@@ -20,8 +20,8 @@ var insideTypes = map[string]bool{
 	"mqueue": true, "proc": true, "ramfs": true, "rpc_pipefs": true, "sysfs": true, "tmpfs": true,
 }
 
-// openMount plans one mount and opens what it needs from the host.
-func (h *host) openMount(m *specs.Mount) (Mount, error) {
+// planMount is what can be said of a mount without a look at the host.
+func (h *host) planMount(m *specs.Mount) (Mount, options) {
 	o := parseOptions(m.Options)
 	plan := Mount{
 		Destination: m.Destination,
@@ -36,8 +36,8 @@ func (h *host) openMount(m *specs.Mount) (Mount, error) {
 		NoFollow:    o.targetNoFollow,
 	}
 	if isBind(m, o) {
-		plan.Type = "bind"
-		return plan, h.openBind(m, o, &plan)
+		plan.Type, plan.Source = "bind", h.abs(m.Source)
+		return plan, o
 	}
 	plan.LateRO = o.flags&unix.MS_RDONLY != 0 && (m.Type == "tmpfs" || path.Clean("/"+m.Destination) == "/dev")
 	if plan.LateRO {
@@ -48,13 +48,26 @@ func (h *host) openMount(m *specs.Mount) (Mount, error) {
 	if m.Type == "cgroup" {
 		plan.Type = "cgroup2"
 	}
+	return plan, o
+}
+
+// openMount plans one mount and opens what it needs from the host.
+func (h *host) openMount(m *specs.Mount) (Mount, error) {
+	plan, o := h.planMount(m)
 	switch {
+	case isBind(m, o):
+		return plan, h.openBind(m, o, &plan)
 	case plan.Type == "cgroup2":
 		return plan, h.openCgroup(o, &plan)
-	case !insideTypes[m.Type] && (!h.userns || m.Type == "overlay"):
+	case h.hostMade(m):
 		return plan, h.openHostMade(o, &plan)
 	}
 	return plan, nil
+}
+
+// hostMade tells whether a new file system is made on the host, not in the container.
+func (h *host) hostMade(m *specs.Mount) bool {
+	return !insideTypes[m.Type] && (!h.userns || m.Type == "overlay")
 }
 
 // isBind tells whether a mount copies existing ones. The spec says it by an option; the type, which it
@@ -63,7 +76,7 @@ func isBind(m *specs.Mount, o options) bool { return o.flags&unix.MS_BIND != 0 |
 
 // openBind opens the source of a bind mount and gives it all its flags.
 func (h *host) openBind(m *specs.Mount, o options, plan *Mount) error {
-	source := h.abs(m.Source)
+	source := plan.Source
 	if o.copySymlink {
 		if target, err := readLinkAt(source); err == nil {
 			plan.Symlink = target
@@ -74,7 +87,7 @@ func (h *host) openBind(m *specs.Mount, o options, plan *Mount) error {
 	if err != nil {
 		return fmt.Errorf("source %q: open_tree: %w", source, err)
 	}
-	plan.Source, plan.Tree = source, h.keep(fd, source)
+	plan.Tree = h.keep(fd, source)
 	if err := h.inherit(fd); err != nil {
 		return err
 	}

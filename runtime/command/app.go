@@ -46,7 +46,7 @@ func Run(args []string) int {
 		DisableSliceFlagSeparator: true,
 		ExitErrHandler:            func(*cli.Context, error) {},
 		Commands: []*cli.Command{
-			backendsCommand, checkpointCommand, configCommand, createCommand, deleteCommand, eventsCommand, execCommand,
+			backendsCommand, checkpointCommand, configCommand, createCommand, deleteCommand, eventsCommand, execCommand, explainCommand,
 			featuresCommand, killCommand, listCommand, pauseCommand, psCommand, restoreCommand, resumeCommand, runCommand,
 			specCommand, startCommand, stateCommand, updateCommand, validateCommand,
 		},

@@ -37,7 +37,7 @@ process.`,
 		if err != nil {
 			return err
 		}
-		o, err := createOptions(c)
+		o, err := createOptions(c, c.String("bundle"))
 		if err != nil {
 			return err
 		}
@@ -50,7 +50,7 @@ process.`,
 	},
 }
 
-func createOptions(c *cli.Context) (*runtime.CreateOptions, error) {
+func createOptions(c *cli.Context, bundle string) (*runtime.CreateOptions, error) {
 	chooser, err := chooser(c)
 	if err != nil {
 		return nil, err
@@ -59,7 +59,6 @@ func createOptions(c *cli.Context) (*runtime.CreateOptions, error) {
 	if err != nil {
 		return nil, err
 	}
-	bundle := c.String("bundle")
 	if bundle == "" {
 		bundle = "."
 	}

@@ -21,7 +21,7 @@ var restoreCommand = &cli.Command{
 		if err != nil {
 			return err
 		}
-		o, err := createOptions(c)
+		o, err := createOptions(c, c.String("bundle"))
 		if err != nil {
 			return err
 		}

@@ -22,7 +22,7 @@ deletes the container. It exits with the process's status.`,
 		if err != nil {
 			return err
 		}
-		o, err := createOptions(c)
+		o, err := createOptions(c, c.String("bundle"))
 		if err != nil {
 			return err
 		}

@@ -57,7 +57,7 @@ func chooser(c *cli.Context) (*config.Chooser, error) {
 	}
 	_, called, _ := strings.Cut(filepath.Base(os.Args[0]), "berth-")
 	return &config.Chooser{
-		Known: backendNames(), Flag: c.String("backend"), CalledAs: called, Config: loaded, Host: defaultBackend(),
+		Known: backendNames(), Flag: backendFlag(c), CalledAs: called, Config: loaded, Host: defaultBackend(),
 	}, nil
 }
 

@@ -1,0 +1,129 @@
+package enclosing
+
+import (
+	"fmt"
+	"strings"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/cgroup"
+	"github.com/berth-oci/berth/backends/process"
+	"github.com/berth-oci/berth/backends/rootfs"
+	"github.com/berth-oci/berth/backends/seccomp"
+	"github.com/berth-oci/berth/spec"
+)
+
+// Explain goes through the steps of Create as plans.
+func (b Backend) Explain(c *backends.Container, s *specs.Spec, o backends.CreateOptions) (backends.Explanation, error) {
+	j := &Job{Container: c, Spec: s, Data: &Data{}}
+	if _, kind := spec.Namespace(s, specs.UserNamespace); kind == spec.New {
+		j.UIDMap, j.GIDMap = s.Linux.UIDMappings, s.Linux.GIDMappings
+	}
+	if err := b.Place(j); err != nil {
+		return nil, err
+	}
+	x, err := b.Enclosure.Explain(j)
+	if err != nil {
+		return nil, err
+	}
+	limits, err := explainLimits(j)
+	if err != nil {
+		return nil, err
+	}
+	x.Add("limits of the cgroup "+j.Data.Limits, limits...)
+	root, err := rootfs.Explain(s, c.Bundle)
+	if err != nil {
+		return nil, err
+	}
+	x = append(x, root...)
+	for _, kind := range []spec.HookKind{spec.Prestart, spec.CreateRuntime, spec.CreateContainer, spec.StartContainer, spec.Poststart, spec.Poststop} {
+		x.Add(fmt.Sprintf("%s hooks", kind), explainHooks(kind, spec.Hooks(s, kind))...)
+	}
+	lines, err := explainProcess(s)
+	if err != nil {
+		return nil, err
+	}
+	x.Add("process", lines...)
+	return x, nil
+}
+
+func explainHooks(kind spec.HookKind, hooks []specs.Hook) []backends.Line {
+	var lines []backends.Line
+	for i, h := range hooks {
+		args := h.Args
+		if len(args) > 0 {
+			args = args[1:]
+		}
+		lines = append(lines, backends.Line{
+			Text: backends.CommandLine(append([]string{h.Path}, args...)...),
+			From: fmt.Sprintf("hooks.%s[%d]", kind, i),
+		})
+	}
+	return lines
+}
+
+// explainProcess gives the attributes in the kernel's terms.
+func explainProcess(s *specs.Spec) ([]backends.Line, error) {
+	a, err := process.FromSpec(s.Process, s)
+	if err != nil {
+		return nil, err
+	}
+	var lines []backends.Line
+	add := func(from, format string, args ...any) {
+		lines = append(lines, backends.Line{Text: fmt.Sprintf(format, args...), From: from})
+	}
+	add("process.args", "exec %s", backends.CommandLine(a.Args...))
+	add("process.cwd", "in %q", a.Cwd)
+	add("process.user", "user %d, group %d, further groups %v, umask %04o", a.UID, a.GID, a.Groups, a.Umask)
+	// The values can be secrets.
+	var names []string
+	for _, e := range a.Env {
+		name, _, _ := strings.Cut(e, "=")
+		names = append(names, name)
+	}
+	add("process.env", "environment: %s", strings.Join(names, " "))
+	if s.Process.Terminal {
+		add("process.terminal", "a terminal")
+	}
+	if a.Capabilities != nil {
+		add("process.capabilities", "capabilities: %v", a.Capabilities)
+	}
+	if a.NoNewPrivileges {
+		add("process.noNewPrivileges", "no new privileges")
+	}
+	for i, l := range s.Process.Rlimits {
+		add(fmt.Sprintf("process.rlimits[%d]", i), "%s %d, at most %d", l.Type, l.Soft, l.Hard)
+	}
+	if a.OOMScoreAdj != nil {
+		add("process.oomScoreAdj", "OOM score adjusted by %d", *a.OOMScoreAdj)
+	}
+	if a.AppArmorProfile != "" {
+		add("process.apparmorProfile", "AppArmor profile %s", a.AppArmorProfile)
+	}
+	if a.SELinuxLabel != "" {
+		add("process.selinuxLabel", "SELinux label %s", a.SELinuxLabel)
+	}
+	filter, err := seccomp.Compile(seccompOf(s))
+	if err != nil {
+		return nil, err
+	}
+	if filter != nil {
+		add("linux.seccomp", "seccomp filter, default action %s", s.Linux.Seccomp.DefaultAction)
+	}
+	return lines, nil
+}
+
+func seccompOf(s *specs.Spec) *specs.LinuxSeccomp {
+	if s.Linux == nil {
+		return nil
+	}
+	return s.Linux.Seccomp
+}
+
+func explainLimits(j *Job) ([]backends.Line, error) {
+	if j.Spec.Linux == nil {
+		return nil, nil
+	}
+	return cgroup.Explain(j.Spec.Linux.Resources)
+}

@@ -1,0 +1,63 @@
+package backends
+
+import (
+	"strings"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// Explaining is a Backend that can say what Create would do.
+type Explaining interface {
+	// Explain works out what Create would do with a valid config that Check
+	// accepts, by the code that Create runs, and does none of it. What is only
+	// known when it is done stands in braces, such as {pid}.
+	Explain(c *Container, s *specs.Spec, o CreateOptions) (Explanation, error)
+}
+
+// Explanation is what Create would do, in its order.
+type Explanation []Section
+
+// Section is a group of lines of one kind: a file's, the mounts, commands.
+type Section struct {
+	Title string `json:"title"`
+	Lines []Line `json:"lines"`
+}
+
+// Line is one step or one line of a file.
+type Line struct {
+	Text string `json:"text"`
+	// From is the JSON path of the field that it comes from; empty if it comes
+	// from none.
+	From string `json:"from,omitempty"`
+}
+
+// Add adds a section unless it is empty.
+func (e *Explanation) Add(title string, lines ...Line) {
+	if len(lines) > 0 {
+		*e = append(*e, Section{title, lines})
+	}
+}
+
+// CommandLine writes a command's words as a shell would read them.
+func CommandLine(words ...string) string {
+	quoted := make([]string, len(words))
+	for i, w := range words {
+		quoted[i] = shellWord(w)
+	}
+	return strings.Join(quoted, " ")
+}
+
+// shellWord quotes a word for sh(1) where that is needed.
+func shellWord(w string) string {
+	for _, r := range w {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', strings.ContainsRune("/_+.,:=@%-{}", r):
+		default:
+			return "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+		}
+	}
+	if w == "" {
+		return "''"
+	}
+	return w
+}

@@ -1,0 +1,43 @@
+package pct
+
+import (
+	"path/filepath"
+
+	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/enclosing"
+)
+
+// configFile is what the CT's configuration includes.
+func configFile(j *enclosing.Job) string { return filepath.Join(j.Dir, "lxc.conf") }
+
+// Explain gives the calls of pct, with the VMID that is the first to be tried as
+// things are now, and the included configuration.
+func (e *Enclosure) Explain(j *enclosing.Job) (backends.Explanation, error) {
+	used, err := e.cluster.IDs()
+	if err != nil {
+		return nil, err
+	}
+	options := e.options(j)
+	for options.VMID = range e.free(j.Container, used) {
+		break
+	}
+	if options.VMID == 0 {
+		return nil, e.errNoVMID()
+	}
+	place(j, options.VMID)
+	lines, err := e.config(j).Lines()
+	if err != nil {
+		return nil, err
+	}
+	var x backends.Explanation
+	create := options.args()
+	calls := []backends.Line{{Text: backends.CommandLine(append([]string{"pct"}, create[:3]...)...) + " …"}}
+	for _, o := range options.options() {
+		calls = append(calls, backends.Line{Text: "  " + backends.CommandLine(o.name, o.value), From: o.from})
+	}
+	x.Add("pct create", calls...)
+	x.Add("added to "+e.cluster.ConfigFile(options.VMID), backends.Line{Text: includeLine(configFile(j))})
+	x.Add("LXC configuration "+configFile(j), lines...)
+	x.Add("pct start", backends.Line{Text: backends.CommandLine(append([]string{"pct"}, startArgs(options.VMID)...)...)})
+	return x, nil
+}

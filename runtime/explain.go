@@ -1,0 +1,25 @@
+package runtime
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"github.com/berth-oci/berth/backends"
+)
+
+// Explain says what Create would do with a bundle, and does none of it. It comes
+// with the container that there would be.
+func (r *Runtime) Explain(id string, o CreateOptions) (*backends.Container, backends.Explanation, error) {
+	j, err := r.plan(id, &o)
+	if err != nil {
+		return nil, nil, err
+	}
+	e, ok := j.backend.(backends.Explaining)
+	if !ok {
+		return nil, nil, fmt.Errorf("the %s backend cannot explain what it would do", j.backend.Name())
+	}
+	c := &backends.Container{ID: id, Root: r.store.Root(), Dir: filepath.Join(r.store.Root(), id)}
+	fill(c, j)
+	x, err := e.Explain(c, j.bundle.Spec, o.CreateOptions)
+	return c, x, err
+}
