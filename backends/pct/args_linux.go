@@ -19,9 +19,13 @@ type CreateOptions struct {
 	Tags         []string
 	Arch         string
 	Pool         string
-	Memory       int64
-	Swap         int64
-	CPULimit     float64
+	// Storage takes volumes of the CT's; its root is none.
+	Storage string
+	// Net0 is its first network device, if any.
+	Net0     string
+	Memory   int64
+	Swap     int64
+	CPULimit float64
 	// Unprivileged containers are in a user namespace. Proxmox VE would choose
 	// its own map for it; berth gives LXC that of config.json.
 	Unprivileged bool
@@ -53,6 +57,12 @@ func (o *CreateOptions) options() []option {
 	}
 	if o.Pool != "" {
 		list = append(list, option{"--pool", o.Pool, ""})
+	}
+	if o.Storage != "" {
+		list = append(list, option{"--storage", o.Storage, ""})
+	}
+	if o.Net0 != "" {
+		list = append(list, option{"--net0", o.Net0, "annotations"})
 	}
 	if o.CPULimit > 0 {
 		list = append(list, option{"--cpulimit", strconv.FormatFloat(o.CPULimit, 'f', -1, 64), "linux.resources.cpu.quota"})

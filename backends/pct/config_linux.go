@@ -35,9 +35,12 @@ func (e *Enclosure) config(j *enclosing.Job) *lxc.Config {
 		"lxc.mount.auto", "lxc.mount.entry", "lxc.environment", "lxc.hook.mount", "lxc.hook.autodev",
 		"lxc.seccomp.profile", "lxc.cap.drop",
 		// Limits and device policy are the OCI config's, which berth applies.
-		"lxc.cgroup2", "lxc.net", "lxc.idmap",
+		"lxc.cgroup2", "lxc.idmap",
 	} {
 		c.Clear(key)
+	}
+	if !asksForNetwork(j.Spec) {
+		c.Clear("lxc.net")
 	}
 	if _, kind := spec.Namespace(j.Spec, specs.UTSNamespace); kind != spec.New {
 		// LXC would rename the host.

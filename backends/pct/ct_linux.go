@@ -31,10 +31,12 @@ func (ct *CT) belongsTo(c *backends.Container) bool {
 // describe is how a container shows in Proxmox VE.
 func describe(j *enclosing.Job, s *Settings) *CreateOptions {
 	o := &CreateOptions{
-		Rootfs: j.Rootfs,
-		Tags:   append([]string{"oci"}, s.Tags...),
-		Arch:   arch(),
-		Pool:   s.Pool,
+		Rootfs:  j.Rootfs,
+		Tags:    append([]string{"oci"}, s.Tags...),
+		Arch:    arch(),
+		Pool:    s.Pool,
+		Storage: s.Storage,
+		Net0:    s.Network.device(j.Spec),
 	}
 	o.Hostname, o.HostnameFrom = hostname(j)
 	engine := engine(j.Annotations)

@@ -33,6 +33,10 @@ type Settings struct {
 	// Pool takes the CTs, Tags are added to them.
 	Pool string
 	Tags []string
+	// Storage is for what a CT has beside its root; Proxmox VE's default if empty.
+	Storage string
+	// Network is for the containers that ask for it.
+	Network Network
 	// Timeout bounds each call of pct.
 	Timeout time.Duration
 	// ClusterDir is /etc/pve, but in tests.
@@ -89,8 +93,8 @@ func (e *Enclosure) Usable() error {
 }
 
 // Check refuses what cannot be said to pct.
-func (*Enclosure) Check(s *specs.Spec) spec.Problems {
-	var ps spec.Problems
+func (e *Enclosure) Check(s *specs.Spec) spec.Problems {
+	ps := e.settings.Network.check(s)
 	// A comma ends the path in a volume's properties (pct(1), --rootfs).
 	if s.Root != nil && strings.ContainsAny(s.Root.Path, ", \t\n\r\"'=;") {
 		ps = append(ps, spec.Problem{Path: "root.path", Level: spec.Error,

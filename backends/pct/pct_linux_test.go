@@ -18,12 +18,12 @@ func TestCreateArgs(t *testing.T) {
 	t.Parallel()
 	o := &CreateOptions{
 		VMID: 900001, Template: "/s/empty.tar", Rootfs: "/srv/root", Hostname: "web", Description: "one\ntwo",
-		Tags: []string{"oci", "podman"}, Arch: "amd64", Pool: "p", Memory: 64, Swap: 0, CPULimit: 1.5,
+		Tags: []string{"oci", "podman"}, Arch: "amd64", Pool: "p", Storage: "zfs", Net0: "name=eth0,bridge=vmbr0", Memory: 64, Swap: 0, CPULimit: 1.5,
 	}
 	want := []string{
 		"create", "900001", "/s/empty.tar", "--rootfs", "/srv/root", "--ostype", "unmanaged", "--unprivileged", "0",
 		"--arch", "amd64", "--hostname", "web", "--description", "one\ntwo", "--memory", "64", "--swap", "0",
-		"--cmode", "shell", "--tags", "oci;podman", "--pool", "p", "--cpulimit", "1.5",
+		"--cmode", "shell", "--tags", "oci;podman", "--pool", "p", "--storage", "zfs", "--net0", "name=eth0,bridge=vmbr0", "--cpulimit", "1.5",
 	}
 	if got := o.args(); !reflect.DeepEqual(got, want) {
 		t.Errorf("%q\nwant %q", got, want)

@@ -37,7 +37,11 @@ func newPct(s *settings) backends.Backend {
 	return pct.New(pct.Settings{
 		Path:      c.Path,
 		FirstVMID: c.VMIDs.First(), LastVMID: c.VMIDs.Last(),
-		Pool: c.Pool, Tags: c.Tags,
+		Pool: c.Pool, Tags: c.Tags, Storage: c.Storage,
+		Network: pct.Network{
+			Bridge: c.Network.Bridge, Tag: c.Network.Tag, Firewall: c.Network.Firewall, Rate: c.Network.Rate,
+			IP: c.Network.IP, Gateway: c.Network.Gateway, IP6: c.Network.IP6, Gateway6: c.Network.Gateway6,
+		},
 		Timeout: time.Duration(c.Timeout) * time.Second,
 	})
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net/netip"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -14,10 +15,13 @@ const (
 	maxVMID = 999_999_999
 )
 
-// The names that Proxmox VE accepts: of pools (pve-poolid) and of tags (pve-tag).
+// The names that Proxmox VE accepts: of storages (pve-storage-id), bridges, pools
+// (pve-poolid) and tags (pve-tag).
 const (
-	poolName = `^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+){0,2}$`
-	tagName  = `^[a-zA-Z0-9_][a-zA-Z0-9_+.-]*$`
+	storageName = `(?i)^[a-z][a-z0-9\-_.]*[a-z0-9]$`
+	bridgeName  = `^[-_.\w\d]+$`
+	poolName    = `^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+){0,2}$`
+	tagName     = `^[a-zA-Z0-9_][a-zA-Z0-9_+.-]*$`
 )
 
 // check calls fail for each setting that cannot be right.
@@ -69,11 +73,51 @@ func checkPct(p *Pct, fail func(key, format string, args ...any)) {
 			fail(key, "%q is not a name that Proxmox VE takes here", name)
 		}
 	}
+	named("pct.storage", storageName, p.Storage)
 	named("pct.pool", poolName, p.Pool)
+	named("pct.network.bridge", bridgeName, p.Network.Bridge)
+	checkNetwork(&p.Network, fail)
 	for i, tag := range p.Tags {
 		named(fmt.Sprintf("pct.tags[%d]", i+1), tagName, tag)
 	}
 	if p.Timeout < 0 {
 		fail("pct.timeout", "%d is negative: it is a number of seconds", p.Timeout)
+	}
+}
+
+// checkNetwork wants what Proxmox VE takes of a network device whose address it
+// sets itself.
+func checkNetwork(n *Network, fail func(key, format string, args ...any)) {
+	if n.Bridge == "" && *n != (Network{}) {
+		fail("pct.network", "the network has no bridge")
+	}
+	if n.Tag < 0 || n.Tag > 4094 {
+		fail("pct.network.tag", "%d is no VLAN: they are from 1 to 4094", n.Tag)
+	}
+	if n.Rate < 0 {
+		fail("pct.network.rate", "%v is negative: it is in MB/s", n.Rate)
+	}
+	for _, family := range []struct {
+		address, gateway       string
+		addressKey, gatewayKey string
+		is                     func(netip.Addr) bool
+		name                   string
+	}{
+		{n.IP, n.Gateway, "pct.network.ip", "pct.network.gateway", netip.Addr.Is4, "IPv4"},
+		{n.IP6, n.Gateway6, "pct.network.ip6", "pct.network.gateway6", netip.Addr.Is6, "IPv6"},
+	} {
+		switch family.address {
+		case "", "dhcp", "manual":
+		default:
+			if p, err := netip.ParsePrefix(family.address); err != nil || !family.is(p.Addr()) || p.Addr().Zone() != "" {
+				fail(family.addressKey, "%q is no %s address with the length of its prefix, and neither dhcp nor manual", family.address, family.name)
+			}
+		}
+		if family.gateway == "" {
+			continue
+		}
+		if a, err := netip.ParseAddr(family.gateway); err != nil || !family.is(a) || a.Zone() != "" {
+			fail(family.gatewayKey, "%q is no %s address", family.gateway, family.name)
+		}
 	}
 }

@@ -43,8 +43,28 @@ type Pct struct {
 	// Pool takes the containers, Tags are added to them.
 	Pool string   `toml:"pool" comment:"resource pool that the containers are in"`
 	Tags []string `toml:"tags,omitempty" comment:"tags that the containers bear"`
+	// Storage is what pct create is told for volumes; a container's root is a
+	// directory and takes no place there.
+	Storage string `toml:"storage" comment:"storage for volumes of the containers; empty: Proxmox VE's default"`
 	// Timeout bounds each call of pct, in seconds; 0: the backend's own.
 	Timeout int `toml:"timeout" comment:"seconds that a call of pct may take; 0: berth's own bound"`
+	// Network is what a container gets that asks for it.
+	Network Network `toml:"network"`
+}
+
+// Network is the network device of a container that asks Proxmox VE for one by
+// the annotation io.github.berth-oci.pct.net=bridge (pct(1), --net0).
+type Network struct {
+	Bridge string `toml:"bridge" comment:"bridge of the containers that ask for it; empty: none can"`
+	// Tag is the VLAN's number; 0: none.
+	Tag      int    `toml:"tag" comment:"VLAN; 0: none"`
+	IP       string `toml:"ip" comment:"ADDRESS/PREFIX, dhcp, manual or empty; a container's own: annotation io.github.berth-oci.pct.ip"`
+	Gateway  string `toml:"gateway"`
+	IP6      string `toml:"ip6" comment:"ADDRESS/PREFIX, dhcp, manual or empty"`
+	Gateway6 string `toml:"gateway6"`
+	Firewall bool   `toml:"firewall" comment:"packets pass Proxmox VE's firewall"`
+	// Rate is in MB/s; 0: no limit.
+	Rate float64 `toml:"rate" comment:"limit in MB/s; 0: none"`
 }
 
 // VMIDs is a range, both ends included; nil leaves it to the backend.

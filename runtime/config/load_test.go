@@ -78,6 +78,12 @@ func TestErrors(t *testing.T) {
 		"range too low":       {"[pct]\nvmid-range = [1, 100]\n", []string{"c.toml:2: pct.vmid-range: "}},
 		"a tag":               {"[pct]\ntags = [\"ok\", \"a;b\"]\n", []string{"c.toml:2: pct.tags[2]: "}},
 		"a line in a pool":    {"[pct]\npool = \"a\\nb\"\n", []string{"c.toml:2: pct.pool: "}},
+		"a key in a bridge":   {"[pct.network]\nbridge = \"a,tag=1\"\n", []string{"c.toml:2: pct.network.bridge: "}},
+		"a network without":   {"[pct.network]\ntag = 1\n", []string{"c.toml:1: pct.network: the network has no bridge"}},
+		"no VLAN":             {"[pct.network]\nbridge = \"b\"\ntag = 5000\n", []string{"c.toml:3: pct.network.tag: "}},
+		"an address alone":    {"[pct.network]\nbridge = \"b\"\nip = \"10.0.0.1\"\n", []string{"c.toml:3: pct.network.ip: "}},
+		"the other family":    {"[pct.network]\nbridge = \"b\"\ngateway = \"fd00::1\"\nip6 = \"1.2.3.4/8\"\n", []string{"c.toml:3: pct.network.gateway: ", "c.toml:4: pct.network.ip6: "}},
+		"a storage":           {"[pct]\nstorage = \"x y\"\n", []string{"c.toml:2: pct.storage: "}},
 		"given twice":         {"default = \"lxc\"\ndefault = \"pct\"\n", []string{"c.toml:2: default: "}},
 	} {
 		t.Run(name, func(t *testing.T) {
