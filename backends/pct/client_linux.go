@@ -21,6 +21,9 @@ type Client struct {
 	Path string
 	// Timeout bounds each call.
 	Timeout time.Duration
+	// QuorumWait is how long a call that fails for want of quorum is tried
+	// again; 0 is not at all.
+	QuorumWait time.Duration
 	// Lock, if not nil, is a file that a call keeps open. A lock on it is then
 	// held until pct has ended, whatever becomes of berth.
 	Lock *os.File
@@ -28,13 +31,36 @@ type Client struct {
 
 const defaultTimeout = 2 * time.Minute
 
+// patience is how long a call that finds the configuration held by another one is
+// tried again. pct itself waits 10 s each time.
+const patience = time.Minute
+
 // run calls pct and returns what it wrote to stdout. An error is a *Error.
 func (c *Client) run(ctx context.Context, args []string) (string, error) {
+	begin := time.Now()
+	for {
+		out, err := c.once(ctx, args)
+		if err == nil || !worthRetrying(ctx, err, c.QuorumWait > 0) {
+			return out, err
+		}
+		limit := patience
+		if errors.Is(err, ErrNoQuorum) {
+			limit = c.QuorumWait
+		}
+		if time.Since(begin) > limit {
+			return out, err
+		}
+		logrus.WithError(err).Debug("pct is called again")
+		time.Sleep(min(time.Second, limit))
+	}
+}
+
+func (c *Client) once(ctx context.Context, args []string) (string, error) {
 	path := c.Path
 	if path == "" {
 		var err error
 		if path, err = exec.LookPath("pct"); err != nil {
-			return "", fmt.Errorf("pct of Proxmox VE: %w", err)
+			return "", newError(args, "", "", err)
 		}
 	}
 	timeout := c.Timeout
@@ -62,7 +88,8 @@ func (c *Client) run(ctx context.Context, args []string) (string, error) {
 		return stdout.String(), nil
 	}
 	if ctx.Err() == nil && bounded.Err() != nil {
-		err = fmt.Errorf("no end after %v", timeout)
+		// What it has said by then is of no use.
+		return stdout.String(), newError(args, "", "", fmt.Errorf("no end after %v", timeout))
 	}
 	return stdout.String(), newError(args, stdout.String(), stderr.String(), err)
 }

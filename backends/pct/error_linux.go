@@ -1,6 +1,7 @@
 package pct
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"regexp"
@@ -22,6 +23,11 @@ var (
 	ErrStart      = errors.New("the CT could not be started by LXC")
 	ErrBridge     = errors.New("the bridge does not exist")
 	ErrStorage    = errors.New("the storage cannot be used")
+	ErrTemplate   = errors.New("the template cannot be used")
+	ErrRootfs     = errors.New("the rootfs cannot be used")
+	ErrPermission = errors.New("permission denied")
+	ErrTimeout    = errors.New("pct has not ended in time")
+	ErrNoPct      = errors.New("pct cannot be run")
 )
 
 // Error is a failed call of pct.
@@ -30,6 +36,8 @@ type Error struct {
 	// where that is empty.
 	Args   []string
 	Output string
+	// Parameters are the names of what is refused, with an ErrParameter.
+	Parameters []string
 	// Cause is one of the errors above, or nil; Err is how the call ended.
 	Cause, Err error
 }
@@ -43,10 +51,19 @@ func (e *Error) Error() string {
 	default:
 		text += e.Err.Error()
 	}
-	if hint := hints[e.Cause]; hint != "" {
-		text += " (" + hint + ")"
+	if advice := e.advice(); advice != "" {
+		text += " (" + advice + ")"
 	}
 	return text
+}
+
+func (e *Error) advice() string {
+	for _, t := range troubles {
+		if t.cause == e.Cause {
+			return t.advice
+		}
+	}
+	return ""
 }
 
 // Unwrap gives the cause and how the call ended.
@@ -57,34 +74,62 @@ func (e *Error) Unwrap() []error {
 	return []error{e.Cause, e.Err}
 }
 
-var hints = map[error]string{
-	ErrLocked:    "a task of Proxmox VE holds it; wait for its end, or 'pct unlock' after a crash",
-	ErrProtected: "switch its protection off in Proxmox VE, then delete again",
-	ErrNoQuorum:  "see 'pvecm status'",
-	ErrDown:      "see 'systemctl status pve-cluster'",
-	ErrBusy:      "try again when it is done",
-}
-
-// causes are tried in this order. The words are those of pve-container 6,
-// as regular expressions; they are compiled when there is an error.
-var causes = []struct {
+// trouble is one row of what pct can fail of.
+type trouble struct {
+	// words are those of pve-container 6, as a regular expression. They are
+	// compiled when there is an error.
 	words string
 	cause error
-}{
-	{`ipcc_send_rec.*Connection refused`, ErrDown},
-	{`no quorum|/etc/pve/.* - Permission denied`, ErrNoQuorum},
-	{`(CT|VM) \d+ already exists`, ErrExists},
-	{`Configuration file '.*' does not exist`, ErrNotFound},
-	{`container is running|CT \d+ already running`, ErrRunning},
-	{`(CT|VM) \d+ not running|container '\d+' not running`, ErrNotRunning},
-	{`CT is locked`, ErrLocked},
-	{`protection mode enabled`, ErrProtected},
-	{`can't lock file .* got timeout`, ErrBusy},
-	{`bridge '.*' does not exist`, ErrBridge},
-	{`storage '.*' does not|storage:`, ErrStorage},
-	{`startup for container '\d+' failed|unable to get PID for CT`, ErrStart},
-	{`^400 `, ErrParameter},
+	// advice is for the person who must mend it; "" where berth deals with it.
+	advice string
+	// meaning is for the handbook.
+	meaning string
 }
+
+// troubles are tried in this order.
+var troubles = []trouble{
+	{`ipcc_send_rec.*Connection refused`, ErrDown, "see 'systemctl status pve-cluster'",
+		"pmxcfs, the cluster file system at /etc/pve, does not run; nothing of Proxmox VE works then."},
+	{`no quorum|/etc/pve/.* - Permission denied`, ErrNoQuorum, "see 'pvecm status'",
+		"/etc/pve is read-only because this node does not see a majority of the cluster. Running containers go on. " +
+			"With quorum-wait in the configuration berth waits for it."},
+	{`(CT|VM) \d+ already exists`, ErrExists, "",
+		"Somebody else took the VMID in the same moment. berth takes the next one."},
+	{`Configuration file '.*' does not exist`, ErrNotFound, "",
+		"The CT was destroyed in Proxmox VE. 'berth delete' removes what is left of the container."},
+	{`container is running|CT \d+ already running`, ErrRunning, "stop it first",
+		"The operation wants a stopped CT."},
+	{`(CT|VM) \d+ not running|container '\d+' not running`, ErrNotRunning, "",
+		"The CT has ended meanwhile."},
+	{`CT is locked`, ErrLocked, "a task of Proxmox VE holds it; wait for its end, or 'pct unlock' after a crash",
+		"A backup, snapshot or other task of Proxmox VE has the CT; its name stands in parentheses."},
+	{`protection mode enabled`, ErrProtected, "switch its protection off in Proxmox VE, then delete again",
+		"Somebody has protected the CT against removal."},
+	{`can't lock file .* got timeout`, ErrBusy, "another call of pct holds it; try again when that is done",
+		"Another call of pct works on the CT. berth has tried until its time was over."},
+	{`bridge '.*' does not exist`, ErrBridge, "make the bridge in the node's network configuration, or name another one",
+		"The network that the CT is to be connected to is not there on this node."},
+	{`directory '.*' does not exist|symlink encountered at|mount points configured, but 'rootfs' not set`, ErrRootfs,
+		"the rootfs must be an existing directory without symbolic links in its path",
+		"Proxmox VE cannot use the bundle's root.path."},
+	{`can't find file '.*'|volume '.*' does not exist`, ErrTemplate, "see that the file is there and readable",
+		"The archive that a CT is to be made from is not there."},
+	{`storage '.*' does not|storage:`, ErrStorage, "see 'pvesm status', and that the storage has the content type for containers",
+		"The storage is unknown, switched off, or does not take containers."},
+	{`startup for container '\d+' failed|unable to get PID for CT`, ErrStart, "",
+		"LXC could not start the CT. What LXC said stands behind 'LXC says'."},
+	{`^400 |Unknown option`, ErrParameter, "this pct may be older or newer than berth knows; please report it with 'pveversion'",
+		"pct refuses a value; the parameter's name stands before the colon."},
+	{`Permission check failed|permission denied|only root can|Operation not permitted`, ErrPermission, "berth needs root on the Proxmox VE host itself",
+		"berth runs as another user than root@pam, or in a container."},
+	{`^no end after `, ErrTimeout, "see 'systemctl status pvedaemon pve-cluster' and the node's load; the limit is timeout in berth's configuration",
+		"pct hung for longer than the configuration's timeout and was ended."},
+	{`executable file not found|no such file or directory`, ErrNoPct, "this is no Proxmox VE host, or path in berth's configuration is wrong",
+		"The program pct is not there."},
+}
+
+// parameter is a line of a "Parameter verification failed".
+var parameter = regexp.MustCompile(`(?m)^([a-z][\w.\[\]-]*): `)
 
 func newError(args []string, stdout, stderr string, err error) *Error {
 	output := strings.TrimSpace(stderr)
@@ -92,10 +137,19 @@ func newError(args []string, stdout, stderr string, err error) *Error {
 		output = strings.TrimSpace(stdout)
 	}
 	e := &Error{Args: args, Output: strings.Join(strings.Split(output, "\n"), "; "), Err: err}
-	for _, c := range causes {
-		if regexp.MustCompile(c.words).MatchString(output) {
-			e.Cause = c.cause
+	said := output
+	if said == "" {
+		said = err.Error()
+	}
+	for _, t := range troubles {
+		if regexp.MustCompile(t.words).MatchString(said) {
+			e.Cause = t.cause
 			break
+		}
+	}
+	if e.Cause == ErrParameter {
+		for _, m := range parameter.FindAllStringSubmatch(output, -1) {
+			e.Parameters = append(e.Parameters, m[1])
 		}
 	}
 	return e
@@ -106,4 +160,14 @@ func startError(vmid int, reason string, err error) error {
 		return err
 	}
 	return fmt.Errorf("%w: LXC says: %s", err, reason)
+}
+
+// worthRetrying says whether the same call can succeed by waiting: when another
+// call holds the configuration, and where the administrator asked for it, while
+// there is no quorum.
+func worthRetrying(ctx context.Context, err error, quorum bool) bool {
+	if ctx.Err() != nil {
+		return false
+	}
+	return errors.Is(err, ErrBusy) || quorum && errors.Is(err, ErrNoQuorum)
 }

@@ -39,6 +39,8 @@ type Settings struct {
 	Network Network
 	// Timeout bounds each call of pct.
 	Timeout time.Duration
+	// QuorumWait is how long to wait for quorum; 0 is not at all.
+	QuorumWait time.Duration
 	// ClusterDir is /etc/pve, but in tests.
 	ClusterDir string
 }
@@ -107,7 +109,7 @@ func (e *Enclosure) Check(s *specs.Spec) spec.Problems {
 func (*Enclosure) HostTree() bool { return false }
 
 func (e *Enclosure) client(c *backends.Container) *Client {
-	return &Client{Path: e.settings.Path, Timeout: e.settings.Timeout, Lock: c.Lock}
+	return &Client{Path: e.settings.Path, Timeout: e.settings.Timeout, QuorumWait: e.settings.QuorumWait, Lock: c.Lock}
 }
 
 // Place refuses a rootfs that pct would; the VMID is chosen when it is claimed.

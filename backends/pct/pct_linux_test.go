@@ -1,7 +1,6 @@
 package pct
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -27,42 +26,6 @@ func TestCreateArgs(t *testing.T) {
 	}
 	if got := o.args(); !reflect.DeepEqual(got, want) {
 		t.Errorf("%q\nwant %q", got, want)
-	}
-}
-
-// The words are pct's own.
-func TestErrorCauses(t *testing.T) {
-	t.Parallel()
-	for stderr, want := range map[string]error{
-		"CT 100 already exists on node 'pve'":                        ErrExists,
-		"VM 100 already exists on node 'pve'":                        ErrExists,
-		"Configuration file 'nodes/pve/lxc/100.conf' does not exist": ErrNotFound,
-		"unable to destroy CT 100 - container is running":            ErrRunning,
-		"CT 100 already running":                                     ErrRunning,
-		"CT 100 not running":                                         ErrNotRunning,
-		"container '100' not running!":                               ErrNotRunning,
-		"CT is locked (backup)":                                      ErrLocked,
-		"can't remove CT 100 - protection mode enabled":              ErrProtected,
-		"trying to acquire lock...\ncan't lock file '/run/lock/lxc/pve-config-100.lock' - got timeout": ErrBusy,
-		"cluster not ready - no quorum?": ErrNoQuorum,
-		"unable to open file '/etc/pve/nodes/pve/lxc/100.conf.tmp.7' - Permission denied":   ErrNoQuorum,
-		"ipcc_send_rec[1] failed: Connection refused":                                       ErrDown,
-		"bridge 'nobr0' does not exist":                                                     ErrBridge,
-		"storage 'x' does not exist":                                                        ErrStorage,
-		"startup for container '100' failed":                                                ErrStart,
-		"unable to get PID for CT 100 (not running?)":                                       ErrStart,
-		"400 Parameter verification failed.\nmemory: value must have a minimum value of 16": ErrParameter,
-	} {
-		err := newError([]string{"start", "100"}, "", stderr, errors.New("exit status 255"))
-		if !errors.Is(err, want) {
-			t.Errorf("%q: %v, want %v", stderr, err.Cause, want)
-		}
-		if strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), "pct start 100") {
-			t.Errorf("message %q", err.Error())
-		}
-	}
-	if err := newError([]string{"start", "1"}, "", "something new", errors.New("exit status 2")); err.Cause != nil || !strings.Contains(err.Error(), "something new") {
-		t.Errorf("unknown words: %v", err)
 	}
 }
 

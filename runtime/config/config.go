@@ -48,6 +48,8 @@ type Pct struct {
 	Storage string `toml:"storage" comment:"storage for volumes of the containers; empty: Proxmox VE's default"`
 	// Timeout bounds each call of pct, in seconds; 0: the backend's own.
 	Timeout int `toml:"timeout" comment:"seconds that a call of pct may take; 0: berth's own bound"`
+	// QuorumWait is how long, in seconds, to wait for the cluster's quorum.
+	QuorumWait int `toml:"quorum-wait" comment:"seconds to wait for the cluster's quorum; 0: fail at once"`
 	// Network is what a container gets that asks for it.
 	Network Network `toml:"network"`
 }
