@@ -47,7 +47,7 @@ func Run(args []string) int {
 		ExitErrHandler:            func(*cli.Context, error) {},
 		Commands: []*cli.Command{
 			backendsCommand, checkpointCommand, configCommand, createCommand, deleteCommand, eventsCommand, execCommand, explainCommand,
-			featuresCommand, killCommand, listCommand, pauseCommand, psCommand, restoreCommand, resumeCommand, runCommand,
+			featuresCommand, killCommand, listCommand, pauseCommand, pctCommand, psCommand, restoreCommand, resumeCommand, runCommand,
 			specCommand, startCommand, stateCommand, updateCommand, validateCommand,
 		},
 	}

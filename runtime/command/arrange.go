@@ -8,7 +8,7 @@ import (
 
 // inOrder are the commands whose flags end with the first argument: what
 // follows is another program's.
-var inOrder = map[string]bool{"exec": true, "kill": true, "ps": true}
+var inOrder = map[string]bool{"exec": true, "kill": true, "pct": true, "ps": true}
 
 // arrange puts the flags of a command before its arguments, for they may be
 // among them (berth update ID --memory 1g), and keeps the words behind the

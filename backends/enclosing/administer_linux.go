@@ -1,0 +1,29 @@
+package enclosing
+
+import (
+	"fmt"
+
+	"github.com/berth-oci/berth/backends"
+)
+
+// Administrator is an Enclosure whose tool administrators call themselves.
+type Administrator interface {
+	// Administer is backends.Administered's for the enclosure of that name.
+	Administer(name string, words []string) error
+}
+
+// Administer asks the enclosure.
+func (b Backend) Administer(c *backends.Container, words []string) error {
+	a, ok := b.Enclosure.(Administrator)
+	if !ok {
+		return fmt.Errorf("container %q is not one of Proxmox VE's: its backend is %s", c.ID, c.Backend)
+	}
+	d, err := data(c)
+	if err != nil {
+		return err
+	}
+	if d.Name == "" {
+		return fmt.Errorf("container %q has no CT yet", c.ID)
+	}
+	return a.Administer(d.Name, words)
+}
