@@ -43,13 +43,20 @@ func describe(j *enclosing.Job, s *Settings) *CreateOptions {
 	if engine != "" {
 		o.Tags = append(o.Tags, engine)
 	}
+	pod, inPod := spec.PodOf(j.Annotations)
+	if tag := podTag(pod); tag != "" {
+		o.Tags = append(o.Tags, tag)
+	}
 	// What comes from config.json is quoted: no line of it can pose as another.
-	text := []string{
-		"OCI container " + j.ID + " of berth.",
+	text := []string{"OCI container " + j.ID + " of berth."}
+	if inPod {
+		text = append(text, podText(pod))
+	}
+	text = append(text,
 		fmt.Sprintf("Bundle: %q", j.Bundle),
 		"Started and stopped by its container engine; it cannot be started here.",
 		marker(j.Container),
-	}
+	)
 	o.Description = strings.Join(text, "\n")
 	var r *specs.LinuxResources
 	if j.Spec.Linux != nil {
@@ -114,13 +121,8 @@ func arch() string {
 func hostname(j *enclosing.Job) (name, from string) {
 	type candidate struct{ name, from string }
 	candidates := []candidate{{j.Spec.Hostname, "hostname"}, {j.ID, ""}}
-	const podKey = "io.kubernetes.cri.sandbox-name"
-	if pod := j.Annotations[podKey]; pod != "" {
-		name := pod
-		if c := j.Annotations["io.kubernetes.cri.container-name"]; c != "" {
-			name += "-" + c
-		}
-		candidates = append([]candidate{{name, fmt.Sprintf("annotations[%q]", podKey)}}, candidates...)
+	if pod, ok := spec.PodOf(j.Annotations); ok {
+		candidates = append([]candidate{{podName(pod), "annotations"}}, candidates...)
 	}
 	for _, c := range candidates {
 		if name := dnsLabel(c.name); name != "" {
@@ -128,25 +130,6 @@ func hostname(j *enclosing.Job) (name, from string) {
 		}
 	}
 	return "oci", ""
-}
-
-// dnsLabel turns a name into one DNS label of at most 63 characters.
-func dnsLabel(name string) string {
-	var b strings.Builder
-	for _, r := range strings.ToLower(name) {
-		switch {
-		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
-			b.WriteRune(r)
-		default:
-			b.WriteByte('-')
-		}
-	}
-	const longest = 63
-	label := b.String()
-	if len(label) > longest {
-		label = label[:longest]
-	}
-	return strings.Trim(label, "-")
 }
 
 // engine names the engine for a tag.

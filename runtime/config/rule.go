@@ -38,13 +38,6 @@ type Container struct {
 	Spec   *specs.Spec
 }
 
-// The annotations by which a CRI implementation names a pod: containerd's and
-// CRI-O's.
-var (
-	namespaceKeys = []string{"io.kubernetes.cri.sandbox-namespace", "io.kubernetes.pod.namespace"}
-	podKeys       = []string{"io.kubernetes.cri.sandbox-name", "io.kubernetes.pod.name"}
-)
-
 // Matches says whether all conditions of the rule hold.
 func (r *Rule) Matches(c *Container) bool {
 	for key, pattern := range r.Annotations {
@@ -53,23 +46,15 @@ func (r *Rule) Matches(c *Container) bool {
 			return false
 		}
 	}
+	pod, _ := spec.PodOf(c.Spec.Annotations)
 	return holds(r.ID, c.ID) && holds(r.Bundle, c.Bundle) &&
-		annotated(r.Namespace, namespaceKeys, c.Spec) && annotated(r.Pod, podKeys, c.Spec) &&
+		named(r.Namespace, pod.Namespace) && named(r.Pod, pod.Name) &&
 		(r.Privileged == nil || *r.Privileged == spec.Privileged(c.Spec))
 }
 
 // holds is true for a condition that is not set.
 func holds(pattern, text string) bool { return pattern == "" || Match(pattern, text) }
 
-// annotated looks at the first of the keys that is there.
-func annotated(pattern string, keys []string, s *specs.Spec) bool {
-	if pattern == "" {
-		return true
-	}
-	for _, key := range keys {
-		if value, ok := s.Annotations[key]; ok {
-			return Match(pattern, value)
-		}
-	}
-	return false
-}
+// named is true for a condition that is not set, and never for a name that is
+// not there.
+func named(pattern, name string) bool { return pattern == "" || name != "" && Match(pattern, name) }
