@@ -1,0 +1,82 @@
+//go:build linux && integration
+
+package conformance
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+var (
+	runtimes = flag.String("runtimes", "runc,crun,berth-lxc", "`programs` on PATH to compare: first those that set the measure")
+	pairs    = flag.String("pairs", "", "`a=b,…`: programs whose results must not differ at all")
+	programs = flag.String("programs", "", "`directory` with the validation programs, runtimetest and its root file system")
+)
+
+// workDir is in memory, as the bundles of an engine need not be.
+var workDir string
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	err := setUp()
+	status := 1
+	if err == nil {
+		status = m.Run()
+	}
+	if err = errors.Join(err, os.RemoveAll(workDir)); err != nil {
+		fmt.Fprintln(os.Stderr, "conformance tests:", err)
+		status = 1
+	}
+	os.Exit(status)
+}
+
+// setUp wants all that the tests need, so that none is left out unnoticed.
+func setUp() (err error) {
+	if os.Geteuid() != 0 {
+		return errors.New("they run as root, on a test host")
+	}
+	needed := append(strings.Split(*runtimes, ","), "unshare", "tar")
+	for _, pair := range pairList() {
+		needed = append(needed, pair[0], pair[1])
+	}
+	for _, tool := range needed {
+		if _, err := exec.LookPath(tool); err != nil {
+			return fmt.Errorf("a needed program: %w", err)
+		}
+	}
+	if *programs, err = filepath.Abs(*programs); err != nil {
+		return err
+	}
+	unix.Umask(0o022)
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		return err
+	}
+	if workDir, err = os.MkdirTemp("/tmp", "berth-conformance-"); err != nil {
+		return err
+	}
+	return os.Chmod(workDir, 0o755)
+}
+
+// pairList is -pairs taken apart.
+func pairList() (list [][2]string) {
+	for pair := range strings.SplitSeq(*pairs, ",") {
+		if a, b, ok := strings.Cut(pair, "="); ok {
+			list = append(list, [2]string{a, b})
+		}
+	}
+	return list
+}
+
+// isOurs tells whether a runtime makes its containers with berth's own code, so
+// that the others are the measure for it.
+func isOurs(runtime string) bool {
+	return strings.HasPrefix(runtime, "berth")
+}
