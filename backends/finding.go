@@ -20,7 +20,8 @@ type Finding struct {
 	Verdict Verdict `json:"verdict"`
 	// Looked is what was looked at, and what it was like.
 	Looked string `json:"looked"`
-	// Advice says what to do; empty if nothing.
+	// Advice says what to do, with lines to paste if there are any; empty if
+	// nothing is to be done.
 	Advice string `json:"advice,omitempty"`
 	// Fix removes what was found; nil where berth cannot or must not.
 	Fix func(ctx context.Context) error `json:"-"`

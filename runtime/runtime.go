@@ -193,3 +193,6 @@ func (r *Runtime) Start(ctx context.Context, id string) error {
 	}
 	return nil
 }
+
+// Root is the state directory, an absolute path.
+func (r *Runtime) Root() string { return r.store.Root() }

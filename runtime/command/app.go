@@ -46,7 +46,7 @@ func Run(args []string) int {
 		DisableSliceFlagSeparator: true,
 		ExitErrHandler:            func(*cli.Context, error) {},
 		Commands: []*cli.Command{
-			backendsCommand, checkpointCommand, configCommand, createCommand, deleteCommand, eventsCommand, execCommand, explainCommand,
+			backendsCommand, checkpointCommand, configCommand, createCommand, deleteCommand, doctorCommand, eventsCommand, execCommand, explainCommand,
 			featuresCommand, killCommand, listCommand, pauseCommand, pctCommand, psCommand, restoreCommand, resumeCommand, runCommand,
 			specCommand, startCommand, stateCommand, updateCommand, validateCommand,
 		},

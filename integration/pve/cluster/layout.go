@@ -19,7 +19,8 @@ func Of(h *host.Host) *Cluster { return &Cluster{h} }
 
 const base = "/etc/pve"
 
-// Prepare makes /etc/pve for a node: its directories, the links that pmxcfs shows, a storage.cfg and .vmlist.
+// Prepare makes /etc/pve for a node: its directories, the links that pmxcfs shows, a storage.cfg,
+// .members and .vmlist.
 // What exists is left alone.
 func Prepare(h *host.Host) error {
 	c := Of(h)
@@ -47,6 +48,9 @@ func Prepare(h *host.Host) error {
 		if err := os.MkdirAll(h.Path(dir), 0o755); err != nil {
 			return fmt.Errorf("make the host's directories: %w", err)
 		}
+	}
+	if err := c.ShowMembers(); err != nil {
+		return err
 	}
 	return c.Refresh()
 }

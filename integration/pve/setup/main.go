@@ -43,6 +43,9 @@ func run(arguments []string) error {
 	switch verb := arguments[0] + " " + arguments[1]; verb {
 	case "quorum on", "quorum off":
 		h.Settings.NoQuorum = verb == "quorum off"
+		if err := cluster.Of(h).ShowMembers(); err != nil {
+			return err
+		}
 	case "pmxcfs up", "pmxcfs down":
 		h.Settings.PmxcfsDown = verb == "pmxcfs down"
 		if err := showCluster(h, !h.Settings.PmxcfsDown); err != nil {

@@ -1,0 +1,214 @@
+package pct
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/cgroup"
+	"github.com/berth-oci/berth/backends/enclosing"
+)
+
+// Examine looks at the node: the cluster file system, quorum, pct, VMIDs, the
+// storage and bridge of the settings, and CTs of berth's that no record names.
+func (e *Enclosure) Examine(ctx context.Context) []backends.Finding {
+	list := []backends.Finding{e.examineQuorum(), e.examineTool(ctx), e.examineVMIDs()}
+	if e.settings.Storage != "" {
+		list = append(list, e.examineStorage())
+	}
+	if bridge := e.settings.Network.Bridge; bridge != "" {
+		list = append(list, examineBridge(bridge))
+	}
+	return append(list, e.examineCTs()...)
+}
+
+func finding(check string, err error, looked, advice string) backends.Finding {
+	if err != nil {
+		return backends.Finding{Check: check, Verdict: backends.Fail, Looked: err.Error(), Advice: advice}
+	}
+	return backends.Finding{Check: check, Verdict: backends.Pass, Looked: looked}
+}
+
+// examineQuorum reads what pmxcfs says of the cluster. A node of its own is in
+// none, and has no need of quorum.
+func (e *Enclosure) examineQuorum() backends.Finding {
+	const check, advice = "Proxmox VE cluster", "see 'pvecm status' and 'systemctl status pve-cluster'"
+	path := filepath.Join(e.cluster.Dir, ".members")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return finding(check, err, "", advice)
+	}
+	var members struct {
+		Node    string `json:"nodename"`
+		Cluster *struct {
+			Name    string `json:"name"`
+			Quorate int    `json:"quorate"`
+		} `json:"cluster"`
+	}
+	if err := json.Unmarshal(data, &members); err != nil {
+		return finding(check, fmt.Errorf("%s: %w", path, err), "", advice)
+	}
+	switch {
+	case members.Cluster == nil:
+		return finding(check, nil, "node "+members.Node+", on its own", "")
+	case members.Cluster.Quorate == 0:
+		return finding(check, fmt.Errorf("%w: %s", ErrNoQuorum, members.Cluster.Name), "", advice)
+	}
+	return finding(check, nil, fmt.Sprintf("node %s of %s, with quorum", members.Node, members.Cluster.Name), "")
+}
+
+// slowCall is what a call of pct may take before it is worth a word; Perl alone
+// takes half a second.
+const slowCall = 5 * time.Second
+
+func (e *Enclosure) examineTool(ctx context.Context) backends.Finding {
+	const check = "pct"
+	begin := time.Now()
+	_, err := e.client(&backends.Container{}).run(ctx, []string{"list"})
+	took := time.Since(begin).Round(time.Millisecond)
+	f := finding(check, err, fmt.Sprintf("pct list took %v", took), "containers cannot be made on Proxmox VE")
+	if err == nil && took > slowCall {
+		f.Verdict, f.Advice = backends.Warn, "the node is slow: each container takes four such calls; see its load and 'systemctl status pve-cluster'"
+	}
+	return f
+}
+
+func (e *Enclosure) examineVMIDs() backends.Finding {
+	const check = "VMIDs"
+	used, err := e.cluster.IDs()
+	if err != nil {
+		return finding(check, err, "", "see 'systemctl status pve-cluster'")
+	}
+	first, last := e.settings.FirstVMID, e.settings.LastVMID
+	free := last - first + 1
+	for id := range used {
+		if e.inRange(id) {
+			free--
+		}
+	}
+	looked := fmt.Sprintf("%d of %d to %d are free", free, first, last)
+	switch {
+	case free <= 0:
+		return finding(check, e.errNoVMID(), "", "set another vmid-range in the configuration")
+	case free < 10:
+		return backends.Finding{Check: check, Verdict: backends.Warn, Looked: looked, Advice: "set a wider vmid-range in the configuration"}
+	}
+	return finding(check, nil, looked, "")
+}
+
+// examineStorage looks for the storage's section of storage.cfg.
+func (e *Enclosure) examineStorage() backends.Finding {
+	const check = "storage"
+	name := e.settings.Storage
+	advice := "see 'pvesm status'; it is pct.storage of the configuration"
+	data, err := os.ReadFile(filepath.Join(e.cluster.Dir, "storage.cfg"))
+	if err != nil {
+		return finding(check, err, "", advice)
+	}
+	section := false
+	for line := range strings.Lines(string(data)) {
+		if !strings.HasPrefix(line, " ") && !strings.HasPrefix(line, "\t") {
+			_, id, _ := strings.Cut(strings.TrimSpace(line), ": ")
+			section = id == name
+			continue
+		}
+		key, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if !section || key != "content" {
+			continue
+		}
+		if !strings.Contains(","+value+",", ",rootdir,") {
+			return finding(check, fmt.Errorf("%w: %s holds %s, no containers", ErrStorage, name, value), "", advice)
+		}
+		return finding(check, nil, name+" takes containers", "")
+	}
+	return finding(check, fmt.Errorf("%w: storage '%s' does not exist", ErrStorage, name), "", advice)
+}
+
+func examineBridge(name string) backends.Finding {
+	_, err := os.Stat(filepath.Join("/sys/class/net", name, "bridge"))
+	if err != nil {
+		err = fmt.Errorf("%w: %s", ErrBridge, name)
+	}
+	return finding("bridge", err, name+" is there", "make it in the node's network configuration, or change pct.network.bridge")
+}
+
+// examineCTs finds the CTs of berth's whose record has gone.
+func (e *Enclosure) examineCTs() []backends.Finding {
+	const check = "CTs"
+	used, err := e.cluster.IDs()
+	if err != nil {
+		return nil // named already
+	}
+	var list []backends.Finding
+	ours := 0
+	for vmid := range used {
+		if !e.inRange(vmid) {
+			continue // whatever its description says
+		}
+		ct, err := e.cluster.Read(vmid)
+		if err != nil || ct == nil {
+			continue // another node's
+		}
+		c := ct.container()
+		if c == nil {
+			continue
+		}
+		ours++
+		if _, err := os.Lstat(c.Dir); err == nil {
+			continue
+		}
+		list = append(list, backends.Finding{
+			Check: check, Verdict: backends.Fail,
+			Looked: fmt.Sprintf("CT %d is container %s of %s, which has no record of it", vmid, c.ID, c.Root),
+			Advice: "it is left from a container that has gone: 'berth doctor --fix' destroys it, and never its root filesystem",
+			Fix:    func(ctx context.Context) error { return e.destroyStray(ctx, c, vmid) },
+		})
+	}
+	if len(list) == 0 {
+		list = append(list, finding(check, nil, strconv.Itoa(ours)+" of berth's, each with a record", ""))
+	}
+	return list
+}
+
+func (e *Enclosure) inRange(vmid int) bool {
+	return vmid >= e.settings.FirstVMID && vmid <= e.settings.LastVMID
+}
+
+// container is the container that a CT of berth's was made for; nil for any
+// other CT.
+func (ct *CT) container() *backends.Container {
+	for _, line := range ct.Description {
+		path, ok := strings.CutPrefix(line, markerKey)
+		if !ok || !filepath.IsAbs(path) {
+			continue
+		}
+		return &backends.Container{ID: filepath.Base(path), Root: filepath.Dir(path), Dir: path}
+	}
+	return nil
+}
+
+// destroyStray destroys a CT after one more look at whose it is.
+func (e *Enclosure) destroyStray(ctx context.Context, c *backends.Container, vmid int) error {
+	ct, err := e.cluster.Read(vmid)
+	if err != nil || ct == nil {
+		return err
+	}
+	if !ct.belongsTo(c) {
+		return fmt.Errorf("CT %d is another one by now", vmid)
+	}
+	// What LXC's hooks would end the process by has gone with the record.
+	name := strconv.Itoa(vmid)
+	if err := cgroup.Kill("/lxc/" + name); err != nil {
+		return err
+	}
+	if err := endMonitor(ctx, &enclosing.Data{Name: name}); err != nil {
+		return err
+	}
+	return e.destroy(ctx, c, vmid, ct)
+}

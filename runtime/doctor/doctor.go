@@ -1,0 +1,89 @@
+// Package doctor examines a host: whether it has what berth needs, whether its
+// container engines know berth, and whether anything of a container's is there
+// without its record, or the other way round.
+package doctor
+
+import (
+	"context"
+	"path/filepath"
+
+	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/runtime"
+)
+
+// Doctor examines one host.
+type Doctor struct {
+	// Dir is the host's root directory: "/", but in tests.
+	Dir string
+	// Root is the state directory of this berth. Those of engines that are
+	// found on the host are examined too.
+	Root string
+	// Program is the path of berth for the lines that are to be pasted.
+	Program string
+	// Makers are the backends, Default the name of the one that a container gets
+	// without a word.
+	Makers  []runtime.Maker
+	Default string
+}
+
+// Examine looks at everything, and changes nothing.
+func (d *Doctor) Examine(ctx context.Context) []backends.Finding {
+	var all []backends.Finding
+	for _, group := range []func(context.Context) []backends.Finding{
+		d.platform, d.backends, d.state, d.engines, d.strays,
+	} {
+		all = append(all, group(ctx)...)
+	}
+	return all
+}
+
+// path is a file of the host's.
+func (d *Doctor) path(name string) string { return filepath.Join(d.Dir, name) }
+
+func pass(check, looked string) backends.Finding {
+	return backends.Finding{Check: check, Verdict: backends.Pass, Looked: looked}
+}
+
+func warn(check, looked, advice string) backends.Finding {
+	return backends.Finding{Check: check, Verdict: backends.Warn, Looked: looked, Advice: advice}
+}
+
+func fail(check, looked, advice string) backends.Finding {
+	return backends.Finding{Check: check, Verdict: backends.Fail, Looked: looked, Advice: advice}
+}
+
+// backends are whether each can work here, and what it finds itself.
+func (d *Doctor) backends(ctx context.Context) []backends.Finding {
+	var list []backends.Finding
+	for _, m := range d.Makers {
+		check := "backend " + m.Name
+		b, err := m.Make()
+		if err == nil {
+			err = b.Usable()
+		}
+		tools := ""
+		if e, ok := b.(backends.Equipped); ok {
+			found, toolErr := e.Tools()
+			for _, t := range found {
+				tools += " " + t.Path + " " + t.Version
+			}
+			if err == nil {
+				err = toolErr
+			}
+		}
+		switch {
+		case err == nil:
+			list = append(list, pass(check, "usable:"+tools))
+		case m.Name == d.Default:
+			list = append(list, fail(check, err.Error(), "containers get this backend by default: install what is missing, or set another default in the configuration"))
+			continue
+		default:
+			list = append(list, pass(check, "not usable here: "+err.Error()))
+			continue
+		}
+		if e, ok := b.(backends.Examined); ok {
+			list = append(list, e.Examine(ctx)...)
+		}
+	}
+	return list
+}

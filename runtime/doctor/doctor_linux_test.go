@@ -1,0 +1,228 @@
+package doctor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/runtime"
+	"github.com/berth-oci/berth/spec"
+)
+
+// sound are the files of a host on which all is well. A name that ends with a
+// slash is a directory.
+var sound = map[string]string{
+	"proc/sys/kernel/osrelease":               "6.14.8-2-pve\n",
+	"proc/sys/kernel/seccomp/actions_avail":   "kill_process allow\n",
+	"proc/sys/user/max_user_namespaces":       "63000\n",
+	"proc/self/mountinfo":                     "22 1 0:20 / / rw - ext4 /dev/sda rw\n",
+	"sys/fs/cgroup/cgroup.controllers":        "cpuset cpu io memory pids\n",
+	"sys/module/apparmor/parameters/enabled":  "Y\n",
+	"usr/sbin/apparmor_parser":                "",
+	"usr/bin/podman":                          "",
+	"usr/bin/containerd":                      "",
+	"usr/sbin/dockerd":                        "",
+	"usr/share/containers/containers.conf":    "[engine]\nruntime_supports_json = [\"crun\"]\n",
+	"etc/containers/containers.conf.d/b.conf": "[engine]\nruntime_supports_json = [\"crun\", \"berth\"]\n[engine.runtimes]\nberth = [\"/usr/bin/berth\"]\n",
+	"etc/containerd/config.toml":              "version = 2\n[plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.b]\n[plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.b.options]\nBinaryName = \"/usr/bin/berth\"\n",
+	"etc/docker/daemon.json":                  `{"runtimes": {"b": {"path": "/usr/bin/berth-lxc"}}}`,
+	"run/berth/":                              "",
+}
+
+// host makes a host's root directory of files; "-" as the text removes one.
+func host(t *testing.T, changes map[string]string) *Doctor {
+	t.Helper()
+	dir := t.TempDir()
+	files := map[string]string{}
+	for name, text := range sound {
+		files[name] = text
+	}
+	for name, text := range changes {
+		files[name] = text
+	}
+	for name, text := range files {
+		path := filepath.Join(dir, name)
+		if text == "-" {
+			continue
+		}
+		if strings.HasSuffix(name, "/") {
+			if err := os.MkdirAll(path, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(strings.ReplaceAll(text, "DIR", dir)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return &Doctor{Dir: dir, Root: filepath.Join(dir, "run/berth"), Program: "/usr/bin/berth", Default: "lxc",
+		Makers: []runtime.Maker{{Name: "lxc", Make: func() (backends.Backend, error) { return fake{}, nil }}}}
+}
+
+// fake is a backend that says what it is told to.
+type fake struct {
+	backends.Backend
+	unusable error
+	findings []backends.Finding
+}
+
+func (f fake) Name() string                               { return "lxc" }
+func (f fake) Usable() error                              { return f.unusable }
+func (f fake) Check(*specs.Spec) spec.Problems            { return nil }
+func (f fake) Examine(context.Context) []backends.Finding { return f.findings }
+func (f fake) Status(*backends.Container) (specs.ContainerState, error) {
+	return specs.StateRunning, nil
+}
+
+// proc are the files of a process.
+func proc(pid, parent int, args ...string) map[string]string {
+	dir := fmt.Sprintf("proc/%d/", pid)
+	return map[string]string{
+		dir + "cmdline": strings.Join(args, "\x00") + "\x00",
+		dir + "stat":    fmt.Sprintf("%d (a (b) c) S %d 1 1 0", pid, parent),
+	}
+}
+
+func join(list ...map[string]string) map[string]string {
+	all := map[string]string{}
+	for _, m := range list {
+		for k, v := range m {
+			all[k] = v
+		}
+	}
+	return all
+}
+
+const complete = `{"id":"x","backend":"lxc","complete":true,"process":{"pid":7},"data":{"name":"berth-x","cgroup":"/berth/berth-x","limits":"/berth/berth-x"}}`
+
+// Each row is what is wrong with a host, and the one finding that says so.
+func TestExamine(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		changes map[string]string
+		check   string
+		verdict backends.Verdict
+		looked  string
+	}{
+		"all is well":               {nil, "", backends.Pass, ""},
+		"old kernel":                {map[string]string{"proc/sys/kernel/osrelease": "5.10.0-8-amd64\n"}, "kernel", backends.Fail, "5.10.0"},
+		"no /proc":                  {map[string]string{"proc/sys/kernel/osrelease": "-"}, "kernel", backends.Fail, "osrelease"},
+		"cgroup v1":                 {map[string]string{"sys/fs/cgroup/cgroup.controllers": "-"}, "cgroup v2", backends.Fail, "not a cgroup v2"},
+		"no controllers":            {map[string]string{"sys/fs/cgroup/cgroup.controllers": "cpu io\n"}, "cgroup v2", backends.Warn, "memory pids"},
+		"no seccomp":                {map[string]string{"proc/sys/kernel/seccomp/actions_avail": "-"}, "seccomp", backends.Fail, "no seccomp"},
+		"AppArmor off":              {map[string]string{"sys/module/apparmor/parameters/enabled": "N\n"}, "AppArmor", backends.Warn, "off"},
+		"no parser":                 {map[string]string{"usr/sbin/apparmor_parser": "-"}, "AppArmor", backends.Fail, "without apparmor_parser"},
+		"no user namespaces":        {map[string]string{"proc/sys/user/max_user_namespaces": "0\n"}, "user namespaces", backends.Warn, "none"},
+		"podman knows no berth":     {map[string]string{"etc/containers/containers.conf.d/b.conf": "-"}, "podman", backends.Warn, "not among"},
+		"podman without JSON":       {map[string]string{"etc/containers/containers.conf.d/b.conf": "[engine.runtimes]\nberth = [\"/usr/bin/berth\"]\n"}, "podman", backends.Warn, `"berth"`},
+		"podman's name for another": {map[string]string{"etc/containers/containers.conf.d/b.conf": "[engine]\nruntime_supports_json = [\"berth\"]\n[engine.runtimes]\nct = [\"/usr/bin/berth-pct\"]\n"}, "podman", backends.Warn, `"berth-pct"`},
+		"podman's file is broken":   {map[string]string{"etc/containers/containers.conf.d/b.conf": "[engine\n"}, "podman", backends.Fail, "b.conf"},
+		"containerd unconfigured":   {map[string]string{"etc/containerd/config.toml": "-"}, "containerd", backends.Warn, "no /etc"},
+		"containerd without berth":  {map[string]string{"etc/containerd/config.toml": "version = 2\n"}, "containerd", backends.Warn, "not among"},
+		"containerd's is broken":    {map[string]string{"etc/containerd/config.toml": "x"}, "containerd", backends.Fail, "config.toml"},
+		"docker unconfigured":       {map[string]string{"etc/docker/daemon.json": "-"}, "Docker Engine", backends.Warn, "no /etc"},
+		"docker without berth":      {map[string]string{"etc/docker/daemon.json": "{}"}, "Docker Engine", backends.Warn, "not among"},
+		"docker's is broken":        {map[string]string{"etc/docker/daemon.json": "{"}, "Docker Engine", backends.Fail, "daemon.json"},
+		"state is no directory":     {map[string]string{"run/berth/": "-", "run/berth": "x"}, "state directory", backends.Fail, "not a directory"},
+		"a record":                  {join(map[string]string{"run/berth/x/state.json": complete}), "", backends.Pass, ""},
+		"interrupted create":        {map[string]string{"run/berth/x/state.json": `{"id":"x","backend":"lxc"}`}, "records", backends.Fail, "x in"},
+		"damaged record":            {map[string]string{"run/berth/x/state.json": `{"id"`}, "records", backends.Fail, "damaged"},
+		"an engine's directory":     {map[string]string{"run/containerd/runc/k8s.io/y/state.json": `{"id":"y","backend":"lxc"}`}, "records", backends.Fail, "k8s.io"},
+		"another runtime's":         {map[string]string{"run/containerd/runc/k8s.io/y/state.json": `{"id":"y","init_process_pid":7}`}, "", backends.Pass, ""},
+		"LXC without record":        {proc(70, 1, "/usr/bin/lxc-start", "-n", "berth-x", "-f", "DIR/run/berth/x/lxc.conf", "-F"), "LXC containers", backends.Fail, "berth-x (process 70)"},
+		"LXC with record": {join(proc(70, 1, "/usr/bin/lxc-start", "-n", "berth-x", "-f", "DIR/run/berth/x/lxc.conf", "-F"), proc(71, 70, "./warden", "sock"),
+			map[string]string{"run/berth/x/state.json": complete}), "", backends.Pass, ""},
+		"somebody's own LXC":  {proc(70, 1, "lxc-start", "-n", "web", "-f", "/var/lib/lxc/web/lxc.conf", "-F"), "", backends.Pass, ""},
+		"stage":               {proc(80, 1, "berth-stage"), "processes", backends.Fail, "process 80"},
+		"stage of a record":   {join(proc(7, 1, "berth-stage"), map[string]string{"run/berth/x/state.json": complete}), "", backends.Pass, ""},
+		"stage being made":    {join(proc(80, 79, "berth-stage"), proc(79, 1, "/usr/bin/berth-lxc", "create", "z")), "", backends.Pass, ""},
+		"warden":              {proc(81, 1, "./warden", "sock"), "processes", backends.Fail, "process 81"},
+		"cgroup":              {map[string]string{"sys/fs/cgroup/berth/berth-y/cgroup.events": "populated 0\nfrozen 0\n"}, "cgroups", backends.Fail, "/berth/berth-y"},
+		"monitor's cgroup":    {map[string]string{"sys/fs/cgroup/lxc.monitor.berth-y/cgroup.events": "populated 0\nfrozen 0\n"}, "cgroups", backends.Fail, "lxc.monitor.berth-y"},
+		"cgroup in use":       {map[string]string{"sys/fs/cgroup/berth/berth-y/cgroup.events": "populated 1\nfrozen 0\n"}, "", backends.Pass, ""},
+		"cgroup of a record":  {map[string]string{"sys/fs/cgroup/berth/berth-x/cgroup.events": "populated 0\n", "run/berth/x/state.json": complete}, "", backends.Pass, ""},
+		"mount":               {map[string]string{"proc/self/mountinfo": "22 1 0:20 / DIR/run/berth/x/rootfs rw - ext4 /dev/sda rw\n"}, "mounts", backends.Fail, "run/berth/x/rootfs"},
+		"mount of crun's own": {map[string]string{"proc/self/mountinfo": "22 1 0:20 / DIR/run/berth/@crun/x rw - tmpfs tmpfs rw\n"}, "", backends.Pass, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := host(t, c.changes)
+			found := false
+			for _, f := range d.Examine(t.Context()) {
+				if f.Looked == d.Root+" is on a disk" {
+					continue // the tests' temporary directory is
+				}
+				if f.Check == c.check && f.Verdict == c.verdict && strings.Contains(f.Looked, c.looked) && f.Advice != "" {
+					found = true
+				} else if f.Verdict != backends.Pass {
+					t.Errorf("beside it: %+v", f)
+				}
+			}
+			if !found && c.check != "" {
+				t.Errorf("no %s: %s", c.verdict, c.check)
+			}
+		})
+	}
+}
+
+func TestBackends(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("LXC is not installed")
+	for name, c := range map[string]struct {
+		backend fake
+		chosen  string
+		want    []backends.Verdict
+	}{
+		"usable":         {fake{}, "lxc", []backends.Verdict{backends.Pass}},
+		"the default":    {fake{unusable: broken}, "lxc", []backends.Verdict{backends.Fail}},
+		"another":        {fake{unusable: broken}, "pct", []backends.Verdict{backends.Pass}},
+		"its own ideas":  {fake{findings: []backends.Finding{{Verdict: backends.Warn}}}, "lxc", []backends.Verdict{backends.Pass, backends.Warn}},
+		"not asked then": {fake{unusable: broken, findings: []backends.Finding{{Verdict: backends.Warn}}}, "lxc", []backends.Verdict{backends.Fail}},
+	} {
+		d := &Doctor{Default: c.chosen, Makers: []runtime.Maker{{Name: "lxc", Make: func() (backends.Backend, error) { return c.backend, nil }}}}
+		var got []backends.Verdict
+		for _, f := range d.backends(t.Context()) {
+			got = append(got, f.Verdict)
+		}
+		if fmt.Sprint(got) != fmt.Sprint(c.want) {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}
+
+func TestRoom(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		fs   unix.Statfs_t
+		want backends.Verdict
+	}{
+		"room":     {unix.Statfs_t{Bavail: 1 << 20, Bsize: 4096, Files: 1000, Ffree: 900}, backends.Pass},
+		"full":     {unix.Statfs_t{Bavail: 3, Bsize: 4096, Files: 1000, Ffree: 900}, backends.Fail},
+		"no files": {unix.Statfs_t{Bavail: 1 << 20, Bsize: 4096, Files: 1000, Ffree: 2}, backends.Fail},
+	} {
+		if f := (&Doctor{}).room("/run", &c.fs); f.Verdict != c.want {
+			t.Errorf("%s: %+v", name, f)
+		}
+	}
+}
+
+// A finding is for JSON, too.
+func TestFindingJSON(t *testing.T) {
+	t.Parallel()
+	data, err := json.Marshal(backends.Finding{Check: "c", Verdict: backends.Fail, Looked: "l", Fix: func(context.Context) error { return nil }})
+	if want := `{"check":"c","verdict":"fail","looked":"l"}`; err != nil || string(data) != want {
+		t.Errorf("%s, %v; want %s", data, err, want)
+	}
+}

@@ -1,0 +1,192 @@
+package doctor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"github.com/berth-oci/berth/backends"
+)
+
+// engines are whether the container engines that are installed know berth.
+func (d *Doctor) engines(context.Context) []backends.Finding {
+	var list []backends.Finding
+	for _, e := range []struct {
+		program string
+		examine func() backends.Finding
+	}{
+		{"podman", d.podman},
+		{"containerd", d.containerd},
+		{"dockerd", d.docker},
+	} {
+		if d.installed(e.program) {
+			list = append(list, e.examine())
+		}
+	}
+	return list
+}
+
+// lines are for a file, to be pasted.
+func lines(text ...string) string { return strings.Join(text, "\n") }
+
+func (d *Doctor) installed(program string) bool {
+	for _, dir := range []string{"/usr/local/bin", "/usr/bin", "/usr/sbin", "/usr/local/sbin"} {
+		if info, err := os.Stat(d.path(filepath.Join(dir, program))); err == nil && info.Mode().IsRegular() {
+			return true
+		}
+	}
+	return false
+}
+
+// containersConf is what matters here of containers.conf(5).
+type containersConf struct {
+	Engine struct {
+		Runtime  string              `toml:"runtime"`
+		JSON     []string            `toml:"runtime_supports_json"`
+		Runtimes map[string][]string `toml:"runtimes"`
+	} `toml:"engine"`
+}
+
+// podman reads its configuration as it does: a file of the distribution's, the
+// administrator's, then drop-ins in the order of their names.
+func (d *Doctor) podman() backends.Finding {
+	const check = "podman"
+	files := []string{"/usr/share/containers/containers.conf", "/etc/containers/containers.conf"}
+	for _, dir := range []string{"/usr/share/containers/containers.conf.d", "/etc/containers/containers.conf.d"} {
+		names, _ := filepath.Glob(d.path(dir) + "/*.conf")
+		slices.Sort(names)
+		for _, n := range names {
+			files = append(files, filepath.Join(dir, filepath.Base(n)))
+		}
+	}
+	var merged containersConf
+	for _, name := range files {
+		data, err := os.ReadFile(d.path(name))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err == nil {
+			// What a file does not name stays as it was.
+			err = toml.Unmarshal(data, &merged)
+		}
+		if err != nil {
+			return fail(check, fmt.Sprintf("%s: %v", name, err), "podman cannot read it either: mend the file")
+		}
+	}
+	e := merged.Engine
+	paste := lines("in /etc/containers/containers.conf.d/berth.conf:", "[engine]",
+		`runtime_supports_json = ["crun", "runc", "berth", "berth-lxc", "berth-pct", "berth-crun", "berth-runc"]`,
+		"[engine.runtimes]", fmt.Sprintf("berth = [%q]", d.Program))
+	var known []string
+	for name, paths := range e.Runtimes {
+		if isBerth(name) || slices.ContainsFunc(paths, isBerth) {
+			known = append(known, name)
+		}
+	}
+	slices.Sort(known)
+	if len(known) == 0 {
+		return warn(check, "installed; berth is not among its runtimes", paste)
+	}
+	for _, name := range known {
+		for _, program := range append([]string{name}, baseNames(e.Runtimes[name])...) {
+			if isBerth(program) && !slices.Contains(e.JSON, program) {
+				return warn(check, fmt.Sprintf("runtime_supports_json does not list %q", program),
+					"without it podman does not show berth's errors: "+paste)
+			}
+		}
+	}
+	return pass(check, "knows "+strings.Join(known, ", ")+"; its runtime is "+orDefault(e.Runtime, "crun or runc"))
+}
+
+func isBerth(path string) bool {
+	name := filepath.Base(path)
+	return name == "berth" || strings.HasPrefix(name, "berth-")
+}
+
+func baseNames(paths []string) []string {
+	var names []string
+	for _, p := range paths {
+		names = append(names, filepath.Base(p))
+	}
+	return names
+}
+
+func orDefault(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
+
+// containerd looks for berth as the BinaryName of a runtime in containerd's
+// config.toml, wherever that stands in its versions of the file.
+func (d *Doctor) containerd() backends.Finding {
+	const check, name = "containerd", "/etc/containerd/config.toml"
+	paste := lines("in "+name+":", `[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.berth]`, `  runtime_type = "io.containerd.runc.v2"`,
+		`[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.berth.options]`, fmt.Sprintf("  BinaryName = %q", d.Program))
+	data, err := os.ReadFile(d.path(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return warn(check, "installed; it has no "+name, paste)
+	}
+	var tree map[string]any
+	if err == nil {
+		err = toml.Unmarshal(data, &tree)
+	}
+	if err != nil {
+		return fail(check, fmt.Sprintf("%s: %v", name, err), "containerd cannot read it either: mend the file")
+	}
+	if found := binaryNames(tree); len(found) > 0 {
+		return pass(check, "BinaryName "+strings.Join(found, ", "))
+	}
+	return warn(check, "installed; berth is not among the runtimes of "+name, paste)
+}
+
+func binaryNames(tree map[string]any) []string {
+	var found []string
+	for key, value := range tree {
+		switch v := value.(type) {
+		case string:
+			if key == "BinaryName" && isBerth(v) {
+				found = append(found, v)
+			}
+		case map[string]any:
+			found = append(found, binaryNames(v)...)
+		}
+	}
+	slices.Sort(found)
+	return found
+}
+
+func (d *Doctor) docker() backends.Finding {
+	const check, name = "Docker Engine", "/etc/docker/daemon.json"
+	paste := lines("in "+name+":", fmt.Sprintf(`{"runtimes": {"berth": {"path": %q}}}`, d.Program))
+	data, err := os.ReadFile(d.path(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return warn(check, "installed; it has no "+name, paste)
+	}
+	var conf struct {
+		Runtimes map[string]struct {
+			Path string `json:"path"`
+		} `json:"runtimes"`
+	}
+	if err == nil {
+		err = json.Unmarshal(data, &conf)
+	}
+	if err != nil {
+		return fail(check, fmt.Sprintf("%s: %v", name, err), "dockerd cannot read it either: mend the file")
+	}
+	for name, r := range conf.Runtimes {
+		if isBerth(r.Path) || isBerth(name) {
+			return pass(check, "knows "+name)
+		}
+	}
+	return warn(check, "installed; berth is not among the runtimes of "+name, paste)
+}
