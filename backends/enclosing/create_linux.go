@@ -16,12 +16,9 @@ import (
 	"github.com/berth-oci/berth/backends/cgroup"
 	"github.com/berth-oci/berth/backends/hooks"
 	"github.com/berth-oci/berth/backends/stage"
+	"github.com/berth-oci/berth/backends/stage/link"
 	"github.com/berth-oci/berth/spec"
 )
-
-// startSocket is where start calls the stage; it is there while a container is
-// created and not yet started.
-const startSocket = "start.sock"
 
 // raiseTimeout bounds the time in which an enclosure has to stand. Proxmox VE
 // waits 10 s for a lock of its own.
@@ -263,11 +260,10 @@ func limitAt(c *backends.Container, d *Data, r *cgroups.Resources) error {
 // missing.
 func (cr *creation) prepareInside(ctx context.Context, prep *preparation, caller *caller) error {
 	j := cr.job
-	listening, err := bind(unix.SOCK_STREAM, j.Dir, startSocket, 0o600, 0)
+	start, err := link.Listen(j.Dir)
 	if err != nil {
 		return err
 	}
-	start := os.NewFile(uintptr(listening), "start")
 	defer start.Close()
 	plan, files, err := prep.plan(j, caller.pidfd, start)
 	if err != nil {

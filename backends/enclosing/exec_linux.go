@@ -17,6 +17,7 @@ import (
 	"github.com/berth-oci/berth/backends/process"
 	"github.com/berth-oci/berth/backends/seccomp"
 	"github.com/berth-oci/berth/backends/stage"
+	"github.com/berth-oci/berth/backends/stage/link"
 	"github.com/berth-oci/berth/spec"
 )
 
@@ -98,7 +99,7 @@ func (e *execution) prepare(p *specs.Process, o *backends.ExecOptions) error {
 		}
 	}
 	if e.process.Terminal {
-		if e.files.ConsoleSocket, err = dialConsole(o.ConsoleSocket); err != nil {
+		if e.files.ConsoleSocket, err = link.DialConsole(o.ConsoleSocket); err != nil {
 			return err
 		}
 	}

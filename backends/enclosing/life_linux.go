@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"path/filepath"
 	"syscall"
 	"time"
 
@@ -15,6 +13,7 @@ import (
 
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/cgroup"
+	"github.com/berth-oci/berth/backends/stage/link"
 )
 
 // Status reads the state from the first process: it is the stage, and the
@@ -32,13 +31,12 @@ func (b Backend) Status(c *backends.Container) (specs.ContainerState, error) {
 	} else if paused && d.Cgrouped() {
 		return statePaused, nil
 	}
-	fd, err := dial(unix.SOCK_STREAM, c.Dir, startSocket)
-	if err == nil {
-		unix.Close(fd)
-		return specs.StateCreated, nil
-	}
-	if !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.ECONNREFUSED) {
+	waits, err := link.Waits(c.Dir)
+	if err != nil {
 		return "", fmt.Errorf("state of container %q: %w", c.ID, err)
+	}
+	if waits {
+		return specs.StateCreated, nil
 	}
 	// It may have ended between the two looks.
 	if !c.Process.Alive() {
@@ -47,30 +45,8 @@ func (b Backend) Status(c *backends.Container) (specs.ContainerState, error) {
 	return specs.StateRunning, nil
 }
 
-// Start tells the stage to become the user's process. It reports until it does:
-// the other end closes by the exec.
-func (b Backend) Start(_ context.Context, c *backends.Container) error {
-	fd, err := dial(unix.SOCK_STREAM, c.Dir, startSocket)
-	if err != nil {
-		return fmt.Errorf("the container's process does not listen: %w", err)
-	}
-	conn := os.NewFile(uintptr(fd), startSocket)
-	defer conn.Close()
-	if _, err := conn.Write([]byte{1}); err != nil {
-		return fmt.Errorf("tell the container's process to start: %w", err)
-	}
-	failure, err := io.ReadAll(conn)
-	if err != nil && !errors.Is(err, unix.ECONNRESET) {
-		return fmt.Errorf("the container's process: %w", err)
-	}
-	if len(failure) > 0 {
-		return errors.New(string(failure))
-	}
-	if err := os.Remove(filepath.Join(c.Dir, startSocket)); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("state of container %q: %w", c.ID, err)
-	}
-	return nil
-}
+// Start tells the stage to become the user's process.
+func (b Backend) Start(_ context.Context, c *backends.Container) error { return link.Start(c.Dir) }
 
 // Kill sends a signal to the first process, or to all in the cgroup.
 func (b Backend) Kill(_ context.Context, c *backends.Container, sig os.Signal, all bool) error {

@@ -4,11 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/stage/link"
 	"github.com/berth-oci/berth/backends/warden"
 )
 
@@ -34,7 +34,7 @@ func (j *Job) listen() (*listener, error) {
 	if err := warden.Install(dir+"/"+WardenFile, gid); err != nil {
 		return nil, err
 	}
-	fd, err := bind(unix.SOCK_SEQPACKET, dir, WardenSocket, 0o660, gid)
+	fd, err := link.Bind(unix.SOCK_SEQPACKET, dir, WardenSocket, 0o660, gid)
 	if err != nil {
 		return nil, err
 	}
@@ -43,50 +43,6 @@ func (j *Job) listen() (*listener, error) {
 		return nil, fmt.Errorf("install the warden: %w", err)
 	}
 	return &listener{fd: fd, gid: gid}, nil
-}
-
-// bind makes a listening socket in a directory. The path goes through a
-// descriptor, for a socket's address holds no more than 107 bytes (unix(7)).
-func bind(kind int, dir, name string, mode os.FileMode, gid int) (int, error) {
-	d, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return -1, fmt.Errorf("socket %s/%s: %w", dir, name, err)
-	}
-	defer unix.Close(d)
-	fd, err := unix.Socket(unix.AF_UNIX, kind|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return -1, fmt.Errorf("socket %s/%s: %w", dir, name, err)
-	}
-	err = unix.Bind(fd, &unix.SockaddrUnix{Name: "/proc/self/fd/" + strconv.Itoa(d) + "/" + name})
-	if err == nil {
-		err = errors.Join(os.Chmod(dir+"/"+name, mode), os.Chown(dir+"/"+name, 0, gid))
-	}
-	if err == nil {
-		err = unix.Listen(fd, 16)
-	}
-	if err != nil {
-		unix.Close(fd)
-		return -1, fmt.Errorf("socket %s/%s: %w", dir, name, err)
-	}
-	return fd, nil
-}
-
-// dial connects to a socket that bind made.
-func dial(kind int, dir, name string) (int, error) {
-	d, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return -1, err
-	}
-	defer unix.Close(d)
-	fd, err := unix.Socket(unix.AF_UNIX, kind|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return -1, err
-	}
-	if err := unix.Connect(fd, &unix.SockaddrUnix{Name: "/proc/self/fd/" + strconv.Itoa(d) + "/" + name}); err != nil {
-		unix.Close(fd)
-		return -1, err
-	}
-	return fd, nil
 }
 
 // caller is a warden that has called.

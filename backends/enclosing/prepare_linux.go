@@ -15,6 +15,7 @@ import (
 	"github.com/berth-oci/berth/backends/rootfs"
 	"github.com/berth-oci/berth/backends/seccomp"
 	"github.com/berth-oci/berth/backends/stage"
+	"github.com/berth-oci/berth/backends/stage/link"
 	"github.com/berth-oci/berth/spec"
 )
 
@@ -52,7 +53,7 @@ func prepare(j *Job, o *backends.CreateOptions) (*preparation, error) {
 		return nil, err
 	}
 	if o.ConsoleSocket != "" {
-		if p.console, err = dialConsole(o.ConsoleSocket); err != nil {
+		if p.console, err = link.DialConsole(o.ConsoleSocket); err != nil {
 			return nil, err
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/berth-oci/berth/backends/hooks"
 	"github.com/berth-oci/berth/backends/process"
 	"github.com/berth-oci/berth/backends/rootfs"
+	"github.com/berth-oci/berth/backends/stage/link"
 )
 
 // build makes the root, in runc's order, moves into it, and prepares the
@@ -57,10 +58,10 @@ func (s *stage) make(root *rootfs.Root) error {
 // container's namespace whose path is still the host's.
 func (s *stage) hooks() error {
 	if s.plan.HostHooks {
-		if err := s.conn.send(event{Kind: eventHooks}); err != nil {
+		if err := s.conn.Send(link.Event{Kind: link.EventHooks}); err != nil {
 			return err
 		}
-		if err := s.conn.await(answerGo); err != nil {
+		if err := s.conn.Await(link.AnswerGo); err != nil {
 			return err
 		}
 	}
@@ -90,7 +91,7 @@ func (s *stage) terminal(root *rootfs.Root) error {
 		return err
 	}
 	socket := s.file(s.plan.ConsoleSocket)
-	if err := sendTerminal(socket, master); err != nil {
+	if err := link.SendTerminal(socket, master); err != nil {
 		return err
 	}
 	for fd := range 3 {
@@ -111,14 +112,6 @@ func resize(master *os.File, size *specs.Box) error {
 	ws := &unix.Winsize{Row: uint16(size.Height), Col: uint16(size.Width)}
 	if err := unix.IoctlSetWinsize(int(master.Fd()), unix.TIOCSWINSZ, ws); err != nil {
 		return fmt.Errorf("process.consoleSize: %w", err)
-	}
-	return nil
-}
-
-// sendTerminal gives the terminal's master side to the engine (runc's docs/terminals.md).
-func sendTerminal(socket, master *os.File) error {
-	if err := unix.Sendmsg(int(socket.Fd()), []byte(master.Name()), unix.UnixRights(int(master.Fd())), nil, unix.MSG_NOSIGNAL); err != nil {
-		return fmt.Errorf("send the terminal to the console socket: %w", err)
 	}
 	return nil
 }

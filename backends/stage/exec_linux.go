@@ -12,6 +12,7 @@ import (
 
 	"github.com/berth-oci/berth/backends/process"
 	"github.com/berth-oci/berth/backends/rootfs"
+	"github.com/berth-oci/berth/backends/stage/link"
 )
 
 // ExecPlan is a further process of a container that runs. Berth takes its place
@@ -144,7 +145,7 @@ func (w *Waiting) Kill() {
 
 func (w *Waiting) reap() {
 	_ = unix.Kill(w.Pid, unix.SIGKILL)
-	_ = retry(func() error { _, err := unix.Wait4(w.Pid, nil, 0, nil); return err })
+	_ = link.Retry(func() error { _, err := unix.Wait4(w.Pid, nil, 0, nil); return err })
 }
 
 // birth is what happens on the thread that goes into the container.
@@ -212,7 +213,7 @@ func (b *birth) terminal() (slave int, err error) {
 	if err := resize(master, b.plan.Console); err != nil {
 		return -1, err
 	}
-	if err := sendTerminal(b.console, master); err != nil {
+	if err := link.SendTerminal(b.console, master); err != nil {
 		return -1, err
 	}
 	return unix.FcntlInt(end.Fd(), unix.F_DUPFD_CLOEXEC, 3+b.plan.Inherited)

@@ -9,6 +9,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/backends/stage/link"
 )
 
 // execVar makes a re-executed berth the helper of Exec in a user namespace.
@@ -38,8 +40,8 @@ func (w *Waiting) exec(files *ExecFiles, gate *os.File) error {
 	if err != nil {
 		return fmt.Errorf("socketpair: %w", err)
 	}
-	host, inside := conn{pair[0]}, os.NewFile(uintptr(pair[1]), "helper")
-	defer host.close()
+	host, inside := link.Conn{FD: pair[0]}, os.NewFile(uintptr(pair[1]), "helper")
+	defer host.Close()
 	defer inside.Close()
 
 	attr := &syscall.ProcAttr{Files: []uintptr{files.Stdio[0].Fd(), files.Stdio[1].Fd(), files.Stdio[2].Fd()}}
@@ -61,8 +63,8 @@ func (w *Waiting) exec(files *ExecFiles, gate *os.File) error {
 		_ = unix.Kill(pid, unix.SIGKILL)
 	}
 	var status syscall.WaitStatus
-	werr := retry(func() error { _, err := syscall.Wait4(pid, &status, 0, nil); return err })
-	if errors.Is(err, errPeerGone) {
+	werr := link.Retry(func() error { _, err := syscall.Wait4(pid, &status, 0, nil); return err })
+	if errors.Is(err, link.ErrPeerGone) {
 		err = fmt.Errorf("the helper in the user namespace ended with status %d", status.ExitStatus())
 	}
 	if err == nil {
@@ -89,16 +91,16 @@ func openHelper(secret bool) (*os.File, error) {
 }
 
 // instruct sends the helper its plan, and waits for the process.
-func (w *Waiting) instruct(host conn, files *ExecFiles, gate *os.File) error {
+func (w *Waiting) instruct(host link.Conn, files *ExecFiles, gate *os.File) error {
 	passed := []*os.File{files.Member, gate}
 	if files.ConsoleSocket != nil {
 		passed = append(passed, files.ConsoleSocket)
 	}
-	if err := host.send(w.plan, passed...); err != nil {
+	if err := host.Send(w.plan, passed...); err != nil {
 		return err
 	}
 	var answer born
-	if _, err := host.receive(&answer); err != nil {
+	if _, err := host.Receive(&answer); err != nil {
 		return err
 	}
 	if answer.Error != "" {
@@ -109,24 +111,24 @@ func (w *Waiting) instruct(host conn, files *ExecFiles, gate *os.File) error {
 }
 
 // helpExec is the helper; it does not return.
-func helpExec(c conn) {
+func helpExec(c link.Conn) {
 	answer := born{}
 	var err error
 	if answer.Pid, answer.Path, err = helpBear(c); err != nil {
 		answer.Error = err.Error()
 	}
-	if err := c.send(answer); err != nil {
+	if err := c.Send(answer); err != nil {
 		os.Exit(1)
 	}
 	os.Exit(0)
 }
 
-func helpBear(c conn) (pid int, path string, err error) {
+func helpBear(c link.Conn) (pid int, path string, err error) {
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return -1, "", fmt.Errorf("prctl(PR_SET_DUMPABLE): %w", err)
 	}
 	var plan ExecPlan
-	files, err := c.receive(&plan)
+	files, err := c.Receive(&plan)
 	if err != nil {
 		return -1, "", fmt.Errorf("receive the plan: %w", err)
 	}

@@ -48,21 +48,3 @@ type Join struct {
 
 // None is the index that says "no descriptor".
 const None = -1
-
-// The messages after the plan. The stage sends events, create answers.
-type event struct {
-	// Kind is one of the constants below.
-	Kind string
-	// Message says what failed.
-	Message string `json:",omitempty"`
-}
-
-const (
-	eventHooks = "hooks" // the root is built; run the hooks of the runtime namespace
-	eventReady = "ready" // only start is missing
-	eventError = "error"
-	// Before the plan.
-	answerRaise = "raise" // create has recorded the stage
-	answerGo    = "go"
-	answerFree  = "free" // create has recorded the container and may end
-)

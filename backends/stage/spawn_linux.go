@@ -10,6 +10,8 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/backends/stage/link"
 )
 
 const (
@@ -39,11 +41,10 @@ type Config struct {
 
 // Process is a stage as create sees it.
 type Process struct {
-	// Pid is the stage's pid on the host; it is berth's own child.
-	Pid int
+	// Host speaks with it; its Pid is berth's own child.
+	*link.Host
 	// Pidfd refers to the stage.
 	Pidfd *os.File
-	conn  conn
 }
 
 // Spawn starts a stage. It waits for Run, and ends when berth ends before.
@@ -57,24 +58,24 @@ func Spawn(cfg *Config) (*Process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("socketpair: %w", err)
 	}
-	host, inside := conn{pair[0]}, os.NewFile(uintptr(pair[1]), "stage")
+	host, inside := link.Conn{FD: pair[0]}, os.NewFile(uintptr(pair[1]), "stage")
 	defer inside.Close()
 	pid, err := cfg.fork(exe, inside, host)
 	if err != nil {
-		host.close()
+		host.Close()
 		return nil, fmt.Errorf("start the container's process: %w", err)
 	}
 	pidfd, err := unix.PidfdOpen(pid, 0)
 	if err != nil {
-		host.close()
+		host.Close()
 		_ = unix.Kill(pid, unix.SIGKILL)
 		_, _ = syscall.Wait4(pid, nil, 0, nil)
 		return nil, fmt.Errorf("start the container's process: pidfd_open %d: %w", pid, err)
 	}
-	return &Process{Pid: pid, Pidfd: os.NewFile(uintptr(pidfd), "pidfd"), conn: host}, nil
+	return &Process{Host: &link.Host{Conn: host, Pid: pid}, Pidfd: os.NewFile(uintptr(pidfd), "pidfd")}, nil
 }
 
-func (cfg *Config) fork(exe, inside *os.File, host conn) (int, error) {
+func (cfg *Config) fork(exe, inside *os.File, host link.Conn) (int, error) {
 	files := []uintptr{cfg.Stdio[0].Fd(), cfg.Stdio[1].Fd(), cfg.Stdio[2].Fd()}
 	for i := range cfg.Inherited {
 		files = append(files, uintptr(3+i))
@@ -155,11 +156,11 @@ func inPIDNamespace(path string, f func() error) error {
 // Kill ends the stage, or what it has become, and waits for it.
 func (p *Process) Kill() {
 	_ = unix.PidfdSendSignal(int(p.Pidfd.Fd()), unix.SIGKILL, nil, 0)
-	_ = retry(func() error { _, err := syscall.Wait4(p.Pid, nil, 0, nil); return err })
+	_ = link.Retry(func() error { _, err := syscall.Wait4(p.Pid, nil, 0, nil); return err })
 }
 
 // Close lets go of the stage without ending it.
 func (p *Process) Close() {
-	p.conn.close()
+	p.Conn.Close()
 	p.Pidfd.Close()
 }

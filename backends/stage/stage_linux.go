@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/backends/stage/link"
 )
 
 // wanted is the number of the stage's socket, or empty in any other berth.
@@ -40,7 +42,7 @@ func Main() {
 		forkSibling(socket, n)
 	}
 	unix.CloseOnExec(socket)
-	c := conn{socket}
+	c := link.Conn{FD: socket}
 	if os.Getenv(execVar) != "" {
 		helpExec(c)
 	}
@@ -49,7 +51,7 @@ func Main() {
 			fatal(err)
 		}
 	}
-	_ = c.send(event{Kind: eventError, Message: run(c).Error()})
+	_ = c.Send(link.Event{Kind: link.EventError, Message: run(c).Error()})
 	os.Exit(1)
 }
 
@@ -61,18 +63,18 @@ func fatal(err error) {
 // run ends in the user's process, or returns an error while create still listens.
 // Should create have gone, what it would have recorded must go too, so that
 // the end of the connection is an error as well.
-func run(c conn) error {
+func run(c link.Conn) error {
 	// Nothing in the container may look at a process that runs berth.
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return fmt.Errorf("prctl(PR_SET_DUMPABLE): %w", err)
 	}
-	if err := c.await(answerRaise); err != nil {
+	if err := c.Await(link.AnswerRaise); err != nil {
 		return err
 	}
 	var plan Plan
-	files, err := c.receive(&plan)
+	files, err := c.Receive(&plan)
 	if err != nil {
-		if errors.Is(err, errPeerGone) {
+		if errors.Is(err, link.ErrPeerGone) {
 			time.Sleep(linger)
 		}
 		return fmt.Errorf("receive the plan: %w", err)
@@ -85,13 +87,13 @@ func run(c conn) error {
 	if err != nil {
 		return err
 	}
-	if err := c.send(event{Kind: eventReady}); err != nil {
+	if err := c.Send(link.Event{Kind: link.EventReady}); err != nil {
 		return err
 	}
-	if err := c.await(answerFree); err != nil {
+	if err := c.Await(link.AnswerFree); err != nil {
 		return err
 	}
-	c.close()
+	c.Close()
 	return s.serve(prepared)
 }
 
@@ -102,7 +104,7 @@ func run(c conn) error {
 const linger = 20 * time.Second
 
 type stage struct {
-	conn  conn
+	conn  link.Conn
 	plan  *Plan
 	files []*os.File
 	// start is the listening socket, proc a procfs nobody tampers with.
@@ -110,15 +112,3 @@ type stage struct {
 }
 
 func (s *stage) file(i int) *os.File { return s.files[i] }
-
-// await waits for create's answer.
-func (c conn) await(want string) error {
-	var got string
-	if _, err := c.receive(&got); err != nil {
-		return fmt.Errorf("wait for create: %w", err)
-	}
-	if got != want {
-		return fmt.Errorf("create sent %q where %q was due", got, want)
-	}
-	return nil
-}

@@ -9,6 +9,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/backends/stage/link"
 )
 
 // forkVar asks a process that has just joined a user namespace to make the
@@ -19,7 +21,7 @@ const forkVar = "_BERTH_STAGE_FORK"
 // cannot join one, having threads (setns(2)); nsenter(1) does, and goes on as
 // berth, which makes the stage as its sibling, so that its other namespaces are
 // the user namespace's own.
-func (cfg *Config) forkInUser(exe *os.File, attr *syscall.ProcAttr, host conn) (int, error) {
+func (cfg *Config) forkInUser(exe *os.File, attr *syscall.ProcAttr, host link.Conn) (int, error) {
 	nsenter, err := exec.LookPath("nsenter")
 	if err != nil {
 		return 0, fmt.Errorf("to join a user namespace, nsenter of util-linux is needed: %w", err)
@@ -37,7 +39,7 @@ func (cfg *Config) forkInUser(exe *os.File, attr *syscall.ProcAttr, host conn) (
 		flags |= unix.CLONE_NEWPID
 	}
 	attr.Env = append(attr.Env, forkVar+"="+strconv.Itoa(flags))
-	if err := unix.SetsockoptInt(host.fd, unix.SOL_SOCKET, unix.SO_PASSCRED, 1); err != nil {
+	if err := unix.SetsockoptInt(host.FD, unix.SOL_SOCKET, unix.SO_PASSCRED, 1); err != nil {
 		return 0, err
 	}
 	var pid int
@@ -54,7 +56,7 @@ func (cfg *Config) forkInUser(exe *os.File, attr *syscall.ProcAttr, host conn) (
 		return 0, err
 	}
 	var status syscall.WaitStatus
-	if err := retry(func() error { _, err := syscall.Wait4(pid, &status, 0, nil); return err }); err != nil {
+	if err := link.Retry(func() error { _, err := syscall.Wait4(pid, &status, 0, nil); return err }); err != nil {
 		return 0, err
 	}
 	if status != 0 {
@@ -65,21 +67,21 @@ func (cfg *Config) forkInUser(exe *os.File, attr *syscall.ProcAttr, host conn) (
 
 // receivePid waits for the byte that a stage sends first, and lets the kernel
 // say who it was, in terms of our own pid namespace (unix(7)).
-func receivePid(host conn) (int, error) {
+func receivePid(host link.Conn) (int, error) {
 	oob := make([]byte, unix.CmsgSpace(unix.SizeofUcred))
-	_, oobn, _, _, err := unix.Recvmsg(host.fd, make([]byte, 1), oob, 0)
+	_, oobn, _, _, err := unix.Recvmsg(host.FD, make([]byte, 1), oob, 0)
 	if err != nil {
 		return 0, err
 	}
 	messages, err := unix.ParseSocketControlMessage(oob[:oobn])
 	if err != nil || len(messages) != 1 {
-		return 0, errors.Join(errPeerGone, err)
+		return 0, errors.Join(link.ErrPeerGone, err)
 	}
 	cred, err := unix.ParseUnixCredentials(&messages[0])
 	if err != nil {
 		return 0, err
 	}
-	return int(cred.Pid), unix.SetsockoptInt(host.fd, unix.SOL_SOCKET, unix.SO_PASSCRED, 0)
+	return int(cred.Pid), unix.SetsockoptInt(host.FD, unix.SOL_SOCKET, unix.SO_PASSCRED, 0)
 }
 
 // forkSibling is the second step of forkInUser, in the user namespace. The

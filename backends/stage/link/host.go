@@ -1,4 +1,4 @@
-package stage
+package link
 
 import (
 	"errors"
@@ -7,37 +7,43 @@ import (
 	"syscall"
 )
 
+// Host is create's end of the connection to the first process, its child.
+type Host struct {
+	Conn Conn
+	Pid  int
+}
+
 // Raise tells the stage that it is recorded and that an enclosure is now being
 // made around it. Until then it ends with berth.
-func (p *Process) Raise() error {
-	if err := p.conn.send(answerRaise); err != nil {
-		return p.ended(err)
+func (h *Host) Raise() error {
+	if err := h.Conn.Send(AnswerRaise); err != nil {
+		return h.ended(err)
 	}
 	return nil
 }
 
 // Prepare sends the stage its plan and returns when only start is missing.
 // hooks is called when the root is built and before the stage pivots to it.
-func (p *Process) Prepare(plan *Plan, files []*os.File, hooks func() error) error {
-	if err := p.conn.send(plan, files...); err != nil {
-		return p.ended(err)
+func (h *Host) Prepare(plan any, files []*os.File, hooks func() error) error {
+	if err := h.Conn.Send(plan, files...); err != nil {
+		return h.ended(err)
 	}
 	for {
-		var e event
-		if _, err := p.conn.receive(&e); err != nil {
-			return p.ended(err)
+		var e Event
+		if _, err := h.Conn.Receive(&e); err != nil {
+			return h.ended(err)
 		}
 		switch e.Kind {
-		case eventReady:
+		case EventReady:
 			return nil
-		case eventError:
+		case EventError:
 			return errors.New(e.Message)
-		case eventHooks:
+		case EventHooks:
 			if err := hooks(); err != nil {
 				return err
 			}
-			if err := p.conn.send(answerGo); err != nil {
-				return p.ended(err)
+			if err := h.Conn.Send(AnswerGo); err != nil {
+				return h.ended(err)
 			}
 		default:
 			return fmt.Errorf("the container's process sent an unknown message %q", e.Kind)
@@ -46,25 +52,25 @@ func (p *Process) Prepare(plan *Plan, files []*os.File, hooks func() error) erro
 }
 
 // Free lets the stage live on without berth.
-func (p *Process) Free() error {
-	if err := p.conn.send(answerFree); err != nil {
-		return p.ended(err)
+func (h *Host) Free() error {
+	if err := h.Conn.Send(AnswerFree); err != nil {
+		return h.ended(err)
 	}
 	// It confirms by closing its end.
-	var e event
-	if _, err := p.conn.receive(&e); !errors.Is(err, errPeerGone) {
-		return p.ended(err)
+	var e Event
+	if _, err := h.Conn.Receive(&e); !errors.Is(err, ErrPeerGone) {
+		return h.ended(err)
 	}
 	return nil
 }
 
 // ended says how the stage ended, where it did.
-func (p *Process) ended(err error) error {
-	if !errors.Is(err, errPeerGone) {
+func (h *Host) ended(err error) error {
+	if !errors.Is(err, ErrPeerGone) {
 		return fmt.Errorf("talk to the container's process: %w", err)
 	}
 	var status syscall.WaitStatus
-	if pid, werr := syscall.Wait4(p.Pid, &status, syscall.WNOHANG, nil); werr == nil && pid == p.Pid {
+	if pid, werr := syscall.Wait4(h.Pid, &status, syscall.WNOHANG, nil); werr == nil && pid == h.Pid {
 		if status.Signaled() {
 			return fmt.Errorf("the container's process was killed while it was being made: %v", status.Signal())
 		}

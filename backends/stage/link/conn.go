@@ -1,4 +1,7 @@
-package stage
+// Package link is how create and start talk to a container's first process
+// before it is the user's: messages over a socket pair, start's socket, and the
+// sockets of engines.
+package link
 
 import (
 	"encoding/binary"
@@ -11,9 +14,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// conn is one end of the socket between create and the stage. A message is a
+// Conn is one end of the socket between create and the stage. A message is a
 // JSON value with open files beside it.
-type conn struct{ fd int }
+type Conn struct{ FD int }
+
+// Pair makes both ends of a connection.
+func Pair() (Conn, Conn, error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return Conn{-1}, Conn{-1}, fmt.Errorf("socketpair: %w", err)
+	}
+	return Conn{fds[0]}, Conn{fds[1]}, nil
+}
 
 const (
 	maxMessage = 64 << 20
@@ -21,12 +33,14 @@ const (
 	filesAtATime = 128
 )
 
-// errPeerGone says that the other process closed its end, mostly by ending.
-var errPeerGone = errors.New("the other end has gone")
+// ErrPeerGone says that the other process closed its end, mostly by ending.
+var ErrPeerGone = errors.New("the other end has gone")
 
-func (c conn) close() { unix.Close(c.fd) }
+// Close closes this end.
+func (c Conn) Close() { unix.Close(c.FD) }
 
-func (c conn) send(v any, files ...*os.File) error {
+// Send sends a value and files beside it; they stay open here.
+func (c Conn) Send(v any, files ...*os.File) error {
 	data, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -43,7 +57,7 @@ func (c conn) send(v any, files ...*os.File) error {
 		for i, f := range files[:n] {
 			fds[i] = int(f.Fd())
 		}
-		if err := retry(func() error { return unix.Sendmsg(c.fd, []byte{0}, unix.UnixRights(fds...), nil, unix.MSG_NOSIGNAL) }); err != nil {
+		if err := Retry(func() error { return unix.Sendmsg(c.FD, []byte{0}, unix.UnixRights(fds...), nil, unix.MSG_NOSIGNAL) }); err != nil {
 			return peerError(err)
 		}
 		files = files[n:]
@@ -51,9 +65,9 @@ func (c conn) send(v any, files ...*os.File) error {
 	return c.write(data)
 }
 
-func (c conn) write(data []byte) error {
+func (c Conn) write(data []byte) error {
 	for len(data) > 0 {
-		n, err := unix.SendmsgN(c.fd, data, nil, nil, unix.MSG_NOSIGNAL)
+		n, err := unix.SendmsgN(c.FD, data, nil, nil, unix.MSG_NOSIGNAL)
 		if errors.Is(err, unix.EINTR) {
 			continue
 		}
@@ -65,7 +79,8 @@ func (c conn) write(data []byte) error {
 	return nil
 }
 
-func (c conn) receive(v any) ([]*os.File, error) {
+// Receive receives a value and the files beside it.
+func (c Conn) Receive(v any) ([]*os.File, error) {
 	var head [8]byte
 	if err := c.read(head[:]); err != nil {
 		return nil, err
@@ -89,9 +104,9 @@ func (c conn) receive(v any) ([]*os.File, error) {
 	return files, json.Unmarshal(data, v)
 }
 
-func (c conn) read(data []byte) error {
+func (c Conn) read(data []byte) error {
 	for len(data) > 0 {
-		n, err := unix.Read(c.fd, data)
+		n, err := unix.Read(c.FD, data)
 		if errors.Is(err, unix.EINTR) {
 			continue
 		}
@@ -99,25 +114,25 @@ func (c conn) read(data []byte) error {
 			return peerError(err)
 		}
 		if n == 0 {
-			return errPeerGone
+			return ErrPeerGone
 		}
 		data = data[n:]
 	}
 	return nil
 }
 
-func (c conn) readFiles(count int) ([]*os.File, error) {
+func (c Conn) readFiles(count int) ([]*os.File, error) {
 	oob := make([]byte, unix.CmsgSpace(4*count))
 	var n, oobn, flags int
-	err := retry(func() (err error) {
-		n, oobn, flags, _, err = unix.Recvmsg(c.fd, make([]byte, 1), oob, unix.MSG_CMSG_CLOEXEC)
+	err := Retry(func() (err error) {
+		n, oobn, flags, _, err = unix.Recvmsg(c.FD, make([]byte, 1), oob, unix.MSG_CMSG_CLOEXEC)
 		return err
 	})
 	if err != nil {
 		return nil, peerError(err)
 	}
 	if n == 0 {
-		return nil, errPeerGone
+		return nil, ErrPeerGone
 	}
 	if flags&unix.MSG_CTRUNC != 0 {
 		return nil, errors.New("descriptors were lost on the way: too many open files")
@@ -145,7 +160,8 @@ func (c conn) readFiles(count int) ([]*os.File, error) {
 	return files, nil
 }
 
-func retry(call func() error) error {
+// Retry calls again what a signal has interrupted.
+func Retry(call func() error) error {
 	for {
 		if err := call(); !errors.Is(err, unix.EINTR) {
 			return err
@@ -155,7 +171,7 @@ func retry(call func() error) error {
 
 func peerError(err error) error {
 	if errors.Is(err, unix.EPIPE) || errors.Is(err, unix.ECONNRESET) || errors.Is(err, io.EOF) {
-		return errPeerGone
+		return ErrPeerGone
 	}
 	return err
 }
