@@ -46,8 +46,10 @@ func TestFromSpec(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := &Attributes{
-		Args: []string{"sh", "-c", "true\n"}, Env: []string{"B=x=y", "A=2", "C="}, Cwd: "/work",
-		UID: 5, GID: 6, Groups: []uint32{7, 8}, Umask: 0o27,
+		Basics: Basics{
+			Args: []string{"sh", "-c", "true\n"}, Env: []string{"B=x=y", "A=2", "C="}, Cwd: "/work",
+			UID: 5, GID: 6, Groups: []uint32{7, 8}, Umask: 0o27,
+		},
 		Capabilities:    &Capabilities{Bounding: 1 | 1<<40, Effective: 1, Permitted: 1, Inheritable: 1 << 5, Ambient: 1 << 5},
 		NoNewPrivileges: true,
 		Limits: []Limit{
@@ -86,7 +88,10 @@ func TestFromSpecOfLittle(t *testing.T) {
 	t.Parallel()
 	for _, s := range []*specs.Spec{nil, {}, {Linux: &specs.Linux{}}} {
 		a, err := FromSpec(minimal(), s)
-		want := &Attributes{Args: []string{"/bin/true"}, Env: []string{}, Cwd: "/", Umask: 0o22, Capabilities: &Capabilities{}}
+		want := &Attributes{
+			Basics:       Basics{Args: []string{"/bin/true"}, Env: []string{}, Cwd: "/", Umask: 0o22},
+			Capabilities: &Capabilities{},
+		}
 		if err != nil || !reflect.DeepEqual(a, want) {
 			t.Errorf("got %+v, %v; want %+v", a, err, want)
 		}

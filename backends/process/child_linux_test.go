@@ -183,8 +183,8 @@ func (c *child) fails(t *testing.T, want string) {
 
 // run makes the attributes of a program of busybox.
 func run(args ...string) Attributes {
-	return Attributes{Args: append([]string{busybox}, args...), Cwd: "/", Umask: defaultUmask,
-		Env: []string{"PATH=/bin:/usr/bin", "HOME=/"}}
+	return Attributes{Basics: Basics{Args: append([]string{busybox}, args...), Cwd: "/", Umask: defaultUmask,
+		Env: []string{"PATH=/bin:/usr/bin", "HOME=/"}}}
 }
 
 // show is a program that prints lines of a file of /proc, chosen by a pattern and squeezed.

@@ -19,5 +19,7 @@
 // permitted depends on the bounding, inheritable and ambient sets alone (capabilities(7)), not on the permitted set
 // before. With noNewPrivileges it does depend on it; there the set is exact, and the filter needs no privilege.
 //
+// What every POSIX platform has of it is in [Basics].
+//
 // All of it is about one thread. The others of the Go runtime keep what they have, and end in execve.
 package process

@@ -2,8 +2,6 @@ package process
 
 import (
 	"fmt"
-	"os"
-	"os/exec"
 	"runtime/debug"
 
 	"golang.org/x/sys/unix"
@@ -110,13 +108,4 @@ func (a *Attributes) prepareByProc(fd int) (setgroups bool, err error) {
 		return false, fmt.Errorf("ask whether groups can be set: %w", err)
 	}
 	return setgroups, nil
-}
-
-// lookPath finds the program as the user would, in the PATH of the environment that it will have.
-func lookPath(name string, env []string) (string, error) {
-	path, _ := lookupEnv(env, "PATH")
-	if err := os.Setenv("PATH", path); err != nil {
-		return "", fmt.Errorf("set PATH: %w", err)
-	}
-	return exec.LookPath(name)
 }

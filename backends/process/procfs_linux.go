@@ -2,7 +2,6 @@ package process
 
 import (
 	"errors"
-	"fmt"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -76,19 +75,4 @@ func (p *procfs) write(name, value string) error {
 		err = e
 	}
 	return err
-}
-
-// openRegular opens a file of the container for reading, without being held up by a FIFO or a device in its place.
-func openRegular(name string) (*os.File, error) {
-	fd, err := unix.Open(name, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return nil, &os.PathError{Op: "open", Path: name, Err: err}
-	}
-	file := os.NewFile(uintptr(fd), name)
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
-		_ = file.Close()
-		return nil, fmt.Errorf("read %s: %w", name, errNotRegular)
-	}
-	return file, nil
 }

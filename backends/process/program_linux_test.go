@@ -68,14 +68,14 @@ func TestProgram(t *testing.T) {
 		{"/bin/script", "/bin", `exec: exec /bin/script: no such file or directory`},
 		{"junk", "/bin", `exec: exec /bin/junk: exec format error`},
 	} {
-		c := inRoot(root, Attributes{Args: []string{tt.name, "true"}, Cwd: "/", Env: []string{"PATH=" + tt.path}})
+		c := inRoot(root, Attributes{Basics: Basics{Args: []string{tt.name, "true"}, Cwd: "/", Env: []string{"PATH=" + tt.path}}})
 		if tt.path == noPath {
 			c.Attributes.Env, c.Env = nil, []string{"PATH=/bin"}
 		}
 		c.fails(t, tt.want)
 	}
 	for _, name := range []string{"busybox", "/bin/busybox", "bin/busybox"} {
-		c := inRoot(root, Attributes{Args: []string{name, "echo", "a  b", ""}, Cwd: "/", Env: []string{"PATH=/sbin:/bin"}})
+		c := inRoot(root, Attributes{Basics: Basics{Args: []string{name, "echo", "a  b", ""}, Cwd: "/", Env: []string{"PATH=/sbin:/bin"}}})
 		if got := c.output(t); got != "a  b \n" {
 			t.Errorf("%s: %q", name, got)
 		}
@@ -112,7 +112,7 @@ func TestEnvironment(t *testing.T) {
 			a.Env, a.ListenFDs = []string{"LISTEN_FDS=7", "LISTEN_PID=7", "HOME=/", "LISTEN_FDNAMES=a:b"}, 2
 		}, "HOME=/ LISTEN_FDNAMES=a:b LISTEN_FDS=2 LISTEN_PID=PID"},
 	} {
-		c := inRoot(root, Attributes{Args: []string{"/bin/busybox", "env"}, Cwd: "/", Env: []string{"A=1"}})
+		c := inRoot(root, Attributes{Basics: Basics{Args: []string{"/bin/busybox", "env"}, Cwd: "/", Env: []string{"A=1"}}})
 		c.Env = []string{"SECRET=1", "PATH=/usr/bin", "HOME=/elsewhere"}
 		tt.change(&c.Attributes)
 		got := strings.Join(strings.Fields(c.output(t)), " ")
@@ -155,7 +155,7 @@ func TestHostilePasswd(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		c := inRoot(root, Attributes{Args: []string{"/bin/busybox", "env"}, Cwd: "/"})
+		c := inRoot(root, Attributes{Basics: Basics{Args: []string{"/bin/busybox", "env"}, Cwd: "/"}})
 		start := time.Now()
 		if got := c.output(t); got != "HOME=/\n" {
 			t.Errorf("%s: %q", name, got)
@@ -227,7 +227,7 @@ func TestMakeCwd(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, cwd := range []string{dir, filepath.Join(dir, "a/b/c"), file, file + "/d", "/proc/none"} {
-		err := (&Attributes{Cwd: cwd}).MakeCwd()
+		err := (&Basics{Cwd: cwd}).MakeCwd()
 		if st, e := os.Stat(cwd); err != nil && cwd != "/proc/none" || strings.HasSuffix(cwd, "c") && (e != nil || !st.IsDir()) {
 			t.Errorf("MakeCwd(%s): %v; %v", cwd, err, e)
 		}

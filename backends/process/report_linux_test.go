@@ -37,7 +37,7 @@ func TestWhatOnlyTheProcessKnows(t *testing.T) {
 		t.Fatal(err)
 	}
 	io, linux32 := 2<<ioClassShift|6, uint32(8)
-	c := child{Attributes: Attributes{Args: []string{self}, Cwd: "/", Env: []string{reportEnv + "=1"}}}
+	c := child{Attributes: Attributes{Basics: Basics{Args: []string{self}, Cwd: "/", Env: []string{reportEnv + "=1"}}}}
 	c.Sys = &unix.SysProcAttr{Pdeathsig: unix.SIGTERM}
 	if got, want := c.output(t), "pdeathsig 0 keepcaps 0 policy 0 nice 0 ioprio 0x0 personality 0x0\n"; got != want {
 		t.Errorf("nothing asked: %swant %s", got, want)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,7 +16,7 @@ import (
 
 // takeEnv checks the environment and removes duplicates, of which the last one counts, at its place. An empty HOME is
 // none.
-func (a *Attributes) takeEnv(p *specs.Process, _ *specs.Spec) error {
+func (a *Basics) takeEnv(p *specs.Process) error {
 	seen := make(map[string]bool, len(p.Env))
 	env := make([]string, 0, len(p.Env))
 	for i, entry := range slices.Backward(p.Env) {
@@ -40,7 +41,7 @@ func (a *Attributes) takeEnv(p *specs.Process, _ *specs.Spec) error {
 }
 
 // environment completes Env with what only the process itself knows.
-func (a *Attributes) environment() []string {
+func (a *Basics) environment() []string {
 	env := slices.Clone(a.Env)
 	if _, ok := lookupEnv(env, "HOME"); !ok {
 		env = append(env, "HOME="+homeOf(a.UID))
@@ -89,3 +90,18 @@ func homeOf(uid uint32) string {
 }
 
 var errNotRegular = errors.New("not a regular file")
+
+// openRegular opens a file of the container for reading, without being held up by a FIFO or a device in its place.
+func openRegular(name string) (*os.File, error) {
+	fd, err := unix.Open(name, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: name, Err: err}
+	}
+	file := os.NewFile(uintptr(fd), name)
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
+		_ = file.Close()
+		return nil, fmt.Errorf("read %s: %w", name, errNotRegular)
+	}
+	return file, nil
+}

@@ -11,7 +11,7 @@ import (
 
 // MakeCwd makes the working directory where the image has none, as runc does. It is for the moment when the container's
 // root is in place, and still writable. What stands in the way is left for Prepare to report.
-func (a *Attributes) MakeCwd() error {
+func (a *Basics) MakeCwd() error {
 	err := os.MkdirAll(path.Clean(a.Cwd), 0o755)
 	if errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.EEXIST) || errors.Is(err, unix.EROFS) {
 		return nil
@@ -24,7 +24,7 @@ func (a *Attributes) MakeCwd() error {
 
 // enterCwd changes to the working directory. Root in the container may see more than the user, and the user more than
 // a root whose user namespace does not map the directory's owner: again says that the user is to try.
-func (a *Attributes) enterCwd() (again bool, err error) {
+func (a *Basics) enterCwd() (again bool, err error) {
 	err = unix.Chdir(a.Cwd)
 	if errors.Is(err, os.ErrPermission) {
 		return true, nil
@@ -34,7 +34,7 @@ func (a *Attributes) enterCwd() (again bool, err error) {
 
 // finishCwd is the user's part of it, and makes sure that the directory is within the container's root: a path like
 // /proc/self/fd/7 could lead out of it (CVE-2024-21626).
-func (a *Attributes) finishCwd(again bool) error {
+func (a *Basics) finishCwd(again bool) error {
 	if again {
 		if err := cwdError(a.Cwd, unix.Chdir(a.Cwd)); err != nil {
 			return err

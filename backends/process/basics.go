@@ -1,0 +1,93 @@
+package process
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// Basics are the attributes that a process has on every POSIX platform.
+type Basics struct {
+	Args []string `json:"args"`
+	// Env has no duplicates. HOME is added by Prepare, from the container's /etc/passwd.
+	Env []string `json:"env,omitempty"`
+	Cwd string   `json:"cwd"`
+	// ListenFDs is the number of sockets from descriptor 3 that LISTEN_FDS announces (sd_listen_fds(3)). FromSpec
+	// leaves it 0: it is a matter of the command line.
+	ListenFDs int `json:"listenFDs,omitempty"`
+
+	UID    uint32   `json:"uid"`
+	GID    uint32   `json:"gid"`
+	Groups []uint32 `json:"groups,omitempty"`
+	// Umask is 0022 where the spec has none.
+	Umask uint32 `json:"umask"`
+}
+
+const defaultUmask = 0o022
+
+// BasicsOf takes them from process p of a config.json. Errors name the JSON path of what is wrong.
+func BasicsOf(p *specs.Process) (*Basics, error) {
+	if p == nil {
+		return nil, errors.New("process: must be set")
+	}
+	a := &Basics{
+		Args: p.Args, Cwd: p.Cwd, UID: p.User.UID, GID: p.User.GID, Groups: p.User.AdditionalGids, Umask: defaultUmask,
+	}
+	if p.User.Umask != nil {
+		a.Umask = *p.User.Umask
+	}
+	if a.Umask > 0o777 {
+		return nil, fmt.Errorf("process.user.umask: %#o is more than 0777", a.Umask)
+	}
+	for _, step := range []func(p *specs.Process) error{a.takeArgs, a.takeEnv, a.takeCwd, a.takeIDs} {
+		if err := step(p); err != nil {
+			return nil, err
+		}
+	}
+	return a, nil
+}
+
+func (a *Basics) takeArgs(p *specs.Process) error {
+	if len(p.Args) == 0 {
+		return errors.New("process.args: must not be empty")
+	}
+	for i, arg := range p.Args {
+		if strings.IndexByte(arg, 0) >= 0 {
+			return fmt.Errorf("process.args[%d]: contains a NUL byte", i)
+		}
+	}
+	return nil
+}
+
+func (a *Basics) takeCwd(p *specs.Process) error {
+	switch {
+	case p.Cwd == "":
+		return errors.New("process.cwd: must not be empty")
+	case !path.IsAbs(p.Cwd):
+		return fmt.Errorf("process.cwd: %q is not an absolute path", p.Cwd)
+	case strings.IndexByte(p.Cwd, 0) >= 0:
+		return errors.New("process.cwd: contains a NUL byte")
+	}
+	return nil
+}
+
+// noID is (uid_t)-1: to setresuid(2) and chown(2) it means "leave it".
+const noID = 1<<32 - 1
+
+func (a *Basics) takeIDs(p *specs.Process) error {
+	switch {
+	case a.UID == noID:
+		return fmt.Errorf("process.user.uid: %d is not a user ID", a.UID)
+	case a.GID == noID:
+		return fmt.Errorf("process.user.gid: %d is not a group ID", a.GID)
+	}
+	for i, gid := range a.Groups {
+		if gid == noID {
+			return fmt.Errorf("process.user.additionalGids[%d]: %d is not a group ID", i, gid)
+		}
+	}
+	return nil
+}
