@@ -1,19 +1,12 @@
 package backends
 
-import (
-	"bytes"
-	"errors"
-	"fmt"
-	"os"
-	"strconv"
-)
-
 // Process names one process for as long as the host runs: a pid alone may be
 // given to another process once this one has been waited for.
 type Process struct {
 	Pid int `json:"pid,omitempty"`
-	// StartTime is field 22 of /proc/PID/stat, in clock ticks since boot
-	// (proc_pid_stat(5)).
+	// StartTime is when it was started. On Linux it is field 22 of
+	// /proc/PID/stat, in clock ticks since boot (proc_pid_stat(5)), on FreeBSD
+	// microseconds since 1970.
 	StartTime uint64 `json:"startTime,omitempty"`
 }
 
@@ -54,31 +47,4 @@ type procStat struct {
 	state byte
 	ppid  int
 	start uint64
-}
-
-var errStat = errors.New("unexpected format")
-
-// readStat reads /proc/PID/stat. The command name in it is in parentheses and
-// may hold anything, parentheses and newlines too, so fields count from the
-// last one on.
-func readStat(pid int) (procStat, error) {
-	path := "/proc/" + strconv.Itoa(pid) + "/stat"
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return procStat{}, err
-	}
-	end := bytes.LastIndexByte(data, ')')
-	fields := bytes.Fields(data[end+1:])
-	if end < 0 || len(fields) < 20 || len(fields[0]) != 1 {
-		return procStat{}, fmt.Errorf("%s: %w", path, errStat)
-	}
-	ppid, err := strconv.Atoi(string(fields[1]))
-	if err != nil {
-		return procStat{}, fmt.Errorf("%s: %w", path, err)
-	}
-	start, err := strconv.ParseUint(string(fields[19]), 10, 64)
-	if err != nil {
-		return procStat{}, fmt.Errorf("%s: %w", path, err)
-	}
-	return procStat{state: fields[0][0], ppid: ppid, start: start}, nil
 }

@@ -1,0 +1,136 @@
+package kernel
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Tools are the directories of the base system's tools, in which nobody but
+// root can put one.
+func Tools() []string { return []string{"/sbin", "/bin", "/usr/sbin", "/usr/bin"} }
+
+// Attach moves this process into a jail: its root becomes root and working
+// directory (jail_attach(2)). There is no way back.
+func Attach(jid int, _ string) error {
+	if _, _, errno := unix.Syscall(unix.SYS_JAIL_ATTACH, uintptr(jid), 0, 0); errno != 0 {
+		return fmt.Errorf("jail_attach %d: %w", jid, errno)
+	}
+	return nil
+}
+
+// Commands of procctl(2).
+const (
+	pPID              = 0
+	procTraceCtl      = 7
+	traceCtlDisable   = 2
+	procNoNewPrivsCtl = 19
+	noNewPrivsEnable  = 1
+)
+
+func procctl(command int, value int32) error {
+	_, _, errno := unix.Syscall6(unix.SYS_PROCCTL, pPID, uintptr(os.Getpid()), uintptr(command), uintptr(unsafe.Pointer(&value)), 0, 0)
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+// Shield keeps everybody from tracing, dumping or looking into this process,
+// until it execs (PROC_TRACE_CTL of procctl(2)).
+func Shield() error {
+	if err := procctl(procTraceCtl, traceCtlDisable); err != nil {
+		return fmt.Errorf("procctl(PROC_TRACE_CTL): %w", err)
+	}
+	return nil
+}
+
+// NoNewPrivileges has execve(2) ignore set-user-ID bits from here on.
+func NoNewPrivileges() error {
+	err := procctl(procNoNewPrivsCtl, noNewPrivsEnable)
+	if err == unix.EINVAL {
+		err = ErrUnsupported
+	}
+	if err != nil {
+		return fmt.Errorf("process.noNewPrivileges: procctl(PROC_NO_NEW_PRIVS_CTL): %w", err)
+	}
+	return nil
+}
+
+// OpenTerminal makes a pseudoterminal: its master, and its other side.
+func OpenTerminal() (master, slave *os.File, err error) {
+	fd, _, errno := unix.Syscall(unix.SYS_POSIX_OPENPT, unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0, 0)
+	if errno != 0 {
+		return nil, nil, fmt.Errorf("posix_openpt: %w", errno)
+	}
+	// TIOCGPTN of tty(4).
+	n, err := unix.IoctlGetInt(int(fd), unix.TIOCGPTN)
+	if err != nil {
+		unix.Close(int(fd))
+		return nil, nil, fmt.Errorf("number of the terminal: %w", err)
+	}
+	name := "/dev/pts/" + strconv.Itoa(n)
+	master = os.NewFile(fd, "/dev/ptmx")
+	if slave, err = os.OpenFile(name, os.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0); err != nil {
+		master.Close()
+		return nil, nil, err
+	}
+	return master, slave, nil
+}
+
+// Mounted are the mount points of this host, in the order in which they came
+// to be (getfsstat(2)).
+func Mounted() ([]string, error) {
+	for {
+		n, err := unix.Getfsstat(nil, unix.MNT_NOWAIT)
+		if err != nil {
+			return nil, fmt.Errorf("getfsstat: %w", err)
+		}
+		table := make([]unix.Statfs_t, n+8)
+		if n, err = unix.Getfsstat(table, unix.MNT_NOWAIT); err != nil {
+			return nil, fmt.Errorf("getfsstat: %w", err)
+		}
+		if n == len(table) {
+			continue // there may be more
+		}
+		points := make([]string, n)
+		for i := range points {
+			points[i] = unix.ByteSliceToString(table[i].Mntonname[:])
+		}
+		return points, nil
+	}
+}
+
+// Jailed says whether this process is in a jail itself.
+func Jailed() bool {
+	n, err := unix.SysctlUint32("security.jail.jailed")
+	return err == nil && n != 0
+}
+
+// Setting is an integer of sysctl(8); ok says whether the kernel has it.
+func Setting(name string) (value uint32, ok bool) {
+	value, err := unix.SysctlUint32(name)
+	return value, err == nil
+}
+
+const lastSignal = 31
+
+func unblockSignals() error {
+	const setMask = 3
+	var none [4]uint32
+	if _, _, errno := unix.RawSyscall(unix.SYS_SIGPROCMASK, setMask, uintptr(unsafe.Pointer(&none)), 0); errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+func closeRange(first int) error {
+	const cloexec = 1 << 2 // CLOSE_RANGE_CLOEXEC
+	if _, _, errno := unix.Syscall(unix.SYS_CLOSE_RANGE, uintptr(first), 1<<31-1, cloexec); errno != 0 {
+		return errno
+	}
+	return nil
+}

@@ -1,0 +1,38 @@
+package backends
+
+import (
+	"encoding/binary"
+	"errors"
+)
+
+// Where FreeBSD's struct kinfo_proc has its members where a pointer has 64 bits
+// (sys/user.h), in bytes. The structure says how long it is.
+const (
+	kinfoSize  = 1088
+	kinfoPid   = 72
+	kinfoPpid  = 76
+	kinfoStart = 336 // struct timeval
+	kinfoStat  = 388
+)
+
+// zombie is SZOMB of sys/proc.h.
+const zombie = 5
+
+var errKinfo = errors.New("kern.proc.pid: not the struct kinfo_proc of this architecture")
+
+// parseKinfo reads the struct kinfo_proc of a process.
+func parseKinfo(pid int, data []byte) (procStat, error) {
+	if len(data) < kinfoSize {
+		return procStat{}, errKinfo
+	}
+	word := func(at int) int { return int(int32(binary.LittleEndian.Uint32(data[at:]))) }
+	if word(0) != kinfoSize || word(kinfoPid) != pid {
+		return procStat{}, errKinfo
+	}
+	stat := procStat{state: 'R', ppid: word(kinfoPpid)}
+	stat.start = binary.LittleEndian.Uint64(data[kinfoStart:])*1e6 + binary.LittleEndian.Uint64(data[kinfoStart+8:])
+	if data[kinfoStat] == zombie {
+		stat.state = 'Z'
+	}
+	return stat, nil
+}

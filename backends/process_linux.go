@@ -1,0 +1,36 @@
+package backends
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+)
+
+var errStat = errors.New("unexpected format")
+
+// readStat reads /proc/PID/stat. The command name in it is in parentheses and
+// may hold anything, parentheses and newlines too, so fields count from the
+// last one on.
+func readStat(pid int) (procStat, error) {
+	path := "/proc/" + strconv.Itoa(pid) + "/stat"
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return procStat{}, err
+	}
+	end := bytes.LastIndexByte(data, ')')
+	fields := bytes.Fields(data[end+1:])
+	if end < 0 || len(fields) < 20 || len(fields[0]) != 1 {
+		return procStat{}, fmt.Errorf("%s: %w", path, errStat)
+	}
+	ppid, err := strconv.Atoi(string(fields[1]))
+	if err != nil {
+		return procStat{}, fmt.Errorf("%s: %w", path, err)
+	}
+	start, err := strconv.ParseUint(string(fields[19]), 10, 64)
+	if err != nil {
+		return procStat{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return procStat{state: fields[0][0], ppid: ppid, start: start}, nil
+}
