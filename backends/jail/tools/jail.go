@@ -1,0 +1,89 @@
+package tools
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// CreateJail makes a jail; the jid is printed. With parameters on its command
+// line jail(8) does not read jail.conf(5).
+func CreateJail(params []string) Command { return append(Command{"jail", "-i", "-c"}, params...) }
+
+// SetJail changes a parameter of a jail.
+func SetJail(name, param string) Command { return Command{"jail", "-m", "name=" + name, param} }
+
+// RemoveJail kills all in a jail and removes it, whatever jail.conf(5) has to
+// say about a jail of that name.
+func RemoveJail(name string) Command { return Command{"jail", "-R", name} }
+
+// ListJail prints parameters of a jail, separated by blanks.
+func ListJail(name string, params ...string) Command {
+	return append(Command{"jls", "-j", name}, params...)
+}
+
+// ErrNoJail is of a jail that is not there.
+var ErrNoJail = errors.New("there is no such jail")
+
+// Create makes a jail and returns its jid.
+func (b *Box) Create(ctx context.Context, params []string) (int, error) {
+	out, err := b.Run(ctx, CreateJail(params))
+	if err != nil {
+		return 0, err
+	}
+	jid, err := strconv.Atoi(strings.TrimSpace(out))
+	if err != nil || jid <= 0 {
+		return 0, fmt.Errorf("jail -i printed %q where a jid was due", out)
+	}
+	return jid, nil
+}
+
+// Jail looks for a jail by its name: its jid and its path. It may be ErrNoJail.
+func (b *Box) Jail(ctx context.Context, name string) (jid int, path string, err error) {
+	out, err := b.list(ctx, name, "jid", "path")
+	if err != nil {
+		return 0, "", err
+	}
+	number, path, _ := strings.Cut(strings.TrimSuffix(out, "\n"), " ")
+	if jid, err = strconv.Atoi(number); err != nil || jid <= 0 {
+		return 0, "", fmt.Errorf("jls printed %q where a jid and a path were due", out)
+	}
+	return jid, path, nil
+}
+
+// Numbers are parameters of a jail that have integers for values; jls(8) prints
+// a boolean as true and false.
+func (b *Box) Numbers(ctx context.Context, name string, params ...string) ([]int, error) {
+	out, err := b.list(ctx, name, params...)
+	if err != nil {
+		return nil, err
+	}
+	words := strings.Fields(out)
+	if len(words) != len(params) {
+		return nil, fmt.Errorf("jls printed %q where %s were due", out, strings.Join(params, ", "))
+	}
+	values := make([]int, len(words))
+	for i, w := range words {
+		switch w {
+		case "true":
+			values[i] = 1
+		case "false":
+		default:
+			if values[i], err = strconv.Atoi(w); err != nil {
+				return nil, fmt.Errorf("jls printed %q for %s", w, params[i])
+			}
+		}
+	}
+	return values, nil
+}
+
+func (b *Box) list(ctx context.Context, name string, params ...string) (string, error) {
+	out, err := b.Run(ctx, ListJail(name, params...))
+	var failed *Error
+	if errors.As(err, &failed) && strings.Contains(failed.Said, "not found") {
+		return "", fmt.Errorf("%s: %w", name, ErrNoJail)
+	}
+	return out, err
+}
