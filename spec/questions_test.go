@@ -90,11 +90,11 @@ func TestSysctlPath(t *testing.T) {
 
 func TestJailDefaults(t *testing.T) {
 	t.Parallel()
-	ports, suser := JailDefaults([]byte(`{"freebsd":{"jail":{"allow":{"suser":false,"Suser":true}}}}`))
-	if ports != nil || suser == nil || *suser {
-		t.Errorf("got %v, %v", ports, suser)
+	on := JailDefaults([]byte(`{"freebsd":{"jail":{"allow":{"suser":false,"Suser":true,"setHostname":true}}}}`))
+	if on.ReservedPorts != nil || on.Suser == nil || *on.Suser || on.SetHostname == nil || !*on.SetHostname {
+		t.Errorf("got %+v", on)
 	}
-	if ports, suser := JailDefaults([]byte(`x`)); ports != nil || suser != nil {
+	if (JailDefaults([]byte(`x`)) != JailOn{}) {
 		t.Error("not JSON")
 	}
 }

@@ -86,7 +86,7 @@ func (e *execution) prepare(p *specs.Process, o *backends.ExecOptions) error {
 			return err
 		}
 	}
-	inherited, err := inheritable(&backends.CreateOptions{PreserveFDs: o.PreserveFDs})
+	inherited, err := link.Inheritable(0, o.PreserveFDs)
 	if err != nil {
 		return err
 	}

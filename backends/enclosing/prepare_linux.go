@@ -1,7 +1,6 @@
 package enclosing
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -49,7 +48,7 @@ func prepare(j *Job, o *backends.CreateOptions) (*preparation, error) {
 			return nil, err
 		}
 	}
-	if p.inherited, err = inheritable(o); err != nil {
+	if p.inherited, err = link.Inheritable(o.ListenFDs, o.PreserveFDs); err != nil {
 		return nil, err
 	}
 	if o.ConsoleSocket != "" {
@@ -183,25 +182,4 @@ func mapsRoot(maps []specs.LinuxIDMapping) bool {
 		}
 	}
 	return false
-}
-
-// inheritable counts the descriptors that the user's process gets beside
-// stdio: the sockets of LISTEN_FDS, then those of --preserve-fds. podman counts
-// the sockets twice, so only what is beyond both has to be there.
-func inheritable(o *backends.CreateOptions) (int, error) {
-	if o.ListenFDs < 0 || o.PreserveFDs < 0 || o.ListenFDs+o.PreserveFDs > 1<<16 {
-		return 0, errors.New("--preserve-fds: not a number of descriptors")
-	}
-	n := o.ListenFDs + o.PreserveFDs
-	for i := range n {
-		_, err := unix.FcntlInt(uintptr(3+i), unix.F_GETFD, 0)
-		if err == nil {
-			continue
-		}
-		if i >= max(o.ListenFDs, o.PreserveFDs) {
-			return i, nil
-		}
-		return 0, fmt.Errorf("descriptor %d, which --preserve-fds or LISTEN_FDS names, is not open", 3+i)
-	}
-	return n, nil
 }

@@ -22,9 +22,9 @@ func (a *Basics) MakeCwd() error {
 	return nil
 }
 
-// enterCwd changes to the working directory. Root in the container may see more than the user, and the user more than
+// EnterCwd changes to the working directory. Root in the container may see more than the user, and the user more than
 // a root whose user namespace does not map the directory's owner: again says that the user is to try.
-func (a *Basics) enterCwd() (again bool, err error) {
+func (a *Basics) EnterCwd() (again bool, err error) {
 	err = unix.Chdir(a.Cwd)
 	if errors.Is(err, os.ErrPermission) {
 		return true, nil
@@ -32,9 +32,9 @@ func (a *Basics) enterCwd() (again bool, err error) {
 	return false, cwdError(a.Cwd, err)
 }
 
-// finishCwd is the user's part of it, and makes sure that the directory is within the container's root: a path like
+// FinishCwd is the user's part of it, and makes sure that the directory is within the container's root: a path like
 // /proc/self/fd/7 could lead out of it (CVE-2024-21626).
-func (a *Basics) finishCwd(again bool) error {
+func (a *Basics) FinishCwd(again bool) error {
 	if again {
 		if err := cwdError(a.Cwd, unix.Chdir(a.Cwd)); err != nil {
 			return err

@@ -40,8 +40,8 @@ func (a *Basics) takeEnv(p *specs.Process) error {
 	return nil
 }
 
-// environment completes Env with what only the process itself knows.
-func (a *Basics) environment() []string {
+// Environment completes Env with what only the process itself knows.
+func (a *Basics) Environment() []string {
 	env := slices.Clone(a.Env)
 	if _, ok := lookupEnv(env, "HOME"); !ok {
 		env = append(env, "HOME="+homeOf(a.UID))

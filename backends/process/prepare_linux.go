@@ -51,7 +51,7 @@ func (a *Attributes) Prepare(o Options) (*Prepared, error) {
 	if err != nil {
 		return nil, err
 	}
-	env := a.environment()
+	env := a.Environment()
 	unix.Umask(int(a.Umask))
 	if a.NoNewPrivileges {
 		if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
@@ -79,7 +79,7 @@ func (a *Attributes) Prepare(o Options) (*Prepared, error) {
 	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, 0, 0, 0, 0); err != nil {
 		return nil, fmt.Errorf("prctl(PR_SET_PDEATHSIG): %w", err)
 	}
-	path, err := lookPath(a.Args[0], env)
+	path, err := LookPath(a.Args[0], env)
 	if err != nil {
 		return nil, err
 	}

@@ -15,7 +15,7 @@ import (
 // become makes the calling thread the container's user: bounding set, stdio, groups, gid, uid, working directory, and
 // the other capability sets, in runc's order. keep are capabilities that are to survive until execve.
 func (a *Attributes) become(setgroups bool, keep uint64, stdio []int) (warnings []string, err error) {
-	chdir, err := a.enterCwd()
+	chdir, err := a.EnterCwd()
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +33,7 @@ func (a *Attributes) become(setgroups bool, keep uint64, stdio []int) (warnings 
 	if err := a.setUser(setgroups); err != nil {
 		return nil, fmt.Errorf("unable to setup user: %w", err)
 	}
-	if err := a.finishCwd(chdir); err != nil {
+	if err := a.FinishCwd(chdir); err != nil {
 		return nil, err
 	}
 	if err := unix.Prctl(unix.PR_SET_KEEPCAPS, 0, 0, 0, 0); err != nil {

@@ -1,0 +1,132 @@
+package jail
+
+import (
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// The annotations of ocijail, which podman and buildah write.
+const (
+	annotationParent = "org.freebsd.parentJail"
+	annotationPrefix = "org.freebsd.jail."
+)
+
+// permissions are those of jail(8) that an annotation can give or take:
+// org.freebsd.jail.allow.NAME.
+var permissions = []string{
+	"adjtime", "chflags", "extattr", "mlock", "mount", "mount.devfs", "mount.fdescfs", "mount.fusefs", "mount.linprocfs",
+	"mount.linsysfs", "mount.nullfs", "mount.procfs", "mount.tmpfs", "mount.zfs", "nfsd", "quotas", "raw_sockets",
+	"read_msgbuf", "reserved_ports", "routing", "set_hostname", "setaudit", "settime", "socket_af", "suser", "sysvipc",
+	"unprivileged_parent_tampering", "unprivileged_proc_debug", "vmm",
+}
+
+// annotations takes what engines say in annotations. What freebsd.jail says as
+// well must be the same.
+func (r *reader) annotations(list map[string]string) {
+	keys := slices.Sorted(maps.Keys(list))
+	// What others mean depends on it.
+	slices.SortStableFunc(keys, func(a, b string) int { return first(b) - first(a) })
+	for _, key := range keys {
+		value, path := list[key], `annotations["`+key+`"]`
+		if key == annotationParent {
+			r.share(path, &r.Parent, value)
+			if !parentName(value) {
+				r.refuse(path, "is not the name of a jail")
+			}
+			continue
+		}
+		name, ok := strings.CutPrefix(key, annotationPrefix)
+		if !ok {
+			continue
+		}
+		switch name {
+		case "vnet":
+			r.oneOf(path, value, shareNew, shareInherit)
+			r.share(path, &r.Vnet, value)
+		case "sysvmsg", "sysvsem", "sysvshm":
+			r.oneOf(path, value, shareNew, shareInherit, shareDisable)
+			r.sysv(path, name, value)
+		case "ip4.addr":
+			r.addresses(path, &r.IP4, value, netip.Addr.Is4)
+		case "ip6.addr", "ip6.add": // ocijail reads the second one too
+			r.addresses(path, &r.IP6, value, netip.Addr.Is6)
+		default:
+			r.permission(path, name, value)
+		}
+	}
+}
+
+func first(key string) int {
+	if key == annotationPrefix+"vnet" {
+		return 1
+	}
+	return 0
+}
+
+func (r *reader) oneOf(path, value string, allowed ...string) {
+	if !slices.Contains(allowed, value) {
+		r.refuse(path, "must be one of "+strings.Join(allowed, ", "))
+	}
+}
+
+// share sets what freebsd.jail may have set already.
+func (r *reader) share(path string, to *string, value string) {
+	if *to != "" && *to != value {
+		r.refuse(path, "is not what freebsd.jail says, "+*to)
+	}
+	*to = value
+}
+
+func (r *reader) sysv(path, name, value string) {
+	if had, ok := r.SysV[name]; ok && had != value && had != shareNew {
+		// "new" may be no more than the default.
+		r.refuse(path, "is not what freebsd.jail says, "+had)
+	}
+	r.SysV[name] = value
+}
+
+// addresses reads a list with commas. As in ocijail it is only for jails without
+// a network stack of their own.
+func (r *reader) addresses(path string, f *family, value string, is func(netip.Addr) bool) {
+	if r.Vnet == shareNew {
+		return
+	}
+	var list []netip.Addr
+	for text := range strings.SplitSeq(value, ",") {
+		if text == "" {
+			continue
+		}
+		a, err := netip.ParseAddr(text)
+		if err != nil || !is(a) || a.Zone() != "" || a.Is4In6() {
+			r.refuse(path, "must be a list of numeric addresses with commas between them")
+			return
+		}
+		list = append(list, a)
+	}
+	if len(f.Addresses) > 0 && !slices.Equal(f.Addresses, list) {
+		r.refuse(path, "are not the addresses that freebsd.jail has")
+	}
+	f.Addresses = list
+}
+
+func (r *reader) permission(path, key, value string) {
+	name, ok := strings.CutPrefix(key, "allow.")
+	if !ok || !slices.Contains(permissions, name) {
+		r.refuse(path, "is unknown")
+		return
+	}
+	var given bool
+	switch value {
+	case "true", "1":
+		given = true
+	case "false", "0":
+	default:
+		r.refuse(path, "must be one of true, 1, false, 0")
+	}
+	if had, said := r.Allow[name]; said && had != given {
+		r.refuse(path, "is not what freebsd.jail.allow says")
+	}
+	r.Allow[name] = given
+}

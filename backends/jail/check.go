@@ -1,0 +1,50 @@
+package jail
+
+import (
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/spec"
+)
+
+// unsupported names what belongs to Linux and a jail cannot honour. What engines
+// send of it on FreeBSD and means nothing there (an empty object, rules for
+// devices, paths of cgroups) is let through.
+func unsupported(s *specs.Spec) spec.Problems {
+	var ps spec.Problems
+	refuse := func(is bool, path, why string) {
+		if is {
+			ps = append(ps, spec.Problem{Path: path, Level: spec.Error, Message: why})
+		}
+	}
+	const none = "FreeBSD has nothing of the kind"
+	if p := s.Process; p != nil {
+		refuse(p.Capabilities != nil, "process.capabilities", none+": freebsd.jail.allow says what root may do in a jail")
+		refuse(p.ApparmorProfile != "", "process.apparmorProfile", none)
+		refuse(p.SelinuxLabel != "", "process.selinuxLabel", none)
+		refuse(p.OOMScoreAdj != nil && *p.OOMScoreAdj != 0, "process.oomScoreAdj", none)
+		refuse(p.Scheduler != nil, "process.scheduler", "is not supported by this backend")
+		refuse(p.IOPriority != nil, "process.ioPriority", none)
+		refuse(p.ExecCPUAffinity != nil, "process.execCPUAffinity", "is not supported by this backend")
+	}
+	l := s.Linux
+	if l == nil {
+		return ps
+	}
+	refuse(len(l.Namespaces) > 0, "linux.namespaces", none+": see freebsd.jail")
+	refuse(len(l.UIDMappings) > 0, "linux.uidMappings", none)
+	refuse(len(l.GIDMappings) > 0, "linux.gidMappings", none)
+	refuse(len(l.TimeOffsets) > 0, "linux.timeOffsets", none)
+	refuse(len(l.Devices) > 0, "linux.devices", none+": see freebsd.devices")
+	refuse(len(l.NetDevices) > 0, "linux.netDevices", none+": see freebsd.jail.vnetInterfaces")
+	refuse(len(l.Sysctl) > 0, "linux.sysctl", none)
+	refuse(l.Seccomp != nil, "linux.seccomp", none)
+	refuse(l.RootfsPropagation != "", "linux.rootfsPropagation", none)
+	refuse(len(l.MaskedPaths) > 0, "linux.maskedPaths", none)
+	refuse(len(l.ReadonlyPaths) > 0, "linux.readonlyPaths", none)
+	refuse(l.MountLabel != "", "linux.mountLabel", none)
+	refuse(l.IntelRdt != nil, "linux.intelRdt", none)
+	refuse(l.Personality != nil, "linux.personality", none)
+	refuse(l.MemoryPolicy != nil, "linux.memoryPolicy", none)
+	_, problems := limitsOf(l.Resources)
+	return append(ps, problems...)
+}

@@ -1,0 +1,21 @@
+package jailed
+
+import (
+	"fmt"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// LimitsOf reads process.rlimits. The error names the JSON path of what this
+// system has not.
+func LimitsOf(list []specs.POSIXRlimit) ([]Limit, error) {
+	var out []Limit
+	for i, l := range list {
+		resource, ok := resources[l.Type]
+		if !ok {
+			return nil, fmt.Errorf("process.rlimits[%d].type: unknown limit %q", i, l.Type)
+		}
+		out = append(out, Limit{Name: l.Type, Resource: resource, Soft: l.Soft, Hard: l.Hard})
+	}
+	return out, nil
+}

@@ -1,0 +1,183 @@
+package jailed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/backends/hooks"
+	"github.com/berth-oci/berth/backends/jail/kernel"
+	"github.com/berth-oci/berth/backends/stage/link"
+)
+
+func init() {
+	number := os.Getenv(socketVar)
+	if number == "" {
+		return
+	}
+	runtime.LockOSThread()
+	socket, err := strconv.Atoi(number)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "berth: the container's process: %s: %v\n", socketVar, err)
+		os.Exit(1)
+	}
+	unix.CloseOnExec(socket)
+	c := link.Conn{FD: socket}
+	err = run(c)
+	_ = c.Send(link.Event{Kind: link.EventError, Message: err.Error()})
+	os.Exit(1)
+}
+
+// inside is the process with its plan.
+type inside struct {
+	conn  link.Conn
+	plan  *Plan
+	files []*os.File
+	// start is the listening socket's descriptor, path the program's.
+	start int
+	path  string
+	env   []string
+}
+
+// run ends in the user's program, or returns an error while create still
+// listens. Should create have gone, what it would have recorded must go too.
+func run(c link.Conn) error {
+	if err := c.Await(link.AnswerRaise); err != nil {
+		return err
+	}
+	var plan Plan
+	files, err := c.Receive(&plan)
+	if err != nil {
+		return fmt.Errorf("receive the plan: %w", err)
+	}
+	p := &inside{conn: c, plan: &plan, files: files, start: None}
+	if err := p.prepare(); err != nil {
+		return err
+	}
+	if err := c.Send(link.Event{Kind: link.EventReady}); err != nil {
+		return err
+	}
+	if err := c.Await(link.AnswerFree); err != nil {
+		return err
+	}
+	if p.start == None {
+		return p.exec()
+	}
+	c.Close()
+	link.Serve(p.start, p.launch)
+	return nil
+}
+
+func (p *inside) file(i int) (*os.File, error) {
+	if i < 0 || i >= len(p.files) {
+		return nil, errors.New("a descriptor is missing beside the plan")
+	}
+	return p.files[i], nil
+}
+
+// prepare runs the hooks outside of the jail, enters it, and becomes its user.
+func (p *inside) prepare() error {
+	if p.plan.HostHooks {
+		if err := p.conn.Send(link.Event{Kind: link.EventHooks}); err != nil {
+			return err
+		}
+		if err := p.conn.Await(link.AnswerGo); err != nil {
+			return err
+		}
+	}
+	if err := p.createContainer(); err != nil {
+		return err
+	}
+	if p.plan.Terminal {
+		if err := p.terminal(); err != nil {
+			return err
+		}
+	}
+	if i := p.plan.StartSocket; i != None {
+		f, err := p.file(i)
+		if err != nil {
+			return err
+		}
+		if p.start, err = unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0); err != nil {
+			return err
+		}
+	}
+	for _, f := range p.files {
+		f.Close()
+	}
+	// Nobody in the jail may look at a process that runs berth.
+	if err := kernel.Shield(); err != nil {
+		return err
+	}
+	if err := kernel.Attach(p.plan.JID, p.plan.Root); err != nil {
+		return err
+	}
+	return p.become()
+}
+
+// createContainer runs the hooks whose path is the host's. As in runc they find
+// themselves in the container's root (and as in ocijail not in its jail).
+func (p *inside) createContainer() error {
+	if len(p.plan.CreateContainer) == 0 {
+		return nil
+	}
+	if err := os.Chdir(p.plan.Root); err != nil {
+		return err
+	}
+	err := hooks.Run(context.Background(), "createContainer", p.plan.CreateContainer, p.state(specs.StateCreating))
+	return errors.Join(err, os.Chdir("/"))
+}
+
+func (p *inside) state(status specs.ContainerState) specs.State {
+	state := p.plan.State
+	state.Status = status
+	state.Pid = os.Getpid()
+	return state
+}
+
+// terminal makes a terminal of the container's own the stdio, and gives its
+// master side to the engine.
+func (p *inside) terminal() error {
+	socket, err := p.file(p.plan.ConsoleSocket)
+	if err != nil {
+		return err
+	}
+	master, slave, err := kernel.OpenTerminal()
+	if err != nil {
+		return fmt.Errorf("terminal: %w", err)
+	}
+	defer master.Close()
+	defer slave.Close()
+	if size := p.plan.Console; size != nil {
+		ws := &unix.Winsize{Row: uint16(size.Height), Col: uint16(size.Width)}
+		if err := unix.IoctlSetWinsize(int(master.Fd()), unix.TIOCSWINSZ, ws); err != nil {
+			return fmt.Errorf("process.consoleSize: %w", err)
+		}
+	}
+	if err := link.SendTerminal(socket, master); err != nil {
+		return err
+	}
+	for fd := range 3 {
+		if err := unix.Dup2(int(slave.Fd()), fd); err != nil {
+			return fmt.Errorf("make the terminal descriptor %d: %w", fd, err)
+		}
+	}
+	if err := unix.IoctlSetInt(0, unix.TIOCSCTTY, 0); err != nil {
+		return fmt.Errorf("make the terminal the controlling one: %w", err)
+	}
+	return nil
+}
+
+// launch returns only if the user's program cannot be run.
+func (p *inside) launch() error {
+	if err := hooks.Run(context.Background(), "startContainer", p.plan.StartContainer, p.state(specs.StateCreated)); err != nil {
+		return err
+	}
+	return p.exec()
+}

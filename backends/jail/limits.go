@@ -1,0 +1,90 @@
+package jail
+
+import (
+	"slices"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/spec"
+)
+
+// limit is a limit of rctl(8).
+type limit struct {
+	Resource string
+	Amount   uint64
+}
+
+// limited are the resources that limits can be of.
+var limited = []string{"maxproc", "memoryuse", "pcpu"}
+
+// cpuPeriod is what a quota is of where the config does not say, in
+// microseconds: the kernel's default on Linux.
+const cpuPeriod = 100000
+
+// limitsOf turns linux.resources, which engines write on FreeBSD too, into limits
+// of rctl(8): memory into resident memory, pids into processes, a CPU quota into
+// per cent of one CPU. What has no counterpart is refused.
+func limitsOf(r *specs.LinuxResources) ([]limit, spec.Problems) {
+	if r == nil {
+		return nil, nil
+	}
+	var out []limit
+	if m := r.Memory; m != nil && m.Limit != nil && *m.Limit > 0 {
+		out = append(out, limit{"memoryuse", uint64(*m.Limit)})
+	}
+	if p := r.Pids; p != nil && p.Limit != nil && *p.Limit > 0 {
+		out = append(out, limit{"maxproc", uint64(*p.Limit)})
+	}
+	if c := r.CPU; c != nil && c.Quota != nil && *c.Quota > 0 {
+		period := uint64(cpuPeriod)
+		if c.Period != nil && *c.Period > 0 {
+			period = *c.Period
+		}
+		out = append(out, limit{"pcpu", max(1, uint64(*c.Quota)*100/period)})
+	}
+	slices.SortFunc(out, func(a, b limit) int { return slices.Index(limited, a.Resource) - slices.Index(limited, b.Resource) })
+	return out, unlimited(r)
+}
+
+// unlimited names what of r cannot be honoured.
+func unlimited(r *specs.LinuxResources) spec.Problems {
+	var ps spec.Problems
+	refuse := func(is bool, path, why string) {
+		if is {
+			ps = append(ps, spec.Problem{Path: "linux.resources." + path, Level: spec.Error, Message: why})
+		}
+	}
+	const none = "FreeBSD has no such limit for a jail"
+	if m := r.Memory; m != nil {
+		refuse(set(m.Swap) && *m.Swap >= 0, "memory.swap", none+": leave it out, or say -1 for no limit (--memory-swap=-1)")
+		refuse(set(m.Reservation), "memory.reservation", none)
+		refuse(set(m.Kernel), "memory.kernel", none)
+		refuse(set(m.KernelTCP), "memory.kernelTCP", none)
+		refuse(m.Swappiness != nil, "memory.swappiness", none)
+		refuse(m.DisableOOMKiller != nil && *m.DisableOOMKiller, "memory.disableOOMKiller", none)
+	}
+	if c := r.CPU; c != nil {
+		refuse(c.Shares != nil && *c.Shares != 0, "cpu.shares", none)
+		refuse(c.Burst != nil && *c.Burst != 0, "cpu.burst", none)
+		refuse(c.RealtimeRuntime != nil && *c.RealtimeRuntime != 0, "cpu.realtimeRuntime", none)
+		refuse(c.RealtimePeriod != nil && *c.RealtimePeriod != 0, "cpu.realtimePeriod", none)
+		refuse(c.Idle != nil && *c.Idle != 0, "cpu.idle", none)
+		refuse(c.Cpus != "", "cpu.cpus", "is not supported by this backend")
+		refuse(c.Mems != "", "cpu.mems", none)
+	}
+	refuse(blocks(r.BlockIO), "blockIO", none)
+	refuse(len(r.HugepageLimits) > 0, "hugepageLimits", none)
+	refuse(r.Network != nil && (r.Network.ClassID != nil || len(r.Network.Priorities) > 0), "network", none)
+	refuse(len(r.Rdma) > 0, "rdma", none)
+	refuse(len(r.Unified) > 0, "unified", "FreeBSD has no cgroups")
+	return ps
+}
+
+// set says whether there is a limit; 0 is runc's way to say that there is none.
+func set(n *int64) bool { return n != nil && *n != 0 }
+
+func blocks(b *specs.LinuxBlockIO) bool {
+	return b != nil && (b.Weight != nil || b.LeafWeight != nil || len(b.WeightDevice) > 0 ||
+		len(b.ThrottleReadBpsDevice) > 0 || len(b.ThrottleWriteBpsDevice) > 0 ||
+		len(b.ThrottleReadIOPSDevice) > 0 || len(b.ThrottleWriteIOPSDevice) > 0)
+}

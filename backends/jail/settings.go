@@ -1,0 +1,253 @@
+package jail
+
+import (
+	"maps"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/spec"
+)
+
+// Values of parameters that say where a jail has something from.
+const (
+	shareNew     = string(specs.FreeBSDShareNew)
+	shareInherit = string(specs.FreeBSDShareInherit)
+	shareDisable = string(specs.FreeBSDShareDisable)
+)
+
+// settings are what a config says of the jail itself, in freebsd.jail or in
+// annotations.
+type settings struct {
+	// Parent is the name of the jail that the container's is made in, or "".
+	Parent               string
+	Host                 string
+	Hostname, Domainname string
+	Vnet                 string
+	IP4, IP6             family
+	Interface            string
+	VnetInterfaces       []string
+	// SysV are sysvmsg, sysvsem and sysvshm.
+	SysV          map[string]string
+	EnforceStatfs *int
+	// Allow are the permissions that are given or taken, without "allow.".
+	Allow map[string]bool
+	// Object says that the config has freebsd.jail. One without is by an engine
+	// that only knows ocijail, and gets ocijail's defaults.
+	Object bool
+}
+
+// family is what a jail may do with IPv4 or IPv6.
+type family struct {
+	Mode      string
+	Addresses []netip.Addr
+}
+
+// settingsOf reads a valid config; config are the bytes that it was read from.
+func settingsOf(s *specs.Spec, config []byte) (*settings, spec.Problems) {
+	r := &reader{settings: settings{
+		Hostname: s.Hostname, Domainname: s.Domainname, SysV: map[string]string{}, Allow: map[string]bool{},
+	}}
+	if s.FreeBSD != nil && s.FreeBSD.Jail != nil {
+		r.object(s.FreeBSD.Jail, config)
+	}
+	r.annotations(s.Annotations)
+	r.check()
+	return &r.settings, r.problems
+}
+
+// reader collects settings, and what is wrong with them.
+type reader struct {
+	settings
+	problems spec.Problems
+}
+
+func (r *reader) refuse(path, message string) {
+	r.problems = append(r.problems, spec.Problem{Path: path, Level: spec.Error, Message: message})
+}
+
+// object takes freebsd.jail, which package spec has checked.
+func (r *reader) object(j *specs.FreeBSDJail, config []byte) {
+	r.Object = true
+	r.Parent, r.Host, r.Vnet = j.Parent, string(j.Host), string(j.Vnet)
+	r.IP4, r.IP6 = family{string(j.Ip4), addresses(j.Ip4Addr)}, family{string(j.Ip6), addresses(j.Ip6Addr)}
+	r.Interface, r.VnetInterfaces = j.Interface, j.VnetInterfaces
+	r.EnforceStatfs = j.EnforceStatfs
+	for name, value := range map[string]specs.FreeBSDSharing{"sysvmsg": j.SysVMsg, "sysvsem": j.SysVSem, "sysvshm": j.SysVShm} {
+		if value == "" {
+			value = specs.FreeBSDShareNew // config-freebsd.md#jail
+		}
+		r.SysV[name] = string(value)
+	}
+	if j.Allow != nil {
+		r.permissions(j.Allow, spec.JailDefaults(config))
+	}
+}
+
+// permissions takes freebsd.jail.allow. Three of them a jail has unless they are
+// taken from it; the others it has not, so that false and nothing are the same.
+func (r *reader) permissions(a *specs.FreeBSDJailAllow, on spec.JailOn) {
+	for name, given := range map[string]bool{
+		"raw_sockets": a.RawSockets, "chflags": a.Chflags, "quotas": a.Quotas, "socket_af": a.SocketAf, "mlock": a.Mlock,
+	} {
+		if given {
+			r.Allow[name] = true
+		}
+	}
+	for name, given := range map[string]*bool{
+		"set_hostname": on.SetHostname, "reserved_ports": on.ReservedPorts, "suser": on.Suser,
+	} {
+		if given != nil {
+			r.Allow[name] = *given
+		}
+	}
+	for _, kind := range a.Mount {
+		r.Allow["mount"] = true
+		r.Allow["mount."+kind] = true
+	}
+}
+
+// check finds what no jail can be, or jail(8) would understand as something
+// else.
+func (r *reader) check() {
+	if r.Host == shareInherit && (r.Hostname != "" || r.Domainname != "") {
+		r.refuse("freebsd.jail.host", "the host's names are inherited, yet the config has a hostname or a domainname")
+	}
+	for _, f := range []struct {
+		name string
+		family
+	}{{"ip4", r.IP4}, {"ip6", r.IP6}} {
+		path := "freebsd.jail." + f.name
+		if len(f.Addresses) > 0 && f.Mode == shareDisable {
+			r.refuse(path, "is disabled, yet there are addresses")
+		}
+		if r.Vnet == shareNew && (len(f.Addresses) > 0 || f.Mode == shareNew || f.Mode == shareDisable) {
+			r.refuse(path, "a jail with a network stack of its own cannot be restricted to addresses")
+		}
+	}
+	if r.Interface != "" && len(r.IP4.Addresses)+len(r.IP6.Addresses) == 0 {
+		r.refuse("freebsd.jail.interface", "there is no address in ip4Addr or ip6Addr to give to it")
+	}
+	if r.Parent != "" && !parentName(r.Parent) {
+		r.refuse("freebsd.jail.parent", "is not the name of a jail: names of letters, digits and _ + - with dots between them")
+	}
+}
+
+// parentName says whether a name is one of a jail or, with dots, of a jail in
+// jails.
+func parentName(name string) bool {
+	for part := range strings.SplitSeq(name, ".") {
+		if part == "" || part[0] == '-' || strings.Trim(part, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-") != "" {
+			return false
+		}
+	}
+	return true
+}
+
+func addresses(list []string) []netip.Addr {
+	var out []netip.Addr
+	for _, text := range list {
+		if a, err := netip.ParseAddr(text); err == nil {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// inherited is what a jail cannot have more of than its parent.
+type inherited struct {
+	Chflags, RawSockets bool
+	EnforceStatfs       int
+}
+
+// unrestricted is the host's.
+var unrestricted = inherited{Chflags: true, RawSockets: true}
+
+// params are the parameters of jail(8) for a jail of a name with its root at
+// path.
+func (s *settings) params(name, path string, parent inherited) []string {
+	p := []string{"name=" + name, "path=" + path, "persist"}
+	add := func(key, value string) {
+		if value != "" {
+			p = append(p, key+"="+value)
+		}
+	}
+	host := s.Host
+	if host == "" && s.Hostname+s.Domainname != "" {
+		host = shareNew
+	} else if host == "" && !s.Object {
+		host = shareInherit
+	}
+	add("host", host)
+	add("host.hostname", s.Hostname)
+	add("host.domainname", s.Domainname)
+	add("vnet", s.Vnet)
+	if s.Vnet != shareNew {
+		s.ip("ip4", s.IP4, add)
+		s.ip("ip6", s.IP6, add)
+	}
+	for _, key := range slices.Sorted(maps.Keys(s.SysV)) {
+		add(key, s.SysV[key])
+	}
+	add("enforce_statfs", strconv.Itoa(s.statfs(parent)))
+	for _, key := range slices.Sorted(maps.Keys(s.allowed(parent))) {
+		if s.allowed(parent)[key] {
+			p = append(p, "allow."+key)
+		} else {
+			p = append(p, "allow."+negated(key))
+		}
+	}
+	return p
+}
+
+// ip adds a family. Addresses mean that the jail has these and no others, for
+// which "new" is the parameter's value.
+func (s *settings) ip(key string, f family, add func(key, value string)) {
+	if len(f.Addresses) > 0 {
+		list := make([]string, len(f.Addresses))
+		for i, a := range f.Addresses {
+			list[i] = a.String()
+		}
+		add(key+".addr", strings.Join(list, ","))
+		return
+	}
+	if f.Mode == "" && !s.Object {
+		f.Mode = shareInherit
+	}
+	add(key, f.Mode)
+}
+
+func (s *settings) statfs(parent inherited) int {
+	switch {
+	case s.EnforceStatfs != nil:
+		return *s.EnforceStatfs
+	case s.Object:
+		return 2 // config-freebsd.md#jail
+	}
+	return max(1, parent.EnforceStatfs)
+}
+
+// allowed are the permissions with ocijail's defaults where they are due: raw
+// sockets and chflags, as far as the parent has them.
+func (s *settings) allowed(parent inherited) map[string]bool {
+	allow := maps.Clone(s.Allow)
+	if s.Object {
+		return allow
+	}
+	for name, has := range map[string]bool{"raw_sockets": parent.RawSockets, "chflags": parent.Chflags} {
+		if _, said := allow[name]; !said && has {
+			allow[name] = true
+		}
+	}
+	return allow
+}
+
+// negated is the name of a boolean parameter's opposite: "no" stands before its
+// last part (jail(8)).
+func negated(key string) string {
+	dot := strings.LastIndexByte(key, '.') + 1
+	return key[:dot] + "no" + key[dot:]
+}

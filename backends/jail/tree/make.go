@@ -1,0 +1,72 @@
+package tree
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path"
+
+	"golang.org/x/sys/unix"
+)
+
+// Make makes what is missing of a place: directories, or with file an empty file
+// at its end. The place has to be one that Resolve has found in this root or,
+// where it has mounts on it, in another view of it.
+func (r *Root) Make(p *Place, file bool) error {
+	dir, err := r.parent(p.Found)
+	if err != nil {
+		return err
+	}
+	defer func() { unix.Close(dir) }()
+	for i, name := range p.Missing {
+		last := i == len(p.Missing)-1
+		if last && file {
+			fd, err := unix.Openat(dir, name, unix.O_CREAT|unix.O_EXCL|unix.O_WRONLY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o644)
+			if err != nil {
+				return r.failed("make", p, i, err)
+			}
+			return unix.Close(fd)
+		}
+		if err := unix.Mkdirat(dir, name, 0o755); err != nil && !errors.Is(err, unix.EEXIST) {
+			return r.failed("mkdir", p, i, err)
+		}
+		next, err := unix.Openat(dir, name, openDir, 0)
+		if err != nil {
+			return r.failed("open", p, i, err)
+		}
+		unix.Close(dir)
+		dir = next
+	}
+	return nil
+}
+
+func (r *Root) failed(op string, p *Place, i int, err error) error {
+	return &os.PathError{Op: op, Path: path.Join(r.Path, path.Join(p.Found...), path.Join(p.Missing[:i+1]...)), Err: err}
+}
+
+// parent opens the directory that names lead to, without following links.
+func (r *Root) parent(names []string) (int, error) {
+	dir, err := unix.Openat(r.fd, ".", openDir, 0)
+	if err != nil {
+		return -1, &os.PathError{Op: "open", Path: r.Path, Err: err}
+	}
+	for i, name := range names {
+		next, err := unix.Openat(dir, name, openDir, 0)
+		unix.Close(dir)
+		if err != nil {
+			return -1, fmt.Errorf("a mount's target has changed meanwhile: %w",
+				&os.PathError{Op: "open", Path: path.Join(r.Path, path.Join(names[:i+1]...)), Err: err})
+		}
+		dir = next
+	}
+	return dir, nil
+}
+
+// OpenDir opens a directory that Resolve has found.
+func (r *Root) OpenDir(p *Place) (*os.File, error) {
+	fd, err := r.parent(p.Found)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), p.Host(r)), nil
+}

@@ -1,0 +1,95 @@
+package tree
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// Replaced is a file of a root that a copy of another stands in for. A kernel
+// whose nullfs only mounts directories (before FreeBSD 14) needs that.
+type Replaced struct {
+	// Dir are the names that lead to its directory, Name is its own, Saved that
+	// of the file that was there, "" if there was none.
+	Dir   []string `json:"dir,omitempty"`
+	Name  string   `json:"name"`
+	Saved string   `json:"saved,omitempty"`
+}
+
+// Plan says how a file at a place would be replaced; token makes the name of
+// what is put aside unique.
+func Plan(p *Place, token string) (*Replaced, error) {
+	if p.Dir && len(p.Missing) == 0 || len(p.Missing) > 1 {
+		return nil, errors.New("the target of a file must be a file, in a directory that is there")
+	}
+	if len(p.Missing) == 1 {
+		return &Replaced{Dir: p.Found, Name: p.Missing[0]}, nil
+	}
+	n := len(p.Found) - 1
+	return &Replaced{Dir: p.Found[:n], Name: p.Found[n], Saved: ".berth-" + token + "-" + p.Found[n]}, nil
+}
+
+// Replace puts a copy of the host's file source there.
+func (r *Root) Replace(f *Replaced, source string) error {
+	dir, err := r.parent(f.Dir)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(dir)
+	from, err := os.OpenFile(source, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	var st unix.Stat_t
+	if err := unix.Fstat(int(from.Fd()), &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
+		return fmt.Errorf("%s: only regular files can be copied: %w", source, errors.Join(err, unix.EINVAL))
+	}
+	if f.Saved != "" {
+		if err := unix.Renameat(dir, f.Name, dir, f.Saved); err != nil {
+			return &os.PathError{Op: "put aside", Path: f.Name, Err: err}
+		}
+	}
+	to, err := openAt(dir, f.Name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC)
+	if err != nil {
+		return &os.PathError{Op: "make", Path: f.Name, Err: err}
+	}
+	defer to.Close()
+	if _, err := io.Copy(to, from); err != nil {
+		return err
+	}
+	return like(to, &st)
+}
+
+// Restore undoes Replace, or what there is of it. It can be repeated. In a
+// directory that the container has removed there is nothing to put back.
+func (r *Root) Restore(f *Replaced) error {
+	dir, err := r.parent(f.Dir)
+	if gone(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer unix.Close(dir)
+	if f.Saved != "" {
+		err := unix.Renameat(dir, f.Saved, dir, f.Name)
+		if err != nil && !errors.Is(err, unix.ENOENT) {
+			return &os.PathError{Op: "put back", Path: f.Name, Err: err}
+		}
+		return nil
+	}
+	if err := unix.Unlinkat(dir, f.Name, 0); err != nil && !errors.Is(err, unix.ENOENT) {
+		return &os.PathError{Op: "remove", Path: f.Name, Err: err}
+	}
+	return nil
+}
+
+// gone says that a directory is not there, or something else is: a file, or a
+// link, for which O_NOFOLLOW has a different error on each system.
+func gone(err error) bool {
+	return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP) || errors.Is(err, unix.EMLINK)
+}

@@ -1,0 +1,179 @@
+// Package tree works in a container's root from outside of it, for which no name
+// in it, and no symbolic link, may lead out.
+package tree
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Root is the root of a container.
+type Root struct {
+	// Path is absolute and free of symbolic links.
+	Path string
+	fd   int
+}
+
+// Open opens a directory as a root.
+func Open(dir string) (*Root, error) {
+	real, err := filepath.EvalSymlinks(dir)
+	if err == nil {
+		real, err = filepath.Abs(real)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("root: %w", err)
+	}
+	fd, err := unix.Open(real, openDir, 0)
+	if err != nil {
+		return nil, fmt.Errorf("root: %w", &os.PathError{Op: "open", Path: real, Err: err})
+	}
+	return &Root{Path: real, fd: fd}, nil
+}
+
+// Close closes the root.
+func (r *Root) Close() { unix.Close(r.fd) }
+
+// Place is where a path leads inside a root.
+type Place struct {
+	// Found are the names from the root to the last that is there, none of them
+	// a symbolic link or "..".
+	Found []string
+	// Missing are those that are not there.
+	Missing []string
+	// Dir says that the last one found is a directory; Regular that it is a
+	// regular file.
+	Dir, Regular bool
+}
+
+// Host is the place's path on the host.
+func (p *Place) Host(r *Root) string {
+	return path.Join(r.Path, path.Join(p.Found...), path.Join(p.Missing...))
+}
+
+const openDir = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CLOEXEC
+
+// maxLinks is as many symbolic links as a path may have.
+const maxLinks = 40
+
+// Resolve finds out where a path leads as a process with this root would see it:
+// absolute links begin at the root, and ".." does not lead above it.
+func (r *Root) Resolve(name string) (*Place, error) {
+	w := &walk{root: r, todo: parts(name)}
+	defer w.close()
+	if err := w.run(); err != nil {
+		return nil, fmt.Errorf("%s in %s: %w", name, r.Path, err)
+	}
+	return &w.place, nil
+}
+
+// walk goes down a path, with a descriptor for each directory on the way.
+type walk struct {
+	root  *Root
+	dirs  []int
+	todo  []string
+	links int
+	place Place
+}
+
+func (w *walk) close() { w.up(0) }
+
+// up goes back to where n directories below the root are open.
+func (w *walk) up(n int) {
+	for _, fd := range w.dirs[n:] {
+		unix.Close(fd)
+	}
+	w.dirs, w.place.Found = w.dirs[:n], w.place.Found[:n]
+}
+
+func (w *walk) here() int {
+	if n := len(w.dirs); n > 0 {
+		return w.dirs[n-1]
+	}
+	return w.root.fd
+}
+
+func (w *walk) run() error {
+	w.place.Dir = true
+	for len(w.todo) > 0 {
+		name := w.todo[0]
+		w.todo = w.todo[1:]
+		if name == ".." {
+			w.up(max(0, len(w.dirs)-1))
+			continue
+		}
+		done, err := w.step(name)
+		if err != nil || done {
+			return err
+		}
+	}
+	return nil
+}
+
+// step goes to one name; done says that the path ends there.
+func (w *walk) step(name string) (done bool, err error) {
+	var st unix.Stat_t
+	err = unix.Fstatat(w.here(), name, &st, unix.AT_SYMLINK_NOFOLLOW)
+	if errors.Is(err, unix.ENOENT) {
+		w.place.Missing = append([]string{name}, w.todo...)
+		for _, n := range w.todo {
+			if n == ".." {
+				return true, unix.ENOENT
+			}
+		}
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	switch st.Mode & unix.S_IFMT {
+	case unix.S_IFLNK:
+		return false, w.follow(name)
+	case unix.S_IFDIR:
+		fd, err := unix.Openat(w.here(), name, openDir, 0)
+		if err != nil {
+			return false, err
+		}
+		w.dirs, w.place.Found = append(w.dirs, fd), append(w.place.Found, name)
+		return false, nil
+	}
+	if len(w.todo) > 0 {
+		return false, unix.ENOTDIR
+	}
+	w.place.Found = append(w.place.Found, name)
+	w.place.Dir, w.place.Regular = false, st.Mode&unix.S_IFMT == unix.S_IFREG
+	return true, nil
+}
+
+func (w *walk) follow(name string) error {
+	if w.links++; w.links > maxLinks {
+		return unix.ELOOP
+	}
+	buf := make([]byte, unix.PathMax)
+	n, err := unix.Readlinkat(w.here(), name, buf)
+	if err != nil {
+		return err
+	}
+	target := string(buf[:n])
+	if path.IsAbs(target) {
+		w.up(0)
+	}
+	w.todo = append(parts(target), w.todo...)
+	return nil
+}
+
+// parts are a path's names, without those that mean nothing.
+func parts(name string) []string {
+	var out []string
+	for part := range strings.SplitSeq(name, "/") {
+		if part != "" && part != "." {
+			out = append(out, part)
+		}
+	}
+	return out
+}
