@@ -3,6 +3,9 @@
 // named, one of them crun, which proves the test; and behind each runtime
 // nothing may be left on the host.
 //
+// Berth in front of crun or runc must have their results, test by test: -same
+// names such pairs, and a difference fails the suite.
+//
 // The tests need root and a host that is theirs to change. They are compiled
 // outside and run in a test host (integration/testhost):
 //
