@@ -47,6 +47,14 @@ type Foreseeing interface {
 	Foresee(s *specs.Spec) spec.Problems
 }
 
+// Salvaging is a Backend that can clear away a container whose record cannot be
+// understood, from its id, its state directory and what else is there.
+type Salvaging interface {
+	// Salvage removes what there is, if anything, and only what is certain to
+	// be the container's. It says what it did.
+	Salvage(ctx context.Context, c *Container) (done []string, err error)
+}
+
 // ErrLeftBehind is in the error of an operation that could not remove all that
 // it had made; Delete can try again.
 var ErrLeftBehind = errors.New("something was left behind")

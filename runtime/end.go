@@ -39,7 +39,8 @@ func (r *Runtime) Kill(ctx context.Context, id string, sig syscall.Signal, all b
 }
 
 // Delete removes a stopped or created container, or with force one in any
-// state, half-made ones included. With force nothing to delete is no error.
+// state, half-made ones and those with a damaged record included. With force
+// nothing to delete is no error.
 func (r *Runtime) Delete(ctx context.Context, id string, force bool) error {
 	e, b, err := r.lock(id)
 	if errors.Is(err, state.ErrNotExist) {
@@ -49,6 +50,9 @@ func (r *Runtime) Delete(ctx context.Context, id string, force bool) error {
 		if force {
 			return nil
 		}
+	}
+	if errors.Is(err, state.ErrDamaged) && force {
+		return r.salvage(ctx, id)
 	}
 	if err != nil {
 		return err

@@ -13,12 +13,12 @@ import (
 )
 
 // List reads the state of all containers, in the order of their ids. One that
-// is deleted meanwhile is left out; one whose record cannot be read is an error
-// beside the rest.
+// is deleted meanwhile is left out, one whose record is damaged shown as such; a
+// record that cannot be read is an error beside the rest.
 func (r *Runtime) List() ([]*Info, error) {
 	// The records first: a container that is in both may only go meanwhile.
-	records, errs := r.records()
-	var list []*Info
+	records, damaged, errs := r.records()
+	list := damaged
 	delegated := map[string]map[string]*Info{}
 	for _, m := range r.makers {
 		if !m.Delegates {
@@ -53,6 +53,9 @@ func (r *Runtime) List() ([]*Info, error) {
 	}
 	for _, infos := range delegated {
 		for _, info := range infos {
+			if slices.ContainsFunc(damaged, func(d *Info) bool { return d.ID == info.ID }) {
+				continue
+			}
 			list = append(list, info)
 		}
 	}
@@ -60,24 +63,25 @@ func (r *Runtime) List() ([]*Info, error) {
 	return list, errors.Join(errs...)
 }
 
-func (r *Runtime) records() ([]*backends.Container, []error) {
+// records are those that can be understood, damaged those that cannot.
+func (r *Runtime) records() (records []*backends.Container, damaged []*Info, errs []error) {
 	ids, err := r.store.List()
 	if err != nil {
-		return nil, []error{err}
+		return nil, nil, []error{err}
 	}
-	var records []*backends.Container
-	var errs []error
 	for _, id := range ids {
 		c, err := r.store.Read(id)
 		switch {
 		case errors.Is(err, state.ErrNotExist):
+		case errors.Is(err, state.ErrDamaged):
+			damaged = append(damaged, &Info{Container: r.store.Damaged(id), Status: StateDamaged})
 		case err != nil:
 			errs = append(errs, err)
 		default:
 			records = append(records, c)
 		}
 	}
-	return records, errs
+	return records, damaged, errs
 }
 
 // delegated are the containers of a delegating backend by their ids, with what

@@ -23,6 +23,8 @@ const (
 	// StateLost is a record whose container is unknown to the runtime that it
 	// was given to.
 	StateLost specs.ContainerState = "lost"
+	// StateDamaged is a container whose record cannot be understood.
+	StateDamaged specs.ContainerState = "damaged"
 )
 
 // Errors that callers decide on.

@@ -124,3 +124,31 @@ func TestFailedCreate(t *testing.T) {
 		})
 	}
 }
+
+// A damaged record does not keep its container.
+func TestDamagedRecord(t *testing.T) {
+	for _, runtime := range runtimes {
+		t.Run(runtime, func(t *testing.T) {
+			root := newRoot(t)
+			b := throughBerth(t, runtime, root)
+			b.dir = newBundle(t, "sleep 1000")
+			b.must("run", "-d", "x")
+			if err := os.WriteFile(filepath.Join(root, "x", "state.json"), []byte("\x00"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if list := listed(t, b); len(list) != 1 || list[0].Status != "damaged" {
+				t.Errorf("list: %+v", list)
+			}
+			if r := b.run("kill", "x"); r.status == 0 || !strings.Contains(r.stderr, "delete --force x") {
+				t.Errorf("kill: %+v", r)
+			}
+			if r := b.run("delete", "--force", "x"); r.status != 0 || !strings.Contains(r.stderr, "deleted it with "+runtime) {
+				t.Errorf("delete --force: %+v", r)
+			}
+			reap()
+			if list := listed(t, b); len(list) != 0 {
+				t.Errorf("list: %+v", list)
+			}
+		})
+	}
+}

@@ -3,6 +3,7 @@
 package state
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,6 +22,8 @@ var (
 	ErrNotExist = errors.New("container does not exist")
 	ErrExist    = errors.New("container with given ID already exists")
 	ErrBusy     = errors.New("another command holds the container")
+	// ErrDamaged is of a record that cannot be understood.
+	ErrDamaged = errors.New("the record is damaged")
 )
 
 const (
@@ -116,6 +119,35 @@ func (s *Store) Lock(id string, patience time.Duration) (*Entry, error) {
 	return &Entry{Container: c}, nil
 }
 
+// LockDamaged is Lock for a container whose record is damaged: what is known of
+// it is where it is.
+func (s *Store) LockDamaged(id string, patience time.Duration) (*Entry, error) {
+	if err := CheckID(id); err != nil {
+		return nil, err
+	}
+	lock, err := lockDir(s.dir(id), time.Now().Add(patience))
+	if err != nil {
+		return nil, err
+	}
+	// It may have been replaced meanwhile.
+	if _, err := s.Read(id); !errors.Is(err, ErrDamaged) {
+		lock.Close()
+		return nil, fmt.Errorf("container %q: %w", id, cmp.Or(err, ErrBusy))
+	}
+	c := s.Damaged(id)
+	c.Lock = lock
+	return &Entry{Container: c}, nil
+}
+
+// Damaged is what is known of a container whose record is damaged.
+func (s *Store) Damaged(id string) *backends.Container {
+	c := &backends.Container{ID: id, Root: s.root, Dir: s.dir(id)}
+	if info, err := os.Stat(c.Dir); err == nil {
+		c.Created = info.ModTime()
+	}
+	return c
+}
+
 // Busy says whether a command holds the container at this moment.
 func (s *Store) Busy(id string) bool {
 	lock, err := lockDir(s.dir(id), time.Unix(1, 0))
@@ -141,9 +173,13 @@ func (s *Store) Read(id string) (*backends.Container, error) {
 	case err != nil:
 		return nil, fmt.Errorf("state of container %q: %w", id, err)
 	default:
-		if err := json.Unmarshal(data, c); err != nil {
-			return nil, fmt.Errorf("state of container %q: %s is damaged: %w; stop the container with its backend's tool (lxc-stop, pct), then remove %s",
-				id, filepath.Join(s.dir(id), recordName), err, s.dir(id))
+		err := json.Unmarshal(data, c)
+		if err == nil && c.Backend == "" {
+			err = errors.New("it names no backend")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("state of container %q: %w: %s: %w; 'berth delete --force %s' removes what it finds of the container",
+				id, ErrDamaged, filepath.Join(s.dir(id), recordName), err, id)
 		}
 	}
 	c.ID, c.Root, c.Dir = id, s.root, s.dir(id)

@@ -55,6 +55,7 @@ func TestLife(t *testing.T) {
 	if _, err := s.Lock("c", 20*time.Millisecond); !errors.Is(err, ErrBusy) {
 		t.Errorf("lock of a held one: %v", err)
 	}
+	e.Backend = "lxc"
 	e.Bundle = "/b\nundle"
 	e.Annotations = map[string]string{"k": "v"}
 	if err := e.Save(); err != nil {
@@ -122,6 +123,7 @@ func TestConcurrency(t *testing.T) {
 					t.Error(err)
 					return
 				}
+				e.Backend = "lxc"
 				if err := e.Save(); err != nil {
 					t.Error(err)
 				}

@@ -1,0 +1,118 @@
+package enclosing
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/cgroup"
+)
+
+// Finder is an Enclosure that can be found without a record.
+type Finder interface {
+	// Find fills in d.Name, if the enclosure of the container is there, and
+	// what Lower needs of c and d beside it. In d is what Salvage has found.
+	Find(c *backends.Container, d *Data) error
+}
+
+var _ backends.Salvaging = Backend{}
+
+// noID is the LimitsID where the cgroup is not known to be the container's: no
+// cgroup has it, and so none is removed.
+const noID = ^uint64(0)
+
+// Salvage ends the processes of a container and removes its enclosure. A cgroup
+// is the container's when its warden or its stage is in it: the one runs the
+// file in the state directory, the other is named in what LXC was given.
+func (b Backend) Salvage(ctx context.Context, c *backends.Container) (done []string, err error) {
+	f, ok := b.Enclosure.(Finder)
+	if !ok {
+		return nil, nil
+	}
+	found := *c
+	d := &Data{LimitsID: noID}
+	if err := anchor(&found, d); err != nil {
+		return nil, err
+	}
+	if err := f.Find(&found, d); err != nil || d.Name == "" {
+		return nil, err
+	}
+	if d.LimitsID != noID {
+		if err := cgroup.Kill(d.Cgroup); err != nil {
+			return nil, err
+		}
+		if err := WaitGone(ctx, found.Process, 10*time.Second); err != nil {
+			return nil, err
+		}
+		done = append(done, "killed the processes in cgroup "+d.Cgroup)
+	}
+	if err := b.Lower(ctx, &found, d); err != nil {
+		return done, fmt.Errorf("remove %s: %w", d.Name, err)
+	}
+	return append(done, fmt.Sprintf("removed what there was of %s container %s", b.Name(), d.Name)), nil
+}
+
+// anchor looks for the warden and the stage of a container, and takes the
+// cgroup that they are in.
+func anchor(c *backends.Container, d *Data) error {
+	if warden := runs(filepath.Join(c.Dir, wardenDir, WardenFile)); warden != 0 {
+		path, err := cgroup.Of(warden)
+		if err != nil {
+			return nil //nolint:nilerr // it has ended
+		}
+		d.Cgroup = path
+		if d.Warden, err = backends.FindProcess(warden); err != nil {
+			return nil //nolint:nilerr // the same
+		}
+		if ppid, err := backends.Parent(warden); err == nil {
+			d.Monitor, _ = backends.FindProcess(ppid)
+		}
+	} else if link, err := os.Readlink(filepath.Join(c.Dir, "cgroup")); err == nil {
+		d.Cgroup = strings.TrimPrefix(link, cgroup.Mount)
+	}
+	stage, err := backends.FindProcess(namedStage(c.Dir))
+	if err == nil {
+		if path, err := cgroup.Of(stage.Pid); err == nil && d.Cgroup != "" && path == d.Cgroup {
+			c.Process = stage
+		}
+	}
+	if d.Warden.Alive() || c.Process.Alive() {
+		d.Limits, d.LimitsID = d.Cgroup, cgroup.ID(d.Cgroup)
+	}
+	return nil
+}
+
+// runs is the pid of a process that executes the very file, 0 if there is none.
+func runs(file string) int {
+	want, err := os.Stat(file)
+	if err != nil {
+		return 0
+	}
+	dirs, _ := filepath.Glob("/proc/[0-9]*")
+	for _, dir := range dirs {
+		if got, err := os.Stat(dir + "/exe"); err == nil && os.SameFile(got, want) {
+			pid, _ := strconv.Atoi(filepath.Base(dir))
+			return pid
+		}
+	}
+	return 0
+}
+
+var sharedPID = regexp.MustCompile(`(?m)^lxc\.namespace\.share\.pid = /proc/([0-9]+)/ns/pid$`)
+
+// namedStage is the pid of the stage in LXC's configuration, 0 if it names none.
+func namedStage(dir string) int {
+	data, _ := os.ReadFile(filepath.Join(dir, "lxc.conf"))
+	m := sharedPID.FindSubmatch(data)
+	if m == nil {
+		return 0
+	}
+	pid, _ := strconv.Atoi(string(m[1]))
+	return pid
+}

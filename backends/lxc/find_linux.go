@@ -1,0 +1,39 @@
+package lxc
+
+import (
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/cgroup"
+	"github.com/berth-oci/berth/backends/enclosing"
+)
+
+var _ enclosing.Finder = Enclosure{}
+
+// Find knows an LXC container by the name that LXC's configuration bears, or by
+// the monitor's cgroups.
+func (Enclosure) Find(c *backends.Container, d *enclosing.Data) error {
+	named := enclosing.Data{Name: Name(c)}
+	config, _ := os.ReadFile(filepath.Join(c.Dir, "lxc.conf"))
+	if !strings.Contains(string(config), "lxc.cgroup.dir.monitor = "+monitorCgroup(&named)+"\n") &&
+		cgroup.ID(monitorCgroup(&named)) == 0 && cgroup.ID(pivotCgroup(&named)) == 0 {
+		return nil
+	}
+	d.Name = named.Name
+	c.CgroupsPath = d.Cgroup
+	// The scope above the container's cgroup, as --systemd-cgroup has it named.
+	scope, inner := path.Split(d.Cgroup)
+	scope = path.Clean(scope)
+	if unit, isScope := strings.CutSuffix(path.Base(scope), ".scope"); isScope && inner == "container" {
+		prefix, name, _ := strings.Cut(unit, "-")
+		c.CgroupsPath = path.Base(path.Dir(scope)) + ":" + prefix + ":" + name
+		d.Scope, d.Limits = true, scope
+		if d.LimitsID == cgroup.ID(d.Cgroup) {
+			d.LimitsID = cgroup.ID(scope)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,32 @@
+package pct
+
+import (
+	"strconv"
+
+	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/enclosing"
+)
+
+var _ enclosing.Finder = (*Enclosure)(nil)
+
+// Find knows a CT by its description, whatever its number is.
+func (e *Enclosure) Find(c *backends.Container, d *enclosing.Data) error {
+	if !OnProxmox() {
+		return nil
+	}
+	used, err := e.cluster.IDs()
+	if err != nil {
+		return err
+	}
+	for vmid := range used {
+		ct, err := e.cluster.Read(vmid)
+		if err != nil {
+			return err
+		}
+		if ct != nil && ct.belongsTo(c) {
+			d.Name = strconv.Itoa(vmid)
+			return nil
+		}
+	}
+	return nil
+}
