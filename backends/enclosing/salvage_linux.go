@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -104,15 +103,14 @@ func runs(file string) int {
 	return 0
 }
 
-var sharedPID = regexp.MustCompile(`(?m)^lxc\.namespace\.share\.pid = /proc/([0-9]+)/ns/pid$`)
-
 // namedStage is the pid of the stage in LXC's configuration, 0 if it names none.
 func namedStage(dir string) int {
 	data, _ := os.ReadFile(filepath.Join(dir, "lxc.conf"))
-	m := sharedPID.FindSubmatch(data)
-	if m == nil {
-		return 0
+	for line := range strings.Lines(string(data)) {
+		if rest, ok := strings.CutPrefix(line, "lxc.namespace.share.pid = /proc/"); ok {
+			pid, _ := strconv.Atoi(strings.TrimSuffix(rest, "/ns/pid\n"))
+			return pid
+		}
 	}
-	pid, _ := strconv.Atoi(string(m[1]))
-	return pid
+	return 0
 }
