@@ -19,6 +19,7 @@ var (
 	peersFlag    = flag.String("peers", "", "comma-separated `runtimes` that need not pass every test, which is theirs to know")
 	sameFlag     = flag.String("same", "", "comma-separated `pairs` A=B of runtimes whose results must not differ in any test")
 	managersFlag = flag.String("managers", "systemd,cgroupfs", "comma-separated cgroup `managers` for podman")
+	mixedFlag    = flag.String("mixed", "", "comma-separated `runtimes` of which each two are mixed in a pod")
 	suitesFlag   = flag.String("suites", "podman", "comma-separated `suites`: podman, limits, containerd; the last two need cgroup v2 controllers")
 	patience     = flag.Duration("patience", 2*time.Minute, "how long one command of an engine's may take")
 )

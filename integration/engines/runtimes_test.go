@@ -23,17 +23,23 @@ type candidate struct {
 
 var runtimes []candidate
 
+// readRuntime reads a word of -runtimes.
+func readRuntime(word string) (candidate, error) {
+	name, manager, one := strings.Cut(word, "@")
+	path, err := exec.LookPath(name)
+	c := candidate{path: path, name: filepath.Base(path), managers: words(*managersFlag)}
+	if one {
+		c.managers = []string{manager}
+	}
+	return c, err
+}
+
 // readRuntimes reads -runtimes, and checks that -same names some of them.
 func readRuntimes() error {
 	for _, word := range words(*runtimesFlag) {
-		name, manager, one := strings.Cut(word, "@")
-		path, err := exec.LookPath(name)
+		c, err := readRuntime(word)
 		if err != nil {
 			return err
-		}
-		c := candidate{path: path, name: filepath.Base(path), managers: words(*managersFlag)}
-		if one {
-			c.managers = []string{manager}
 		}
 		runtimes = append(runtimes, c)
 	}
@@ -62,8 +68,9 @@ func pairs() [][2]string {
 func introduce() error {
 	const dir = "/etc/containers/containers.conf.d"
 	var names []string
-	for _, r := range runtimes {
-		names = append(names, strconv.Quote(r.name))
+	for _, word := range slices.Concat(words(*runtimesFlag), words(*mixedFlag)) {
+		name, _, _ := strings.Cut(word, "@")
+		names = append(names, strconv.Quote(filepath.Base(name)))
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
