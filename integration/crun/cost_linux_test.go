@@ -28,15 +28,19 @@ var (
 	mostMemory = int64(16 << 10) // KiB
 )
 
-// usage is the cost of one call: what it took, and the peak memory of the
-// largest process of it.
+// usage is the cost of one call: what it took, and the peak memory in KiB of its
+// largest process. That is getrusage(2)'s ru_maxrss, which outlives an exec and
+// takes in children: the most of berth's own peak, the other runtime's, and this
+// program's, from which the call was started. So it is no less than berth's.
 type usage struct {
 	wall   time.Duration
 	memory int64
 }
 
 // TestCost measures pairs of calls in one run. It says something on a quiet
-// machine only, and so runs with -cost alone.
+// machine only, and so runs with -cost alone. No call may have a peak of more
+// than 16 MiB: where berth waits for the other runtime that much comes on top of
+// the other's peak at most, and where it has been replaced less.
 func TestCost(t *testing.T) {
 	if !*cost {
 		t.Skip("without -cost")
@@ -66,16 +70,17 @@ func TestCost(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%-8s %10s %10s %10s %10s   (medians of %d pairs)", "", "crun ms", "berth ms", "adds ms", "adds MiB", pairs)
+	fmt.Printf("\nBerth in front of crun, medians of %d pairs of calls\n%-8s%10s%10s%10s%10s%12s\n",
+		pairs, "", "crun ms", "berth ms", "adds ms", "at most", "peak MiB")
 	for _, l := range limits {
 		c := took[l.command]
-		added, memory := difference(c)
-		t.Logf("%-8s %10.2f %10.2f %10.2f %10.1f", l.command, ms(middle(c[0])), ms(middle(c[1])), ms(added), float64(memory)/1024)
+		added, memory := added(c)
+		fmt.Printf("%-8s%10.2f%10.2f%10.2f%10.0f%12.1f\n", l.command, ms(middle(c[0])), ms(middle(c[1])), ms(added), ms(l.most), float64(memory)/1024)
 		if added > l.most {
 			t.Errorf("%s takes %v longer with berth; at most %v are allowed", l.command, added, l.most)
 		}
 		if memory > mostMemory {
-			t.Errorf("%s takes %d KiB more memory with berth; at most %d are allowed", l.command, memory, mostMemory)
+			t.Errorf("%s takes up to %d KiB of memory for berth; at most %d are allowed", l.command, memory, mostMemory)
 		}
 	}
 }
@@ -116,15 +121,46 @@ func middle(list []usage) time.Duration {
 	return walls[len(walls)/2]
 }
 
-// difference is the median of what berth adds, pair by pair.
-func difference(c *[2][]usage) (time.Duration, int64) {
+// added is the median of the time that berth adds, pair by pair, and the largest
+// peak of memory with it.
+func added(c *[2][]usage) (wall time.Duration, memory int64) {
 	var walls []time.Duration
-	var memory []int64
 	for i := range c[0] {
 		walls = append(walls, c[1][i].wall-c[0][i].wall)
-		memory = append(memory, c[1][i].memory-c[0][i].memory)
+		memory = max(memory, c[1][i].memory)
 	}
 	slices.Sort(walls)
-	slices.Sort(memory)
-	return walls[len(walls)/2], memory[len(memory)/2]
+	return walls[len(walls)/2], memory
+}
+
+// While the other runtime makes a container, berth is there as well. Its own
+// peak at that moment is read by a program that runs in the other's place.
+func TestMemoryBeside(t *testing.T) {
+	dir := newBundle(t, "true")
+	probe, peak := filepath.Join(dir, "crun"), filepath.Join(dir, "peak")
+	script := "#!/bin/sh\ngrep VmHWM /proc/$PPID/status >" + peak + "\nexit 1\n"
+	if err := os.WriteFile(probe, []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	config := filepath.Join(dir, "config.toml")
+	if err := os.WriteFile(config, []byte("[crun]\nruntime = \""+probe+"\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b := throughBerth(t, "crun", newRoot(t), "--config", config)
+	b.dir = dir
+	if r := b.run("create", "x"); r.status != 1 {
+		t.Fatalf("create: %+v", r)
+	}
+	data, err := os.ReadFile(peak)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kib int64
+	if _, err := fmt.Sscanf(string(data), "VmHWM: %d kB", &kib); err != nil {
+		t.Fatalf("%v: %q", err, data)
+	}
+	t.Logf("berth's peak: %.1f MiB", float64(kib)/1024)
+	if kib > mostMemory {
+		t.Errorf("berth takes %d KiB of memory; at most %d are allowed", kib, mostMemory)
+	}
 }

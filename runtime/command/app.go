@@ -28,7 +28,7 @@ const usage = `runs OCI containers as Proxmox VE or LXC containers
 
 berth takes runc's place under a container engine. The backend that a container
 gets is named by --backend, by the name that berth is called by (berth-lxc,
-berth-pct, berth-crun), by an annotation, or by the configuration; without any of
+berth-pct, berth-crun, berth-runc), by an annotation, or by the configuration; without any of
 these it is pct on a Proxmox VE host and lxc elsewhere.`
 
 // Run executes the command line and returns the exit status.

@@ -50,5 +50,26 @@ func connectNetwork(h *host.Host, arguments []string) error {
 	if output, err := exec.Command("ip", words...).CombinedOutput(); err != nil {
 		return fmt.Errorf("can't add interface '%s' to bridge '%s': %w: %s", device, net["bridge"], err, output)
 	}
+	return tagVLAN(device, net["bridge"], net["tag"])
+}
+
+// tagVLAN puts a bridge's port into a VLAN. A bridge that knows none gets one of
+// its own for each VLAN, with an interface of the host's in it; there is none here.
+func tagVLAN(device, bridge, tag string) error {
+	if tag == "" {
+		return nil
+	}
+	aware, err := os.ReadFile("/sys/class/net/" + bridge + "/bridge/vlan_filtering")
+	if err != nil || strings.TrimSpace(string(aware)) != "1" {
+		return failure.New("no physical interface on bridge '%s'", bridge)
+	}
+	for _, words := range [][]string{
+		{"vlan", "delete", "dev", device, "vid", "1-4094"},
+		{"vlan", "add", "dev", device, "vid", tag, "pvid", "untagged"},
+	} {
+		if output, err := exec.Command("bridge", words...).CombinedOutput(); err != nil {
+			return fmt.Errorf("failed to add vlan tag %s to interface %s: %w: %s", tag, device, err, output)
+		}
+	}
 	return nil
 }
