@@ -133,13 +133,13 @@ func warmUp() error {
 				[]string{"podman", "--cgroup-manager", m, "pod", "rm", "-f", "warm"})
 		}
 		commands = append(commands, []string{"podman", "run", "--rm", "--uidmap", "0:100000:65536", image, "true"})
-		for _, r := range runtimes {
+		for _, r := range slices.Concat(runtimes, mixed) {
 			commands = append(commands, []string{"podman", "--runtime", r.path, "run", "--rm", image, "true"})
 		}
 	}
 	if wanted("containerd") {
 		commands = append(commands, []string{"ctr", "-n", namespace, "images", "import", "/usr/share/berth-test/busybox.tar"})
-		for _, r := range runtimes {
+		for _, r := range slices.Concat(runtimes, mixed) {
 			commands = append(commands, []string{"ctr", "-n", namespace, "run", "--rm", "--runc-binary", r.path, ctrImage, "warm", "true"})
 		}
 	}

@@ -32,8 +32,8 @@ func wantJoined(t *testing.T, pid int) string {
 }
 
 func TestMixedPods(t *testing.T) {
-	for _, first := range mixed(t) {
-		for _, second := range mixed(t) {
+	for _, first := range mixed {
+		for _, second := range mixed {
 			if first.name == second.name {
 				continue
 			}
@@ -51,19 +51,6 @@ func TestMixedPods(t *testing.T) {
 			}
 		}
 	}
-}
-
-func mixed(t *testing.T) []candidate {
-	t.Helper()
-	var list []candidate
-	for _, name := range words(*mixedFlag) {
-		c, err := readRuntime(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		list = append(list, c)
-	}
-	return list
 }
 
 // podmanMixed: the pod's infra container gets the runtime of pod create.

@@ -21,9 +21,10 @@ type candidate struct {
 	managers []string
 }
 
-var runtimes []candidate
+// runtimes are those of -runtimes, mixed those of -mixed.
+var runtimes, mixed []candidate
 
-// readRuntime reads a word of -runtimes.
+// readRuntime reads a word of -runtimes or -mixed.
 func readRuntime(word string) (candidate, error) {
 	name, manager, one := strings.Cut(word, "@")
 	path, err := exec.LookPath(name)
@@ -34,14 +35,17 @@ func readRuntime(word string) (candidate, error) {
 	return c, err
 }
 
-// readRuntimes reads -runtimes, and checks that -same names some of them.
+// readRuntimes reads -runtimes and -mixed, and checks that -same names some of
+// the former.
 func readRuntimes() error {
-	for _, word := range words(*runtimesFlag) {
-		c, err := readRuntime(word)
-		if err != nil {
-			return err
+	for list, flag := range map[*[]candidate]string{&runtimes: *runtimesFlag, &mixed: *mixedFlag} {
+		for _, word := range words(flag) {
+			c, err := readRuntime(word)
+			if err != nil {
+				return err
+			}
+			*list = append(*list, c)
 		}
-		runtimes = append(runtimes, c)
 	}
 	for _, p := range pairs() {
 		for _, name := range p {
@@ -68,9 +72,8 @@ func pairs() [][2]string {
 func introduce() error {
 	const dir = "/etc/containers/containers.conf.d"
 	var names []string
-	for _, word := range slices.Concat(words(*runtimesFlag), words(*mixedFlag)) {
-		name, _, _ := strings.Cut(word, "@")
-		names = append(names, strconv.Quote(filepath.Base(name)))
+	for _, r := range slices.Concat(runtimes, mixed) {
+		names = append(names, strconv.Quote(r.name))
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err

@@ -19,9 +19,9 @@ const (
 
 // bridge makes a bridge of the host's with an address, and a configuration that
 // names it.
-func bridge(t *testing.T, name, address, gateway string, options ...string) (config string) {
+func bridge(t *testing.T, name, address, gateway string) (config string) {
 	t.Helper()
-	output(t, "ip", append([]string{"link", "add", name, "type", "bridge"}, options...)...)
+	output(t, "ip", "link", "add", name, "type", "bridge")
 	t.Cleanup(func() { output(t, "ip", "link", "delete", name) })
 	output(t, "ip", "address", "add", address, "dev", name)
 	output(t, "ip", "link", "set", name, "up")
@@ -89,12 +89,12 @@ func TestBridge(t *testing.T) {
 	}
 }
 
-// A VLAN of the configuration's keeps the container apart from the others.
+// A bridge without VLANs, and without an interface of the host's to make one on,
+// is no place for a container that is to be in one.
 func TestBridgeVLAN(t *testing.T) {
 	t.Parallel()
 	pctOnly(t)
-	const name = "berthbr1"
-	config := bridge(t, name, "10.99.8.1/24", "10.99.8.1", "vlan_filtering", "1")
+	config := bridge(t, "berthbr1", "10.99.8.1/24", "10.99.8.1")
 	f, err := os.OpenFile(config, os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -103,23 +103,12 @@ func TestBridgeVLAN(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.Close()
-	// The host is in VLAN 20 by this interface alone.
-	output(t, "bridge", "vlan", "add", "dev", name, "vid", "20", "self")
-	output(t, "ip", "link", "add", "link", name, "name", name+".20", "type", "vlan", "id", "20")
-	output(t, "ip", "address", "add", "10.99.9.1/24", "dev", name+".20")
-	output(t, "ip", "link", "set", name+".20", "up")
-	for address, want := range map[string]string{"10.99.9.9/24": "answered\n", "10.99.8.9/24": "silence\n"} {
-		b := newBox(t, "ping -c 1 -w "+map[string]string{"answered\n": "30", "silence\n": "2"}[want]+" "+strings.TrimSuffix(address, "9/24")+"1 >/dev/null && echo answered || echo silence",
-			annotate(askForNetwork, "bridge"), annotate(askForAddress, address), mayPing)
-		cmd := b.command(b.createArgs()...)
-		cmd.Args = slices.Insert(cmd.Args, 1, "--config", config)
-		b.createWith(cmd)
-		b.start()
-		b.wait()
-		if got := b.said("stdout"); got != want {
-			t.Errorf("with %s: %q, want %q; stderr %q", address, got, want, b.said("stderr"))
-		}
-		b.must("delete", b.id)
+	b := newBox(t, "true", annotate(askForNetwork, "bridge"))
+	cmd := b.command(b.createArgs()...)
+	cmd.Args = slices.Insert(cmd.Args, 1, "--config", config)
+	o := execute(t, cmd)
+	if o.status != 1 || !strings.Contains(o.stderr, "startup for container") {
+		t.Errorf("status %d, stderr %q", o.status, o.stderr)
 	}
 }
 
