@@ -112,6 +112,8 @@ type CreateOptions struct {
 	ListenFDs int
 	// Stdio are the container's descriptors 0 to 2; berth's own by default.
 	Stdio [3]*os.File
+	// Config are the bytes of config.json that the container's Spec is from.
+	Config []byte
 }
 
 // State is the container's state as the OCI spec words it (runtime.md#state).

@@ -16,6 +16,8 @@ type Bundle struct {
 	// Dir is absolute, Rootfs the absolute path of the root.
 	Dir, Rootfs string
 	Spec        *specs.Spec
+	// Config are the bytes of config.json.
+	Config []byte
 }
 
 // Load reads the bundle in dir. The error names every problem of config.json by
@@ -25,11 +27,13 @@ func Load(dir string) (*Bundle, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bundle %q: %w", dir, err)
 	}
-	s, _, err := spec.Load(abs)
+	s, config, err := spec.Load(abs)
 	if err != nil {
 		return nil, fmt.Errorf("bundle %s: %w", abs, err)
 	}
-	return newBundle(abs, s), nil
+	b := newBundle(abs, s)
+	b.Config = config
+	return b, nil
 }
 
 func newBundle(dir string, s *specs.Spec) *Bundle {

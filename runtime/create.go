@@ -68,6 +68,7 @@ func (r *Runtime) plan(id string, o *CreateOptions) (*job, error) {
 	if err := b.Check(bun.Spec).Err(); err != nil {
 		return nil, fmt.Errorf("the %s backend cannot run this container: %w", name, err)
 	}
+	o.Config = bun.Config
 	return &job{id: id, bundle: bun, backend: b, options: o}, nil
 }
 

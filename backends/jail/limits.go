@@ -88,3 +88,24 @@ func blocks(b *specs.LinuxBlockIO) bool {
 		len(b.ThrottleReadBpsDevice) > 0 || len(b.ThrottleWriteBpsDevice) > 0 ||
 		len(b.ThrottleReadIOPSDevice) > 0 || len(b.ThrottleWriteIOPSDevice) > 0)
 }
+
+// changesOf are the limits that an update names; an amount of 0 is of one that is
+// to go.
+func changesOf(r *specs.LinuxResources) ([]limit, spec.Problems) {
+	changes, problems := limitsOf(r)
+	gone := func(resource string, n *int64) {
+		if n != nil && *n < 0 {
+			changes = append(changes, limit{resource, 0})
+		}
+	}
+	if r.Memory != nil {
+		gone("memoryuse", r.Memory.Limit)
+	}
+	if r.Pids != nil {
+		gone("maxproc", r.Pids.Limit)
+	}
+	if r.CPU != nil {
+		gone("pcpu", r.CPU.Quota)
+	}
+	return changes, problems
+}

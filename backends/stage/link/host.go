@@ -64,6 +64,23 @@ func (h *Host) Free() error {
 	return nil
 }
 
+// Release lets a process go that does not wait for start, and returns when it
+// runs its program: the connection ends by the exec, or carries what failed.
+func (h *Host) Release() error {
+	if err := h.Conn.Send(AnswerFree); err != nil {
+		return h.ended(err)
+	}
+	var e Event
+	_, err := h.Conn.Receive(&e)
+	switch {
+	case errors.Is(err, ErrPeerGone):
+		return nil
+	case err != nil:
+		return h.ended(err)
+	}
+	return errors.New(e.Message)
+}
+
 // ended says how the stage ended, where it did.
 func (h *Host) ended(err error) error {
 	if !errors.Is(err, ErrPeerGone) {

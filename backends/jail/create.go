@@ -1,0 +1,292 @@
+package jail
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/hooks"
+	"github.com/berth-oci/berth/backends/jail/jailed"
+	"github.com/berth-oci/berth/backends/jail/tools"
+	"github.com/berth-oci/berth/backends/jail/tree"
+	"github.com/berth-oci/berth/backends/process"
+	"github.com/berth-oci/berth/backends/stage/link"
+	"github.com/berth-oci/berth/spec"
+)
+
+// creation is one run of Create.
+type creation struct {
+	*Backend
+	c        *backends.Container
+	spec     *specs.Spec
+	opts     *backends.CreateOptions
+	data     *Data
+	keep     func() error
+	settings *settings
+	mounts   []mount
+	limits   []limit
+	plan     *jailed.Plan
+	console  *os.File
+	root     *tree.Root
+	// view is the read-only view of the root, if there is one.
+	view  *tree.Root
+	first *link.Host
+}
+
+// Create makes the container in this order: file systems, the jail, its
+// interfaces and limits, the process; then that process enters the jail, with
+// the hooks in between. Each step is recorded before it is taken, and undone when
+// a later one fails.
+func (b *Backend) Create(ctx context.Context, c *backends.Container, s *specs.Spec, o backends.CreateOptions, save func() error) error {
+	cr := &creation{Backend: b, c: c, spec: s, opts: &o, data: &Data{}, keep: save}
+	err := cr.run(ctx)
+	cr.close()
+	if err == nil {
+		return nil
+	}
+	// The caller may have given up, which must not keep us from cleaning up.
+	ctx = context.WithoutCancel(ctx)
+	if cr.first != nil {
+		jailed.Kill(cr.first)
+	}
+	if undone := b.lower(ctx, c, cr.data); undone != nil {
+		err = errors.Join(err, fmt.Errorf("%w (berth delete --force %s tries again): %w", backends.ErrLeftBehind, c.ID, undone))
+	}
+	return err
+}
+
+func (cr *creation) close() {
+	for _, root := range []*tree.Root{cr.root, cr.view} {
+		if root != nil {
+			root.Close()
+		}
+	}
+	if cr.console != nil {
+		cr.console.Close()
+	}
+	if cr.first != nil {
+		cr.first.Conn.Close()
+	}
+}
+
+// save writes the record, so that Delete knows of what comes next.
+func (cr *creation) save() error {
+	data, err := json.Marshal(cr.data)
+	if err != nil {
+		return err
+	}
+	cr.c.Data = data
+	return cr.keep()
+}
+
+func (cr *creation) run(ctx context.Context) error {
+	if err := cr.prepare(); err != nil {
+		return err
+	}
+	for _, step := range []func(context.Context) error{
+		cr.place, cr.mountRoot, cr.mountAll, cr.addresses, cr.makeJail, cr.giveInterfaces, cr.limit, cr.spawn, cr.enter,
+	} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return cr.finish()
+}
+
+// prepare does all that can fail for the config's sake before anything is made.
+func (cr *creation) prepare() (err error) {
+	var problems, more spec.Problems
+	cr.settings, problems = settingsOf(cr.spec, cr.opts.Config)
+	cr.mounts, more = mountsOf(cr.spec, cr.c.Bundle)
+	if err := append(problems, more...).Err(); err != nil {
+		return err
+	}
+	if cr.opts.PidfdSocket != "" {
+		return errors.New("--pidfd-socket: FreeBSD has no pidfds")
+	}
+	if cr.data.Jail, err = jailName(cr.c.ID, cr.settings.Parent); err != nil {
+		return err
+	}
+	if l := cr.spec.Linux; l != nil {
+		if cr.limits, problems = limitsOf(l.Resources); problems.Err() != nil {
+			return problems.Err()
+		}
+	}
+	if cr.plan, err = planOf(cr.spec.Process); err != nil {
+		return err
+	}
+	cr.plan.Process.ListenFDs = cr.opts.ListenFDs
+	if cr.plan.Inherited, err = link.Inheritable(cr.opts.ListenFDs, cr.opts.PreserveFDs); err != nil {
+		return err
+	}
+	if cr.plan.Terminal {
+		if cr.console, err = link.DialConsole(cr.opts.ConsoleSocket); err != nil {
+			return err
+		}
+	}
+	if cr.root, err = tree.Open(cr.c.Rootfs); err != nil {
+		return fmt.Errorf("root.path: %w", err)
+	}
+	cr.data.Root = cr.root.Path
+	return nil
+}
+
+// planOf is what a process of the config has to know of itself.
+func planOf(p *specs.Process) (*jailed.Plan, error) {
+	basics, err := process.BasicsOf(p)
+	if err != nil {
+		return nil, err
+	}
+	limits, err := jailed.LimitsOf(p.Rlimits)
+	if err != nil {
+		return nil, err
+	}
+	return &jailed.Plan{
+		Process: basics, Limits: limits, NoNewPrivileges: p.NoNewPrivileges,
+		Terminal: p.Terminal, Console: p.ConsoleSize,
+		ConsoleSocket: jailed.None, StartSocket: jailed.None,
+	}, nil
+}
+
+// place makes sure that the jail is nobody else's, and writes the first record.
+func (cr *creation) place(ctx context.Context) error {
+	if _, _, err := cr.tools.Jail(ctx, cr.data.Jail); !errors.Is(err, tools.ErrNoJail) {
+		if err == nil {
+			err = fmt.Errorf("there is a jail of the name %s already, which is not a container of berth's", cr.data.Jail)
+		}
+		return err
+	}
+	if err := writeKept(cr.c, &kept{Process: cr.spec.Process, Limits: cr.limits}); err != nil {
+		return err
+	}
+	return cr.save()
+}
+
+// makeJail makes the jail itself.
+func (cr *creation) makeJail(ctx context.Context) error {
+	parent, err := cr.parentOf(ctx, cr.settings.Parent)
+	if err != nil {
+		return err
+	}
+	if err := cr.raiseParents(ctx); err != nil {
+		return err
+	}
+	cr.data.Making = true
+	if err := cr.save(); err != nil {
+		return err
+	}
+	params := cr.settings.params(cr.data.Jail, cr.data.path(), parent)
+	if cr.data.JID, err = cr.tools.Create(ctx, params); err != nil {
+		return err
+	}
+	return cr.save()
+}
+
+func (cr *creation) giveInterfaces(ctx context.Context) error {
+	for _, name := range cr.settings.VnetInterfaces {
+		cr.data.Interfaces = append(cr.data.Interfaces, name)
+		if err := cr.save(); err != nil {
+			return err
+		}
+		if _, err := cr.tools.Run(ctx, tools.GiveInterface(name, cr.data.Jail)); err != nil {
+			return fmt.Errorf("freebsd.jail.vnetInterfaces: %w", err)
+		}
+	}
+	return nil
+}
+
+// addresses gives the jail's addresses to an interface of the host's.
+func (cr *creation) addresses(ctx context.Context) error {
+	if cr.settings.Interface == "" {
+		return nil
+	}
+	for _, f := range []family{cr.settings.IP4, cr.settings.IP6} {
+		for _, address := range f.Addresses {
+			cr.data.Aliases = append(cr.data.Aliases, Alias{cr.settings.Interface, address})
+			if err := cr.save(); err != nil {
+				return err
+			}
+			if _, err := cr.tools.Run(ctx, tools.AddAlias(cr.settings.Interface, address)); err != nil {
+				return fmt.Errorf("freebsd.jail.interface: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+func (cr *creation) limit(ctx context.Context) error {
+	if len(cr.limits) == 0 {
+		return nil
+	}
+	cr.data.Limited = true
+	if err := cr.save(); err != nil {
+		return err
+	}
+	for _, l := range cr.limits {
+		if err := cr.addLimit(ctx, cr.data.Jail, l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// spawn starts the container's process, outside of the jail.
+func (cr *creation) spawn(context.Context) error {
+	stdio := cr.opts.Stdio
+	for i, f := range []*os.File{os.Stdin, os.Stdout, os.Stderr} {
+		if stdio[i] == nil {
+			stdio[i] = f
+		}
+	}
+	var err error
+	if cr.first, err = jailed.Spawn(&jailed.Config{Stdio: stdio, Inherited: cr.plan.Inherited}); err != nil {
+		return err
+	}
+	if cr.c.Process, err = backends.FindProcess(cr.first.Pid); err != nil {
+		return fmt.Errorf("the container's process: %w", err)
+	}
+	if err := cr.save(); err != nil {
+		return err
+	}
+	return cr.first.Raise()
+}
+
+// enter sends the process its plan and serves it until only start is missing.
+func (cr *creation) enter(ctx context.Context) error {
+	start, err := link.Listen(cr.c.Dir)
+	if err != nil {
+		return err
+	}
+	defer start.Close()
+	s, p := cr.spec, cr.plan
+	p.JID, p.Root = cr.data.JID, cr.data.path()
+	p.HostHooks = spec.HasHooks(s, spec.Prestart, spec.CreateRuntime)
+	p.CreateContainer, p.StartContainer = spec.Hooks(s, spec.CreateContainer), spec.Hooks(s, spec.StartContainer)
+	p.State = cr.c.State(specs.StateCreating)
+	files := []*os.File{start}
+	p.StartSocket = 0
+	if cr.console != nil {
+		files, p.ConsoleSocket = append(files, cr.console), 1
+	}
+	return cr.first.Prepare(p, files, func() error {
+		state := cr.c.State(specs.StateCreating)
+		if err := hooks.Run(ctx, "prestart", spec.Hooks(s, spec.Prestart), state); err != nil {
+			return err
+		}
+		return hooks.Run(ctx, "createRuntime", spec.Hooks(s, spec.CreateRuntime), state)
+	})
+}
+
+// finish records the container as created and lets its process go.
+func (cr *creation) finish() error {
+	cr.c.Complete = true
+	if err := cr.save(); err != nil {
+		return err
+	}
+	return cr.first.Free()
+}

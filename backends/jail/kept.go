@@ -1,0 +1,58 @@
+package jail
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/google/renameio/v2"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/backends"
+)
+
+// keptFile holds in a container's state directory what exec and update need of
+// its config.json, for a bundle can be changed while its container runs.
+const keptFile = "kept.json"
+
+type kept struct {
+	Process *specs.Process `json:"process"`
+	Limits  []limit        `json:"limits,omitempty"`
+}
+
+func writeKept(c *backends.Container, k *kept) error {
+	data, err := json.Marshal(k)
+	if err == nil {
+		err = renameio.WriteFile(filepath.Join(c.Dir, keptFile), data, 0o600, renameio.WithTempDir(c.Dir))
+	}
+	if err != nil {
+		return fmt.Errorf("state of container %q: %w", c.ID, err)
+	}
+	return nil
+}
+
+func readKept(c *backends.Container) (*kept, error) {
+	data, err := os.ReadFile(filepath.Join(c.Dir, keptFile))
+	k := &kept{}
+	if err == nil {
+		err = json.Unmarshal(data, k)
+	}
+	if err == nil && k.Process == nil {
+		err = errors.New(keptFile + " is incomplete")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("state of container %q: %w", c.ID, err)
+	}
+	return k, nil
+}
+
+// OwnProcess is process of config.json.
+func (b *Backend) OwnProcess(c *backends.Container) (*specs.Process, error) {
+	k, err := readKept(c)
+	if err != nil {
+		return nil, err
+	}
+	return k.Process, nil
+}

@@ -1,0 +1,110 @@
+package jail
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/stage/link"
+)
+
+// Status reads the state from the first process: the container is created as
+// long as it listens for start.
+func (b *Backend) Status(c *backends.Container) (specs.ContainerState, error) {
+	if !c.Process.Alive() {
+		return specs.StateStopped, nil
+	}
+	waits, err := link.Waits(c.Dir)
+	if err != nil {
+		return "", fmt.Errorf("state of container %q: %w", c.ID, err)
+	}
+	if waits {
+		return specs.StateCreated, nil
+	}
+	// It may have ended between the two looks.
+	if !c.Process.Alive() {
+		return specs.StateStopped, nil
+	}
+	return specs.StateRunning, nil
+}
+
+// Start tells the first process to become the user's.
+func (b *Backend) Start(_ context.Context, c *backends.Container) error { return link.Start(c.Dir) }
+
+// Kill sends a signal to the first process, or to all in the jail.
+func (b *Backend) Kill(ctx context.Context, c *backends.Container, sig os.Signal, all bool) error {
+	signal := sig.(syscall.Signal)
+	if !all {
+		return signalProcess(c.Process, signal)
+	}
+	d, err := data(c)
+	if err != nil || d.JID == 0 {
+		return err
+	}
+	// A process may have had children while its siblings were signalled.
+	for round := 0; ; round++ {
+		pids, err := b.tools.Pids(ctx, d.JID)
+		if err != nil {
+			return err
+		}
+		for _, pid := range pids {
+			if err := syscall.Kill(pid, signal); err != nil && !errors.Is(err, syscall.ESRCH) {
+				return fmt.Errorf("signal process %d: %w", pid, err)
+			}
+		}
+		if signal != syscall.SIGKILL || len(pids) == 0 || allZombies(pids) || round == maxRounds {
+			return nil
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// maxRounds bounds how often all are killed.
+const maxRounds = 50
+
+func allZombies(pids []int) bool {
+	for _, pid := range pids {
+		if p, err := backends.FindProcess(pid); err == nil && p.Alive() {
+			return false
+		}
+	}
+	return true
+}
+
+// signalProcess signals a process. FreeBSD has no handle for a process that is
+// not one's child by fork; the pid is compared with the start time just before.
+func signalProcess(p backends.Process, sig syscall.Signal) error {
+	if !p.Alive() {
+		return os.ErrProcessDone
+	}
+	err := syscall.Kill(p.Pid, sig)
+	if errors.Is(err, syscall.ESRCH) {
+		return os.ErrProcessDone
+	}
+	if err != nil {
+		return fmt.Errorf("signal process %d: %w", p.Pid, err)
+	}
+	return nil
+}
+
+// waitGone waits until a process has ended; a zombie has.
+func waitGone(ctx context.Context, p backends.Process) error {
+	deadline := time.Now().Add(patience)
+	for pause := time.Millisecond; p.Alive(); pause = min(2*pause, 100*time.Millisecond) {
+		if time.Now().After(deadline) {
+			return fmt.Errorf("process %d still runs after %v", p.Pid, patience)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+	return nil
+}

@@ -1,0 +1,230 @@
+package jail
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/sirupsen/logrus"
+	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/backends/jail/kernel"
+	"github.com/berth-oci/berth/backends/jail/tools"
+	"github.com/berth-oci/berth/backends/jail/tree"
+)
+
+// mountRoot mounts a read-only view of the root, if the jail is to have one.
+func (cr *creation) mountRoot(ctx context.Context) error {
+	if cr.spec.Root == nil || !cr.spec.Root.Readonly {
+		return nil
+	}
+	dir, err := filepath.EvalSymlinks(cr.c.Root)
+	if err == nil {
+		err = os.MkdirAll(viewsDir(cr.c), 0o700)
+	}
+	if err != nil {
+		return fmt.Errorf("root.readonly: %w", err)
+	}
+	cr.data.View = filepath.Join(dir, filepath.Base(viewsDir(cr.c)), cr.c.ID)
+	if err := cr.save(); err != nil {
+		return err
+	}
+	if err := os.Mkdir(cr.data.View, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("root.readonly: %w", err)
+	}
+	if err := cr.mountAt(ctx, &mount{Path: "root.readonly", Kind: "nullfs", Options: []string{"ro"}, Source: cr.data.Root}, cr.data.View); err != nil {
+		return err
+	}
+	view, err := tree.Open(cr.data.View)
+	if err != nil {
+		return fmt.Errorf("root.readonly: %w", err)
+	}
+	cr.view = view
+	return nil
+}
+
+// mountAll mounts what the config has, in its order.
+func (cr *creation) mountAll(ctx context.Context) error {
+	for i := range cr.mounts {
+		m := &cr.mounts[i]
+		if err := cr.mount(ctx, m); err != nil {
+			return fmt.Errorf("%s (%s): %w", m.Path, m.Target, err)
+		}
+	}
+	return nil
+}
+
+func (cr *creation) mount(ctx context.Context, m *mount) error {
+	file, err := m.isFile()
+	if err != nil {
+		return err
+	}
+	if m.Ruleset != "" {
+		if err := cr.hides(ctx, m.Ruleset); err != nil {
+			return err
+		}
+	}
+	root := cr.top()
+	place, err := root.Resolve(m.Target)
+	if err != nil {
+		return err
+	}
+	if len(place.Found) == 0 && len(place.Missing) == 0 {
+		return errors.New("cannot be mounted on the root itself")
+	}
+	if err := cr.makeTarget(place, file); err != nil {
+		return err
+	}
+	target := place.Host(root)
+	var hidden *os.File
+	if m.CopyUp {
+		whole := &tree.Place{Found: append(slices.Clone(place.Found), place.Missing...)}
+		if hidden, err = root.OpenDir(whole); err != nil {
+			return err
+		}
+		defer hidden.Close()
+	}
+	err = cr.mountAt(ctx, m, target)
+	if file && refusesFiles(err) {
+		return cr.replaceFile(place, m, target)
+	}
+	if err != nil {
+		return err
+	}
+	if hidden != nil {
+		if err := copyUp(hidden, target); err != nil {
+			return fmt.Errorf("tmpcopyup: %w", err)
+		}
+	}
+	for _, rule := range m.Rules {
+		if _, err := cr.tools.Run(ctx, tools.ApplyRule(target, rule...)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// isFile says whether the mount's source is a file, whose target has to be one.
+func (m *mount) isFile() (bool, error) {
+	if m.Kind != "nullfs" {
+		return false, nil
+	}
+	info, err := os.Stat(m.Source)
+	if err != nil {
+		return false, err
+	}
+	return !info.IsDir(), nil
+}
+
+// hides makes sure that a ruleset is there. Without its rules, as on a host that
+// has never loaded them, a jail would see every device of the host.
+func (cr *creation) hides(ctx context.Context, ruleset string) error {
+	out, err := cr.tools.Run(ctx, tools.ShowRules(ruleset))
+	if err != nil {
+		return err
+	}
+	if strings.TrimSpace(out) == "" {
+		return fmt.Errorf("devfs ruleset %s is empty, the jail would see all devices of the host: load the rules "+
+			"(sysrc devfs_load_rulesets=YES; service devfs restart)", ruleset)
+	}
+	return nil
+}
+
+// top is the root with all that is mounted so far.
+func (cr *creation) top() *tree.Root {
+	if cr.view != nil {
+		return cr.view
+	}
+	return cr.root
+}
+
+// makeTarget makes what is missing of a mount's target: below a read-only view
+// that has to be done in the root itself.
+func (cr *creation) makeTarget(place *tree.Place, file bool) error {
+	if len(place.Missing) == 0 {
+		if file == place.Dir {
+			return fmt.Errorf("%s: the target of a file must be a file, of a directory a directory", place.Host(cr.top()))
+		}
+		return nil
+	}
+	if !place.Dir {
+		return unix.ENOTDIR
+	}
+	err := cr.top().Make(place, file)
+	if errors.Is(err, unix.EROFS) && cr.view != nil {
+		err = cr.root.Make(place, file)
+	}
+	return err
+}
+
+// refusesFiles: nullfs of FreeBSD before 14 mounts directories alone.
+func refusesFiles(err error) bool {
+	var failed *tools.Error
+	return errors.As(err, &failed) && strings.Contains(failed.Said, "Not a directory")
+}
+
+// replaceFile puts a copy where a file could not be mounted.
+func (cr *creation) replaceFile(place *tree.Place, m *mount, target string) error {
+	n := len(cr.data.Mounts)
+	cr.data.Mounts = cr.data.Mounts[:n-1] // mountAt's, which did not come to be
+	whole := &tree.Place{Found: append(slices.Clone(place.Found), place.Missing...)}
+	f, err := tree.Plan(whole, cr.c.ID)
+	if err != nil {
+		return err
+	}
+	cr.data.Files = append(cr.data.Files, f)
+	if err := cr.save(); err != nil {
+		return err
+	}
+	logrus.Debugf("%s: this kernel mounts no files: %s is a copy of %s", m.Path, target, m.Source)
+	return cr.root.Replace(f, m.Source)
+}
+
+// mountAt mounts on a directory or file of the host's, and makes sure that it is
+// there that the mount came to be.
+func (cr *creation) mountAt(ctx context.Context, m *mount, target string) error {
+	before, err := count(target)
+	if err != nil {
+		return err
+	}
+	cr.data.Mounts = append(cr.data.Mounts, Mounted{Target: target, Before: before})
+	if err := cr.save(); err != nil {
+		return err
+	}
+	if _, err := cr.tools.Run(ctx, tools.Mount(m.Kind, m.Options, m.Source, target)); err != nil {
+		return err
+	}
+	now, err := count(target)
+	if err == nil && now <= before {
+		err = fmt.Errorf("%s was not mounted there: something has moved the directory meanwhile", target)
+	}
+	return err
+}
+
+// count is the number of mounts at a mount point.
+func count(target string) (int, error) {
+	table, err := kernel.Mounted()
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for _, point := range table {
+		if point == target {
+			n++
+		}
+	}
+	return n, nil
+}
+
+func copyUp(hidden *os.File, target string) error {
+	to, err := os.OpenFile(target, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return err
+	}
+	defer to.Close()
+	return tree.Copy(hidden, to)
+}
