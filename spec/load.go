@@ -18,7 +18,10 @@ import (
 // ConfigFile is the name of the configuration in a bundle (bundle.md).
 const ConfigFile = "config.json"
 
-// Load reads and checks the config.json of a bundle for this platform. The
+// Platform is the one that containers run on: Linux or FreeBSD.
+var Platform = runtime.GOOS
+
+// Load reads and checks the config.json of a bundle for Platform. The
 // Spec is valid and has Process and Root set; the bytes are the file's. The error is an *InvalidError if the config is refused; it
 // satisfies errors.Is(err, fs.ErrNotExist) if there is none.
 //
@@ -28,7 +31,7 @@ func Load(bundle string) (*specs.Spec, []byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	s, ps := Validate(data, runtime.GOOS)
+	s, ps := Validate(data, Platform)
 	if err := ps.Err(); err != nil {
 		return nil, nil, err
 	}

@@ -62,7 +62,7 @@ func (b *Backend) Tools() ([]backends.Tool, error) {
 		if err != nil {
 			return list, err
 		}
-		list = append(list, backends.Tool{Path: path})
+		list = append(list, backends.Tool{Name: name, Path: path})
 	}
 	return list, nil
 }

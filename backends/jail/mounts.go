@@ -2,8 +2,10 @@ package jail
 
 import (
 	"fmt"
+	"maps"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -114,6 +116,21 @@ var special = map[string]map[string]bool{
 	"fdescfs":   {"linrdlnk": false, "rdlnk": false, "nodup": false},
 	"linprocfs": {}, "linsysfs": {}, "procfs": {},
 	"devfs": {},
+}
+
+// MountOptions are all that some file system takes (features.md).
+func MountOptions() []string {
+	all := maps.Clone(general)
+	maps.Copy(all, linuxisms)
+	for _, own := range special {
+		for name := range own {
+			all[name] = true
+		}
+	}
+	for _, name := range []string{"tmpcopyup", "ruleset", "rule"} {
+		all[name] = true
+	}
+	return slices.Sorted(maps.Keys(all))
 }
 
 func words(list string) map[string]bool {

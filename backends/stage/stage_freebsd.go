@@ -1,5 +1,5 @@
 package stage
 
-// Main does nothing: there is no backend on FreeBSD yet whose containers have a
-// stage.
+// Main does nothing: a jail's first process is package jailed's, which takes over
+// in its init.
 func Main() {}

@@ -3,12 +3,21 @@ package command
 import (
 	"github.com/opencontainers/runtime-spec/specs-go/features"
 
+	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/jail"
 	"github.com/berth-oci/berth/runtime"
 )
 
 // makers are the backends of this build.
-func makers(*settings) []runtime.Maker { return nil }
+func makers(*settings) []runtime.Maker {
+	return []runtime.Maker{
+		{Name: jail.Name, Make: func() (backends.Backend, error) { return jail.New(), keepDescriptors() }},
+	}
+}
 
-func defaultBackend() string { return "jail" }
+func defaultBackend() string { return jail.Name }
 
-func backendFeatures() *features.Features { return &features.Features{} }
+// backendFeatures has no section for FreeBSD, since features.md has none.
+func backendFeatures() *features.Features {
+	return &features.Features{MountOptions: jail.MountOptions()}
+}

@@ -17,12 +17,12 @@ import (
 
 // makers are the backends of this build.
 func makers(s *settings) []runtime.Maker {
-	return []runtime.Maker{
+	return append([]runtime.Maker{
 		{Name: "lxc", Make: func() (backends.Backend, error) { return newLXC(s), keepDescriptors() }},
 		{Name: "pct", Make: func() (backends.Backend, error) { return newPct(s), keepDescriptors() }},
 		{Name: crun.Crun, Delegates: true, Make: func() (backends.Backend, error) { return newCrun(s, crun.Crun), nil }},
 		{Name: crun.Runc, Delegates: true, Make: func() (backends.Backend, error) { return newCrun(s, crun.Runc), nil }},
-	}
+	}, further...)
 }
 
 func newLXC(s *settings) backends.Backend {

@@ -1,7 +1,8 @@
 package command
 
-// keepDescriptors does nothing: no backend of FreeBSD leaves a process behind.
-func keepDescriptors() error { return nil }
+import "github.com/berth-oci/berth/backends/jail/kernel"
 
-// inherited is 0: no backend of FreeBSD hands descriptors on.
-const inherited = 0
+// keepDescriptors sees to it that nothing berth starts, a tool or a hook, gets
+// what its caller has left open. What is meant for the container is handed on by
+// number.
+func keepDescriptors() error { return kernel.CloseOnExec(3) }

@@ -3,15 +3,19 @@ package command
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 
 	"github.com/moby/sys/userns"
 )
 
-// defaultRoot is where records are kept: /run/berth, or for a user without
+// defaultRoot is where records are kept: /run/berth (/var/run/berth on FreeBSD), or for a user without
 // root's rights on the host, whom XDG_RUNTIME_DIR gives a place, in there. As in
 // runc, root in a user namespace counts as such a user unless it is called so.
 func defaultRoot() string {
-	const system = "/run/berth"
+	system := "/run/berth"
+	if runtime.GOOS == "freebsd" {
+		system = "/var/run/berth"
+	}
 	dir := os.Getenv("XDG_RUNTIME_DIR")
 	switch {
 	case dir == "":

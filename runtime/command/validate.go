@@ -3,7 +3,6 @@ package command
 import (
 	"encoding/json"
 	"fmt"
-	goruntime "runtime"
 
 	"github.com/urfave/cli/v2"
 
@@ -79,14 +78,14 @@ func backendFlag(c *cli.Context) string {
 	return ""
 }
 
-// jail is the backend of another platform, for which a bundle can be checked
+// jailName is the backend of another platform, for which a bundle can be checked
 // everywhere.
-const jail = "jail"
+const jailName = "jail"
 
 // platformOf finds the platform of a backend, and the backend if this build has
 // it; without a name it is the platform of this build.
 func platformOf(c *cli.Context, name string) (platform string, b backends.Backend, err error) {
-	platform = goruntime.GOOS
+	platform = spec.Platform
 	for _, m := range makers(newSettings(c)) {
 		if m.Name == name {
 			b, err = m.Make()
@@ -96,7 +95,7 @@ func platformOf(c *cli.Context, name string) (platform string, b backends.Backen
 	switch {
 	case name == "":
 		return platform, nil, nil
-	case name == jail:
+	case name == jailName:
 		return spec.FreeBSD, nil, nil
 	}
 	return "", nil, fmt.Errorf("backend %q: this build of berth has no such backend", name)

@@ -1,0 +1,18 @@
+//go:build jailtest
+
+package command
+
+import (
+	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/jail"
+	"github.com/berth-oci/berth/runtime"
+	"github.com/berth-oci/berth/spec"
+)
+
+// This build is for integration/freebsd: it has the backend for jails, over a
+// stand-in for FreeBSD's tools, and takes every config.json for one of FreeBSD.
+func init() { spec.Platform = spec.FreeBSD }
+
+var further = []runtime.Maker{
+	{Name: jail.Name, Make: func() (backends.Backend, error) { return jail.New(), keepDescriptors() }},
+}
