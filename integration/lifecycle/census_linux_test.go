@@ -59,7 +59,7 @@ func takeCensus() census {
 	walk("cgroup", "/sys/fs/cgroup")
 	walk("file", "/run", "/run/systemd", "/run/udev", "/run/user", "/run/log", "/run/host", "/run/containerd")
 	walk("file", "/tmp", workDir())
-	for _, dir := range []string{"/var/lib/lxc", "/var/lib/berth", "/dev/shm", "/etc/pve/lxc", "/var/tmp", "/root"} {
+	for _, dir := range []string{"/var/lib/lxc", "/var/lib/berth", "/var/log/lxc", "/dev/shm", "/etc/pve/lxc", "/var/tmp", "/root"} {
 		walk("file", dir)
 	}
 	return c

@@ -1,0 +1,250 @@
+//go:build linux && integration
+
+package lifecycle
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+var churns = flag.Int("churn", 200, "containers of the churn, with operations in their lives (a soak: 5000)")
+
+// churnAtATime is how many containers the churn has at once.
+const churnAtATime = 8
+
+// Many lives with operations at random in them, and nothing left afterwards: no
+// process, mount, cgroup, namespace, record or log, no memory and no descriptor.
+func TestChurn(t *testing.T) {
+	berthOnly(t)
+	before := takeCensus()
+	t.Run("all", func(t *testing.T) {
+		if *seed == 0 {
+			*seed = time.Now().UnixNano()
+		}
+		t.Logf("the random numbers are those of -seed %d", *seed)
+		first := newBox(t, forever)
+		// What the first containers leave for all that follow is no leak.
+		churn(t, first, "warm", 2*churnAtATime)
+		at := takeFootprint(first.root)
+		t.Logf("before: %v", at)
+		begin := time.Now()
+		done := churn(t, first, "churn", *churns)
+		took := time.Since(begin)
+		t.Logf("%d lives, %d at a time, in %v: %.1f/s; %v", *churns, churnAtATime, took.Round(time.Second), float64(*churns)/took.Seconds(), done)
+		after := takeFootprint(first.root)
+		t.Logf("after: %v", after)
+		for _, grown := range after.grown(at) {
+			t.Error(grown)
+		}
+		if list := first.must("list", "-q"); list != "" {
+			t.Errorf("the list afterwards: %q", list)
+		}
+	})
+	before.noLeftovers(t)
+}
+
+// tally counts operations.
+type tally struct {
+	sync.Mutex
+	done map[string]int
+}
+
+func (n *tally) count(what string) {
+	n.Lock()
+	n.done[what]++
+	n.Unlock()
+}
+
+// churn runs count lives, and says how often it did what.
+func churn(t *testing.T, first *box, prefix string, count int) map[string]int {
+	t.Helper()
+	n := &tally{done: map[string]int{}}
+	limits := hasController("pids")
+	work := make(chan int)
+	var wg sync.WaitGroup
+	for range churnAtATime {
+		wg.Go(func() {
+			for i := range work {
+				c := &churned{box: lightBox(t, first, fmt.Sprintf("%s-%04d", prefix, i)), random: rand.New(rand.NewPCG(uint64(*seed), uint64(i))), limits: limits, tally: n}
+				if err := c.live(); err != nil {
+					t.Errorf("%s: %v", c.id, err)
+				}
+				c.tidy()
+			}
+		})
+	}
+	for i := range count {
+		if t.Failed() {
+			break
+		}
+		work <- i
+	}
+	close(work)
+	wg.Wait()
+	return n.done
+}
+
+func hasController(name string) bool {
+	data, _ := os.ReadFile("/sys/fs/cgroup/cgroup.controllers")
+	return strings.Contains(" "+strings.TrimSpace(string(data))+" ", " "+name+" ")
+}
+
+// churned is a container of the churn.
+type churned struct {
+	*box
+	random *rand.Rand
+	limits bool
+	tally  *tally
+}
+
+// call runs a command that has to end with a status and without a message; it
+// returns its output.
+func (c *churned) call(status int, args ...string) (string, error) {
+	o, err := tryExecute(c.command(args...))
+	if err == nil && (o.status != status || o.stderr != "") {
+		err = fmt.Errorf("%q: status %d, want %d: %s", args, o.status, status, o.stderr)
+	}
+	return o.stdout, err
+}
+
+// live is one life, with an error for all that is not as it has to be.
+func (c *churned) live() error {
+	if _, err := c.call(0, c.createArgs()...); err != nil {
+		return err
+	}
+	data, err := os.ReadFile(c.pidFile())
+	if err != nil {
+		return err
+	}
+	if c.pid, err = strconv.Atoi(string(data)); err != nil {
+		return err
+	}
+	adopt(c.pid)
+	if _, err := c.call(0, "start", c.id); err != nil {
+		return err
+	}
+	operations := []struct {
+		name string
+		do   func() error
+	}{{"exec", c.exec}, {"pause", c.pause}, {"ps", c.ps}, {"update", c.update}, {"signal", c.signal}}
+	for range 1 + c.random.IntN(3) {
+		o := operations[c.random.IntN(len(operations))]
+		if o.name == "update" && !c.limits {
+			continue
+		}
+		if err := o.do(); err != nil {
+			return fmt.Errorf("%s: %w", o.name, err)
+		}
+		c.tally.count(o.name)
+		if c.pid == 0 {
+			return nil
+		}
+	}
+	return c.end()
+}
+
+func (c *churned) pidFile() string { return filepath.Join(filepath.Dir(c.root), c.id+".pid") }
+
+func (c *churned) exec() error {
+	status := c.random.IntN(200)
+	said, err := c.call(status, "exec", c.id, "sh", "-c", fmt.Sprintf("echo $NAME; exit %d", status))
+	if err == nil && said != c.id+"\n" {
+		err = fmt.Errorf("it wrote %q", said)
+	}
+	return err
+}
+
+// pause leaves some paused, to be killed so.
+func (c *churned) pause() error {
+	if _, err := c.call(0, "pause", c.id); err != nil {
+		return err
+	}
+	if said, err := c.call(0, "state", c.id); err != nil || !strings.Contains(said, `"paused"`) {
+		return fmt.Errorf("state: %w: %s", err, said)
+	}
+	if c.random.IntN(4) == 0 {
+		return c.end()
+	}
+	_, err := c.call(0, "resume", c.id)
+	return err
+}
+
+func (c *churned) ps() error {
+	said, err := c.call(0, "ps", "--format", "json", c.id)
+	if err == nil && !strings.Contains(said, strconv.Itoa(c.pid)) {
+		err = fmt.Errorf("process %d is not in %s", c.pid, said)
+	}
+	return err
+}
+
+func (c *churned) update() error {
+	limit := strconv.Itoa(20 + c.random.IntN(100))
+	if _, err := c.call(0, "update", "--pids-limit", limit, c.id); err != nil {
+		return err
+	}
+	said, err := c.call(0, "exec", c.id, "cat", "/sys/fs/cgroup/pids.max")
+	if err == nil && said != limit+"\n" {
+		err = fmt.Errorf("pids.max is %q, want %s", said, limit)
+	}
+	return err
+}
+
+// signal sends one that PID 1, which does not handle it, does not get.
+func (c *churned) signal() error {
+	_, err := c.call(0, "kill", c.id, "SIGUSR1")
+	return err
+}
+
+// end is one of the ways in which an engine ends a container.
+func (c *churned) end() error {
+	switch c.random.IntN(3) {
+	case 0:
+		c.tally.count("delete --force")
+		if _, err := c.call(0, "delete", "--force", c.id); err != nil {
+			return err
+		}
+		return c.killed()
+	case 1:
+		c.tally.count("kill")
+		if _, err := c.call(0, "kill", c.id, "KILL"); err != nil {
+			return err
+		}
+	case 2:
+		c.tally.count("kill --all")
+		if _, err := c.call(0, "kill", "--all", c.id, "9"); err != nil {
+			return err
+		}
+	}
+	if err := c.killed(); err != nil {
+		return err
+	}
+	_, err := c.call(0, "delete", c.id)
+	return err
+}
+
+func (c *churned) killed() error {
+	ws := waitFor(c.T, c.pid)
+	c.pid = 0
+	if ws.Signal() != unix.SIGKILL {
+		return fmt.Errorf("it ended with %#x", ws)
+	}
+	return nil
+}
+
+// tidy removes the bundle, so that what is left to see is berth's.
+func (c *churned) tidy() {
+	if err := errors.Join(os.RemoveAll(c.bundle), os.Remove(c.pidFile())); err != nil {
+		c.Error(err)
+	}
+}
