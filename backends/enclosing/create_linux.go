@@ -136,8 +136,10 @@ func (cr *creation) spawn(prep *preparation) error {
 	if j.Process, err = backends.FindProcess(j.Stage); err != nil {
 		return fmt.Errorf("the container's process: %w", err)
 	}
-	if err := prep.process.Grant(j.Stage); err != nil {
-		return err
+	if !j.bornLast() {
+		if err := prep.process.Grant(j.Stage); err != nil {
+			return err
+		}
 	}
 	if cfg.NewUser || cfg.UserPath != "" {
 		if j.UIDMap, j.GIDMap, err = idMaps(j.Stage); err != nil {
@@ -212,12 +214,10 @@ func (cr *creation) raise(ctx context.Context, up chan struct{}) (*caller, func(
 var errNoWarden = errors.New("the enclosure is up but its init, berth's warden, has not called")
 
 // enter ties the stage and the enclosure together: the warden waits for the
-// stage, the stage is in the enclosure's cgroup.
+// stage, the stage is in the enclosure's cgroup. If another process is to be the
+// user's, settle does it with that.
 func (cr *creation) enter(caller *caller) error {
 	j := cr.job
-	if err := caller.watch(cr.stage.Pidfd); err != nil {
-		return err
-	}
 	j.Data.Warden = caller.process
 	ppid, err := backends.Parent(caller.process.Pid)
 	if err == nil {
@@ -235,7 +235,31 @@ func (cr *creation) enter(caller *caller) error {
 	if err := j.Save(); err != nil {
 		return err
 	}
+	if j.bornLast() {
+		return nil
+	}
+	if err := caller.watch(cr.stage.Pidfd); err != nil {
+		return err
+	}
 	return cgroup.Enter(path, j.Stage)
+}
+
+// settle takes over the user's process, which the stage has borne.
+func (cr *creation) settle(prep *preparation, caller *caller) (err error) {
+	j := cr.job
+	if j.Process, err = backends.FindProcess(cr.stage.Pid); err != nil {
+		return fmt.Errorf("the container's process: %w", err)
+	}
+	if err := j.Save(); err != nil {
+		return err
+	}
+	if err := caller.watch(cr.stage.Pidfd); err != nil {
+		return err
+	}
+	if err := cgroup.Enter(j.Data.Cgroup, cr.stage.Pid); err != nil {
+		return err
+	}
+	return prep.process.GrantChild(cr.stage.Pid)
 }
 
 // limit applies the container's limits before anything of it runs.
@@ -269,13 +293,17 @@ func (cr *creation) prepareInside(ctx context.Context, prep *preparation, caller
 	if err != nil {
 		return err
 	}
-	return cr.stage.Prepare(plan, files, func() error {
+	err = cr.stage.Prepare(plan, files, func() error {
 		state := j.State(specs.StateCreating)
 		if err := hooks.Run(ctx, "prestart", spec.Hooks(j.Spec, spec.Prestart), state); err != nil {
 			return err
 		}
 		return hooks.Run(ctx, "createRuntime", spec.Hooks(j.Spec, spec.CreateRuntime), state)
 	})
+	if err == nil && j.bornLast() {
+		err = cr.settle(prep, caller)
+	}
+	return err
 }
 
 // finish records the container as created and lets the stage go.

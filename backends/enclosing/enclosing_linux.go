@@ -89,6 +89,21 @@ func (j *Job) StageFile(name string) string {
 	return fmt.Sprintf("/proc/%d/%s", j.Stage, name)
 }
 
+// OwnPIDs says that the enclosure's init is in the pid namespace of the stage's,
+// a new one. Otherwise both are in the host's: an existing namespace is not for
+// them, who have the host's tree, to be seen in.
+func (j *Job) OwnPIDs() bool {
+	_, kind := spec.Namespace(j.Spec, specs.PIDNamespace)
+	return kind == spec.New
+}
+
+// bornLast says that the stage is not to become the user's process but to bear
+// it, in an existing pid namespace.
+func (j *Job) bornLast() bool {
+	_, kind := spec.Namespace(j.Spec, specs.PIDNamespace)
+	return kind == spec.Path
+}
+
 // Save writes the record, so that Delete knows of what comes next.
 func (j *Job) Save() error {
 	data, err := json.Marshal(j.Data)

@@ -54,7 +54,7 @@ func (b Backend) Exec(_ context.Context, c *backends.Container, p *specs.Process
 }
 
 func (e *execution) close() {
-	for _, f := range []*os.File{e.files.Member, e.files.User, e.files.ConsoleSocket} {
+	for _, f := range []*os.File{e.files.Member, e.files.PID, e.files.User, e.files.ConsoleSocket} {
 		if f != nil {
 			f.Close()
 		}
@@ -164,7 +164,7 @@ func (e *execution) open() error {
 	}
 	for name, flag := range map[string]int{
 		"mnt": unix.CLONE_NEWNS, "net": unix.CLONE_NEWNET, "ipc": unix.CLONE_NEWIPC, "uts": unix.CLONE_NEWUTS,
-		"cgroup": unix.CLONE_NEWCGROUP, "pid": unix.CLONE_NEWPID, "user": unix.CLONE_NEWUSER,
+		"cgroup": unix.CLONE_NEWCGROUP, "user": unix.CLONE_NEWUSER,
 	} {
 		theirs := fmt.Sprintf("/proc/%d/ns/%s", warden.Pid, name)
 		same, err := sameFile(theirs, "/proc/self/ns/"+name)
@@ -173,7 +173,6 @@ func (e *execution) open() error {
 		}
 		switch {
 		case same:
-			e.files.Secret = e.files.Secret || name == "pid"
 		case name == "user":
 			if e.files.User, err = os.Open(theirs); err != nil {
 				return fmt.Errorf("the container's namespaces: %w", err)
@@ -182,9 +181,31 @@ func (e *execution) open() error {
 			e.plan.Namespaces |= flag
 		}
 	}
+	if err := e.openPID(); err != nil {
+		return err
+	}
 	if e.plan.Namespaces&unix.CLONE_NEWNS == 0 {
 		return errors.New("the container has no mount namespace of its own")
 	}
+	return nil
+}
+
+// openPID opens the pid namespace of the first process, which is not the warden's
+// if it existed before the container.
+func (e *execution) openPID() error {
+	first := e.c.Process
+	theirs := fmt.Sprintf("/proc/%d/ns/pid", first.Pid)
+	same, err := sameFile(theirs, "/proc/self/ns/pid")
+	if err == nil && !same {
+		e.files.PID, err = os.Open(theirs)
+	}
+	if err == nil && !first.Alive() {
+		err = unix.ESRCH
+	}
+	if err != nil {
+		return fmt.Errorf("the container's pid namespace: %w", err)
+	}
+	e.files.Secret = same
 	return nil
 }
 

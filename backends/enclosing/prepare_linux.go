@@ -123,6 +123,10 @@ func (p *preparation) plan(j *Job, warden, start *os.File) (*stage.Plan, []*os.F
 	plan.Loopback = loopback
 	plan.Join = []stage.Join{{Flags: flags, File: add(warden)}}
 	plan.StartSocket = add(start)
+	plan.PIDNamespace = stage.None
+	if f, ok := j.namespaces[specs.PIDNamespace]; ok {
+		plan.PIDNamespace = add(f)
+	}
 	if p.console != nil {
 		plan.ConsoleSocket = add(p.console)
 	}
@@ -165,9 +169,9 @@ func stageConfig(j *Job, o *backends.CreateOptions, inherited int) (*stage.Confi
 			cfg.Stdio[i] = f
 		}
 	}
-	path, kind := j.Namespace(specs.PIDNamespace)
-	cfg.NewPID, cfg.PIDPath = kind == spec.New, path
-	path, kind = j.Namespace(specs.UserNamespace)
+	_, kind := j.Namespace(specs.PIDNamespace)
+	cfg.NewPID = kind == spec.New
+	path, kind := j.Namespace(specs.UserNamespace)
 	cfg.NewUser, cfg.UserPath = kind == spec.New, path
 	if cfg.NewUser {
 		cfg.UIDMaps, cfg.GIDMaps = j.Spec.Linux.UIDMappings, j.Spec.Linux.GIDMappings

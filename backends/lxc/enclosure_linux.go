@@ -71,7 +71,7 @@ func stopSignalFrom(annotations map[string]string) string {
 func Hook(script string) string { return "/bin/sh -c '" + script + "'" }
 
 // namespaces: what is new LXC makes, what has a path it joins, the rest is the
-// host's. The pid and user namespaces are the stage's, made or joined.
+// host's. The user namespace is the stage's, made or joined, and a new pid namespace.
 func namespaces(c *Config, j *enclosing.Job) {
 	clone := "mnt"
 	for _, ns := range []struct {
@@ -92,7 +92,7 @@ func namespaces(c *Config, j *enclosing.Job) {
 		}
 	}
 	c.From("linux.namespaces").Set("lxc.namespace.clone", clone)
-	if _, kind := spec.Namespace(j.Spec, specs.PIDNamespace); kind != spec.Host {
+	if j.OwnPIDs() {
 		c.From(namespaceFrom(j.Spec, specs.PIDNamespace)).Set("lxc.namespace.share.pid", j.StageFile("ns/pid"))
 	}
 	if len(j.UIDMap) > 0 {

@@ -171,7 +171,7 @@ func (Enclosure) config(j *enclosing.Job) *Config {
 	// No rootfs: LXC leaves the container the host's tree, from which the
 	// stage moves it into its own root. Nothing of LXC's gets into that.
 	c.Set("lxc.autodev", "0")
-	if _, kind := spec.Namespace(j.Spec, specs.PIDNamespace); kind != spec.Host {
+	if j.OwnPIDs() {
 		// LXC unmounts a procfs that is not of the pid namespace.
 		c.Set("lxc.mount.entry", "proc proc proc nosuid,nodev,noexec 0 0")
 	}

@@ -46,7 +46,7 @@ func (e *Enclosure) config(j *enclosing.Job) *lxc.Config {
 		// LXC would rename the host.
 		c.Clear("lxc.uts.name")
 	}
-	if _, kind := spec.Namespace(j.Spec, specs.PIDNamespace); kind == spec.Host {
+	if !j.OwnPIDs() {
 		// In a user namespace no procfs can be made of a pid namespace that is
 		// not its own.
 		c.Set("lxc.mount.auto", "sys:rw")

@@ -3,6 +3,7 @@ package process
 import (
 	"fmt"
 	"math"
+	"slices"
 	_ "unsafe" // for go:linkname
 
 	"golang.org/x/sys/unix"
@@ -36,11 +37,8 @@ func closeFrom(first int, keep []int) error {
 		}
 		spare[fd] = true
 	}
-	for fd, found := 0, 0; fd < searchLimit && found < pollDescriptors; fd++ {
-		if isPollDescriptor(uintptr(fd)) {
-			spare[fd] = true
-			found++
-		}
+	for _, fd := range pollers() {
+		spare[fd] = true
 	}
 	from := first
 	for len(spare) > 0 {
@@ -63,6 +61,16 @@ func closeFrom(first int, keep []int) error {
 	return closeRange(from, math.MaxInt32, 0)
 }
 
+// pollers are the descriptors of the runtime's poller.
+func pollers() (fds []int) {
+	for fd := 0; fd < searchLimit && len(fds) < pollDescriptors; fd++ {
+		if isPollDescriptor(uintptr(fd)) {
+			fds = append(fds, fd)
+		}
+	}
+	return fds
+}
+
 func closeRange(from, to int, flags uint) error {
 	if from > to {
 		return nil
@@ -71,4 +79,26 @@ func closeRange(from, to int, flags uint) error {
 		return fmt.Errorf("close descriptors %d to %d: %w", from, to, err)
 	}
 	return nil
+}
+
+// Isolate gives the calling thread a table of descriptors of its own, of which only stdio, preserve descriptors after
+// it, those of keep, and those of the runtime's poller stay open: its child has no others from its first moment on. The
+// thread must be locked, and end soon.
+func Isolate(preserve int, keep ...int) error {
+	if err := unix.Unshare(unix.CLONE_FILES); err != nil {
+		return fmt.Errorf("unshare(CLONE_FILES): %w", err)
+	}
+	keep = append(pollers(), keep...)
+	slices.Sort(keep)
+	from := firstExtra + preserve
+	for _, fd := range keep {
+		if fd < from {
+			continue
+		}
+		if err := closeRange(from, fd-1, 0); err != nil {
+			return err
+		}
+		from = fd + 1
+	}
+	return closeRange(from, math.MaxInt32, 0)
 }

@@ -49,7 +49,7 @@ func (c *forkedChild) fork() (pid uintptr, errno syscall.Errno) {
 	c.report[0], c.report[1] = step, uint32(errno)
 	_, _, _ = unix.RawSyscall(unix.SYS_WRITE, c.gate, uintptr(unsafe.Pointer(&c.report)), reportSize)
 	for {
-		_, _, _ = unix.RawSyscall(unix.SYS_EXIT_GROUP, 1, 0, 0)
+		_, _, _ = unix.RawSyscall(unix.SYS_EXIT_GROUP, exitStatus(step, errno), 0, 0)
 	}
 }
 
@@ -103,6 +103,20 @@ func (c *forkedChild) become() (step uint32, errno syscall.Errno) {
 			return stepExec, errno
 		}
 	}
+}
+
+// exitStatus is what a shell would exit with (sh(1)).
+//
+//go:norace
+//go:nosplit
+func exitStatus(step uint32, errno syscall.Errno) uintptr {
+	if step == stepExec && errno == unix.ENOENT {
+		return 127
+	}
+	if step == stepExec && (errno == unix.EACCES || errno == unix.ENOEXEC) {
+		return 126
+	}
+	return 1
 }
 
 // wait is for the byte at the gate. Should the other end close without it, nobody wants the program any more.

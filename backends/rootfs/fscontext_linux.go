@@ -34,11 +34,17 @@ func newFilesystem(typ, source string, params []Param, attr uint64) (int, error)
 		}
 		return -1, fmt.Errorf("fsopen %q: %w", typ, err)
 	}
+	return configured(fs, typ, source, params, attr)
+}
+
+// configured makes the file system of a context, which it closes.
+func configured(fs int, typ, source string, params []Param, attr uint64) (int, error) {
 	defer unix.Close(fs)
 	fail := func(op string, err error) (int, error) {
 		return -1, &fsError{op: op, words: kernelWords(fs), err: err}
 	}
-	if err := unix.FsconfigSetString(fs, "source", source); err != nil {
+	err := unix.FsconfigSetString(fs, "source", source)
+	if err != nil {
 		return fail(fmt.Sprintf("%s: set source %q", typ, source), err)
 	}
 	for _, p := range params {

@@ -17,6 +17,7 @@ type Root struct {
 	tree   tree        // the root's own mount
 	proc   int         // a procfs that nothing in the container can have changed
 	lateRO []lateMount // new mounts that become read-only at the end
+	pid    *os.File    // the pid namespace that a procfs is to be of; nil for our own
 }
 
 type lateMount struct {
@@ -67,6 +68,10 @@ func (r *Root) attach(at string) error {
 	r.tree = tree(dup)
 	return nil
 }
+
+// ProcOf has proc file systems be of that pid namespace, and not of the caller's. The file stays the
+// caller's, and open until Mount has been called.
+func (r *Root) ProcOf(pid *os.File) { r.pid = pid }
 
 // Dir is the root directory, open with O_PATH. It stays the Root's and is valid until Close; its
 // resolution is the caller's business: openat2(2) with RESOLVE_IN_ROOT.

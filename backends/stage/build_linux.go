@@ -15,22 +15,33 @@ import (
 )
 
 // build makes the root, in runc's order, moves into it, and prepares the
-// process there.
-func (s *stage) build() (*process.Prepared, error) {
+// process there. It returns what runs the user's program, and the pid of the
+// process that will be it, unless that is the stage itself.
+func (s *stage) build() (launch func() error, pid int, err error) {
 	if s.plan.HostTree != None {
 		if err := s.showHost(); err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 	}
 	root, err := rootfs.Attach(s.plan.Root, s.files[:s.plan.RootFiles], s.plan.At)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer root.Close()
-	if err := s.make(root); err != nil {
-		return nil, err
+	if s.plan.PIDNamespace != None {
+		root.ProcOf(s.file(s.plan.PIDNamespace))
 	}
-	return s.prepare(root)
+	if err := s.make(root); err != nil {
+		return nil, 0, err
+	}
+	if s.plan.PIDNamespace != None {
+		return s.bear(root)
+	}
+	prepared, err := s.prepare(root)
+	if err != nil {
+		return nil, 0, err
+	}
+	return prepared.Exec, 0, nil
 }
 
 func (s *stage) make(root *rootfs.Root) error {
@@ -99,6 +110,9 @@ func (s *stage) terminal(root *rootfs.Root) error {
 			return fmt.Errorf("make the terminal descriptor %d: %w", fd, err)
 		}
 	}
+	if s.plan.PIDNamespace != None {
+		return nil // it is the session's of the process to be born
+	}
 	if err := unix.IoctlSetInt(0, unix.TIOCSCTTY, 0); err != nil {
 		return fmt.Errorf("make the terminal the controlling one: %w", err)
 	}
@@ -118,13 +132,19 @@ func resize(master *os.File, size *specs.Box) error {
 
 // prepare gives the process its attributes, all but what start does.
 func (s *stage) prepare(root *rootfs.Root) (*process.Prepared, error) {
-	start, err := unix.FcntlInt(s.file(s.plan.StartSocket).Fd(), unix.F_DUPFD_CLOEXEC, 0)
-	if err != nil {
+	if err := s.keepStart(); err != nil {
 		return nil, err
 	}
-	s.start = start
+	return s.plan.Process.Prepare(process.Options{Proc: root.Proc(), Preserve: s.plan.Inherited, Keep: []int{s.start}})
+}
+
+// keepStart closes what came with the plan, but for the listening socket.
+func (s *stage) keepStart() (err error) {
+	if s.start, err = unix.FcntlInt(s.file(s.plan.StartSocket).Fd(), unix.F_DUPFD_CLOEXEC, 0); err != nil {
+		return err
+	}
 	for _, f := range s.files[s.plan.RootFiles:] {
 		f.Close()
 	}
-	return s.plan.Process.Prepare(process.Options{Proc: root.Proc(), Preserve: s.plan.Inherited, Keep: []int{start}})
+	return nil
 }

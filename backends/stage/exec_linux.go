@@ -21,8 +21,8 @@ import (
 // of berth runs but a few system calls up to execve. So there is no berth in the
 // container for anyone there to get at.
 type ExecPlan struct {
-	// Namespaces are the CLONE_NEW* flags of those to join, without the user
-	// namespace.
+	// Namespaces are the CLONE_NEW* flags of those to join, without the user and
+	// the pid namespace.
 	Namespaces int
 	Process    *process.Attributes
 	// Terminal makes a new terminal of the container's the stdio; its master
@@ -39,8 +39,9 @@ type ExecPlan struct {
 
 // ExecFiles are the descriptors beside an ExecPlan.
 type ExecFiles struct {
-	// Member is a pidfd of a process whose namespaces are the container's.
-	Member *os.File
+	// Member is a pidfd of a process whose namespaces are the container's, PID
+	// the pid namespace to be born in; nil for berth's own.
+	Member, PID *os.File
 	// User is the user namespace to join; nil for berth's own.
 	User *os.File
 	// Secret keeps the process that joins the user namespace from those in it:
@@ -54,10 +55,12 @@ type ExecFiles struct {
 // Waiting is a process that will run the program when it is let through the
 // gate; it is the calling process's child.
 type Waiting struct {
-	Pid  int
-	path string
-	gate *os.File
-	plan *ExecPlan
+	Pid int
+	// inner is its pid in its own pid namespace, where that is known.
+	inner int
+	path  string
+	gate  *os.File
+	plan  *ExecPlan
 }
 
 // Exec makes the process up to where only Go is missing.
@@ -88,7 +91,7 @@ func (w *Waiting) execHere(files *ExecFiles, gate *os.File) (err error) {
 		return fmt.Errorf("prctl(PR_SET_DUMPABLE): %w", err)
 	}
 	path := os.Getenv("PATH")
-	b := &birth{plan: w.plan, member: files.Member, gate: gate, console: files.ConsoleSocket}
+	b := &birth{plan: w.plan, member: files.Member, pid: files.PID, gate: gate, console: files.ConsoleSocket}
 	for i, f := range files.Stdio {
 		b.stdio[i] = int(f.Fd())
 	}
@@ -119,17 +122,22 @@ func onThread(f func()) {
 
 // Go lets the process run its program, and returns when it does or cannot.
 func (w *Waiting) Go() error {
-	if _, err := w.gate.Write([]byte{1}); err != nil {
+	err := w.pass()
+	if err != nil {
 		w.Kill()
+	}
+	return err
+}
+
+// pass is Go for a process that is somebody else's child.
+func (w *Waiting) pass() error {
+	if _, err := w.gate.Write([]byte{1}); err != nil {
 		return fmt.Errorf("the process was killed before it ran: %w", err)
 	}
 	report, err := io.ReadAll(io.LimitReader(w.gate, 64))
 	w.gate.Close()
 	if err == nil {
 		err = w.plan.Process.Failure(report, w.path)
-	}
-	if err != nil {
-		w.reap()
 	}
 	return err
 }
@@ -140,18 +148,15 @@ func (w *Waiting) Grant() error { return w.plan.Process.GrantChild(w.Pid) }
 // Kill ends a process that is not wanted any more.
 func (w *Waiting) Kill() {
 	w.gate.Close()
-	w.reap()
-}
-
-func (w *Waiting) reap() {
 	_ = unix.Kill(w.Pid, unix.SIGKILL)
 	_ = link.Retry(func() error { _, err := unix.Wait4(w.Pid, nil, 0, nil); return err })
 }
 
 // birth is what happens on the thread that goes into the container.
 type birth struct {
-	plan          *ExecPlan
-	member        *os.File
+	plan *ExecPlan
+	// member is as in ExecFiles, pid is the pid namespace; nil for our own.
+	member, pid   *os.File
 	gate, console *os.File
 	stdio         [3]int
 	sibling       bool
@@ -166,6 +171,11 @@ func (b *birth) bear() (pid int, path string, err error) {
 		if err := SetCPUs(0, b.plan.CPUs); err != nil {
 			return -1, "", fmt.Errorf("process.execCPUAffinity.initial: %w", err)
 		}
+	}
+	// A process of the container's with the right to do so could look at what the
+	// child has open.
+	if err := process.Isolate(b.plan.Inherited, append(b.stdio[:], int(b.gate.Fd()))...); err != nil {
+		return -1, "", err
 	}
 	pid, err = p.Fork(process.ForkOptions{
 		Stdio: b.stdio, Terminal: b.plan.Terminal, Sibling: b.sibling, Gate: int(b.gate.Fd()),
@@ -186,7 +196,12 @@ func (b *birth) prepare() (*process.Prepared, error) {
 	if err := unix.Setns(int(b.member.Fd()), b.plan.Namespaces); err != nil {
 		return nil, fmt.Errorf("join the container's namespaces (%#x): setns: %w", b.plan.Namespaces, err)
 	}
-	if b.plan.Terminal {
+	if b.pid != nil {
+		if err := joinPID(b.pid); err != nil {
+			return nil, err
+		}
+	}
+	if b.console != nil {
 		slave, err := b.terminal()
 		if err != nil {
 			return nil, err

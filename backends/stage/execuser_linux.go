@@ -16,6 +16,13 @@ import (
 // execVar makes a re-executed berth the helper of Exec in a user namespace.
 const execVar = "_BERTH_STAGE_EXEC"
 
+// helperPlan is what the helper is told; PID and Tty are where PID and
+// ConsoleSocket of ExecFiles are, after Member and the gate, or None.
+type helperPlan struct {
+	*ExecPlan
+	PID, Tty int
+}
+
 // born is the helper's answer.
 type born struct {
 	Pid   int
@@ -93,10 +100,16 @@ func openHelper(secret bool) (*os.File, error) {
 // instruct sends the helper its plan, and waits for the process.
 func (w *Waiting) instruct(host link.Conn, files *ExecFiles, gate *os.File) error {
 	passed := []*os.File{files.Member, gate}
-	if files.ConsoleSocket != nil {
-		passed = append(passed, files.ConsoleSocket)
+	plan := helperPlan{ExecPlan: w.plan}
+	add := func(f *os.File) int {
+		if f == nil {
+			return None
+		}
+		passed = append(passed, f)
+		return len(passed) - 1
 	}
-	if err := host.Send(w.plan, passed...); err != nil {
+	plan.PID, plan.Tty = add(files.PID), add(files.ConsoleSocket)
+	if err := host.Send(plan, passed...); err != nil {
 		return err
 	}
 	var answer born
@@ -127,17 +140,20 @@ func helpBear(c link.Conn) (pid int, path string, err error) {
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return -1, "", fmt.Errorf("prctl(PR_SET_DUMPABLE): %w", err)
 	}
-	var plan ExecPlan
+	var plan helperPlan
 	files, err := c.Receive(&plan)
 	if err != nil {
 		return -1, "", fmt.Errorf("receive the plan: %w", err)
 	}
-	if len(files) < 2 || plan.Terminal && len(files) < 3 {
+	if len(files) < 2 || max(plan.PID, plan.Tty) >= len(files) {
 		return -1, "", errors.New("descriptors are missing beside the plan")
 	}
-	b := &birth{plan: &plan, member: files[0], gate: files[1], stdio: [3]int{0, 1, 2}, sibling: true}
-	if plan.Terminal {
-		b.console = files[2]
+	b := &birth{plan: plan.ExecPlan, member: files[0], gate: files[1], stdio: [3]int{0, 1, 2}, sibling: true}
+	if plan.PID != None {
+		b.pid = files[plan.PID]
+	}
+	if plan.Tty != None {
+		b.console = files[plan.Tty]
 	}
 	return b.bear()
 }

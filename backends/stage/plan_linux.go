@@ -12,6 +12,11 @@ import (
 type Plan struct {
 	// Join are the namespaces to enter, in this order.
 	Join []Join
+	// PIDNamespace is an existing pid namespace for the user's process to be
+	// born in as the last step (None without). Whoever is in that namespace may
+	// have the right to look at a process there, so that it must have nothing of
+	// the host's. The first of Join says what it joins beside.
+	PIDNamespace int
 	// Hostname and Domainname are set if not empty.
 	Hostname, Domainname string
 	// Loopback brings up the new network namespace's lo.

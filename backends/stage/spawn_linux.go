@@ -1,10 +1,8 @@
 package stage
 
 import (
-	"errors"
 	"fmt"
 	"os"
-	"runtime"
 	"strconv"
 	"syscall"
 
@@ -24,10 +22,10 @@ const (
 // Config says what a stage is at birth: the part of a container that a process
 // cannot change about itself later.
 type Config struct {
-	// NewPID makes it PID 1 of a new pid namespace, PIDPath lets it be born
-	// in an existing one; with neither, it is in the host's.
-	NewPID  bool
-	PIDPath string
+	// NewPID makes it PID 1 of a new pid namespace; else it is in the host's. It
+	// is never born in one that has other processes, for these could look at it
+	// while it has the host's tree: see Plan.PIDNamespace.
+	NewPID bool
 	// NewUser makes a user namespace with the given maps, UserPath names one
 	// to be born in.
 	NewUser          bool
@@ -41,10 +39,13 @@ type Config struct {
 
 // Process is a stage as create sees it.
 type Process struct {
-	// Host speaks with it; its Pid is berth's own child.
+	// Host speaks with it; its Pid is berth's own child, after Prepare perhaps
+	// another one than the stage.
 	*link.Host
-	// Pidfd refers to the stage.
+	// Pidfd refers to the process Pid.
 	Pidfd *os.File
+	// keeper is the stage, where it is not the process that becomes the user's.
+	keeper int
 }
 
 // Spawn starts a stage. It waits for Run, and ends when berth ends before.
@@ -101,16 +102,7 @@ func (cfg *Config) fork(exe, inside *os.File, host link.Conn) (int, error) {
 		attr.Sys.GidMappingsEnableSetgroups = true
 		attr.Sys.Credential = &syscall.Credential{}
 	}
-	path := fmt.Sprintf("/proc/self/fd/%d", exe.Fd())
-	if cfg.PIDPath == "" {
-		return syscall.ForkExec(path, []string{processName}, attr)
-	}
-	var pid int
-	err := inPIDNamespace(cfg.PIDPath, func() (err error) {
-		pid, err = syscall.ForkExec(path, []string{processName}, attr)
-		return err
-	})
-	return pid, err
+	return syscall.ForkExec(fmt.Sprintf("/proc/self/fd/%d", exe.Fd()), []string{processName}, attr)
 }
 
 // stageEnv is the little of berth's environment that its own process inside may
@@ -131,30 +123,29 @@ func idMap(maps []specs.LinuxIDMapping) []syscall.SysProcIDMap {
 	return out
 }
 
-// inPIDNamespace calls f on a thread whose children are born in another pid
-// namespace (setns(2): it takes effect for children only).
-func inPIDNamespace(path string, f func() error) error {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	own, err := os.Open("/proc/thread-self/ns/pid_for_children")
-	if err != nil {
+// Prepare is link.Host's. With Plan.PIDNamespace, p is then the process that was
+// born there; it is in no cgroup of the container's yet, and was granted nothing.
+func (p *Process) Prepare(plan *Plan, files []*os.File, hooks func() error) error {
+	stage := p.Pid
+	if err := p.Host.Prepare(plan, files, hooks); err != nil || p.Pid == stage {
 		return err
 	}
-	defer own.Close()
-	other, err := os.OpenFile(path, os.O_RDONLY|unix.O_CLOEXEC, 0)
+	p.keeper = stage
+	pidfd, err := unix.PidfdOpen(p.Pid, 0)
 	if err != nil {
-		return fmt.Errorf("pid namespace: %w", err)
+		return fmt.Errorf("the container's process %d: pidfd_open: %w", p.Pid, err)
 	}
-	defer other.Close()
-	if err := unix.Setns(int(other.Fd()), unix.CLONE_NEWPID); err != nil {
-		return fmt.Errorf("join the pid namespace %s: %w", path, err)
-	}
-	err = f()
-	return errors.Join(err, unix.Setns(int(own.Fd()), unix.CLONE_NEWPID))
+	p.Pidfd.Close()
+	p.Pidfd = os.NewFile(uintptr(pidfd), "pidfd")
+	return nil
 }
 
 // Kill ends the stage, or what it has become, and waits for it.
 func (p *Process) Kill() {
+	if p.keeper != 0 {
+		_ = unix.Kill(p.keeper, unix.SIGKILL)
+		_ = link.Retry(func() error { _, err := syscall.Wait4(p.keeper, nil, 0, nil); return err })
+	}
 	_ = unix.PidfdSendSignal(int(p.Pidfd.Fd()), unix.SIGKILL, nil, 0)
 	_ = link.Retry(func() error { _, err := syscall.Wait4(p.Pid, nil, 0, nil); return err })
 }

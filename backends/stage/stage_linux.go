@@ -83,18 +83,18 @@ func run(c link.Conn) error {
 	if err := s.enter(); err != nil {
 		return err
 	}
-	prepared, err := s.build()
+	launch, pid, err := s.build()
 	if err != nil {
 		return err
 	}
-	if err := c.Send(link.Event{Kind: link.EventReady}); err != nil {
+	if err := c.Send(link.Event{Kind: link.EventReady, Pid: pid}); err != nil {
 		return err
 	}
 	if err := c.Await(link.AnswerFree); err != nil {
 		return err
 	}
 	c.Close()
-	return s.serve(prepared)
+	return s.serve(launch)
 }
 
 // linger is how long the stage outlives a create that was killed while the
@@ -107,8 +107,11 @@ type stage struct {
 	conn  link.Conn
 	plan  *Plan
 	files []*os.File
-	// start is the listening socket, proc a procfs nobody tampers with.
+	// start is the listening socket.
 	start int
+	// waiting is the process at whose gate the stage stands, if it is not to
+	// become the user's process itself.
+	waiting *Waiting
 }
 
 func (s *stage) file(i int) *os.File { return s.files[i] }

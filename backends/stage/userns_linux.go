@@ -42,16 +42,7 @@ func (cfg *Config) forkInUser(exe *os.File, attr *syscall.ProcAttr, host link.Co
 	if err := unix.SetsockoptInt(host.FD, unix.SOL_SOCKET, unix.SO_PASSCRED, 1); err != nil {
 		return 0, err
 	}
-	var pid int
-	start := func() (err error) {
-		pid, err = syscall.ForkExec(nsenter, argv, attr)
-		return err
-	}
-	if cfg.PIDPath != "" {
-		err = inPIDNamespace(cfg.PIDPath, start)
-	} else {
-		err = start()
-	}
+	pid, err := syscall.ForkExec(nsenter, argv, attr)
 	if err != nil {
 		return 0, err
 	}

@@ -23,6 +23,9 @@ var (
 )
 
 func TestMain(m *testing.M) {
+	if marker := os.Getenv(spyEnv); marker != "" {
+		spy(marker)
+	}
 	flag.Parse()
 	if err := setUp(); err != nil {
 		fmt.Fprintln(os.Stderr, "lifecycle tests:", err)

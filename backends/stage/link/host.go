@@ -23,7 +23,8 @@ func (h *Host) Raise() error {
 }
 
 // Prepare sends the stage its plan and returns when only start is missing.
-// hooks is called when the root is built and before the stage pivots to it.
+// hooks is called when the root is built and before the stage pivots to it. Pid
+// is then the process that waits.
 func (h *Host) Prepare(plan any, files []*os.File, hooks func() error) error {
 	if err := h.Conn.Send(plan, files...); err != nil {
 		return h.ended(err)
@@ -35,6 +36,9 @@ func (h *Host) Prepare(plan any, files []*os.File, hooks func() error) error {
 		}
 		switch e.Kind {
 		case EventReady:
+			if e.Pid != 0 {
+				h.Pid = e.Pid
+			}
 			return nil
 		case EventError:
 			return errors.New(e.Message)

@@ -8,6 +8,9 @@ type Event struct {
 	Kind string
 	// Message says what failed.
 	Message string `json:",omitempty"`
+	// Pid comes with EventReady: the process that waits for start, another child
+	// of create's, where it is not the one that speaks.
+	Pid int `json:",omitempty"`
 }
 
 // The kinds of events.

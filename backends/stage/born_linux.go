@@ -1,0 +1,114 @@
+package stage
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/backends/process"
+	"github.com/berth-oci/berth/backends/rootfs"
+	"github.com/berth-oci/berth/backends/stage/link"
+)
+
+// bear makes the user's process in an existing pid namespace, as Exec does: it
+// is born with nothing but the container in view and with the user's rights. The
+// stage, which those in that namespace cannot see, stays at its gate until start.
+func (s *stage) bear(root *rootfs.Root) (launch func() error, pid int, err error) {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, 0, fmt.Errorf("socketpair: %w", err)
+	}
+	join := s.plan.Join[0]
+	w := &Waiting{gate: os.NewFile(uintptr(pair[0]), "gate"), plan: &ExecPlan{
+		Namespaces: join.Flags, Process: s.plan.Process, Terminal: s.plan.Terminal, Inherited: s.plan.Inherited,
+	}}
+	inner := os.NewFile(uintptr(pair[1]), "gate")
+	defer inner.Close()
+	b := &birth{
+		plan: w.plan, member: s.file(join.File), pid: s.file(s.plan.PIDNamespace), gate: inner, stdio: [3]int{0, 1, 2}, sibling: true,
+	}
+	onThread(func() { w.Pid, w.path, err = b.bear() })
+	if err != nil {
+		return nil, 0, err
+	}
+	if w.inner, err = innerPid(w.Pid); err != nil {
+		return nil, 0, err
+	}
+	if err := s.prepareHooks(root); err != nil {
+		return nil, 0, err
+	}
+	s.waiting = w
+	return w.pass, w.Pid, s.keepStart()
+}
+
+// endWithIt has the stage end when its process does, until the function that it
+// returns is called: the gate tells from then on.
+func (w *Waiting) endWithIt() (func(), error) {
+	pidfd, err := unix.PidfdOpen(w.Pid, 0)
+	if err != nil {
+		return nil, fmt.Errorf("the container's process %d: pidfd_open: %w", w.Pid, err)
+	}
+	var started atomic.Bool
+	go func() {
+		fds := []unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}
+		_ = link.Retry(func() error { _, err := unix.Poll(fds, -1); return err })
+		if !started.Load() {
+			os.Exit(1)
+		}
+	}()
+	return func() { started.Store(true) }, nil
+}
+
+// prepareHooks makes the stage what the user's process is, for the hooks that
+// are to run like it, startContainer.
+func (s *stage) prepareHooks(root *rootfs.Root) error {
+	if len(s.plan.StartContainer) == 0 {
+		return nil
+	}
+	if err := joinPID(s.file(s.plan.PIDNamespace)); err != nil {
+		return err
+	}
+	_, err := s.plan.Process.Prepare(process.Options{Proc: root.Proc(), Preserve: s.plan.Inherited, Fork: true})
+	return err
+}
+
+// joinPID has the children of the calling thread born in a pid namespace
+// (setns(2)).
+func joinPID(ns *os.File) error {
+	if err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWPID); err != nil {
+		return fmt.Errorf("join the pid namespace (one that the container's user namespace owns, or an inner one): setns: %w", err)
+	}
+	return nil
+}
+
+// innerPid is what a process is called in its own pid namespace
+// (proc_pid_status(5), NSpid).
+func innerPid(pid int) (int, error) {
+	status, err := hostStatus(pid)
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(status) {
+		if list, ok := strings.CutPrefix(line, "NSpid:"); ok {
+			if pids := strings.Fields(list); len(pids) > 0 {
+				return strconv.Atoi(pids[len(pids)-1])
+			}
+		}
+	}
+	return 0, fmt.Errorf("the pid namespace of process %d: no NSpid", pid)
+}
+
+// hostStatus reads /proc/PID/status on a thread that has not followed the stage
+// into the container.
+func hostStatus(pid int) (status string, err error) {
+	onThread(func() {
+		var data []byte
+		data, err = os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		status = string(data)
+	})
+	return status, err
+}
