@@ -49,7 +49,7 @@ var limitTests = []test[*podman]{
 		id := p.detached("--cpus", "0.5", image, "sh", "-c", "while :; do :; done")
 		path := cgroupOf(t, p.pid(id))
 		start, since := usage(t, path), time.Now()
-		time.Sleep(4 * time.Second)
+		time.Sleep(2 * time.Second)
 		share := float64(usage(t, path)-start) / float64(time.Since(since))
 		if share > 0.65 || share < 0.1 {
 			t.Errorf("it had %.2f of a CPU", share)
