@@ -6,8 +6,10 @@ TAGS        := netgo osusergo urfave_cli_no_docs
 VERSION     ?= 0.1.0-dev
 COMMIT      ?= $(shell git describe --always --dirty --abbrev=12 2>/dev/null)
 PACKAGE     := github.com/berth-oci/berth/runtime/command
-LDFLAGS     := -s -w -X $(PACKAGE).Version=$(VERSION) -X $(PACKAGE).Commit=$(COMMIT)
+DATE        ?= $(shell git log -1 --format=%cd --date=format:%Y-%m-%dT%H:%M:%SZ 2>/dev/null)
+LDFLAGS     := -s -w -X $(PACKAGE).Version=$(VERSION) -X $(PACKAGE).Commit=$(COMMIT) -X $(PACKAGE).Date=$(DATE)
 STATIC      := -linkmode external -extldflags -static
+NFPM        := github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.43.1
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 PREFIX      ?= /usr/local
 TESTHOST    := integration/testhost/testhost
@@ -15,7 +17,7 @@ TESTHOST    := integration/testhost/testhost
 SUITES      := engines lifecycle operate
 UNIT         = $(shell $(GO) list ./... | grep -v -E '/integration/($(subst $(eval ) ,|,$(SUITES)))$$')
 
-.PHONY: build install setup quickstart test lint unit race integration bench clean
+.PHONY: build install deb setup quickstart test lint unit race integration bench clean
 .DEFAULT_GOAL := build
 
 # One static file: libseccomp and libc are linked in.
@@ -27,6 +29,13 @@ build:
 install: build
 	install -D -m 0755 $(BUILD)/berth $(DESTDIR)$(PREFIX)/bin/berth
 	for b in lxc pct crun runc; do ln -sf berth $(DESTDIR)$(PREFIX)/bin/berth-$$b; done
+
+# A Debian package in build/, the same bytes from the same commit.
+deb: build
+	rm -rf $(BUILD)/deb
+	$(GO) run ./docs/manual -man $(BUILD)/deb/man -completion $(BUILD)/deb/completion
+	BUILD=$(BUILD) VERSION=$(subst -,~,$(VERSION)) SOURCE_DATE_EPOCH=$(shell git log -1 --format=%ct) ARCH=$(shell $(GO) env GOARCH) \
+		$(GO) run $(NFPM) package --config .deb/nfpm.yaml --packager deb --target $(BUILD)/berth.deb
 
 # What building and testing need from Debian.
 setup:
@@ -42,7 +51,7 @@ lint:
 	$(GO) vet ./...
 	GOOS=freebsd CGO_ENABLED=0 $(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
-	shellcheck -x -P SCRIPTDIR integration/suites integration/setup integration/quickstart $(TESTHOST) .ci/run
+	shellcheck -x -P SCRIPTDIR integration/suites integration/setup integration/quickstart integration/deb $(TESTHOST) .ci/run
 
 unit:
 	$(GO) test -count=1 $(UNIT)

@@ -22,6 +22,7 @@ import (
 var (
 	Version = "0.1.0-dev"
 	Commit  = ""
+	Date    = "" // the commit's
 )
 
 const usage = `runs OCI containers as Proxmox VE or LXC containers
@@ -33,6 +34,12 @@ these it is pct on a Proxmox VE host and lxc elsewhere.`
 
 // Run executes the command line and returns the exit status.
 func Run(args []string) int {
+	app := App()
+	return exitCode(app.Run(arrange(app, args)))
+}
+
+// App is the command line as a value, from which the manual is made.
+func App() *cli.App {
 	app := &cli.App{
 		Name:            "berth",
 		Usage:           usage,
@@ -56,7 +63,7 @@ func Run(args []string) int {
 		command.HideHelpCommand = true
 	}
 	cli.VersionPrinter = func(c *cli.Context) { fmt.Fprint(c.App.Writer, "berth version "+c.App.Version+"\n") }
-	return exitCode(app.Run(arrange(app, args)))
+	return app
 }
 
 // exitCode reports an error, if nobody has yet, and is berth's exit status.
@@ -102,6 +109,9 @@ func version() string {
 	v := Version
 	if Commit != "" {
 		v += "\ncommit: " + Commit
+	}
+	if Date != "" {
+		v += "\ndate: " + Date
 	}
 	return v + "\nspec: " + specs.Version
 }
