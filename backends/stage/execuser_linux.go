@@ -155,5 +155,7 @@ func helpBear(c link.Conn) (pid int, path string, err error) {
 	if plan.Tty != None {
 		b.console = files[plan.Tty]
 	}
-	return b.bear()
+	// Not on this thread, which has to answer.
+	onThread(func() { pid, path, err = b.bear() })
+	return pid, path, err
 }
