@@ -6,6 +6,7 @@ package cgroup
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -47,20 +48,26 @@ func ID(path string) uint64 {
 	return info.Sys().(*syscall.Stat_t).Ino
 }
 
-// Prepare enables the controllers for a cgroup that another program is about to
-// make, path being relative to Mount.
-func Prepare(path string) error {
+// prepare enables the controllers for a cgroup that another program is about to
+// make, path being relative to Mount, and holds its parent.
+func prepare(path string) (io.Closer, error) {
 	dir := filepath.Join(Mount, path)
 	if _, err := os.Stat(dir); err == nil {
-		return fmt.Errorf("cgroup %s exists already: it belongs to another container, or was left behind by one", path)
+		return nil, fmt.Errorf("cgroup %s exists already: it belongs to another container, or was left behind by one", path)
 	}
-	if err := fs2.CreateCgroupPath(dir, &cgroups.Cgroup{Resources: &cgroups.Resources{}}); err != nil {
-		return fmt.Errorf("prepare cgroup %s: %w", path, err)
+	hold, err := holdParent(path)
+	if err != nil {
+		return nil, err
 	}
-	if err := unix.Rmdir(dir); err != nil {
-		return fmt.Errorf("prepare cgroup %s: %w", path, err)
+	err = fs2.CreateCgroupPath(dir, &cgroups.Cgroup{Resources: &cgroups.Resources{}})
+	if err == nil {
+		err = unix.Rmdir(dir)
 	}
-	return nil
+	if err != nil {
+		hold.Close()
+		return nil, fmt.Errorf("prepare cgroup %s: %w", path, err)
+	}
+	return hold, nil
 }
 
 // Make makes a cgroup and opens it, for a process to be born in (clone3(2),
@@ -79,13 +86,6 @@ func Make(path string) (*os.File, error) {
 
 // Limit applies resources to a cgroup that exists.
 func Limit(path string, r *cgroups.Resources) error {
-	if filepath.Dir(path) == defaultParent {
-		// Since Prepare a delete may have removed the parent, then empty, and
-		// so the controllers in it.
-		if err := fs2.CreateCgroupPath(filepath.Join(Mount, path), &cgroups.Cgroup{Resources: r}); err != nil {
-			return fmt.Errorf("enable the controllers of cgroup %s: %w", path, err)
-		}
-	}
 	m, err := fs2.NewManager(&cgroups.Cgroup{Resources: r}, filepath.Join(Mount, path))
 	if err != nil {
 		return fmt.Errorf("cgroup %s: %w", path, err)
@@ -193,9 +193,6 @@ func removeTree(dir string) error {
 	}
 	return err
 }
-
-// Trim removes a cgroup if nothing is in it.
-func Trim(path string) { _ = unix.Rmdir(filepath.Join(Mount, path)) }
 
 func gone(err error) bool {
 	return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENODEV)

@@ -2,6 +2,7 @@ package cgroup
 
 import (
 	"fmt"
+	"io"
 	"path"
 	"strings"
 
@@ -17,9 +18,6 @@ type Place struct {
 	Limits string
 	scope  *systemd.UnifiedManager
 }
-
-// defaultParent holds the containers whose config.json names no absolute path.
-const defaultParent = "/berth"
 
 // Find reads linux.cgroupsPath: a path, relative ones being below /berth, or
 // with systemd slice:prefix:name (what runc's --systemd-cgroup means). name is
@@ -73,15 +71,15 @@ func checkPath(p string) error {
 }
 
 // Open makes the systemd scope around a process, or enables the controllers on
-// the way to the path.
-func (p *Place) Open(pid int) error {
+// the way to the path, which stays until what is returned is closed.
+func (p *Place) Open(pid int) (io.Closer, error) {
 	if p.scope == nil {
-		return Prepare(p.Path)
+		return prepare(p.Path)
 	}
 	if err := p.scope.Apply(pid); err != nil {
-		return fmt.Errorf("systemd scope of the container: %w", err)
+		return nil, fmt.Errorf("systemd scope of the container: %w", err)
 	}
-	return nil
+	return io.NopCloser(nil), nil
 }
 
 // Limit applies resources where the container's limits are kept, and below a
@@ -113,11 +111,3 @@ func (p *Place) Remove() error {
 
 // Scoped says that the container's limits are those of a systemd scope.
 func (p *Place) Scoped() bool { return p.scope != nil }
-
-// TrimDefault removes the parent of a cgroup that was placed by default, if it
-// was the last one there.
-func TrimDefault(p string) {
-	if path.Dir(p) == defaultParent {
-		Trim(defaultParent)
-	}
-}

@@ -74,6 +74,7 @@ func hash(s string) uint32 {
 // Place takes the cgroup that config.json names.
 func (Enclosure) Place(j *enclosing.Job) error {
 	j.Data.Name = Name(j.Container)
+	cgroup.Anticipate()
 	p, err := cgroup.Find(j.CgroupsPath, j.Data.Name, j.SystemdCgroup)
 	if err != nil {
 		return err
@@ -91,9 +92,11 @@ func (e Enclosure) Raise(ctx context.Context, j *enclosing.Job) error {
 	if err != nil {
 		return err
 	}
-	if err := place.Open(j.Stage); err != nil {
+	opened, err := place.Open(j.Stage)
+	if err != nil {
 		return err
 	}
+	defer opened.Close()
 	if err := LinkCgroup(j); err != nil {
 		return err
 	}
