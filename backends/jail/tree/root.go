@@ -81,7 +81,11 @@ type walk struct {
 	place Place
 }
 
-func (w *walk) close() { w.up(0) }
+func (w *walk) close() {
+	for _, fd := range w.dirs {
+		unix.Close(fd)
+	}
+}
 
 // up goes back to where n directories below the root are open.
 func (w *walk) up(n int) {

@@ -1,0 +1,300 @@
+//go:build linux && testhost
+
+package freebsd
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/integration/freebsd/host"
+)
+
+// box is a FreeBSD host of a test's own, with a bundle.
+type box struct {
+	*testing.T
+	dir    string
+	id     string
+	config *specs.Spec
+	// extra is the environment of berth beyond the usual.
+	extra []string
+}
+
+var boxes atomic.Int64
+
+func newBox(t *testing.T) *box {
+	t.Helper()
+	n := boxes.Add(1)
+	b := &box{T: t, dir: filepath.Join(workDir, fmt.Sprint(n)), id: fmt.Sprintf("c%d", n)}
+	for _, dir := range []string{"tools", "host", "bundle/root", "state"} {
+		b.must(os.MkdirAll(filepath.Join(b.dir, dir), 0o755))
+	}
+	for _, tool := range []string{"jail", "jls", "mount", "umount", "devfs", "ifconfig", "rctl", "ps"} {
+		b.must(os.Symlink(*standin, filepath.Join(b.dir, "tools", tool)))
+	}
+	b.sh("cp -a " + *baseRoot + "/. " + b.root())
+	// A mount point for each of the usual mounts.
+	b.sh("mkdir -p " + b.root("dev") + " " + b.root("tmp") + " " + b.root("etc"))
+	b.config = &specs.Spec{
+		Version: "1.3.0",
+		Process: &specs.Process{Args: []string{"/bin/sh", "-c", "exit 7"}, Cwd: "/", Env: []string{"PATH=/bin:/usr/bin:/sbin"}},
+		Root:    &specs.Root{Path: "root"},
+	}
+	t.Cleanup(b.clean)
+	return b
+}
+
+// clean makes sure that no failed test is in another's way.
+func (b *box) clean() {
+	if b.Failed() {
+		_ = b.command("delete", "--force", b.id).Run()
+	}
+	b.reap()
+}
+
+func (b *box) must(err error) {
+	b.Helper()
+	if err != nil {
+		b.Fatal(err)
+	}
+}
+
+func (b *box) sh(script string) string {
+	b.Helper()
+	out, err := exec.Command("/bin/sh", "-ec", script).CombinedOutput()
+	if err != nil {
+		b.Fatalf("%s: %v: %s", script, err, out)
+	}
+	return string(out)
+}
+
+// root is a path in the container's root file system.
+func (b *box) root(names ...string) string {
+	return filepath.Join(append([]string{b.dir, "bundle/root"}, names...)...)
+}
+
+func (b *box) file(name string) string { return filepath.Join(b.dir, name) }
+
+func (b *box) write(name, text string) string {
+	b.Helper()
+	b.must(os.MkdirAll(filepath.Dir(b.file(name)), 0o755))
+	b.must(os.WriteFile(b.file(name), []byte(text), 0o755))
+	return b.file(name)
+}
+
+// bundle writes the config.
+func (b *box) bundle() {
+	b.Helper()
+	data, err := json.Marshal(b.config)
+	b.must(err)
+	b.must(os.WriteFile(b.file("bundle/config.json"), data, 0o644))
+}
+
+func (b *box) command(args ...string) *exec.Cmd {
+	cmd := exec.Command(*program, append([]string{"--root", b.file("state"), "--backend", "jail"}, args...)...)
+	cmd.Dir = b.file("bundle")
+	cmd.Env = append([]string{"PATH=/nonexistent", "BERTH_JAIL_TOOLS=" + b.file("tools"), host.Dir + "=" + b.file("host")}, b.extra...)
+	return cmd
+}
+
+// berth runs a command that is to succeed, and returns what it prints.
+func (b *box) berth(args ...string) string {
+	b.Helper()
+	out, err := b.try(args...)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return out
+}
+
+// try runs a command. Its output goes to files: a container may hold it open.
+func (b *box) try(args ...string) (string, error) {
+	b.Helper()
+	out, err := os.CreateTemp(b.dir, "out")
+	b.must(err)
+	defer out.Close()
+	cmd := b.command(args...)
+	cmd.Stdout, cmd.Stderr = out, out
+	status := cmd.Run()
+	data, err := os.ReadFile(out.Name())
+	b.must(err)
+	if status != nil {
+		return string(data), fmt.Errorf("berth %s: %w: %s", strings.Join(args, " "), status, data)
+	}
+	return string(data), nil
+}
+
+// refused runs a command that is to fail with the words.
+func (b *box) refused(words string, args ...string) {
+	b.Helper()
+	_, err := b.try(args...)
+	if err == nil {
+		b.Fatalf("berth %s has succeeded, an error with %q was due", strings.Join(args, " "), words)
+	}
+	if !strings.Contains(err.Error(), words) {
+		b.Errorf("%v: %q is not in it", err, words)
+	}
+}
+
+func (b *box) create() int {
+	b.Helper()
+	b.bundle()
+	b.berth("create", "--pid-file", b.file("pid"), b.id)
+	return b.pid()
+}
+
+func (b *box) pid() int {
+	b.Helper()
+	var pid int
+	data, err := os.ReadFile(b.file("pid"))
+	b.must(err)
+	_, err = fmt.Sscan(string(data), &pid)
+	b.must(err)
+	return pid
+}
+
+func (b *box) state() specs.State {
+	b.Helper()
+	var s specs.State
+	b.must(json.Unmarshal([]byte(b.berth("state", b.id)), &s))
+	return s
+}
+
+func (b *box) wantStatus(want specs.ContainerState) {
+	b.Helper()
+	if got := b.state().Status; got != want {
+		b.Errorf("the container is %s, not %s", got, want)
+	}
+}
+
+// wait waits for a container's process, our child since its parent has ended.
+func (b *box) wait(pid int) int {
+	b.Helper()
+	deadline := time.Now().Add(30 * time.Second)
+	for {
+		var status unix.WaitStatus
+		got, err := unix.Wait4(pid, &status, unix.WNOHANG, nil)
+		if err != nil && err != unix.EINTR {
+			b.Fatalf("wait for process %d: %v", pid, err)
+		}
+		if got == pid {
+			if status.Signaled() {
+				return 128 + int(status.Signal())
+			}
+			return status.ExitStatus()
+		}
+		if time.Now().After(deadline) {
+			b.Fatalf("process %d does not end", pid)
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+}
+
+// reap waits for what has become ours of this box's processes.
+func (b *box) reap() {
+	data, err := os.ReadFile(b.file("pid"))
+	var pid int
+	if err == nil {
+		if _, err := fmt.Sscan(string(data), &pid); err == nil {
+			_, _ = unix.Wait4(pid, nil, unix.WNOHANG, nil)
+		}
+	}
+}
+
+// run is a whole life: the exit status and the output of the container.
+func (b *box) run() (int, string) {
+	b.Helper()
+	b.bundle()
+	var out bytes.Buffer
+	cmd := b.command("run", b.id)
+	cmd.Stdout, cmd.Stderr = &out, &out
+	err := cmd.Run()
+	if cmd.ProcessState == nil {
+		b.Fatal(err)
+	}
+	return cmd.ProcessState.ExitCode(), out.String()
+}
+
+// host changes or looks at the host.
+func (b *box) host(f func(h *host.Host)) {
+	b.Helper()
+	b.must(host.Update(b.file("host"), func(h *host.Host) error { f(h); return nil }))
+}
+
+// calls are the tools' command lines so far, without those that only look.
+func (b *box) calls() []string {
+	b.Helper()
+	var list []string
+	b.host(func(h *host.Host) {
+		for _, c := range h.Calls {
+			if line := strings.Join(c, " "); c[0] != "jls" && c[0] != "ps" {
+				list = append(list, strings.NewReplacer(b.dir, "BOX", b.id, "ID").Replace(line))
+			}
+		}
+	})
+	return list
+}
+
+func (b *box) wantCalls(want ...string) {
+	b.Helper()
+	if got := b.calls(); !slices.Equal(got, want) {
+		b.Errorf("the tools were called so:\n\t%s\nnot so:\n\t%s", strings.Join(got, "\n\t"), strings.Join(want, "\n\t"))
+	}
+}
+
+// traces are what is left of containers on the host.
+func (b *box) traces() []string {
+	b.Helper()
+	var left []string
+	b.host(func(h *host.Host) {
+		for name, j := range h.Jails {
+			if j.Params["path"] != "" {
+				left = append(left, "jail "+name)
+			}
+			if j.ChildrenMax != 0 {
+				left = append(left, fmt.Sprintf("children.max=%d of jail %s", j.ChildrenMax, name))
+			}
+		}
+		for name, i := range h.Interfaces {
+			if i.Jail != "" || len(i.Addresses) > 0 {
+				left = append(left, fmt.Sprintf("interface %s: %+v", name, *i))
+			}
+		}
+		for _, l := range h.Limits {
+			left = append(left, "limit "+l)
+		}
+		for _, m := range h.Mounts {
+			left = append(left, "mount "+m.Target)
+		}
+	})
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	b.must(err)
+	for line := range strings.Lines(string(mounts)) {
+		if strings.Contains(line, b.dir+"/") {
+			left = append(left, strings.TrimSpace(line))
+		}
+	}
+	for _, pattern := range []string{"state/" + b.id, "state/@roots/*", "bundle/root/.berth-*", "bundle/root/*/.berth-*"} {
+		found, _ := filepath.Glob(b.file(pattern))
+		left = append(left, found...)
+	}
+	return left
+}
+
+func (b *box) wantNoTraces() {
+	b.Helper()
+	if left := b.traces(); len(left) > 0 {
+		b.Errorf("left behind:\n\t%s", strings.Join(left, "\n\t"))
+	}
+}

@@ -1,0 +1,294 @@
+//go:build linux && testhost
+
+package freebsd
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/integration/freebsd/host"
+)
+
+// rich is a config with something of everything that tools are called for.
+func (b *box) rich() {
+	memory, pids, quota, statfs, mode := int64(64<<20), int64(20), int64(50000), 1, os.FileMode(0o700)
+	b.write("data/file", "from the host\n")
+	b.must(os.WriteFile(b.root("etc/kept"), []byte("of the image\n"), 0o640))
+	b.config.Hostname, b.config.Domainname = "box", "example.org"
+	b.config.Root.Readonly = true
+	b.config.Mounts = []specs.Mount{
+		{Destination: "/dev", Type: "devfs", Source: "devfs", Options: []string{"ruleset=4", "rule=path pf unhide"}},
+		{Destination: "/dev/fd", Type: "fdescfs", Source: "fdesc"},
+		{Destination: "/tmp", Type: "tmpfs", Options: []string{"size=1m", "mode=1777", "nosuid"}},
+		{Destination: "/data", Type: "nullfs", Source: b.file("data"), Options: []string{"ro", "rprivate"}},
+		{Destination: "/etc/kept", Type: "bind", Source: b.file("data/file"), Options: []string{"rbind"}},
+	}
+	b.config.Linux = &specs.Linux{Resources: &specs.LinuxResources{
+		Memory: &specs.LinuxMemory{Limit: &memory}, Pids: &specs.LinuxPids{Limit: &pids}, CPU: &specs.LinuxCPU{Quota: &quota},
+	}}
+	b.config.FreeBSD = &specs.FreeBSD{
+		Devices: []specs.FreeBSDDevice{{Path: "input/event0", Mode: &mode}},
+		Jail: &specs.FreeBSDJail{
+			Parent: "net", Vnet: "new", VnetInterfaces: []string{"epair0b", "epair1b"}, EnforceStatfs: &statfs,
+			Allow: &specs.FreeBSDJailAllow{RawSockets: true},
+		},
+	}
+	b.parent("net")
+}
+
+// parent makes a jail that others can be made in.
+func (b *box) parent(name string) {
+	b.host(func(h *host.Host) {
+		h.Jails[name] = &host.Jail{JID: 1000 + len(h.Jails), Path: "/", Params: map[string]string{"vnet": "new", "allow.raw_sockets": "true", "enforce_statfs": "1"}}
+	})
+}
+
+// made and removed are the command lines for it.
+var (
+	made = []string{
+		"mount -t nullfs -o ro BOX/bundle/root BOX/state/@roots/ID",
+		"devfs rule -s 4 show",
+		"mount -t devfs -o ruleset=4 devfs BOX/state/@roots/ID/dev",
+		"devfs -m BOX/state/@roots/ID/dev rule apply path pf unhide",
+		"devfs -m BOX/state/@roots/ID/dev rule apply path input unhide",
+		"devfs -m BOX/state/@roots/ID/dev rule apply path input/event0 unhide mode 0700",
+		"mount -t fdescfs fdescfs BOX/state/@roots/ID/dev/fd",
+		"mount -t tmpfs -o size=1m,mode=1777,nosuid tmpfs BOX/state/@roots/ID/tmp",
+		"mount -t nullfs -o ro BOX/data BOX/state/@roots/ID/data",
+		"mount -t nullfs BOX/data/file BOX/state/@roots/ID/etc/kept",
+		"jail -m name=net children.max=1",
+		"jail -i -c name=net.ID path=BOX/state/@roots/ID persist host=new host.hostname=box host.domainname=example.org vnet=new " +
+			"sysvmsg=new sysvsem=new sysvshm=new enforce_statfs=1 allow.raw_sockets",
+		"ifconfig epair0b vnet net.ID",
+		"ifconfig epair1b vnet net.ID",
+		"rctl -a jail:net.ID:maxproc:deny=20",
+		"rctl -a jail:net.ID:memoryuse:deny=67108864",
+		"rctl -a jail:net.ID:pcpu:deny=50",
+	}
+	removed = []string{
+		"rctl jail:net.ID",
+		"rctl -r jail:net.ID",
+		"ifconfig epair1b -vnet net.ID",
+		"ifconfig epair0b -vnet net.ID",
+		"jail -R net.ID",
+		"umount -f BOX/state/@roots/ID/etc/kept",
+		"umount -f BOX/state/@roots/ID/data",
+		"umount -f BOX/state/@roots/ID/tmp",
+		"umount -f BOX/state/@roots/ID/dev/fd",
+		"umount -f BOX/state/@roots/ID/dev",
+		"umount -f BOX/state/@roots/ID",
+		"jail -m name=net children.max=0",
+	}
+)
+
+func TestLife(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	b.rich()
+	b.config.Process.Args = []string{"/bin/sh", "-c", "cat /etc/kept; touch /x /data/x 2>/dev/null && echo writable; echo >/tmp/x; read x; exit 7"}
+	b.bundle()
+	read, write, err := os.Pipe()
+	b.must(err)
+	defer write.Close()
+	out, err := os.Create(b.file("output"))
+	b.must(err)
+	defer out.Close()
+	cmd := b.command("create", "--pid-file", b.file("pid"), b.id)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = read, out, out
+	if err := cmd.Run(); err != nil {
+		data, _ := os.ReadFile(out.Name())
+		t.Fatalf("%v: %s", err, data)
+	}
+	read.Close()
+	b.wantStatus(specs.StateCreated)
+	b.wantCalls(made...)
+	b.refused("already exists", "create", b.id)
+	b.berth("start", b.id)
+	b.wantStatus(specs.StateRunning)
+	b.refused("cannot start an already running container", "start", b.id)
+	b.refused("is not stopped", "delete", b.id)
+	write.Close()
+	if status := b.wait(b.pid()); status != 7 {
+		t.Errorf("exit status %d, not 7", status)
+	}
+	b.wantStatus(specs.StateStopped)
+	b.refused("container not running", "kill", b.id, "KILL")
+	b.berth("delete", b.id)
+	if data, _ := os.ReadFile(out.Name()); string(data) != "from the host\n" {
+		t.Errorf("the container wrote %q", data)
+	}
+	if data, _ := os.ReadFile(b.root("etc/kept")); string(data) != "of the image\n" {
+		t.Errorf("the image's file is %q afterwards", data)
+	}
+	b.wantCalls(append(append([]string{}, made...), removed...)...)
+	b.removeParent("net")
+	b.wantNoTraces()
+	b.refused("does not exist", "state", b.id)
+	b.berth("delete", "--force", b.id)
+}
+
+func (b *box) removeParent(name string) {
+	b.host(func(h *host.Host) {
+		if h.Jails[name].ChildrenMax != 0 {
+			b.Errorf("children.max of %s is %d afterwards", name, h.Jails[name].ChildrenMax)
+		}
+		delete(h.Jails, name)
+	})
+}
+
+// Every call of a tool fails in turn, in each of the ways; nothing may be left,
+// at the latest when the container is deleted by force.
+func TestFailures(t *testing.T) {
+	t.Parallel()
+	total := 0
+	t.Run("none", func(t *testing.T) {
+		b := newBox(t)
+		b.rich()
+		b.life()
+		b.host(func(h *host.Host) { total = len(h.Calls) })
+		b.removeParent("net")
+		b.wantNoTraces()
+	})
+	if total < len(made)+len(removed) {
+		t.Fatalf("%d calls in a whole life", total)
+	}
+	for at := 1; at <= total; at++ {
+		for _, how := range []host.Failure{host.Early, host.Late, host.Crash} {
+			t.Run(fmt.Sprintf("%s/%d", how, at), func(t *testing.T) {
+				t.Parallel()
+				b := newBox(t)
+				b.rich()
+				b.host(func(h *host.Host) { h.FailAt, h.Fail = at, how })
+				created := b.life()
+				if _, err := os.Stat(b.file("state/" + b.id)); err == nil {
+					// Then it was killed, or says what was left.
+					b.berth("delete", "--force", b.id)
+				} else if created && how != host.Crash {
+					b.refused("does not exist", "state", b.id)
+				}
+				b.removeParent("net")
+				b.wantNoTraces()
+				b.noProcess()
+			})
+		}
+	}
+}
+
+// life creates, starts and deletes as far as it goes, and says whether the
+// container was created.
+func (b *box) life() bool {
+	b.Helper()
+	b.config.Process.Args = []string{"/bin/sh", "-c", "sleep 1000"}
+	b.bundle()
+	if _, err := b.try("create", "--pid-file", b.file("pid"), b.id); err != nil {
+		return false
+	}
+	b.berth("start", b.id)
+	_, _ = b.try("delete", "--force", b.id)
+	return true
+}
+
+// noProcess waits for what the box has begotten, and is sure that it has ended.
+func (b *box) noProcess() {
+	b.Helper()
+	for {
+		pid, err := unix.Wait4(-1, nil, unix.WNOHANG, nil)
+		if err != nil || pid == 0 {
+			break
+		}
+	}
+	entries, err := os.ReadDir("/proc")
+	b.must(err)
+	for _, e := range entries {
+		root, err := os.Readlink("/proc/" + e.Name() + "/root")
+		if err == nil && strings.HasPrefix(root, b.dir+"/") {
+			words, _ := os.ReadFile("/proc/" + e.Name() + "/cmdline")
+			b.Errorf("process %s (%q) is still in %s", e.Name(), words, root)
+		}
+	}
+}
+
+func TestRun(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	b.config.Process.Args = []string{"sh", "-c", "echo hello; exit 3"}
+	if status, out := b.run(); status != 3 || out != "hello\n" {
+		t.Errorf("status %d, output %q", status, out)
+	}
+	b.wantCalls("jail -i -c name=ID path=BOX/bundle/root persist host=inherit ip4=inherit ip6=inherit enforce_statfs=1 allow.chflags allow.raw_sockets",
+		"jail -R ID")
+	b.wantNoTraces()
+}
+
+// A jail of the host's that has the container's name is nobody's to touch.
+func TestForeignJail(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	b.host(func(h *host.Host) { h.Jails[b.id] = &host.Jail{JID: 99, Path: "/", Params: map[string]string{}} })
+	b.bundle()
+	b.refused("there is a jail of the name", "create", b.id)
+	b.berth("delete", "--force", b.id)
+	b.host(func(h *host.Host) {
+		if h.Jails[b.id] == nil {
+			t.Error("the jail has gone")
+		}
+	})
+	b.wantCalls()
+}
+
+// A jail that was removed by hand, and one of its name that somebody has made
+// meanwhile.
+func TestJailGone(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	b.config.Process.Args = []string{"/bin/sleep", "1000"}
+	pid := b.create()
+	b.host(func(h *host.Host) {
+		delete(h.Jails, b.id)
+		h.Jails[b.id] = &host.Jail{JID: 77, Path: b.root(), Params: map[string]string{}}
+	})
+	b.berth("delete", b.id)
+	b.wait(pid)
+	b.host(func(h *host.Host) {
+		if h.Jails[b.id] == nil {
+			t.Error("another's jail has been removed")
+		}
+		delete(h.Jails, b.id)
+	})
+	b.wantNoTraces()
+}
+
+func TestIDs(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	b.bundle()
+	b.refused("cannot have a dot", "create", "a.b")
+	b.refused("cannot be a number", "create", "12345")
+	b.refused("255 are allowed", "create", strings.Repeat("x", 256))
+	if left := b.sh("ls " + b.file("state")); strings.Contains(left, "a.b") || strings.Contains(left, "12345") {
+		t.Errorf("left behind: %s", left)
+	}
+}
+
+func TestState(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	b.config.Process.Args = []string{"/bin/sleep", "1000"}
+	b.config.Annotations = map[string]string{"a": "b"}
+	pid := b.create()
+	s := b.state()
+	want := specs.State{Version: specs.Version, ID: b.id, Status: specs.StateCreated, Pid: pid, Bundle: b.file("bundle"), Annotations: map[string]string{"a": "b"}}
+	got, _ := json.Marshal(s)
+	if wanted, _ := json.Marshal(want); string(got) != string(wanted) {
+		t.Errorf("got  %s\nwant %s", got, wanted)
+	}
+	b.berth("delete", "--force", b.id)
+	b.wait(pid)
+	b.wantNoTraces()
+}
