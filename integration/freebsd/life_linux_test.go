@@ -8,9 +8,9 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
-	"golang.org/x/sys/unix"
 
 	"github.com/berth-oci/berth/integration/freebsd/host"
 )
@@ -194,24 +194,35 @@ func (b *box) life() bool {
 	return true
 }
 
-// noProcess waits for what the box has begotten, and is sure that it has ended.
+// noProcess waits until all that the box has begotten has ended: what berth was
+// killed over ends by itself.
 func (b *box) noProcess() {
 	b.Helper()
-	for {
-		pid, err := unix.Wait4(-1, nil, unix.WNOHANG, nil)
-		if err != nil || pid == 0 {
-			break
+	deadline := time.Now().Add(20 * time.Second)
+	for left := b.processes(); len(left) > 0; left = b.processes() {
+		if time.Now().After(deadline) {
+			b.Errorf("still there: %q", left)
+			return
 		}
+		time.Sleep(5 * time.Millisecond)
 	}
+}
+
+// processes are those in the box's root, and those of berth that work for it.
+func (b *box) processes() []string {
+	b.Helper()
 	entries, err := os.ReadDir("/proc")
 	b.must(err)
+	var list []string
 	for _, e := range entries {
-		root, err := os.Readlink("/proc/" + e.Name() + "/root")
-		if err == nil && strings.HasPrefix(root, b.dir+"/") {
-			words, _ := os.ReadFile("/proc/" + e.Name() + "/cmdline")
-			b.Errorf("process %s (%q) is still in %s", e.Name(), words, root)
+		words, _ := os.ReadFile("/proc/" + e.Name() + "/cmdline")
+		root, _ := os.Readlink("/proc/" + e.Name() + "/root")
+		cwd, _ := os.Readlink("/proc/" + e.Name() + "/cwd")
+		if strings.HasPrefix(root, b.dir+"/") || strings.HasPrefix(cwd, b.dir+"/") || strings.Contains(string(words), b.dir+"/") {
+			list = append(list, fmt.Sprintf("%s (%s)", e.Name(), words))
 		}
 	}
+	return list
 }
 
 func TestRun(t *testing.T) {
