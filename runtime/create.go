@@ -65,11 +65,20 @@ func (r *Runtime) plan(id string, o *CreateOptions) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := b.Check(bun.Spec).Err(); err != nil {
+	if err := check(b, bun.Spec).Err(); err != nil {
 		return nil, fmt.Errorf("the %s backend cannot run this container: %w", name, err)
 	}
 	o.Config = bun.Config
 	return &job{id: id, bundle: bun, backend: b, options: o}, nil
+}
+
+// check names what a backend cannot honour. The process may be missing until
+// start (config.md#process), but berth's own backends make it with the container.
+func check(b backends.Backend, s *specs.Spec) spec.Problems {
+	if _, ok := b.(backends.Delegating); !ok && s.Process == nil {
+		return spec.Problems{{Path: "process", Level: spec.Error, Message: "process property must not be empty", Ref: "config.md#process"}}
+	}
+	return b.Check(s)
 }
 
 // create makes the container of a job.

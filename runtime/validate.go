@@ -17,7 +17,7 @@ func Validate(dir, platform string, b backends.Backend) (*bundle.Bundle, spec.Pr
 	// A backend is asked about valid configs only; what it says of the rest
 	// would be said twice.
 	if problems.Err() == nil {
-		problems = append(problems, b.Check(bun.Spec)...)
+		problems = append(problems, check(b, bun.Spec)...)
 	}
 	if f, ok := b.(backends.Foreseeing); ok && problems.Err() == nil {
 		problems = append(problems, f.Foresee(bun.Spec)...)

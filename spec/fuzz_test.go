@@ -70,7 +70,7 @@ func FuzzCheck(f *testing.F) {
 			if len(ps) > 2*maxProblems {
 				t.Fatalf("%d problems", len(ps))
 			}
-			if ps.Err() == nil && (s == nil || s.Process == nil || s.Root == nil || len(s.Process.Args) == 0) {
+			if ps.Err() == nil && (s == nil || s.Root == nil || s.Process != nil && len(s.Process.Args) == 0) {
 				t.Fatalf("valid, but %+v", s)
 			}
 			for _, p := range ps {

@@ -22,8 +22,8 @@ const ConfigFile = "config.json"
 var Platform = runtime.GOOS
 
 // Load reads and checks the config.json of a bundle for Platform. The
-// Spec is valid and has Process and Root set; the bytes are the file's. The error is an *InvalidError if the config is refused; it
-// satisfies errors.Is(err, fs.ErrNotExist) if there is none.
+// Spec is valid and has Root set; Process may be nil. The bytes are the file's.
+// The error is an *InvalidError if the config is refused; it satisfies errors.Is(err, fs.ErrNotExist) if there is none.
 //
 // Warnings are not returned: who wants them calls Read and Validate.
 func Load(bundle string) (*specs.Spec, []byte, error) {

@@ -11,7 +11,8 @@ import (
 // create.
 func (c *checker) process(p *specs.Process) {
 	if p == nil {
-		c.errorf("process", "process property must not be empty")
+		// config.md#process; it is for who has to start it to refuse.
+		c.warnf("process", "is required when start is called")
 		return
 	}
 	switch {

@@ -4,7 +4,7 @@ import "testing"
 
 func TestProcessRules(t *testing.T) {
 	runRules(t, Linux, []rule{
-		{"none", `{"process":null}`, []string{"error process: process property must not be empty"}},
+		{"none", `{"process":null}`, []string{"warning process: is required when start is called"}},
 		{"no args", `{"process":{"args":[]}}`, []string{"error process.args: args must not be empty"}},
 		{"empty command", `{"process":{"args":[""]}}`, []string{"warning process.args[0]: is empty"}},
 		{"no cwd", `{"process":{"cwd":null}}`, []string{"error process.cwd: is required"}},
