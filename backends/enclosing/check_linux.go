@@ -1,6 +1,8 @@
 package enclosing
 
 import (
+	"slices"
+
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/berth-oci/berth/backends/rootfs"
@@ -31,23 +33,14 @@ func checkStage(s *specs.Spec) spec.Problems {
 			}
 		}
 	}
-	if _, kind := spec.Namespace(s, specs.TimeNamespace); kind != spec.Host {
-		refuse("linux.namespaces", "a time namespace is not supported by this backend")
-	}
-	if len(l.TimeOffsets) > 0 {
-		refuse("linux.timeOffsets", "not supported by this backend")
-	}
-	if l.Seccomp != nil && l.Seccomp.ListenerPath != "" {
-		refuse("linux.seccomp.listenerPath", "not supported by this backend")
-	}
 	if l.IntelRdt != nil {
 		refuse("linux.intelRdt", "not supported by this backend")
 	}
-	if l.MemoryPolicy != nil {
-		refuse("linux.memoryPolicy", "not supported by this backend")
+	if seccompNotifies(l.Seccomp) && l.Seccomp.ListenerPath == "" {
+		refuse("linux.seccomp.listenerPath", "must be set: a rule has the action SCMP_ACT_NOTIFY, and somebody has to be told")
 	}
-	if len(l.NetDevices) > 0 {
-		refuse("linux.netDevices", "not supported by this backend")
+	if _, kind := spec.Namespace(s, specs.NetworkNamespace); len(l.NetDevices) > 0 && kind == spec.Host {
+		refuse("linux.netDevices", "unable to move network devices without a NET namespace: linux.namespaces needs network")
 	}
 	return ps
 }
@@ -57,4 +50,8 @@ func orNone(path string) string {
 		return "none"
 	}
 	return path
+}
+
+func seccompNotifies(s *specs.LinuxSeccomp) bool {
+	return s != nil && slices.ContainsFunc(s.Syscalls, func(c specs.LinuxSyscall) bool { return c.Action == specs.ActNotify })
 }

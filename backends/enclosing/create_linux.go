@@ -113,6 +113,9 @@ func (cr *creation) run(ctx context.Context, up chan struct{}) error {
 	if err := limit(j, limits); err != nil {
 		return err
 	}
+	if err := moveDevices(j.Spec, caller.process.Pid); err != nil {
+		return err
+	}
 	if err := cr.prepareInside(ctx, prep, caller); err != nil {
 		return err
 	}

@@ -54,7 +54,7 @@ func (b Backend) Exec(_ context.Context, c *backends.Container, p *specs.Process
 }
 
 func (e *execution) close() {
-	for _, f := range []*os.File{e.files.Member, e.files.PID, e.files.User, e.files.ConsoleSocket} {
+	for _, f := range []*os.File{e.files.Member, e.files.PID, e.files.User, e.files.Time, e.files.ConsoleSocket} {
 		if f != nil {
 			f.Close()
 		}
@@ -184,6 +184,9 @@ func (e *execution) open() error {
 	if err := e.openPID(); err != nil {
 		return err
 	}
+	if err := e.openTime(); err != nil {
+		return err
+	}
 	if e.plan.Namespaces&unix.CLONE_NEWNS == 0 {
 		return errors.New("the container has no mount namespace of its own")
 	}
@@ -206,6 +209,28 @@ func (e *execution) openPID() error {
 		return fmt.Errorf("the container's pid namespace: %w", err)
 	}
 	e.files.Secret = same
+	return nil
+}
+
+// openTime opens the first process's time namespace. Before start it is that of
+// the process's children.
+func (e *execution) openTime() error {
+	for _, name := range []string{"time", "time_for_children"} {
+		theirs := fmt.Sprintf("/proc/%d/ns/%s", e.c.Process.Pid, name)
+		same, err := sameFile(theirs, "/proc/self/ns/time")
+		if err == nil && !same {
+			e.files.Time, err = os.Open(theirs)
+		}
+		if errors.Is(err, os.ErrNotExist) && e.c.Process.Alive() {
+			return nil // the kernel has none
+		}
+		if err != nil {
+			return fmt.Errorf("the container's time namespace: %w", err)
+		}
+		if !same {
+			return nil
+		}
+	}
 	return nil
 }
 

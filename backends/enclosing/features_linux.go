@@ -6,6 +6,7 @@ import (
 	"github.com/moby/sys/capability"
 	"github.com/opencontainers/runtime-spec/specs-go/features"
 
+	"github.com/berth-oci/berth/backends/process"
 	"github.com/berth-oci/berth/backends/rootfs"
 	"github.com/berth-oci/berth/backends/seccomp"
 )
@@ -17,7 +18,7 @@ func Features() *features.Features {
 	return &features.Features{
 		MountOptions: rootfs.MountOptions(),
 		Linux: &features.Linux{
-			Namespaces:   []string{"cgroup", "ipc", "mount", "network", "pid", "user", "uts"},
+			Namespaces:   []string{"cgroup", "ipc", "mount", "network", "pid", "time", "user", "uts"},
 			Capabilities: capabilities(),
 			Cgroup:       &features.Cgroup{V1: &no, V2: &yes, Systemd: &yes, SystemdUser: &no, Rdma: &yes},
 			Seccomp: &features.Seccomp{
@@ -28,10 +29,14 @@ func Features() *features.Features {
 				KnownFlags:     words(seccomp.KnownFlags()),
 				SupportedFlags: words(seccomp.SupportedFlags()),
 			},
-			Apparmor:        &features.Apparmor{Enabled: &yes},
-			Selinux:         &features.Selinux{Enabled: &no},
-			IntelRdt:        &features.IntelRdt{Enabled: &no},
-			MemoryPolicy:    nil,
+			Apparmor: &features.Apparmor{Enabled: &yes},
+			Selinux:  &features.Selinux{Enabled: &no},
+			IntelRdt: &features.IntelRdt{Enabled: &no},
+			MemoryPolicy: &features.MemoryPolicy{
+				Modes: words(process.MemoryPolicyModes()),
+				Flags: words(process.MemoryPolicyFlags()),
+			},
+			NetDevices:      &features.NetDevices{Enabled: &yes},
 			MountExtensions: &features.MountExtensions{IDMap: &features.IDMap{Enabled: &yes}},
 		},
 	}

@@ -20,7 +20,7 @@ const keptFile = "kept.json"
 
 type kept struct {
 	Process *specs.Process `json:"process"`
-	// Linux has namespaces, seccomp, personality, and resources without
+	// Linux has namespaces, seccomp, personality, memory policy, and resources without
 	// devices.
 	Linux        *specs.Linux `json:"linux"`
 	NoNewKeyring bool         `json:"noNewKeyring,omitempty"`
@@ -30,7 +30,7 @@ type kept struct {
 func keep(j *Job, o *backends.CreateOptions) error {
 	l := j.Spec.Linux
 	k := &kept{Process: j.Spec.Process, NoNewKeyring: o.NoNewKeyring, Linux: &specs.Linux{
-		Namespaces: l.Namespaces, Seccomp: l.Seccomp, Personality: l.Personality,
+		Namespaces: l.Namespaces, Seccomp: l.Seccomp, Personality: l.Personality, MemoryPolicy: l.MemoryPolicy,
 	}}
 	if r := l.Resources; r != nil {
 		copied := *r

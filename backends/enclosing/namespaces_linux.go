@@ -19,6 +19,7 @@ var cloneFlags = map[specs.LinuxNamespaceType]int{
 	specs.IPCNamespace:     unix.CLONE_NEWIPC,
 	specs.UTSNamespace:     unix.CLONE_NEWUTS,
 	specs.CgroupNamespace:  unix.CLONE_NEWCGROUP,
+	specs.TimeNamespace:    unix.CLONE_NEWTIME,
 }
 
 // namespaces are the ones that config.json names by path, open: whoever joins

@@ -2,8 +2,11 @@ package enclosing
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/sirupsen/logrus"
@@ -34,6 +37,11 @@ func prepare(j *Job, o *backends.CreateOptions) (*preparation, error) {
 	var err error
 	if p.process, err = process.FromSpec(j.Spec.Process, j.Spec); err != nil {
 		return nil, err
+	}
+	if _, kind := spec.Namespace(j.Spec, specs.TimeNamespace); kind == spec.New {
+		if err := stage.CheckTime(); err != nil {
+			return nil, fmt.Errorf("linux.namespaces: time: %w", err)
+		}
 	}
 	for _, w := range p.process.Warnings {
 		logrus.Debug(w)
@@ -126,6 +134,8 @@ func (p *preparation) plan(j *Job, warden, start *os.File) (*stage.Plan, []*os.F
 	plan.PIDNamespace = stage.None
 	if f, ok := j.namespaces[specs.PIDNamespace]; ok {
 		plan.PIDNamespace = add(f)
+		_, kind := j.Namespace(specs.TimeNamespace)
+		plan.NewTime, plan.Offsets = kind == spec.New, offsets(s)
 	}
 	if p.console != nil {
 		plan.ConsoleSocket = add(p.console)
@@ -173,10 +183,24 @@ func stageConfig(j *Job, o *backends.CreateOptions, inherited int) (*stage.Confi
 	cfg.NewPID = kind == spec.New
 	path, kind := j.Namespace(specs.UserNamespace)
 	cfg.NewUser, cfg.UserPath = kind == spec.New, path
+	path, kind = j.Namespace(specs.TimeNamespace)
+	cfg.NewTime, cfg.TimePath = kind == spec.New && !j.bornLast(), path
+	cfg.Offsets = offsets(j.Spec)
 	if cfg.NewUser {
 		cfg.UIDMaps, cfg.GIDMaps = j.Spec.Linux.UIDMappings, j.Spec.Linux.GIDMappings
 	}
 	return cfg, nil
+}
+
+// offsets are linux.timeOffsets as /proc/PID/timens_offsets takes them
+// (time_namespaces(7)).
+func offsets(s *specs.Spec) string {
+	var text strings.Builder
+	for _, clock := range slices.Sorted(maps.Keys(s.Linux.TimeOffsets)) {
+		o := s.Linux.TimeOffsets[clock]
+		fmt.Fprintf(&text, "%s %d %d\n", clock, o.Secs, o.Nanosecs)
+	}
+	return text.String()
 }
 
 func mapsRoot(maps []specs.LinuxIDMapping) bool {

@@ -25,6 +25,8 @@ type Attributes struct {
 	IOPriority *int `json:"ioPriority,omitempty"`
 	// Personality is the value of personality(2).
 	Personality *uint32 `json:"personality,omitempty"`
+	// MemoryPolicy is that of the first process, and of those that exec starts.
+	MemoryPolicy *MemoryPolicy `json:"memoryPolicy,omitempty"`
 
 	// Keyring is the name of a session keyring to join (keyctl(2)); with "" the caller's is kept. FromSpec leaves it
 	// empty: it is named after the container, unless --no-new-keyring says otherwise.
@@ -53,7 +55,7 @@ func FromSpec(p *specs.Process, s *specs.Spec) (*Attributes, error) {
 		}
 	}
 	for _, step := range []func(p *specs.Process, s *specs.Spec) error{
-		a.takeCapabilities, a.takeLabels, a.takeLimits, a.takeSchedule, a.takePersonality,
+		a.takeCapabilities, a.takeLabels, a.takeLimits, a.takeSchedule, a.takePersonality, a.takeMemoryPolicy,
 	} {
 		if err := step(p, s); err != nil {
 			return nil, err

@@ -128,6 +128,11 @@ func (a *Attributes) setSchedule() error {
 			return fmt.Errorf("process.ioPriority: ioprio_set(%#x): %w", *a.IOPriority, errno)
 		}
 	}
+	if a.MemoryPolicy != nil {
+		if err := a.MemoryPolicy.set(); err != nil {
+			return err
+		}
+	}
 	if a.Personality != nil {
 		if _, _, errno := unix.RawSyscall(unix.SYS_PERSONALITY, uintptr(*a.Personality), 0, 0); errno != 0 {
 			return fmt.Errorf("linux.personality: personality(%#x): %w", *a.Personality, errno)

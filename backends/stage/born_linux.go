@@ -31,6 +31,9 @@ func (s *stage) bear(root *rootfs.Root) (launch func() error, pid int, err error
 	b := &birth{
 		plan: w.plan, member: s.file(join.File), pid: s.file(s.plan.PIDNamespace), gate: inner, stdio: [3]int{0, 1, 2}, sibling: true,
 	}
+	if s.plan.NewTime {
+		b.offsets = &s.plan.Offsets
+	}
 	onThread(func() { w.Pid, w.path, err = b.bear() })
 	if err != nil {
 		return nil, 0, err

@@ -6,6 +6,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"strconv"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -42,8 +43,8 @@ type ExecFiles struct {
 	// Member is a pidfd of a process whose namespaces are the container's, PID
 	// the pid namespace to be born in; nil for berth's own.
 	Member, PID *os.File
-	// User is the user namespace to join; nil for berth's own.
-	User *os.File
+	// User and Time are namespaces to join; nil for berth's own.
+	User, Time *os.File
 	// Secret keeps the process that joins the user namespace from those in it:
 	// it is for containers that see the host's processes.
 	Secret bool
@@ -72,7 +73,7 @@ func Exec(plan *ExecPlan, files *ExecFiles) (*Waiting, error) {
 	w := &Waiting{gate: os.NewFile(uintptr(pair[0]), "gate"), plan: plan}
 	inner := os.NewFile(uintptr(pair[1]), "gate")
 	defer inner.Close()
-	if files.User != nil {
+	if files.User != nil || files.Time != nil {
 		err = w.exec(files, inner)
 	} else {
 		err = w.execHere(files, inner)
@@ -160,6 +161,8 @@ type birth struct {
 	gate, console *os.File
 	stdio         [3]int
 	sibling       bool
+	// offsets, if not nil, are those of a new time namespace.
+	offsets *string
 }
 
 func (b *birth) bear() (pid int, path string, err error) {
@@ -186,6 +189,11 @@ func (b *birth) bear() (pid int, path string, err error) {
 func (b *birth) prepare() (*process.Prepared, error) {
 	if err := unix.Unshare(unix.CLONE_FS); err != nil {
 		return nil, fmt.Errorf("unshare(CLONE_FS): %w", err)
+	}
+	if b.offsets != nil {
+		if err := newTime(*b.offsets, strconv.Itoa(unix.Gettid())); err != nil {
+			return nil, err
+		}
 	}
 	// The thread stays in berth's own pid namespace; only its child will not.
 	proc, err := unix.Open("/proc", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"strconv"
 	"syscall"
 
@@ -30,14 +29,10 @@ type born struct {
 	Error string `json:",omitempty"`
 }
 
-// exec is execHere in a helper, which has joined the user namespace through
-// nsenter(1) as a Go program cannot (setns(2)). The helper stays in berth's pid
+// exec is execHere in a helper, which has joined the user or time namespace
+// through nsenter(1) as a Go program cannot (setns(2)). The helper stays in berth's pid
 // namespace, where the container cannot see it.
 func (w *Waiting) exec(files *ExecFiles, gate *os.File) error {
-	nsenter, err := exec.LookPath("nsenter")
-	if err != nil {
-		return fmt.Errorf("to join a user namespace, nsenter of util-linux is needed: %w", err)
-	}
 	exe, err := openHelper(files.Secret)
 	if err != nil {
 		return err
@@ -56,11 +51,16 @@ func (w *Waiting) exec(files *ExecFiles, gate *os.File) error {
 		attr.Files = append(attr.Files, uintptr(3+i))
 	}
 	socketAt := len(attr.Files)
-	attr.Files = append(attr.Files, inside.Fd(), exe.Fd(), files.User.Fd())
+	attr.Files = append(attr.Files, inside.Fd())
+	var spaces joining
+	spaces.addFile("user", files.User)
+	spaces.addFile("time", files.Time)
+	nsenter, argv, err := spaces.command(attr, exe)
+	if err != nil {
+		return err
+	}
 	attr.Env = append(stageEnv(), socketVar+"="+strconv.Itoa(socketAt), execVar+"=1")
-	pid, err := syscall.ForkExec(nsenter, []string{
-		"nsenter", fmt.Sprintf("--user=/proc/self/fd/%d", socketAt+2), "--", fmt.Sprintf("/proc/self/fd/%d", socketAt+1),
-	}, attr)
+	pid, err := syscall.ForkExec(nsenter, argv, attr)
 	if err != nil {
 		return fmt.Errorf("%s: %w", nsenter, err)
 	}
@@ -72,7 +72,7 @@ func (w *Waiting) exec(files *ExecFiles, gate *os.File) error {
 	var status syscall.WaitStatus
 	werr := link.Retry(func() error { _, err := syscall.Wait4(pid, &status, 0, nil); return err })
 	if errors.Is(err, link.ErrPeerGone) {
-		err = fmt.Errorf("the helper in the user namespace ended with status %d", status.ExitStatus())
+		err = fmt.Errorf("the helper in the container's namespaces ended with status %d", status.ExitStatus())
 	}
 	if err == nil {
 		err = werr

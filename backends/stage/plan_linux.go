@@ -17,6 +17,9 @@ type Plan struct {
 	// have the right to look at a process there, so that it must have nothing of
 	// the host's. The first of Join says what it joins beside.
 	PIDNamespace int
+	// NewTime makes a time namespace for a process so born, as in Config.
+	NewTime bool
+	Offsets string
 	// Hostname and Domainname are set if not empty.
 	Hostname, Domainname string
 	// Loopback brings up the new network namespace's lo.

@@ -26,6 +26,10 @@ type Config struct {
 	// is never born in one that has other processes, for these could look at it
 	// while it has the host's tree: see Plan.PIDNamespace.
 	NewPID bool
+	// NewTime makes a time namespace, with Offsets as timens_offsets takes them
+	// (time_namespaces(7)); TimePath names one to be born in.
+	NewTime           bool
+	Offsets, TimePath string
 	// NewUser makes a user namespace with the given maps, UserPath names one
 	// to be born in.
 	NewUser          bool
@@ -88,21 +92,28 @@ func (cfg *Config) fork(exe, inside *os.File, host link.Conn) (int, error) {
 		Files: files,
 		Sys:   &syscall.SysProcAttr{Setsid: true},
 	}
-	if cfg.UserPath != "" {
-		return cfg.forkInUser(exe, attr, host)
+	if cfg.NewTime {
+		attr.Env = append(attr.Env, timeVar+"="+cfg.Offsets)
+	}
+	if cfg.UserPath != "" || cfg.TimePath != "" {
+		return cfg.forkJoined(exe, attr, host)
 	}
 	if cfg.NewPID {
 		attr.Sys.Cloneflags |= unix.CLONE_NEWPID
 	}
 	if cfg.NewUser {
-		// The mount namespace is for the time of preparation: mounts that are
-		// looked up in it are locked by the kernel for the container.
-		attr.Sys.Cloneflags |= unix.CLONE_NEWUSER | unix.CLONE_NEWNS
-		attr.Sys.UidMappings, attr.Sys.GidMappings = idMap(cfg.UIDMaps), idMap(cfg.GIDMaps)
-		attr.Sys.GidMappingsEnableSetgroups = true
-		attr.Sys.Credential = &syscall.Credential{}
+		cfg.mapUser(attr.Sys)
 	}
 	return syscall.ForkExec(fmt.Sprintf("/proc/self/fd/%d", exe.Fd()), []string{processName}, attr)
+}
+
+func (cfg *Config) mapUser(sys *syscall.SysProcAttr) {
+	// The mount namespace is for the time of preparation: mounts that are
+	// looked up in it are locked by the kernel for the container.
+	sys.Cloneflags |= unix.CLONE_NEWUSER | unix.CLONE_NEWNS
+	sys.UidMappings, sys.GidMappings = idMap(cfg.UIDMaps), idMap(cfg.GIDMaps)
+	sys.GidMappingsEnableSetgroups = true
+	sys.Credential = &syscall.Credential{}
 }
 
 // stageEnv is the little of berth's environment that its own process inside may

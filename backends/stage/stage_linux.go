@@ -1,6 +1,7 @@
 package stage
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -34,12 +35,12 @@ func Main() {
 	if err != nil {
 		fatal(fmt.Errorf("%s: %w", socketVar, err))
 	}
-	if flags := os.Getenv(forkVar); flags != "" {
-		n, err := strconv.Atoi(flags)
-		if err != nil {
+	if text := os.Getenv(forkVar); text != "" {
+		var cfg Config
+		if err := json.Unmarshal([]byte(text), &cfg); err != nil {
 			fatal(fmt.Errorf("%s: %w", forkVar, err))
 		}
-		forkSibling(socket, n)
+		forkSibling(socket, &cfg)
 	}
 	unix.CloseOnExec(socket)
 	c := link.Conn{FD: socket}
@@ -64,6 +65,11 @@ func fatal(err error) {
 // Should create have gone, what it would have recorded must go too, so that
 // the end of the connection is an error as well.
 func run(c link.Conn) error {
+	if offsets, ok := os.LookupEnv(timeVar); ok {
+		if err := newTime(offsets, "self"); err != nil {
+			return err
+		}
+	}
 	// Nothing in the container may look at a process that runs berth.
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return fmt.Errorf("prctl(PR_SET_DUMPABLE): %w", err)

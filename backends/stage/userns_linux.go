@@ -1,11 +1,12 @@
 package stage
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -13,32 +14,29 @@ import (
 	"github.com/berth-oci/berth/backends/stage/link"
 )
 
-// forkVar asks a process that has just joined a user namespace to make the
-// stage, as its sibling, with the namespaces that its value says.
+// forkVar asks a process that has just joined a namespace to make the stage, as
+// its sibling, with what of a Config its value, in JSON, says.
 const forkVar = "_BERTH_STAGE_FORK"
 
-// forkInUser starts the stage in an existing user namespace. A Go program
+// forkJoined starts the stage in an existing user or time namespace. A Go program
 // cannot join one, having threads (setns(2)); nsenter(1) does, and goes on as
 // berth, which makes the stage as its sibling, so that its other namespaces are
 // the user namespace's own.
-func (cfg *Config) forkInUser(exe *os.File, attr *syscall.ProcAttr, host link.Conn) (int, error) {
-	nsenter, err := exec.LookPath("nsenter")
+func (cfg *Config) forkJoined(exe *os.File, attr *syscall.ProcAttr, host link.Conn) (int, error) {
+	var spaces joining
+	defer spaces.close()
+	if err := errors.Join(spaces.add("user", cfg.UserPath), spaces.add("time", cfg.TimePath)); err != nil {
+		return 0, err
+	}
+	nsenter, argv, err := spaces.command(attr, exe)
 	if err != nil {
-		return 0, fmt.Errorf("to join a user namespace, nsenter of util-linux is needed: %w", err)
+		return 0, err
 	}
-	user, err := os.OpenFile(cfg.UserPath, os.O_RDONLY|unix.O_CLOEXEC, 0)
+	config, err := json.Marshal(&Config{NewPID: cfg.NewPID, NewUser: cfg.NewUser, UserPath: cfg.UserPath, UIDMaps: cfg.UIDMaps, GIDMaps: cfg.GIDMaps})
 	if err != nil {
-		return 0, fmt.Errorf("user namespace: %w", err)
+		return 0, err
 	}
-	defer user.Close()
-	exeAt, userAt := len(attr.Files), len(attr.Files)+1
-	attr.Files = append(attr.Files, exe.Fd(), user.Fd())
-	argv := []string{"nsenter", fmt.Sprintf("--user=/proc/self/fd/%d", userAt), "--", fmt.Sprintf("/proc/self/fd/%d", exeAt)}
-	flags := unix.CLONE_NEWNS
-	if cfg.NewPID {
-		flags |= unix.CLONE_NEWPID
-	}
-	attr.Env = append(attr.Env, forkVar+"="+strconv.Itoa(flags))
+	attr.Env = append(attr.Env, forkVar+"="+string(config))
 	if err := unix.SetsockoptInt(host.FD, unix.SOL_SOCKET, unix.SO_PASSCRED, 1); err != nil {
 		return 0, err
 	}
@@ -51,7 +49,7 @@ func (cfg *Config) forkInUser(exe *os.File, attr *syscall.ProcAttr, host link.Co
 		return 0, err
 	}
 	if status != 0 {
-		return 0, fmt.Errorf("join the user namespace %s: nsenter ended with status %d", cfg.UserPath, status.ExitStatus())
+		return 0, fmt.Errorf("join the %s: nsenter ended with status %d", strings.Join(spaces.names, " and the "), status.ExitStatus())
 	}
 	return receivePid(host)
 }
@@ -75,21 +73,30 @@ func receivePid(host link.Conn) (int, error) {
 	return int(cred.Pid), unix.SetsockoptInt(host.FD, unix.SOL_SOCKET, unix.SO_PASSCRED, 0)
 }
 
-// forkSibling is the second step of forkInUser, in the user namespace. The
-// stage becomes the child of our own parent.
-func forkSibling(socket, flags int) {
+// forkSibling is the second step of forkJoined, in the namespaces. The stage
+// becomes the child of our own parent.
+func forkSibling(socket int, cfg *Config) {
 	files := make([]uintptr, socket+1)
 	for i := range files {
 		files[i] = uintptr(i)
 	}
 	env := append(stageEnv(), socketVar+"="+strconv.Itoa(socket), helloVar+"=1")
-	_, err := syscall.ForkExec(fmt.Sprintf("/proc/self/fd/%d", socket+1), []string{processName}, &syscall.ProcAttr{
-		Env:   env,
-		Files: files,
-		Sys:   &syscall.SysProcAttr{Setsid: true, Cloneflags: uintptr(flags) | unix.CLONE_PARENT},
-	})
+	if offsets, ok := os.LookupEnv(timeVar); ok {
+		env = append(env, timeVar+"="+offsets)
+	}
+	sys := &syscall.SysProcAttr{Setsid: true, Cloneflags: unix.CLONE_PARENT}
+	if cfg.NewPID {
+		sys.Cloneflags |= unix.CLONE_NEWPID
+	}
+	switch {
+	case cfg.NewUser:
+		cfg.mapUser(sys)
+	case cfg.UserPath != "":
+		sys.Cloneflags |= unix.CLONE_NEWNS
+	}
+	_, err := syscall.ForkExec(fmt.Sprintf("/proc/self/fd/%d", socket+1), []string{processName}, &syscall.ProcAttr{Env: env, Files: files, Sys: sys})
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "berth: start the container's process in its user namespace: %v\n", err)
+		fmt.Fprintf(os.Stderr, "berth: start the container's process in its namespaces: %v\n", err)
 		os.Exit(1)
 	}
 	os.Exit(0)

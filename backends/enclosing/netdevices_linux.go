@@ -1,0 +1,93 @@
+package enclosing
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
+	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
+)
+
+// moveDevices gives the container the network devices of linux.netDevices
+// (config-linux.md#network-devices): each is moved and renamed in one step, keeps
+// its lasting global addresses, and is up. When the network namespace ends, the
+// kernel gives physical devices back to the host and removes virtual ones.
+func moveDevices(s *specs.Spec, pid int) error {
+	if len(s.Linux.NetDevices) == 0 {
+		return nil
+	}
+	space, err := netns.GetFromPid(pid)
+	if err != nil {
+		return fmt.Errorf("linux.netDevices: the container's network namespace: %w", err)
+	}
+	defer space.Close()
+	inside, err := netlink.NewHandleAt(space)
+	if err != nil {
+		return fmt.Errorf("linux.netDevices: netlink in the container's network namespace: %w", err)
+	}
+	defer inside.Close()
+	for _, name := range slices.Sorted(maps.Keys(s.Linux.NetDevices)) {
+		to := s.Linux.NetDevices[name].Name
+		if to == "" {
+			to = name
+		}
+		if err := moveDevice(name, to, space, inside); err != nil {
+			return fmt.Errorf("linux.netDevices[%q]: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func moveDevice(name, to string, space netns.NsHandle, inside *netlink.Handle) error {
+	link, err := netlink.LinkByName(name)
+	if err := interrupted(err); err != nil {
+		return fmt.Errorf("no such network device: %w", err)
+	}
+	// Down first: a device is renamed only so, and the host's routes go at once.
+	if err := netlink.LinkSetDown(link); err != nil {
+		return fmt.Errorf("set the device down: %w", err)
+	}
+	addresses, err := netlink.AddrList(link, netlink.FAMILY_ALL)
+	if err := interrupted(err); err != nil {
+		return fmt.Errorf("read its addresses: %w", err)
+	}
+	request := nl.NewNetlinkRequest(unix.RTM_NEWLINK, unix.NLM_F_REQUEST|unix.NLM_F_ACK)
+	message := nl.NewIfInfomsg(unix.AF_UNSPEC)
+	message.Index = int32(link.Attrs().Index)
+	request.AddData(message)
+	request.AddData(nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(to)))
+	request.AddData(nl.NewRtAttr(unix.IFLA_NET_NS_FD, nl.Uint32Attr(uint32(space))))
+	if _, err := request.Execute(unix.NETLINK_ROUTE, 0); err != nil {
+		return fmt.Errorf("move the device into the container as %q: %w", to, err)
+	}
+	moved, err := inside.LinkByName(to)
+	if err := interrupted(err); err != nil {
+		return fmt.Errorf("find the device in the container as %q: %w", to, err)
+	}
+	for _, a := range addresses {
+		// Others are the old network's: link-local ones, and those that expire.
+		if a.Flags&unix.IFA_F_PERMANENT == 0 || a.Scope != unix.RT_SCOPE_UNIVERSE {
+			continue
+		}
+		if err := inside.AddrAdd(moved, &netlink.Addr{IPNet: a.IPNet}); err != nil {
+			return fmt.Errorf("give it back the address %v: %w", a.IPNet, err)
+		}
+	}
+	if err := inside.LinkSetUp(moved); err != nil {
+		return fmt.Errorf("set the device up in the container: %w", err)
+	}
+	return nil
+}
+
+// interrupted drops the warning that a list changed while it was read.
+func interrupted(err error) error {
+	if errors.Is(err, netlink.ErrDumpInterrupted) {
+		return nil
+	}
+	return err
+}

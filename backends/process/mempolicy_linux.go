@@ -1,0 +1,115 @@
+package process
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"unsafe"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// MemoryPolicy is what set_mempolicy(2) is given: Mode with its flags, Nodes as a bit mask.
+type MemoryPolicy struct {
+	Mode  int      `json:"mode"`
+	Nodes []uint64 `json:"nodes,omitempty"`
+}
+
+var (
+	memoryModes = map[specs.MemoryPolicyModeType]int{
+		specs.MpolDefault:            unix.MPOL_DEFAULT,
+		specs.MpolPreferred:          unix.MPOL_PREFERRED,
+		specs.MpolBind:               unix.MPOL_BIND,
+		specs.MpolInterleave:         unix.MPOL_INTERLEAVE,
+		specs.MpolLocal:              unix.MPOL_LOCAL,
+		specs.MpolPreferredMany:      unix.MPOL_PREFERRED_MANY,
+		specs.MpolWeightedInterleave: unix.MPOL_WEIGHTED_INTERLEAVE,
+	}
+	memoryFlags = map[specs.MemoryPolicyFlagType]int{
+		specs.MpolFStaticNodes:   unix.MPOL_F_STATIC_NODES,
+		specs.MpolFRelativeNodes: unix.MPOL_F_RELATIVE_NODES,
+		specs.MpolFNumaBalancing: unix.MPOL_F_NUMA_BALANCING,
+	}
+)
+
+// MemoryPolicyModes are the known modes of linux.memoryPolicy, sorted.
+func MemoryPolicyModes() []specs.MemoryPolicyModeType { return slices.Sorted(maps.Keys(memoryModes)) }
+
+// MemoryPolicyFlags are the known flags, sorted.
+func MemoryPolicyFlags() []specs.MemoryPolicyFlagType { return slices.Sorted(maps.Keys(memoryFlags)) }
+
+// maxNode is more than any kernel's MAX_NUMNODES.
+const maxNode = 1024
+
+func (a *Attributes) takeMemoryPolicy(_ *specs.Process, s *specs.Spec) error {
+	if s == nil || s.Linux == nil || s.Linux.MemoryPolicy == nil {
+		return nil
+	}
+	m := s.Linux.MemoryPolicy
+	mode, ok := memoryModes[m.Mode]
+	if !ok {
+		return fmt.Errorf("linux.memoryPolicy.mode: unknown mode %q", m.Mode)
+	}
+	for i, name := range m.Flags {
+		flag, ok := memoryFlags[name]
+		if !ok {
+			return fmt.Errorf("linux.memoryPolicy.flags[%d]: unknown flag %q", i, name)
+		}
+		mode |= flag
+	}
+	nodes, err := nodeMask(m.Nodes)
+	if err != nil {
+		return fmt.Errorf("linux.memoryPolicy.nodes: %w", err)
+	}
+	a.MemoryPolicy = &MemoryPolicy{Mode: mode, Nodes: nodes}
+	return nil
+}
+
+// nodeMask turns a list such as "0-3,7" into bits.
+func nodeMask(list string) ([]uint64, error) {
+	var mask []uint64
+	for part := range strings.SplitSeq(list, ",") {
+		part = strings.TrimSpace(part)
+		if part == "" {
+			continue
+		}
+		low, high, isRange := strings.Cut(part, "-")
+		first, err := strconv.Atoi(low)
+		last := first
+		if err == nil && isRange {
+			last, err = strconv.Atoi(high)
+		}
+		if err != nil || first < 0 || last < first || last >= maxNode {
+			return nil, fmt.Errorf("%q is not a list of nodes such as 0-3,7", list)
+		}
+		for n := first; n <= last; n++ {
+			for len(mask) <= n/64 {
+				mask = append(mask, 0)
+			}
+			mask[n/64] |= 1 << (n % 64)
+		}
+	}
+	return mask, nil
+}
+
+// set is for the calling thread, and for what it becomes and bears.
+func (m *MemoryPolicy) set() error {
+	var mask unsafe.Pointer
+	bits := 0
+	if len(m.Nodes) > 0 {
+		// The kernel takes one bit less than it is told of (set_mempolicy(2), "Bugs").
+		mask, bits = unsafe.Pointer(&m.Nodes[0]), 64*len(m.Nodes)+1
+	}
+	_, _, errno := unix.RawSyscall(unix.SYS_SET_MEMPOLICY, uintptr(m.Mode), uintptr(mask), uintptr(bits))
+	switch {
+	case errors.Is(errno, unix.ENOSYS):
+		return fmt.Errorf("linux.memoryPolicy: the kernel has no NUMA support: set_mempolicy: %w", errno)
+	case errno != 0:
+		return fmt.Errorf("linux.memoryPolicy: set_mempolicy(mode %#x, nodes %#x): %w", m.Mode, m.Nodes, errno)
+	}
+	return nil
+}

@@ -1,0 +1,63 @@
+package stage
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// joining are namespaces that only a process with one thread can join (setns(2)),
+// such as nsenter(1) of util-linux.
+type joining struct {
+	names []string
+	kinds []string
+	files []*os.File
+}
+
+// add opens a namespace; "" is none.
+func (j *joining) add(kind, path string) error {
+	if path == "" {
+		return nil
+	}
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("%s namespace: %w", kind, err)
+	}
+	j.addFile(kind, f)
+	return nil
+}
+
+// addFile takes over an open one; nil is none.
+func (j *joining) addFile(kind string, f *os.File) {
+	if f == nil {
+		return
+	}
+	j.names = append(j.names, kind+" namespace "+f.Name())
+	j.kinds = append(j.kinds, kind)
+	j.files = append(j.files, f)
+}
+
+func (j *joining) close() {
+	for _, f := range j.files {
+		f.Close()
+	}
+}
+
+// command adds to a process's descriptors the executable, first, and the
+// namespaces, and returns the program that joins these and becomes that.
+func (j *joining) command(attr *syscall.ProcAttr, exe *os.File) (path string, argv []string, err error) {
+	if path, err = exec.LookPath("nsenter"); err != nil {
+		return "", nil, fmt.Errorf("to join a user or time namespace, nsenter of util-linux is needed: %w", err)
+	}
+	exeAt := len(attr.Files)
+	attr.Files = append(attr.Files, exe.Fd())
+	argv = []string{"nsenter"}
+	for i, f := range j.files {
+		argv = append(argv, fmt.Sprintf("--%s=/proc/self/fd/%d", j.kinds[i], len(attr.Files)))
+		attr.Files = append(attr.Files, f.Fd())
+	}
+	return path, append(argv, "--", fmt.Sprintf("/proc/self/fd/%d", exeAt)), nil
+}

@@ -1,0 +1,137 @@
+//go:build linux && integration
+
+package lifecycle
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// A time namespace is new with its offsets, or another container's; exec goes
+// there too.
+func TestTimeNamespace(t *testing.T) {
+	t.Parallel()
+	const far = 400000000 // s, longer than any test host is up
+	offset := func(s *specs.Spec) {
+		s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: specs.TimeNamespace})
+		s.Linux.TimeOffsets = map[string]specs.LinuxTimeOffset{"boottime": {Secs: far, Nanosecs: 5}, "monotonic": {Secs: 7}}
+	}
+	const script = "awk '{print $2, $3}' /proc/self/timens_offsets; cut -d. -f1 /proc/uptime; echo done >/out/done; exec sleep 1000"
+	check := func(b *box) {
+		t.Helper()
+		b.create()
+		b.start()
+		b.awaitFile("done")
+		var mono, monoNano, boot, bootNano, up int64
+		if _, err := fmt.Sscan(b.said("stdout"), &mono, &monoNano, &boot, &bootNano, &up); err != nil || mono != 7 || boot != far || bootNano != 5 || up < far {
+			t.Errorf("%v: inside: %q", err, b.said("stdout"))
+		}
+		own := ns(t, b.pid, "time")
+		if own == ns(t, os.Getpid(), "time") {
+			t.Error("the time namespace is the host's")
+		}
+		if got := b.must("exec", b.id, "readlink", "/proc/self/ns/time"); got != own+"\n" {
+			t.Errorf("exec is in %s, the container in %s", got, own)
+		}
+	}
+	a := newBox(t, script, offset)
+	check(a)
+	path := specs.LinuxNamespace{Type: specs.TimeNamespace, Path: fmt.Sprintf("/proc/%d/ns/time", a.pid)}
+	for name, edit := range map[string]func(*specs.Spec){
+		"path": func(s *specs.Spec) { s.Linux.Namespaces = append(s.Linux.Namespaces, path) },
+		"path-with-pid": func(s *specs.Spec) {
+			shared(specs.PIDNamespace, fmt.Sprintf("/proc/%d/ns/pid", a.pid))(s)
+			s.Linux.Namespaces = append(s.Linux.Namespaces, path)
+		},
+		"new-with-pid": func(s *specs.Spec) {
+			shared(specs.PIDNamespace, fmt.Sprintf("/proc/%d/ns/pid", a.pid))(s)
+			offset(s)
+		},
+	} {
+		b := a.sibling(name, script)
+		b.spec.Linux.TimeOffsets = nil
+		edit(b.spec)
+		b.write()
+		check(b)
+		if strings.HasPrefix(name, "path") && ns(t, a.pid, "time") != ns(t, b.pid, "time") {
+			t.Errorf("%s: not the same time namespace", name)
+		}
+		b.must("kill", b.id, "KILL")
+		b.wait()
+		b.must("delete", b.id)
+	}
+	a.must("kill", a.id, "KILL")
+	a.wait()
+
+	for _, name := range []string{"new", "path"} {
+		b := newBox(t, script, inUserNamespace)
+		if name == "new" {
+			offset(b.spec)
+		} else {
+			c := b.sibling("first", forever, offset)
+			c.create()
+			c.start()
+			c.awaitFile("started")
+			b.spec.Linux.Namespaces = append(b.spec.Linux.Namespaces, specs.LinuxNamespace{Type: specs.TimeNamespace, Path: fmt.Sprintf("/proc/%d/ns/time", c.pid)})
+			defer func() { c.must("kill", c.id, "KILL"); c.wait() }()
+		}
+		chownTree(t, b.rootfs(), 100000)
+		if err := os.Lchown(b.out, 100000, 100000); err != nil {
+			t.Fatal(err)
+		}
+		b.write()
+		check(b)
+		b.must("kill", b.id, "KILL")
+		b.wait()
+	}
+}
+
+// A network device is the container's, with a name of its own and its addresses.
+func TestNetDevices(t *testing.T) {
+	t.Parallel()
+	name := fmt.Sprintf("bt%d", os.Getpid()%100000)
+	output(t, "ip", "link", "add", name, "type", "veth", "peer", "name", name+"p")
+	t.Cleanup(func() { _, _ = tryExecute(exec.Command("ip", "link", "del", name)) })
+	output(t, "ip", "addr", "add", "10.98.76.5/24", "dev", name)
+	output(t, "ip", "-6", "addr", "add", "fd00:98::5/64", "dev", name, "nodad")
+	b := newBox(t, "ip addr show dev inner")
+	b.spec.Linux.NetDevices = map[string]specs.LinuxNetDevice{name: {Name: "inner"}}
+	b.write()
+	got := b.output()
+	for _, want := range []string{"10.98.76.5/24", "fd00:98::5/64", "UP"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("inside: %s; want %s", got, want)
+		}
+	}
+	b.spec.Linux.NetDevices = map[string]specs.LinuxNetDevice{"not-there": {}}
+	b.write()
+	b.refused(`linux.netDevices[\"not-there\"]`, b.createArgs()...)
+}
+
+// The memory policy is set for the first process and for exec's, or refused by
+// a kernel without NUMA.
+func TestMemoryPolicy(t *testing.T) {
+	t.Parallel()
+	b := newBox(t, "head -1 /proc/self/numa_maps; echo >/out/done; exec sleep 1000")
+	b.spec.Linux.MemoryPolicy = &specs.LinuxMemoryPolicy{Mode: specs.MpolBind, Nodes: "0", Flags: []specs.MemoryPolicyFlagType{specs.MpolFStaticNodes}}
+	b.write()
+	if _, err := os.Stat("/proc/self/numa_maps"); err != nil {
+		b.refused("linux.memoryPolicy", b.createArgs()...)
+		return
+	}
+	b.create()
+	b.start()
+	b.awaitFile("done")
+	for what, got := range map[string]string{"first": b.said("stdout"), "exec": b.must("exec", b.id, "head", "-1", "/proc/self/numa_maps")} {
+		if !strings.Contains(got, " bind=static:0 ") {
+			t.Errorf("%s: %q", what, got)
+		}
+	}
+	b.must("kill", b.id, "KILL")
+	b.wait()
+}
