@@ -3,6 +3,7 @@ package lxc
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,13 +17,25 @@ func startError(j *enclosing.Job, err error) error {
 	if reason := LogErrors(j.LogFile()); reason != "" {
 		return fmt.Errorf("start LXC container %s: %w: %s", j.Data.Name, err, reason)
 	}
-	if said, _ := os.ReadFile(stderrFile(j.Container)); len(said) > 0 {
-		return fmt.Errorf("start LXC container %s: %w: %s", j.Data.Name, err, strings.TrimSpace(string(said[:min(len(said), maxStderr)])))
+	if said := Said(stderrFile(j.Container)); said != "" {
+		return fmt.Errorf("start LXC container %s: %w: %s", j.Data.Name, err, said)
 	}
 	return fmt.Errorf("start LXC container %s: %w; LXC wrote nothing to %s", j.Data.Name, err, j.LogFile())
 }
 
 const maxStderr = 2048
+
+// Said is the beginning of what lxc-start has written to stderr, which went to a
+// file.
+func Said(path string) string {
+	f, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	said, _ := io.ReadAll(io.LimitReader(f, maxStderr))
+	return strings.TrimSpace(string(said))
+}
 
 func stderrFile(c *backends.Container) string { return filepath.Join(c.Dir, "lxc.stderr") }
 

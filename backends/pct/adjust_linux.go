@@ -17,8 +17,8 @@ import (
 
 var _ enclosing.Adjuster = (*Enclosure)(nil)
 
-// Adjust changes what Proxmox VE shows of a container's limits: memory, swap
-// and CPU limit. Where nothing of these differs, pct is not called.
+// Adjust changes what Proxmox VE shows of a container's limits: memory, swap,
+// CPU limit and CPU weight. Where nothing of these differs, pct is not called.
 func (e *Enclosure) Adjust(ctx context.Context, c *backends.Container, d *enclosing.Data, now, before *specs.LinuxResources) error {
 	vmid, err := strconv.Atoi(d.Name)
 	if err != nil {
@@ -63,6 +63,9 @@ func changes(vmid int, now, before *specs.LinuxResources) *SetOptions {
 	}
 	if limit := cpuLimit(now); limit != cpuLimit(before) {
 		o.CPULimit = &limit
+	}
+	if units := cpuUnits(now); units != 0 && units != cpuUnits(before) {
+		o.CPUUnits = &units
 	}
 	return o
 }

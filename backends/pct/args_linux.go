@@ -26,6 +26,8 @@ type CreateOptions struct {
 	Memory   int64
 	Swap     int64
 	CPULimit float64
+	// CPUUnits is a weight of cgroup v2; 0 leaves it open.
+	CPUUnits uint64
 	// Unprivileged containers are in a user namespace. Proxmox VE would choose
 	// its own map for it; berth gives LXC that of config.json.
 	Unprivileged bool
@@ -67,6 +69,9 @@ func (o *CreateOptions) options() []option {
 	if o.CPULimit > 0 {
 		list = append(list, option{"--cpulimit", strconv.FormatFloat(o.CPULimit, 'f', -1, 64), "linux.resources.cpu.quota"})
 	}
+	if o.CPUUnits > 0 {
+		list = append(list, option{"--cpuunits", strconv.FormatUint(o.CPUUnits, 10), "linux.resources.cpu.shares"})
+	}
 	return list
 }
 
@@ -86,6 +91,7 @@ type SetOptions struct {
 	VMID         int
 	Memory, Swap *int64
 	CPULimit     *float64
+	CPUUnits     *uint64
 }
 
 func (o *SetOptions) args() []string {
@@ -99,11 +105,16 @@ func (o *SetOptions) args() []string {
 	if o.CPULimit != nil {
 		args = append(args, "--cpulimit", strconv.FormatFloat(*o.CPULimit, 'f', -1, 64))
 	}
+	if o.CPUUnits != nil {
+		args = append(args, "--cpuunits", strconv.FormatUint(*o.CPUUnits, 10))
+	}
 	return args
 }
 
 // empty says that there is nothing to change.
-func (o *SetOptions) empty() bool { return o.Memory == nil && o.Swap == nil && o.CPULimit == nil }
+func (o *SetOptions) empty() bool {
+	return o.Memory == nil && o.Swap == nil && o.CPULimit == nil && o.CPUUnits == nil
+}
 
 func vmidArg(vmid int) string { return strconv.Itoa(vmid) }
 

@@ -3,8 +3,10 @@ package pct
 import (
 	"fmt"
 	goruntime "runtime"
+	"strconv"
 	"strings"
 
+	"github.com/opencontainers/cgroups"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
@@ -63,7 +65,7 @@ func describe(j *enclosing.Job, s *Settings) *CreateOptions {
 		r = j.Spec.Linux.Resources
 	}
 	o.Memory, o.Swap = memory(r)
-	o.CPULimit = cpuLimit(r)
+	o.CPULimit, o.CPUUnits = cpuLimit(r), cpuUnits(r)
 	return o
 }
 
@@ -135,4 +137,18 @@ func hostname(j *enclosing.Job) (name, from string) {
 // engine names the engine for a tag.
 func engine(annotations map[string]string) string {
 	return strings.ReplaceAll(spec.Engine(annotations), "_", "-")
+}
+
+// cpuUnits is a weight of cgroup v2, 0 if config.json names none.
+func cpuUnits(r *specs.LinuxResources) uint64 {
+	if r == nil {
+		return 0
+	}
+	if weight, err := strconv.ParseUint(r.Unified["cpu.weight"], 10, 64); err == nil {
+		return weight
+	}
+	if r.CPU == nil || r.CPU.Shares == nil {
+		return 0
+	}
+	return cgroups.ConvertCPUSharesToCgroupV2Value(*r.CPU.Shares)
 }

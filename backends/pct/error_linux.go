@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"github.com/berth-oci/berth/backends/enclosing"
+	"github.com/berth-oci/berth/backends/lxc"
 )
 
 // What pct can fail of, as far as somebody decides on it.
@@ -153,6 +156,15 @@ func newError(args []string, stdout, stderr string, err error) *Error {
 		}
 	}
 	return e
+}
+
+// startReason is what LXC said: in berth's log, or, before it had read the
+// configuration that names that, on the stderr that Proxmox VE keeps.
+func startReason(j *enclosing.Job, vmid int) string {
+	if reason := lxc.LogErrors(j.LogFile()); reason != "" {
+		return reason
+	}
+	return lxc.Said(fmt.Sprintf("/run/pve/ct-%d.stderr", vmid))
 }
 
 func startError(vmid int, reason string, err error) error {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -40,7 +41,21 @@ func (e *Enclosure) Lower(ctx context.Context, c *backends.Container, d *enclosi
 	if err := endMonitor(ctx, d); err != nil {
 		return err
 	}
-	return e.destroy(ctx, c, vmid, ct)
+	if err := e.destroy(ctx, c, vmid, ct); err != nil {
+		return err
+	}
+	if d.Warden.Pid == 0 {
+		forgetFailure(ctx, vmid)
+	}
+	return nil
+}
+
+// forgetFailure takes the CT's unit off systemd's list of failed ones, where it
+// stays when the CT could not be started. Nothing depends on it.
+func forgetFailure(ctx context.Context, vmid int) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	_ = exec.CommandContext(ctx, "systemctl", "--quiet", "reset-failed", fmt.Sprintf("pve-container@%d.service", vmid)).Run()
 }
 
 // endMonitor waits for LXC, which notices the end of the container by itself;

@@ -153,7 +153,7 @@ func (e *Enclosure) Raise(ctx context.Context, j *enclosing.Job) error {
 		return err
 	}
 	if err := e.client(j.Container).Start(ctx, vmid); err != nil {
-		return startError(vmid, lxc.LogErrors(j.LogFile()), err)
+		return startError(vmid, startReason(j, vmid), err)
 	}
 	return nil
 }

@@ -431,3 +431,39 @@ func TestCTConfig(t *testing.T) {
 		})
 	}
 }
+
+// A CT that LXC could not start: its own reason is told, and nothing is left, no
+// failed unit either.
+func TestCTStartFails(t *testing.T) {
+	t.Parallel()
+	pctOnly(t)
+	b := newBox(t, forever)
+	vmid := candidate(b, 0)
+	dropIn(t, "pve-container@"+vmid, "[Service]\nExecStart=\nExecStart=/bin/sh -c 'echo no luck >>/run/pve/ct-"+vmid+".stderr; exit 1'\n")
+	b.refused("LXC says: no luck", b.createArgs()...)
+	if vmids(t)[vmid] {
+		t.Error("the VMID is still taken")
+	}
+	if failed := output(t, "systemctl", "--failed", "--plain", "--no-legend"); strings.Contains(failed, "pve-container@"+vmid) {
+		t.Errorf("failed units: %s", failed)
+	}
+}
+
+// dropIn changes a unit of systemd's for the time of a test.
+func dropIn(t *testing.T, unit, text string) {
+	t.Helper()
+	dir := "/run/systemd/system/" + unit + ".service.d"
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+		output(t, "systemctl", "daemon-reload")
+	})
+	if err := os.WriteFile(filepath.Join(dir, "test.conf"), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	output(t, "systemctl", "daemon-reload")
+}

@@ -1,0 +1,78 @@
+//go:build linux && integration
+
+package lifecycle
+
+import (
+	"path/filepath"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// A container that somebody has frozen with LXC's own tool.
+func TestFrozenOutside(t *testing.T) {
+	t.Parallel()
+	berthOnly(t)
+	b := newBox(t, forever)
+	b.create()
+	b.start()
+	b.awaitFile("started")
+	b.lxc("freeze")
+	b.await("paused")
+	if o := b.berth("exec", b.id, "true"); o.status != 255 {
+		t.Errorf("exec in it: status %d, stderr %q", o.status, o.stderr)
+	}
+	b.refused("paused", "delete", b.id)
+	b.lxc("unfreeze")
+	b.await("running")
+	b.must("exec", b.id, "true")
+
+	b.lxc("freeze")
+	b.await("paused")
+	b.must("kill", b.id, "KILL")
+	if ws := b.wait(); ws.Signal() != unix.SIGKILL {
+		t.Errorf("it ended with %#x", ws)
+	}
+	b.await("stopped")
+	b.must("delete", b.id)
+}
+
+// Frozen by LXC, and deleted at once.
+func TestFrozenOutsideDeleted(t *testing.T) {
+	t.Parallel()
+	berthOnly(t)
+	b := newBox(t, forever)
+	b.create()
+	b.start()
+	b.lxc("freeze")
+	b.must("delete", "--force", b.id)
+	if ws := b.wait(); ws.Signal() != unix.SIGKILL {
+		t.Errorf("it ended with %#x", ws)
+	}
+}
+
+// Frozen by LXC, and let go on by berth.
+func TestFrozenOutsideResumed(t *testing.T) {
+	t.Parallel()
+	berthOnly(t)
+	b := newBox(t, forever)
+	b.create()
+	b.start()
+	b.lxc("freeze")
+	b.await("paused")
+	b.must("resume", b.id)
+	b.await("running")
+	b.must("exec", b.id, "true")
+	b.must("delete", "--force", b.id)
+	b.wait()
+}
+
+// lxc calls one of LXC's programs for the container.
+func (b *box) lxc(what string) {
+	b.Helper()
+	args := []string{"-n", b.enclosureName()}
+	if *backend == "lxc" {
+		args = append(args, "--rcfile", filepath.Join(b.root, b.id, "lxc.conf"))
+	}
+	output(b.T, "lxc-"+what, args...)
+}
