@@ -53,7 +53,7 @@ func App() *cli.App {
 		DisableSliceFlagSeparator: true,
 		ExitErrHandler:            func(*cli.Context, error) {},
 		Commands: []*cli.Command{
-			backendsCommand, checkpointCommand, configCommand, createCommand, deleteCommand, doctorCommand, eventsCommand, execCommand, explainCommand,
+			backendsCommand, bundleCommand, checkpointCommand, configCommand, createCommand, deleteCommand, doctorCommand, eventsCommand, execCommand, explainCommand,
 			featuresCommand, killCommand, listCommand, pauseCommand, pctCommand, psCommand, restoreCommand, resumeCommand, runCommand,
 			specCommand, startCommand, stateCommand, updateCommand, validateCommand,
 		},

@@ -1,0 +1,216 @@
+package bundle
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/opencontainers/runtime-tools/generate"
+
+	"github.com/berth-oci/berth/spec"
+)
+
+// Choices are what a caller says otherwise than the image does.
+type Choices struct {
+	// Platform is spec.Linux or spec.FreeBSD.
+	Platform string
+	// Args take the place of the image's command; Entrypoint, if not nil, that of
+	// its entry point and command.
+	Args       []string
+	Entrypoint []string
+	// Env are further variables, NAME=VALUE.
+	Env []string
+	// User is NAME|UID[:GROUP|GID]; Cwd a path. Empty: the image's.
+	User, Cwd string
+	Hostname  string
+	Terminal  bool
+	ReadOnly  bool
+	// PlainVolumes leaves the image's volumes to be directories of its root.
+	PlainVolumes bool
+	Annotations  map[string]string
+}
+
+// Convert makes the configuration for an image whose root file system is at
+// rootfs (conversion.md of the image specification); image is nil for one that
+// came without a configuration. The names of labels that the result does not
+// carry, as they would steer a runtime, are returned beside it.
+func Convert(image *v1.Image, rootfs string, c *Choices) (*specs.Spec, []string, error) {
+	fromImage := image != nil
+	if !fromImage {
+		image = &v1.Image{Config: v1.ImageConfig{Cmd: []string{"/bin/sh"}}}
+		image.OS = c.Platform
+	}
+	g := generate.NewFromSpec(platformTemplate(c.Platform, image.OS))
+	g.SetRootReadonly(c.ReadOnly)
+	g.SetHostname(c.Hostname)
+	g.SetProcessTerminal(c.Terminal)
+	args, err := command(&image.Config, c)
+	if err != nil {
+		return nil, nil, err
+	}
+	g.SetProcessArgs(args)
+	if err := environment(&g, image.Config.Env, c); err != nil {
+		return nil, nil, err
+	}
+	g.SetProcessCwd(path.Join("/", cmpOr(c.Cwd, image.Config.WorkingDir)))
+	user, err := resolveUser(rootfs, cmpOr(c.User, image.Config.User))
+	if err != nil {
+		return nil, nil, err
+	}
+	g.Config.Process.User = *user
+	if user.UID != 0 && g.Config.Process.Capabilities != nil {
+		// Such a process has none, and can get those by its files.
+		g.Config.Process.Capabilities = &specs.LinuxCapabilities{Bounding: g.Config.Process.Capabilities.Bounding}
+	}
+	if !c.PlainVolumes {
+		if err := mountVolumes(&g, rootfs, image.Config.Volumes); err != nil {
+			return nil, nil, err
+		}
+	}
+	var refused []string
+	if fromImage {
+		refused = annotate(&g, image)
+	}
+	for _, key := range slices.Sorted(maps.Keys(c.Annotations)) {
+		g.AddAnnotation(key, c.Annotations[key])
+	}
+	return g.Config, refused, nil
+}
+
+func cmpOr(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+// command is the entry point with the command behind it.
+func command(config *v1.ImageConfig, c *Choices) ([]string, error) {
+	entrypoint, cmd := config.Entrypoint, config.Cmd
+	if c.Entrypoint != nil {
+		entrypoint, cmd = c.Entrypoint, nil
+	}
+	if len(c.Args) > 0 {
+		cmd = c.Args
+	}
+	args := slices.Concat(entrypoint, cmd)
+	if len(args) == 0 {
+		return nil, errors.New("the image has neither an entry point nor a command: give one behind --")
+	}
+	return args, nil
+}
+
+const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+func environment(g *generate.Generator, image []string, c *Choices) error {
+	g.ClearProcessEnv()
+	g.AddProcessEnv("PATH", defaultPath)
+	if c.Terminal {
+		g.AddProcessEnv("TERM", "xterm")
+	}
+	for _, list := range []struct {
+		of        string
+		variables []string
+	}{{"the image's environment", image}, {"--env", c.Env}} {
+		for _, variable := range list.variables {
+			name, value, ok := strings.Cut(variable, "=")
+			if !ok || name == "" {
+				return fmt.Errorf("%s: %.100q is not NAME=VALUE", list.of, variable)
+			}
+			g.AddProcessEnv(name, value)
+		}
+	}
+	return nil
+}
+
+// The annotations of conversion.md that annotations.md does not name.
+const (
+	annotationOS           = "org.opencontainers.image.os"
+	annotationArchitecture = "org.opencontainers.image.architecture"
+	annotationVariant      = "org.opencontainers.image.variant"
+	annotationAuthor       = "org.opencontainers.image.author"
+	annotationStopSignal   = "org.opencontainers.image.stopSignal"
+	annotationPorts        = "org.opencontainers.image.exposedPorts"
+)
+
+// annotate carries what config.json has no field for, and the labels, which take
+// precedence (conversion.md#annotation-fields).
+func annotate(g *generate.Generator, image *v1.Image) (refused []string) {
+	implicit := map[string]string{
+		annotationOS: image.OS, annotationArchitecture: image.Architecture, annotationVariant: image.Variant,
+		annotationAuthor: image.Author, annotationStopSignal: image.Config.StopSignal,
+		annotationPorts: strings.Join(slices.Sorted(maps.Keys(image.Config.ExposedPorts)), ","),
+	}
+	if image.Created != nil {
+		implicit[v1.AnnotationCreated] = image.Created.Format(time.RFC3339Nano)
+	}
+	for _, key := range slices.Sorted(maps.Keys(implicit)) {
+		if implicit[key] != "" {
+			g.AddAnnotation(key, implicit[key])
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(image.Config.Labels)) {
+		if reserved(key) {
+			refused = append(refused, key)
+			continue
+		}
+		g.AddAnnotation(key, image.Config.Labels[key])
+	}
+	return refused
+}
+
+// steering begins the annotations that runtimes and engines act on. They are for
+// who runs a container to set, not for an image to bring.
+var steering = []string{
+	"io.github.berth-oci.", "org.systemd.property.", "run.oci.", "org.criu.", "org.freebsd.",
+	"io.kubernetes.", "io.container.", "io.containerd.", "io.podman.", "module.wasm.", "intelRdt",
+}
+
+func reserved(key string) bool {
+	return key == "" || slices.ContainsFunc(steering, func(prefix string) bool { return strings.HasPrefix(key, prefix) })
+}
+
+// platformTemplate is what every configuration for a platform begins with.
+func platformTemplate(platform, imageOS string) *specs.Spec {
+	if platform == spec.FreeBSD {
+		return freebsdTemplate(imageOS)
+	}
+	s := Template()
+	s.Process.NoNewPrivileges = false // set-user-ID programs of the image work, as under engines
+	s.Process.Rlimits = nil
+	caps := func() []string { return slices.Clone(engineCapabilities) }
+	s.Process.Capabilities = &specs.LinuxCapabilities{Bounding: caps(), Effective: caps(), Permitted: caps()}
+	return s
+}
+
+// engineCapabilities are what engines give to containers: podman's, capabilities(7).
+var engineCapabilities = []string{
+	"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_NET_BIND_SERVICE",
+	"CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_CHROOT",
+}
+
+// freebsdTemplate has the mounts that podman gives a jail; a Linux image gets
+// those of the Linux ABI, too (linux(4)).
+func freebsdTemplate(imageOS string) *specs.Spec {
+	g := generate.NewFromSpec(&specs.Spec{Version: specs.Version})
+	g.SetRootPath(RootfsName)
+	g.SetProcessCwd("/")
+	g.AddMount(specs.Mount{Destination: "/dev", Type: "devfs", Source: "devfs", Options: []string{"ruleset=4"}})
+	fdescfs := specs.Mount{Destination: "/dev/fd", Type: "fdescfs", Source: "fdesc"}
+	if imageOS == spec.Linux {
+		fdescfs.Options = []string{"linrdlnk"}
+		g.AddMount(fdescfs)
+		g.AddMount(specs.Mount{Destination: "/proc", Type: "linprocfs", Source: "linproc"})
+		g.AddMount(specs.Mount{Destination: "/sys", Type: "linsysfs", Source: "linsys"})
+		g.AddMount(specs.Mount{Destination: "/dev/shm", Type: "tmpfs", Source: "tmpfs", Options: []string{"mode=1777"}})
+		return g.Config
+	}
+	g.AddMount(fdescfs)
+	return g.Config
+}

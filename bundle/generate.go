@@ -1,0 +1,102 @@
+package bundle
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/bundle/image"
+	"github.com/berth-oci/berth/bundle/layer"
+	"github.com/berth-oci/berth/spec"
+)
+
+// GenerateOptions say what a bundle is made of.
+type GenerateOptions struct {
+	// Source as OpenSource takes it.
+	Source string
+	// Image is the platform of the image that is wanted, where there are several.
+	Image  image.Platform
+	Layers layer.Options
+	Choices
+	Progress Progress
+	// Warn is told what the bundle lacks of the image.
+	Warn func(format string, args ...any)
+}
+
+// Generate makes a bundle in the directory dir, which must not be there or be
+// empty. It is written beside it and given its name when it is whole; after an
+// error nothing is left.
+func Generate(ctx context.Context, dir string, o *GenerateOptions) error {
+	d, err := NewDraft(dir)
+	if err != nil {
+		return err
+	}
+	if o.Hostname == "" {
+		o.Hostname = hostnameFor(d.final)
+	}
+	s, _, err := d.Fill(ctx, o)
+	if err == nil {
+		err = context.Cause(ctx)
+	}
+	if err == nil {
+		err = d.Commit(s)
+	}
+	if err != nil {
+		return errors.Join(err, d.Discard())
+	}
+	return nil
+}
+
+// Fill unpacks the source into the draft and makes the configuration for it; with
+// it comes the size of the files, in bytes.
+func (d *Draft) Fill(ctx context.Context, o *GenerateOptions) (*specs.Spec, int64, error) {
+	source, err := OpenSource(ctx, o.Source, o.Image)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer source.Close()
+	size, err := source.Unpack(ctx, d.Rootfs(), o.Layers, o.Progress)
+	if err != nil {
+		return nil, 0, err
+	}
+	s, err := o.configure(source, d.Rootfs())
+	return s, size, err
+}
+
+func (o *GenerateOptions) configure(source *Source, rootfs string) (*specs.Spec, error) {
+	s, refused, err := Convert(source.config(), rootfs, &o.Choices)
+	if err != nil {
+		return nil, err
+	}
+	if len(refused) > 0 {
+		o.Warn("the image's labels %q do not become annotations: runtimes would act on them", refused)
+	}
+	data, err := json.Marshal(s)
+	if err != nil {
+		return nil, err
+	}
+	// An image's configuration is as hostile as its layers.
+	if _, problems := spec.Validate(data, o.Platform); problems.Err() != nil {
+		return nil, fmt.Errorf("the image's configuration makes no valid config.json: %w", problems.Err())
+	}
+	return s, nil
+}
+
+// hostnameFor is the bundle's own name, where it can be one.
+func hostnameFor(dir string) string {
+	if name := strings.ToLower(filepath.Base(dir)); hostLabel(name) {
+		return name
+	}
+	return "berth"
+}
+
+// hostLabel says if a name is a host name without a domain (RFC 1123).
+func hostLabel(name string) bool {
+	const letters = "abcdefghijklmnopqrstuvwxyz0123456789-"
+	return name != "" && len(name) <= 63 && strings.Trim(name, letters) == "" && strings.Trim(name, "-") == name
+}

@@ -1,0 +1,133 @@
+package image
+
+import (
+	"fmt"
+	"hash"
+	"io"
+	"sync"
+
+	"github.com/opencontainers/go-digest"
+)
+
+const (
+	chunkSize = 256 << 10
+	chunks    = 6
+)
+
+// ahead reads a stream in a goroutine of its own, a little ahead of its reader,
+// and checks its digest and size on the way: instead of the end comes an error.
+type ahead struct {
+	full chan chunk
+	free chan []byte
+	stop chan struct{}
+	once sync.Once
+	now  chunk
+	buf  []byte
+}
+
+type chunk struct {
+	data []byte
+	err  error
+}
+
+// check is what a stream must turn out to be. A digest "" and a size below 0 are
+// any.
+type check struct {
+	what   string
+	digest digest.Digest
+	size   int64
+	// count is told of the bytes that have been read, if not nil.
+	count func(n int)
+}
+
+func readAhead(r io.Reader, c check) *ahead {
+	a := &ahead{full: make(chan chunk, chunks), free: make(chan []byte, chunks), stop: make(chan struct{})}
+	for range chunks {
+		a.free <- make([]byte, chunkSize)
+	}
+	go a.run(r, c)
+	return a
+}
+
+func (a *ahead) run(r io.Reader, c check) {
+	var sum hash.Hash
+	if c.digest != "" {
+		sum = c.digest.Algorithm().Hash()
+	}
+	var total int64
+	for {
+		var buf []byte
+		select {
+		case buf = <-a.free:
+		case <-a.stop:
+			return
+		}
+		n := 0
+		var err error
+		for n < len(buf) && err == nil {
+			var m int
+			m, err = r.Read(buf[n:])
+			n += m
+		}
+		total += int64(n)
+		if sum != nil {
+			sum.Write(buf[:n])
+		}
+		if c.count != nil {
+			c.count(n)
+		}
+		if err == io.EOF {
+			err = c.verify(sum, total)
+		} else if c.size >= 0 && total > c.size {
+			err = fmt.Errorf("%s is longer than the %d bytes that its descriptor says", c.what, c.size)
+		}
+		select {
+		case a.full <- chunk{buf[:n], err}:
+		case <-a.stop:
+			return
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// verify is io.EOF if all is right.
+func (c *check) verify(sum hash.Hash, total int64) error {
+	if c.size >= 0 && total != c.size {
+		return fmt.Errorf("%s is cut short or too long: it has %d bytes, its descriptor says %d", c.what, total, c.size)
+	}
+	if sum != nil {
+		if got := digest.NewDigest(c.digest.Algorithm(), sum); got != c.digest {
+			return fmt.Errorf("%s has the wrong digest: it is %s, and must be %s", c.what, got, c.digest)
+		}
+	}
+	return io.EOF
+}
+
+func (a *ahead) Read(p []byte) (int, error) {
+	for len(a.now.data) == 0 {
+		if a.now.err != nil {
+			return 0, a.now.err
+		}
+		if a.buf != nil {
+			a.free <- a.buf[:cap(a.buf)]
+		}
+		select {
+		case a.now = <-a.full:
+		case <-a.stop:
+			return 0, io.ErrClosedPipe
+		}
+		a.buf = a.now.data[:0:cap(a.now.data)]
+	}
+	n := copy(p, a.now.data)
+	a.now.data = a.now.data[n:]
+	return n, nil
+}
+
+// Close ends the goroutine at its next step. It does not wait for a read that is
+// under way.
+func (a *ahead) Close() error {
+	a.once.Do(func() { close(a.stop) })
+	return nil
+}

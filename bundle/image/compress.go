@@ -1,0 +1,72 @@
+package image
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+)
+
+type compression int
+
+const (
+	none compression = iota
+	gzipped
+	zstandard
+	bzipped
+	xzipped
+)
+
+// headSize is how many bytes tell what a stream is.
+const headSize = 6
+
+// compressionOf knows a stream by its first bytes (RFC 1952, RFC 8878; a
+// skippable frame of zstd may come first).
+func compressionOf(head []byte) compression {
+	switch {
+	case bytes.HasPrefix(head, []byte{0x1f, 0x8b, 8}):
+		return gzipped
+	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}),
+		len(head) >= 4 && head[0]&0xf0 == 0x50 && bytes.Equal(head[1:4], []byte{0x2a, 0x4d, 0x18}):
+		return zstandard
+	case bytes.HasPrefix(head, []byte("BZh")):
+		return bzipped
+	case bytes.HasPrefix(head, []byte{0xfd, '7', 'z', 'X', 'Z', 0}):
+		return xzipped
+	}
+	return none
+}
+
+// maxWindow is how far back a zstd stream may refer, in bytes, and what it so
+// takes of memory: as much as zstd(1) takes without being told.
+const maxWindow = 128 << 20
+
+// Decompress reads a stream that is compressed by gzip or zstd or not at all, as
+// its first bytes say.
+func Decompress(r io.Reader) (io.ReadCloser, error) {
+	b := bufio.NewReaderSize(r, 64<<10)
+	head, err := b.Peek(headSize)
+	if err != nil && err != io.EOF {
+		return nil, err
+	}
+	switch compressionOf(head) {
+	case gzipped:
+		z, err := gzip.NewReader(b)
+		if err != nil {
+			return nil, fmt.Errorf("gzip: %w", err)
+		}
+		return z, nil
+	case zstandard:
+		z, err := zstd.NewReader(b, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
+		if err != nil {
+			return nil, fmt.Errorf("zstd: %w", err)
+		}
+		return z.IOReadCloser(), nil
+	case bzipped, xzipped:
+		return nil, fmt.Errorf("the stream is compressed by bzip2 or xz: gzip and zstd can be read")
+	}
+	return io.NopCloser(b), nil
+}

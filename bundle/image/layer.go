@@ -1,0 +1,97 @@
+package image
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/opencontainers/go-digest"
+)
+
+// Layer is one layer of an image.
+type Layer struct {
+	// Number counts from 1, the lowest.
+	Number int
+	// Digest is that of the layer as it is stored; empty in an archive of docker
+	// save, which has none. DiffID is that of the uncompressed layer.
+	Digest, DiffID digest.Digest
+	// Size as it is stored, in bytes.
+	Size int64
+
+	store store
+	file  string
+}
+
+// Name tells the layer among its kind.
+func (l *Layer) Name() string {
+	d := l.Digest
+	if d == "" {
+		d = l.DiffID
+	}
+	return fmt.Sprintf("layer %d (%s)", l.Number, d)
+}
+
+// Open reads the layer uncompressed. What comes is checked as it comes: instead
+// of the end there is an error if the layer was not what its digests say. count
+// is called, in another goroutine, with the number of stored bytes read.
+func (l *Layer) Open(count func(n int)) (io.ReadCloser, error) {
+	f, size, err := l.store.Open(l.file)
+	if err != nil {
+		return nil, err
+	}
+	if l.Digest != "" && size != l.Size {
+		f.Close()
+		return nil, fmt.Errorf("it is cut short or too long: it has %d bytes, its descriptor says %d", size, l.Size)
+	}
+	head := make([]byte, headSize)
+	n, err := io.ReadFull(f, head)
+	if err != nil && err != io.ErrUnexpectedEOF && err != io.EOF {
+		f.Close()
+		return nil, err
+	}
+	stored := io.MultiReader(bytes.NewReader(head[:n]), f)
+	if compressionOf(head[:n]) == none {
+		if l.Digest != "" && l.Digest != l.DiffID {
+			f.Close()
+			return nil, fmt.Errorf("it is not compressed, and so its digest %s must be the one in the configuration, %s", l.Digest, l.DiffID)
+		}
+		a := readAhead(stored, check{what: "the layer", digest: l.DiffID, size: l.Size, count: count})
+		return &stream{a, []io.Closer{a, f}}, nil
+	}
+	compressed := readAhead(stored, check{what: "the compressed layer", digest: l.Digest, size: l.Size, count: count})
+	plain, err := Decompress(compressed)
+	if err != nil {
+		compressed.Close()
+		f.Close()
+		return nil, err
+	}
+	// The decompressor stops where its stream does; the digest is over all.
+	whole := io.MultiReader(plain, &drain{compressed})
+	a := readAhead(whole, check{what: "the uncompressed layer", digest: l.DiffID, size: -1})
+	return &stream{a, []io.Closer{a, compressed, f}}, nil
+}
+
+// stream is read from one, and closes several.
+type stream struct {
+	io.Reader
+	closers []io.Closer
+}
+
+func (s *stream) Close() error {
+	var errs []error
+	for _, c := range s.closers {
+		errs = append(errs, c.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// drain reads a stream to its end, for its checks, and has nothing itself.
+type drain struct{ r io.Reader }
+
+func (d *drain) Read([]byte) (int, error) {
+	if _, err := io.Copy(io.Discard, d.r); err != nil {
+		return 0, err
+	}
+	return 0, io.EOF
+}

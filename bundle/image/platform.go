@@ -1,0 +1,51 @@
+package image
+
+import (
+	"fmt"
+	goruntime "runtime"
+	"strings"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// Platform is what an image must be for: GOOS, GOARCH, and for some of these a
+// variant. An empty Variant is any.
+type Platform struct{ OS, Architecture, Variant string }
+
+// HostPlatform is this host's architecture with an operating system, or the
+// host's own.
+func HostPlatform(os string) Platform {
+	if os == "" {
+		os = goruntime.GOOS
+	}
+	return Platform{OS: os, Architecture: goruntime.GOARCH}
+}
+
+// ParsePlatform reads OS/ARCHITECTURE[/VARIANT].
+func ParsePlatform(text string) (Platform, error) {
+	words := strings.Split(text, "/")
+	if len(words) < 2 || len(words) > 3 || words[0] == "" || words[1] == "" {
+		return Platform{}, fmt.Errorf("platform %q: it is OS/ARCHITECTURE or OS/ARCHITECTURE/VARIANT, such as linux/arm64/v8", text)
+	}
+	p := Platform{OS: words[0], Architecture: words[1]}
+	if len(words) == 3 {
+		p.Variant = words[2]
+	}
+	return p, nil
+}
+
+func (p Platform) String() string {
+	s := p.OS + "/" + p.Architecture
+	if p.Variant != "" {
+		s += "/" + p.Variant
+	}
+	return s
+}
+
+func (p Platform) matches(o *v1.Platform) bool {
+	if o.OS != p.OS || o.Architecture != p.Architecture {
+		return false
+	}
+	// The only variant of arm64 that there is may be left out.
+	return p.Variant == "" || o.Variant == p.Variant || o.Variant == "" && p.Architecture == "arm64" && p.Variant == "v8"
+}

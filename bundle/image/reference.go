@@ -1,0 +1,59 @@
+// Package image reads images where they are on disk: OCI image layouts, as
+// directories or archives, and the archives of docker save. Everything in them
+// is checked against the digests that name it.
+package image
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Reference says where an image is, in the words of containers-transports(5).
+type Reference struct {
+	// Transport is OCI, OCIArchive or DockerArchive.
+	Transport string
+	// Path of the directory or archive.
+	Path string
+	// Name is which image of those there: a tag or name, or @DIGEST. Empty: there
+	// is only one.
+	Name string
+}
+
+// The transports.
+const (
+	OCI           = "oci"
+	OCIArchive    = "oci-archive"
+	DockerArchive = "docker-archive"
+)
+
+// ParseReference reads TRANSPORT:PATH[:NAME] or TRANSPORT:PATH@DIGEST; ok is
+// false if the text begins with no transport.
+func ParseReference(text string) (r Reference, ok bool, err error) {
+	transport, rest, found := strings.Cut(text, ":")
+	if !found || transport != OCI && transport != OCIArchive && transport != DockerArchive {
+		return Reference{}, false, nil
+	}
+	r = Reference{Transport: transport, Path: rest}
+	if path, digest, ok := strings.Cut(rest, "@sha"); ok {
+		r.Path, r.Name = path, "@sha"+digest
+	} else if path, name, ok := strings.Cut(rest, ":"); ok {
+		r.Path, r.Name = path, name
+		if name == "" {
+			return r, true, fmt.Errorf("%s: the name behind the last colon is empty", text)
+		}
+	}
+	if r.Path == "" {
+		return r, true, fmt.Errorf("%s: there is no path behind %q", text, transport+":")
+	}
+	return r, true, nil
+}
+
+func (r Reference) String() string {
+	switch {
+	case r.Name == "":
+		return r.Transport + ":" + r.Path
+	case r.Name[0] == '@':
+		return r.Transport + ":" + r.Path + r.Name
+	}
+	return r.Transport + ":" + r.Path + ":" + r.Name
+}

@@ -1,0 +1,63 @@
+package image
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"syscall"
+)
+
+const nonblock = syscall.O_NONBLOCK
+
+// seekable returns a file itself, or if it is compressed or a pipe its content
+// in a temporary file that has no name any more.
+func seekable(ctx context.Context, f *os.File) (*os.File, error) {
+	info, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	if info.Mode().IsRegular() {
+		head := make([]byte, headSize)
+		n, err := f.ReadAt(head, 0)
+		if err != nil && err != io.EOF {
+			f.Close()
+			return nil, err
+		}
+		if compressionOf(head[:n]) == none {
+			return f, nil
+		}
+	}
+	defer f.Close()
+	r, err := Decompress(&interruptible{ctx, f})
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	temporary, err := os.CreateTemp("", "berth-archive-")
+	if err != nil {
+		return nil, fmt.Errorf("temporary file for the uncompressed archive: %w", err)
+	}
+	_ = os.Remove(temporary.Name())
+	if _, err := io.Copy(temporary, io.LimitReader(r, maxSpool)); err != nil {
+		temporary.Close()
+		return nil, fmt.Errorf("uncompress to a temporary file in %s: %w", os.TempDir(), err)
+	}
+	return temporary, nil
+}
+
+// maxSpool bounds the temporary file, in bytes.
+const maxSpool = 64 << 30
+
+type interruptible struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (i *interruptible) Read(p []byte) (int, error) {
+	if i.ctx.Err() != nil {
+		return 0, context.Cause(i.ctx)
+	}
+	return i.r.Read(p)
+}

@@ -1,0 +1,232 @@
+//go:build unix
+
+package layer
+
+import (
+	"archive/tar"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Options change what Apply takes.
+type Options struct {
+	Limits Limits
+	// Devices has device nodes made; they are refused otherwise.
+	Devices bool
+}
+
+// Root is the directory that layers are applied to, one upon the other.
+type Root struct {
+	open
+	options Options
+	budget  budget
+	layers  int
+	buffer  []byte
+}
+
+// NewRoot opens an empty directory. It is not safe against others that change it
+// at the same time: it must be where nobody else can.
+func NewRoot(dir string, o Options) (*Root, error) {
+	fd, err := unix.Open(dir, openDir, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", dir, err)
+	}
+	return &Root{open: open{root: fd}, options: o, budget: budget{limits: o.Limits}, buffer: make([]byte, copySize)}, nil
+}
+
+// Close closes the directory.
+func (r *Root) Close() error {
+	r.cut(0)
+	return unix.Close(r.root)
+}
+
+// Files is the size of all files that the layers had, in bytes, Entries the number of entries.
+func (r *Root) Files() int64   { return r.budget.total }
+func (r *Root) Entries() int64 { return r.budget.count }
+
+// applier applies one layer.
+type applier struct {
+	*Root
+	// touched are the paths that this layer has made or changed, and the
+	// directories above them. It is not kept for the first layer, whose paths
+	// they all are.
+	touched map[string]struct{}
+	// times are the modification times of directories whose entries change,
+	// to be set when all is done.
+	times map[string]unix.Timespec
+}
+
+// Apply unpacks a layer, an uncompressed tar archive, over those that were
+// applied before, and reads it to its very end. The error is an *Error, if it is
+// not that of r or ctx; the directory is of no use then.
+func (r *Root) Apply(ctx context.Context, name string, archive io.Reader) error {
+	a := &applier{Root: r, times: map[string]unix.Timespec{}}
+	if r.layers > 0 {
+		a.touched = map[string]struct{}{}
+	}
+	r.layers++
+	source := &reader{ctx: ctx, r: archive}
+	entry, err := a.entries(tar.NewReader(source))
+	if err == nil {
+		// The digest is over padding and whatever follows, too.
+		_, err = io.CopyBuffer(io.Discard, onlyReader{source}, r.buffer)
+	}
+	if err == nil {
+		err = a.setTimes()
+	}
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case source.err != nil:
+		// The stream is at fault, not what the archive says.
+		return &Error{Layer: name, Entry: entry, Err: source.err}
+	case errors.Is(err, tar.ErrHeader) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, tar.ErrFieldTooLong):
+		return &Error{Layer: name, Entry: entry, Err: fmt.Errorf("damaged or cut short: %w", err)}
+	}
+	return &Error{Layer: name, Entry: entry, Err: err}
+}
+
+// entries applies all, and returns the name of the one that failed.
+func (a *applier) entries(archive *tar.Reader) (string, error) {
+	last := ""
+	for {
+		h, err := archive.Next()
+		if err == io.EOF {
+			return "", nil
+		}
+		if err != nil {
+			if last != "" {
+				err = fmt.Errorf("in it or behind it: %w", err)
+			}
+			return last, err
+		}
+		last = h.Name
+		if err := a.budget.entry(); err != nil {
+			return last, err
+		}
+		if err := a.entry(h, archive); err != nil {
+			return last, err
+		}
+	}
+}
+
+// ours says if this layer made or changed a path.
+func (a *applier) ours(real string) bool {
+	if a.touched == nil {
+		return true
+	}
+	_, ok := a.touched[real]
+	return ok
+}
+
+func (a *applier) touch(real string) {
+	if a.touched == nil {
+		return
+	}
+	for real != "." {
+		if _, known := a.touched[real]; known {
+			return
+		}
+		a.touched[real] = struct{}{}
+		i := strings.LastIndexByte(real, '/')
+		if i < 0 {
+			return
+		}
+		real = real[:i]
+	}
+}
+
+// changing notes the time of a directory before its entries change.
+func (a *applier) changing(fd int, real string) error {
+	if _, known := a.times[real]; known {
+		return nil
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return fmt.Errorf("look at directory %s: %w", real, err)
+	}
+	a.times[real] = st.Mtim
+	return nil
+}
+
+// setTimes gives the directories the times that they are to have.
+func (a *applier) setTimes() error {
+	paths := make([]string, 0, len(a.times))
+	for real := range a.times {
+		paths = append(paths, real)
+	}
+	slices.Sort(paths)
+	for _, real := range paths {
+		fd, ok := a.reach(real)
+		if !ok {
+			continue // removed again by this layer
+		}
+		mtime := a.times[real]
+		if err := setDirTime(fd, mtime); err != nil {
+			return fmt.Errorf("set the time of directory %s: %w", real, err)
+		}
+	}
+	return nil
+}
+
+// reach opens a directory by its path without symbolic links.
+func (a *applier) reach(real string) (int, bool) {
+	depth := 0
+	for _, part := range parts(real) {
+		if a.child(depth, part) != nil {
+			return 0, false
+		}
+		depth++
+	}
+	return a.fd(depth), true
+}
+
+// reader ends when its context does, and remembers how the stream failed.
+type reader struct {
+	ctx context.Context
+	r   io.Reader
+	err error
+}
+
+func (r *reader) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	n, err := r.r.Read(p)
+	if err != nil && err != io.EOF {
+		r.err = err
+	}
+	return n, err
+}
+
+type onlyReader struct{ io.Reader }
+
+func timespec(t time.Time) unix.Timespec {
+	if t.IsZero() {
+		t = time.Unix(0, 0)
+	}
+	ts, err := unix.TimeToTimespec(t)
+	if err != nil { // beyond what the kernel can hold
+		return unix.Timespec{}
+	}
+	return ts
+}
+
+var errNotRoot = errors.New("only root can give files to others: run berth as root")
+
+func ownerError(err error) error {
+	if errors.Is(err, os.ErrPermission) && os.Geteuid() != 0 {
+		return errNotRoot
+	}
+	return err
+}

@@ -1,0 +1,17 @@
+package layer
+
+import "fmt"
+
+// setXattrs refuses: FreeBSD has no attributes by Linux's names.
+func setXattrs(_ place, _ int, list map[string]string, _ bool) error {
+	for name := range list {
+		return fmt.Errorf("extended attribute %s: FreeBSD has none of the kind", name)
+	}
+	return nil
+}
+
+func listXattrs(string) ([]string, error) { return nil, nil }
+
+func getXattr(_, name string) (string, error) {
+	return "", fmt.Errorf("extended attribute %s: FreeBSD has none of the kind", name)
+}

@@ -1,0 +1,58 @@
+package bundle
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"syscall"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/opencontainers/runtime-tools/generate"
+)
+
+// mountVolumes gives each volume of an image a file system in memory, with the
+// image's directory as its content, mode and owner (conversion.md#configvolumes).
+func mountVolumes(g *generate.Generator, rootfs string, volumes map[string]struct{}) error {
+	for _, name := range slices.Sorted(maps.Keys(volumes)) {
+		at := path.Join("/", name)
+		if at == "/" {
+			return fmt.Errorf("the image has its root as a volume (config.Volumes): --volumes directory does without")
+		}
+		m := specs.Mount{Destination: at, Type: "tmpfs", Source: "tmpfs", Options: []string{"nosuid", "nodev"}}
+		attributes, err := directoryOptions(rootfs, at)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			m.Options = append(m.Options, "mode=0755")
+		case err != nil:
+			return fmt.Errorf("volume %s of the image: %w", at, err)
+		default:
+			m.Options = append(m.Options, attributes...)
+		}
+		g.AddMount(m)
+	}
+	return nil
+}
+
+// directoryOptions are the options of tmpfs(5) for a copy of a directory.
+func directoryOptions(rootfs, at string) ([]string, error) {
+	f, err := openInside(rootfs, at)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !info.IsDir() || !ok {
+		return nil, errors.New("it is not a directory")
+	}
+	return []string{
+		"tmpcopyup", fmt.Sprintf("mode=%04o", uint32(st.Mode)&0o7777),
+		fmt.Sprintf("uid=%d", st.Uid), fmt.Sprintf("gid=%d", st.Gid),
+	}, nil
+}
