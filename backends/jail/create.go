@@ -173,8 +173,15 @@ func (cr *creation) makeJail(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := cr.raiseParents(ctx); err != nil {
-		return err
+	if cr.settings.Parent != "" {
+		lock, err := parentsLock(cr.c)
+		if err != nil {
+			return err
+		}
+		defer lock.Close()
+		if err := cr.raiseParents(ctx); err != nil {
+			return err
+		}
 	}
 	cr.data.Making = true
 	if err := cr.save(); err != nil {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -47,13 +46,13 @@ func (b *Backend) lower(ctx context.Context, c *backends.Container, d *Data) err
 			return err
 		}
 	}
-	if err := b.removeJail(ctx, d); err != nil {
+	if err := b.removeFromParents(ctx, c, d); err != nil {
 		return err
 	}
 	if err := waitGone(ctx, c.Process); err != nil {
 		return fmt.Errorf("the container's process: %w", err)
 	}
-	return errors.Join(b.removeAliases(ctx, d), b.removeRoot(ctx, d), b.lowerParents(ctx, c, d))
+	return errors.Join(b.removeAliases(ctx, d), b.removeRoot(ctx, d))
 }
 
 func (b *Backend) removeAliases(ctx context.Context, d *Data) error {
@@ -190,88 +189,6 @@ func restore(d *Data) error {
 	defer root.Close()
 	for _, f := range slices.Backward(d.Files) {
 		if err := root.Restore(f); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// parentsLock has one berth at a time change what jails may have below them.
-func parentsLock(c *backends.Container) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(c.Root, "@parents"), os.O_RDWR|os.O_CREATE|syscall.O_CLOEXEC, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
-		f.Close()
-		return nil, fmt.Errorf("lock %s: %w", f.Name(), err)
-	}
-	return f, nil
-}
-
-// raiseParents lets each jail above have one more below it, if it is full.
-func (cr *creation) raiseParents(ctx context.Context) error {
-	if cr.settings.Parent == "" {
-		return nil
-	}
-	lock, err := parentsLock(cr.c)
-	if err != nil {
-		return err
-	}
-	defer lock.Close()
-	for _, name := range above(cr.settings.Parent) {
-		n, err := cr.tools.Numbers(ctx, name, "children.cur", "children.max")
-		if err != nil {
-			return fmt.Errorf("parent jail: %w", err)
-		}
-		if n[0] < n[1] {
-			continue
-		}
-		cr.data.Raised = append(cr.data.Raised, name)
-		if err := cr.save(); err != nil {
-			return err
-		}
-		if _, err := cr.tools.Run(ctx, tools.SetJail(name, fmt.Sprintf("children.max=%d", n[0]+1))); err != nil {
-			return fmt.Errorf("parent jail: %w", err)
-		}
-	}
-	return nil
-}
-
-// above are the names of a jail and of those that it is in, the outermost first.
-func above(name string) []string {
-	var list []string
-	for i := range name {
-		if name[i] == '.' {
-			list = append(list, name[:i])
-		}
-	}
-	return append(list, name)
-}
-
-// lowerParents takes back what raiseParents has given: one each, but not what
-// another jail uses by now.
-func (b *Backend) lowerParents(ctx context.Context, c *backends.Container, d *Data) error {
-	if len(d.Raised) == 0 {
-		return nil
-	}
-	lock, err := parentsLock(c)
-	if err != nil {
-		return err
-	}
-	defer lock.Close()
-	for _, name := range slices.Backward(d.Raised) {
-		n, err := b.tools.Numbers(ctx, name, "children.cur", "children.max")
-		if errors.Is(err, tools.ErrNoJail) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		if n[1] == 0 || n[1] <= n[0] {
-			continue
-		}
-		if _, err := b.tools.Run(ctx, tools.SetJail(name, fmt.Sprintf("children.max=%d", n[1]-1))); err != nil {
 			return err
 		}
 	}

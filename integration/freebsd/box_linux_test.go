@@ -130,6 +130,8 @@ func (b *box) try(args ...string) (string, error) {
 	data, err := os.ReadFile(out.Name())
 	b.must(err)
 	if status != nil {
+		// The log quotes quotes.
+		data = bytes.ReplaceAll(data, []byte(`\"`), []byte(`"`))
 		return string(data), fmt.Errorf("berth %s: %w: %s", strings.Join(args, " "), status, data)
 	}
 	return string(data), nil

@@ -77,13 +77,13 @@ var (
 		"ifconfig epair1b -vnet net.ID",
 		"ifconfig epair0b -vnet net.ID",
 		"jail -R net.ID",
+		"jail -m name=net children.max=0",
 		"umount -f BOX/state/@roots/ID/etc/kept",
 		"umount -f BOX/state/@roots/ID/data",
 		"umount -f BOX/state/@roots/ID/tmp",
 		"umount -f BOX/state/@roots/ID/dev/fd",
 		"umount -f BOX/state/@roots/ID/dev",
 		"umount -f BOX/state/@roots/ID",
-		"jail -m name=net children.max=0",
 	}
 )
 

@@ -1,0 +1,92 @@
+package jail
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"syscall"
+
+	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/jail/tools"
+)
+
+// parentsLock has one berth at a time change what jails may have below them.
+func parentsLock(c *backends.Container) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(c.Root, "@parents"), os.O_RDWR|os.O_CREATE|syscall.O_CLOEXEC, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("lock %s: %w", f.Name(), err)
+	}
+	return f, nil
+}
+
+// raiseParents lets each jail above have one more below it, if it is full. Whoever
+// calls has the lock until the jail is made.
+func (cr *creation) raiseParents(ctx context.Context) error {
+	for _, name := range above(cr.settings.Parent) {
+		n, err := cr.tools.Numbers(ctx, name, "children.cur", "children.max")
+		if err != nil {
+			return fmt.Errorf("parent jail: %w", err)
+		}
+		if n[0] < n[1] {
+			continue
+		}
+		cr.data.Raised = append(cr.data.Raised, name)
+		if err := cr.save(); err != nil {
+			return err
+		}
+		if _, err := cr.tools.Run(ctx, tools.SetJail(name, fmt.Sprintf("children.max=%d", n[0]+1))); err != nil {
+			return fmt.Errorf("parent jail: %w", err)
+		}
+	}
+	return nil
+}
+
+// above are the names of a jail and of those that it is in, the outermost first.
+func above(name string) []string {
+	var list []string
+	for i := range name {
+		if name[i] == '.' {
+			list = append(list, name[:i])
+		}
+	}
+	return append(list, name)
+}
+
+// removeFromParents removes the jail, and takes back what raiseParents has given:
+// one each, but not what another jail uses.
+func (b *Backend) removeFromParents(ctx context.Context, c *backends.Container, d *Data) error {
+	if len(d.Raised) == 0 {
+		return b.removeJail(ctx, d)
+	}
+	lock, err := parentsLock(c)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	if err := b.removeJail(ctx, d); err != nil {
+		return err
+	}
+	for _, name := range slices.Backward(d.Raised) {
+		n, err := b.tools.Numbers(ctx, name, "children.cur", "children.max")
+		if errors.Is(err, tools.ErrNoJail) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if n[1] == 0 || n[1] <= n[0] {
+			continue
+		}
+		if _, err := b.tools.Run(ctx, tools.SetJail(name, fmt.Sprintf("children.max=%d", n[1]-1))); err != nil {
+			return err
+		}
+	}
+	return nil
+}

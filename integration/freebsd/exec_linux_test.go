@@ -1,0 +1,222 @@
+//go:build linux && testhost
+
+package freebsd
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/integration/freebsd/host"
+)
+
+// sleeper starts a container that does nothing.
+func sleeper(t *testing.T) *box {
+	t.Helper()
+	b := newBox(t)
+	b.config.Process.Args = []string{"/bin/sleep", "1000"}
+	b.create()
+	b.berth("start", b.id)
+	return b
+}
+
+// end deletes it, and looks around.
+func (b *box) end() {
+	b.Helper()
+	b.berth("delete", "--force", b.id)
+	b.wait(b.pid())
+	b.wantNoTraces()
+	b.noProcess()
+}
+
+func TestExec(t *testing.T) {
+	t.Parallel()
+	b := sleeper(t)
+	out, err := b.try("exec", "--user", "5:6", "--cwd", "/tmp", "--env", "A=b", b.id, "sh", "-c", "id -u; id -g; pwd; echo $A; exit 9")
+	var failed *exec.ExitError
+	if !errors.As(err, &failed) || failed.ExitCode() != 9 || out != "5\n6\n/tmp\nb\n" {
+		t.Errorf("%v: %q", err, out)
+	}
+	b.refused("executable file not found in $PATH", "exec", b.id, "nothing")
+	b.berth("exec", "--detach", "--pid-file", b.file("pid2"), b.id, "sh", "-c", "sleep 1000")
+	var pid int
+	fmt.Sscan(b.sh("cat "+b.file("pid2")), &pid)
+	if got := pids(b.berth("ps", "--format", "json", b.id)); !slices.Equal(got, sorted(b.pid(), pid)) {
+		t.Errorf("ps shows %v, not %d and %d", got, b.pid(), pid)
+	}
+	b.berth("kill", "--all", b.id, "KILL")
+	if status := b.wait(pid); status != 137 {
+		t.Errorf("the second process ended with %d", status)
+	}
+	if status := b.wait(b.pid()); status != 137 {
+		t.Errorf("the first process ended with %d", status)
+	}
+	b.refused("cannot exec in a stopped container", "exec", b.id, "true")
+	b.berth("delete", b.id)
+	b.wantNoTraces()
+}
+
+func pids(text string) []int {
+	var list []int
+	_ = json.Unmarshal([]byte(text), &list)
+	return list
+}
+
+func sorted(list ...int) []int { slices.Sort(list); return list }
+
+func TestExecBeforeStart(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	b.config.Process.Args = []string{"/bin/sleep", "1000"}
+	b.create()
+	if out := b.berth("exec", b.id, "echo", "early"); out != "early\n" {
+		t.Errorf("got %q", out)
+	}
+	b.wantStatus(specs.StateCreated)
+	b.end()
+}
+
+func TestPreservedDescriptors(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	b.config.Process.Args = []string{"sh", "-c", "cat <&3; { cat <&4; } 2>/dev/null || echo no 4"}
+	b.bundle()
+	in := b.write("in", "three\n")
+	f, err := os.Open(in)
+	b.must(err)
+	defer f.Close()
+	cmd := b.command("run", "--preserve-fds", "1", b.id)
+	cmd.ExtraFiles = []*os.File{f, f}
+	out, err := cmd.CombinedOutput()
+	if err != nil || string(out) != "three\nno 4\n" {
+		t.Errorf("%v: %q", err, out)
+	}
+	b.refused("is not open", "create", "--preserve-fds", "1", b.id)
+}
+
+func TestPause(t *testing.T) {
+	t.Parallel()
+	b := sleeper(t)
+	b.refused("a jail cannot be paused: FreeBSD has no freezer", "pause", b.id)
+	b.refused("container not paused", "resume", b.id)
+	b.end()
+}
+
+func TestLimits(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	memory := int64(1 << 20)
+	b.config.Linux = &specs.Linux{Resources: &specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: &memory}}}
+	b.config.Process.Args = []string{"/bin/sleep", "1000"}
+	b.create()
+	b.berth("start", b.id)
+	b.wantLimits("memoryuse:deny=1048576")
+	b.berth("update", "--memory", "2m", "--pids-limit", "9", "--cpu-quota", "150000", "--cpu-period", "100000", b.id)
+	b.wantLimits("maxproc:deny=9", "memoryuse:deny=2097152", "pcpu:deny=150")
+	b.berth("update", "--pids-limit=-1", b.id)
+	b.wantLimits("memoryuse:deny=2097152", "pcpu:deny=150")
+	b.refused("linux.resources.cpu.shares: FreeBSD has no such limit", "update", "--memory", "3m", "--cpu-share", "5", b.id)
+	// The last of two changes fails: the first is put back.
+	b.host(func(h *host.Host) { h.FailAt, h.Fail = len(h.Calls)+3, host.Early })
+	b.refused("told to fail", "update", "--memory", "3m", "--pids-limit", "4", b.id)
+	b.wantLimits("memoryuse:deny=2097152", "pcpu:deny=150")
+
+	var event struct {
+		Type string
+		Data backends.Stats
+	}
+	b.must(json.Unmarshal([]byte(b.berth("events", "--stats", b.id)), &event))
+	if s := event.Data; s.CPU.Usage.Total != uint64(3*time.Second) || s.Memory.Usage.Usage != 1<<20 || s.Memory.Usage.Limit != 2<<20 || s.Pids.Current != 1 {
+		t.Errorf("got %+v", event)
+	}
+	b.end()
+}
+
+func (b *box) wantLimits(want ...string) {
+	b.Helper()
+	b.host(func(h *host.Host) {
+		var got []string
+		for _, l := range h.Limits {
+			got = append(got, strings.TrimPrefix(l, "jail:"+b.id+":"))
+		}
+		slices.Sort(got)
+		if !slices.Equal(got, want) {
+			b.Errorf("limits %q, not %q", got, want)
+		}
+	})
+}
+
+func TestNoRacct(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	memory := int64(1 << 20)
+	b.config.Linux = &specs.Linux{Resources: &specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: &memory}}}
+	b.host(func(h *host.Host) { h.NoRacct = true })
+	b.bundle()
+	b.refused("kern.racct.enable=1 tunable (in /boot/loader.conf, then reboot)", "create", b.id)
+	b.wantNoTraces()
+}
+
+// A fork bomb of sorts is ended as a whole by delete.
+func TestDeleteAll(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	b.config.Process.Args = []string{"sh", "-c", "for i in 1 2 3 4 5; do (trap '' TERM HUP; sleep 1000) & done; exit 0"}
+	b.create()
+	b.berth("start", b.id)
+	b.wait(b.pid())
+	b.wantStatus(specs.StateStopped)
+	b.refused("container not running", "ps", b.id)
+	b.berth("delete", b.id)
+	b.wantNoTraces()
+	b.noProcess()
+}
+
+func TestDoctor(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	row := func(check string) string {
+		out, _ := b.command("doctor", "--json").Output() // its status is the worst verdict
+		var rows []struct{ Check, Verdict, Looked string }
+		b.must(json.Unmarshal(out, &rows))
+		for _, r := range rows {
+			if r.Check == check {
+				return r.Verdict + ": " + r.Looked
+			}
+		}
+		return "none"
+	}
+	for _, name := range []string{"kern.racct.enable", "kern.features.vimage", "compat.linux.default_openfiles"} {
+		b.extra = append(b.extra, "BERTH_JAIL_SYSCTL_"+name+"=1")
+	}
+	for check, want := range map[string]string{
+		"resource limits": "pass", "devfs ruleset 4": "pass", "network stacks (vnet)": "pass", "Linux programs": "pass", "backend jail": "pass",
+	} {
+		if got := row(check); !strings.HasPrefix(got, want) {
+			t.Errorf("%s: %s", check, got)
+		}
+	}
+	b.extra = []string{"BERTH_JAIL_SYSCTL_kern.racct.enable=0"}
+	b.host(func(h *host.Host) { h.Rulesets["1"] = nil })
+	for check, want := range map[string]string{
+		"resource limits": "warn: kern.racct.enable is 0", "network stacks (vnet)": "warn", "Linux programs": "warn: linux64 is not loaded",
+		"devfs ruleset 4": "fail: its first rule is ",
+	} {
+		if got := row(check); !strings.HasPrefix(got, want) {
+			t.Errorf("%s: %s", check, got)
+		}
+	}
+	b.host(func(h *host.Host) { h.Rulesets["4"] = nil })
+	if got := row("devfs ruleset 4"); !strings.HasPrefix(got, "fail: it is empty") {
+		t.Error(got)
+	}
+}
