@@ -130,6 +130,7 @@ func (e *execution) run(o *backends.ExecOptions) (backends.Process, error) {
 		w.Kill()
 		return none, err
 	}
+	w.Listener = func(f *os.File) error { return sendListener(e.c, w.Pid, specs.StateRunning, f) }
 	if err := w.Go(); err != nil || o.PidfdSocket == "" {
 		return made, err
 	}

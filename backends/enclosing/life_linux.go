@@ -45,8 +45,19 @@ func (b Backend) Status(c *backends.Container) (specs.ContainerState, error) {
 	return specs.StateRunning, nil
 }
 
-// Start tells the stage to become the user's process.
-func (b Backend) Start(_ context.Context, c *backends.Container) error { return link.Start(c.Dir) }
+// Start tells the stage to become the user's process. One whose seccomp filter
+// nobody listens to may wait for ever, and is killed.
+func (b Backend) Start(_ context.Context, c *backends.Container) error {
+	var failed error
+	err := link.Start(c.Dir, func(listener *os.File) error {
+		failed = sendListener(c, c.Process.Pid, specs.StateCreated, listener)
+		return failed
+	})
+	if failed != nil {
+		_ = signalProcess(c.Process, unix.SIGKILL)
+	}
+	return err
+}
 
 // Kill sends a signal to the first process, or to all in the cgroup.
 func (b Backend) Kill(_ context.Context, c *backends.Container, sig os.Signal, all bool) error {

@@ -23,6 +23,8 @@ type ForkOptions struct {
 	// it goes on, so that it can be moved to its cgroup; closes it by its execve; and should that or anything
 	// before it fail, writes what [Failure] reads.
 	Gate int
+	// Board is for a filter with SCMP_ACT_NOTIFY.
+	Board *Board
 }
 
 // Fork makes the user's program a child, by a copy of the calling thread that runs not one line of berth's but the few
@@ -48,7 +50,7 @@ func (p *Prepared) Fork(o ForkOptions) (pid int, err error) {
 		}
 		c.stdio[i] = uintptr(fd)
 	}
-	if err := c.take(p.attributes, p.path, p.env); err != nil {
+	if err := c.take(p.attributes, p.path, p.env, o.Board); err != nil {
 		return -1, err
 	}
 	var all, own unix.Sigset_t
@@ -69,7 +71,7 @@ func (p *Prepared) Fork(o ForkOptions) (pid int, err error) {
 }
 
 // take puts what execve and seccomp take into the form that the kernel wants.
-func (c *forkedChild) take(a *Attributes, path string, env []string) (err error) {
+func (c *forkedChild) take(a *Attributes, path string, env []string, board *Board) (err error) {
 	if c.path, err = unix.BytePtrFromString(path); err != nil {
 		return fmt.Errorf("process.args[0]: %w", err)
 	}
@@ -85,11 +87,15 @@ func (c *forkedChild) take(a *Attributes, path string, env []string) (err error)
 	if a.Seccomp == nil {
 		return nil
 	}
-	if a.Seccomp.Listener {
-		return errors.New("linux.seccomp: SCMP_ACT_NOTIFY is used, but there is nobody to send the listener to")
-	}
 	c.filter, err = a.Seccomp.Prog()
 	c.filterFlags = uintptr(a.Seccomp.Flags)
+	if a.Seccomp.Listener {
+		if board == nil {
+			return errors.New("linux.seccomp: SCMP_ACT_NOTIFY is used, but there is nobody to send the listener to")
+		}
+		c.filterFlags |= unix.SECCOMP_FILTER_FLAG_NEW_LISTENER
+		c.listener, c.passed = board.word(0), board.word(1)
+	}
 	return err
 }
 

@@ -28,8 +28,13 @@ func (s *stage) bear(root *rootfs.Root) (launch func() error, pid int, err error
 	}}
 	inner := os.NewFile(uintptr(pair[1]), "gate")
 	defer inner.Close()
+	if err := w.makeBoard(); err != nil {
+		return nil, 0, err
+	}
+	w.Listener = func(f *os.File) error { return s.handListener(int(f.Fd())) }
 	b := &birth{
-		plan: w.plan, member: s.file(join.File), pid: s.file(s.plan.PIDNamespace), gate: inner, stdio: [3]int{0, 1, 2}, sibling: true,
+		board: w.board,
+		plan:  w.plan, member: s.file(join.File), pid: s.file(s.plan.PIDNamespace), gate: inner, stdio: [3]int{0, 1, 2}, sibling: true,
 	}
 	if s.plan.NewTime {
 		b.offsets = &s.plan.Offsets

@@ -135,8 +135,11 @@ func (s *stage) prepare(root *rootfs.Root) (*process.Prepared, error) {
 	if err := s.keepStart(); err != nil {
 		return nil, err
 	}
-	return s.plan.Process.Prepare(process.Options{Proc: root.Proc(), Preserve: s.plan.Inherited, Keep: []int{s.start}})
+	return s.plan.Process.Prepare(process.Options{Proc: root.Proc(), Preserve: s.plan.Inherited, Keep: []int{s.start}, Listener: s.handListener})
 }
+
+// handListener gives start the listener of the seccomp filter.
+func (s *stage) handListener(fd int) error { return link.HandListener(s.start, fd) }
 
 // keepStart closes what came with the plan, but for the listening socket.
 func (s *stage) keepStart() (err error) {

@@ -57,6 +57,10 @@ type ExecFiles struct {
 // gate; it is the calling process's child.
 type Waiting struct {
 	Pid int
+	// Listener takes the listener of a seccomp filter with SCMP_ACT_NOTIFY.
+	Listener func(*os.File) error
+	// board is there for such a filter.
+	board *process.Board
 	// inner is its pid in its own pid namespace, where that is known.
 	inner int
 	path  string
@@ -73,6 +77,10 @@ func Exec(plan *ExecPlan, files *ExecFiles) (*Waiting, error) {
 	w := &Waiting{gate: os.NewFile(uintptr(pair[0]), "gate"), plan: plan}
 	inner := os.NewFile(uintptr(pair[1]), "gate")
 	defer inner.Close()
+	if err := w.makeBoard(); err != nil {
+		w.gate.Close()
+		return nil, err
+	}
 	if files.User != nil || files.Time != nil {
 		err = w.exec(files, inner)
 	} else {
@@ -92,7 +100,7 @@ func (w *Waiting) execHere(files *ExecFiles, gate *os.File) (err error) {
 		return fmt.Errorf("prctl(PR_SET_DUMPABLE): %w", err)
 	}
 	path := os.Getenv("PATH")
-	b := &birth{plan: w.plan, member: files.Member, pid: files.PID, gate: gate, console: files.ConsoleSocket}
+	b := &birth{plan: w.plan, member: files.Member, pid: files.PID, gate: gate, console: files.ConsoleSocket, board: w.board}
 	for i, f := range files.Stdio {
 		b.stdio[i] = int(f.Fd())
 	}
@@ -135,6 +143,10 @@ func (w *Waiting) pass() error {
 	if _, err := w.gate.Write([]byte{1}); err != nil {
 		return fmt.Errorf("the process was killed before it ran: %w", err)
 	}
+	if err := w.passListener(); err != nil {
+		_ = unix.Kill(w.Pid, unix.SIGKILL)
+		return err
+	}
 	report, err := io.ReadAll(io.LimitReader(w.gate, 64))
 	w.gate.Close()
 	if err == nil {
@@ -161,6 +173,7 @@ type birth struct {
 	gate, console *os.File
 	stdio         [3]int
 	sibling       bool
+	board         *process.Board
 	// offsets, if not nil, are those of a new time namespace.
 	offsets *string
 }
@@ -181,7 +194,7 @@ func (b *birth) bear() (pid int, path string, err error) {
 		return -1, "", err
 	}
 	pid, err = p.Fork(process.ForkOptions{
-		Stdio: b.stdio, Terminal: b.plan.Terminal, Sibling: b.sibling, Gate: int(b.gate.Fd()),
+		Stdio: b.stdio, Terminal: b.plan.Terminal, Sibling: b.sibling, Gate: int(b.gate.Fd()), Board: b.board,
 	})
 	return pid, p.Path(), err
 }

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/berth-oci/berth/backends/process"
 	"github.com/berth-oci/berth/backends/stage/link"
 )
 
@@ -16,10 +17,11 @@ import (
 const execVar = "_BERTH_STAGE_EXEC"
 
 // helperPlan is what the helper is told; PID and Tty are where PID and
-// ConsoleSocket of ExecFiles are, after Member and the gate, or None.
+// ConsoleSocket of ExecFiles are, after Member and the gate, and Board is where the
+// board is, or None.
 type helperPlan struct {
 	*ExecPlan
-	PID, Tty int
+	PID, Tty, Board int
 }
 
 // born is the helper's answer.
@@ -108,7 +110,10 @@ func (w *Waiting) instruct(host link.Conn, files *ExecFiles, gate *os.File) erro
 		passed = append(passed, f)
 		return len(passed) - 1
 	}
-	plan.PID, plan.Tty = add(files.PID), add(files.ConsoleSocket)
+	plan.PID, plan.Tty, plan.Board = add(files.PID), add(files.ConsoleSocket), None
+	if w.board != nil {
+		plan.Board = add(w.board.File())
+	}
 	if err := host.Send(plan, passed...); err != nil {
 		return err
 	}
@@ -145,12 +150,17 @@ func helpBear(c link.Conn) (pid int, path string, err error) {
 	if err != nil {
 		return -1, "", fmt.Errorf("receive the plan: %w", err)
 	}
-	if len(files) < 2 || max(plan.PID, plan.Tty) >= len(files) {
+	if len(files) < 2 || max(plan.PID, plan.Tty, plan.Board) >= len(files) {
 		return -1, "", errors.New("descriptors are missing beside the plan")
 	}
 	b := &birth{plan: plan.ExecPlan, member: files[0], gate: files[1], stdio: [3]int{0, 1, 2}, sibling: true}
 	if plan.PID != None {
 		b.pid = files[plan.PID]
+	}
+	if plan.Board != None {
+		if b.board, err = process.OpenBoard(files[plan.Board]); err != nil {
+			return -1, "", fmt.Errorf("linux.seccomp: memory for the filter's listener: %w", err)
+		}
 	}
 	if plan.Tty != None {
 		b.console = files[plan.Tty]

@@ -122,42 +122,50 @@ func (c Conn) read(data []byte) error {
 }
 
 func (c Conn) readFiles(count int) ([]*os.File, error) {
-	oob := make([]byte, unix.CmsgSpace(4*count))
-	var n, oobn, flags int
-	err := Retry(func() (err error) {
-		n, oobn, flags, _, err = unix.Recvmsg(c.FD, make([]byte, 1), oob, unix.MSG_CMSG_CLOEXEC)
-		return err
-	})
+	n, files, err := c.take(make([]byte, 1), count)
 	if err != nil {
-		return nil, peerError(err)
+		return nil, err
 	}
 	if n == 0 {
 		return nil, ErrPeerGone
 	}
+	if len(files) != count {
+		return nil, fmt.Errorf("%d descriptors arrived instead of %d", len(files), count)
+	}
+	return files, nil
+}
+
+// take reads what there is into data, with at most that many files.
+func (c Conn) take(data []byte, count int) (n int, files []*os.File, err error) {
+	oob := make([]byte, unix.CmsgSpace(4*count))
+	var oobn, flags int
+	err = Retry(func() (err error) {
+		n, oobn, flags, _, err = unix.Recvmsg(c.FD, data, oob, unix.MSG_CMSG_CLOEXEC)
+		return err
+	})
+	if err != nil {
+		return 0, nil, peerError(err)
+	}
 	if flags&unix.MSG_CTRUNC != 0 {
-		return nil, errors.New("descriptors were lost on the way: too many open files")
+		return 0, nil, errors.New("descriptors were lost on the way: too many open files")
 	}
 	messages, err := unix.ParseSocketControlMessage(oob[:oobn])
 	if err != nil {
-		return nil, err
+		return 0, nil, err
 	}
-	var files []*os.File
 	for i := range messages {
 		if messages[i].Header.Type != unix.SCM_RIGHTS {
 			continue
 		}
 		fds, err := unix.ParseUnixRights(&messages[i])
 		if err != nil {
-			return nil, err
+			return 0, nil, err
 		}
 		for _, fd := range fds {
 			files = append(files, os.NewFile(uintptr(fd), "passed"))
 		}
 	}
-	if len(files) != count {
-		return nil, fmt.Errorf("%d descriptors arrived instead of %d", len(files), count)
-	}
-	return files, nil
+	return n, files, nil
 }
 
 // Retry calls again what a signal has interrupted.

@@ -3,7 +3,6 @@ package link
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
@@ -37,8 +36,9 @@ func Waits(dir string) (bool, error) {
 }
 
 // Start tells the first process to become the user's. It reports until it does:
-// the other end closes by the exec.
-func Start(dir string) error {
+// the other end closes by the exec. Should its seccomp filter have a listener, that
+// is given to the function, whose error is Start's.
+func Start(dir string, listener func(*os.File) error) error {
 	fd, err := Dial(unix.SOCK_STREAM, dir, startSocket)
 	if err != nil {
 		return fmt.Errorf("the container's process does not listen: %w", err)
@@ -48,15 +48,71 @@ func Start(dir string) error {
 	if _, err := conn.Write([]byte{1}); err != nil {
 		return fmt.Errorf("tell the container's process to start: %w", err)
 	}
-	failure, err := io.ReadAll(conn)
-	if err != nil && !errors.Is(err, unix.ECONNRESET) {
-		return fmt.Errorf("the container's process: %w", err)
+	failure, err := reported(Conn{fd}, listener)
+	if err != nil {
+		return err
 	}
 	if len(failure) > 0 {
 		return errors.New(string(failure))
 	}
 	if err := os.Remove(filepath.Join(dir, startSocket)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("remove %s: %w", startSocket, err)
+	}
+	return nil
+}
+
+// reported reads what the first process says until it closes its end, and takes
+// the listener from it.
+func reported(c Conn, listener func(*os.File) error) (text []byte, err error) {
+	for {
+		data := make([]byte, 4096)
+		n, files, err := c.take(data, 1)
+		if errors.Is(err, ErrPeerGone) || err == nil && n == 0 {
+			return text, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("the container's process: %w", err)
+		}
+		if len(files) == 0 {
+			text = append(text, data[:n]...)
+			continue
+		}
+		err = errNoListener
+		if listener != nil {
+			err = listener(files[0])
+		}
+		files[0].Close()
+		answer := []byte{1}
+		if err != nil {
+			answer[0] = 0
+		}
+		if werr := c.write(answer); err == nil && werr != nil {
+			err = fmt.Errorf("the container's process: %w", werr)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+var (
+	errNoListener = errors.New("linux.seccomp: there is nobody to give the filter's listener to")
+	errRefused    = errors.New("linux.seccomp: the filter's listener could not be given to its agent")
+)
+
+// HandListener gives start, at the other end of the connection, the listener of
+// a seccomp filter, and waits until it has been passed on.
+func HandListener(conn, listener int) error {
+	c := Conn{conn}
+	if err := Retry(func() error { return unix.Sendmsg(conn, []byte{0}, unix.UnixRights(listener), nil, unix.MSG_NOSIGNAL) }); err != nil {
+		return peerError(err)
+	}
+	answer := make([]byte, 1)
+	if err := c.read(answer); err != nil {
+		return err
+	}
+	if answer[0] == 0 {
+		return errRefused
 	}
 	return nil
 }

@@ -1,0 +1,43 @@
+package enclosing
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/stage/link"
+)
+
+// sendListener gives the seccomp agent of linux.seccomp.listenerPath the listener
+// of a process's filter, with the container process state
+// (config-linux.md#the-container-process-state).
+func sendListener(c *backends.Container, pid int, status specs.ContainerState, listener *os.File) error {
+	k, err := loadKept(c)
+	if err != nil {
+		return err
+	}
+	data, err := json.Marshal(specs.ContainerProcessState{
+		Version: specs.Version, Fds: []string{specs.SeccompFdName}, Pid: pid,
+		Metadata: k.Linux.Seccomp.ListenerMetadata, State: c.State(status),
+	})
+	if err != nil {
+		return err
+	}
+	agent, err := link.DialUnix(k.Linux.Seccomp.ListenerPath)
+	if err != nil {
+		return fmt.Errorf("linux.seccomp.listenerPath: failed to connect with seccomp agent specified in the seccomp profile: %s: %w", k.Linux.Seccomp.ListenerPath, err)
+	}
+	defer agent.Close()
+	n, err := unix.SendmsgN(int(agent.Fd()), data, unix.UnixRights(int(listener.Fd())), nil, unix.MSG_NOSIGNAL)
+	if err == nil && n < len(data) {
+		_, err = agent.Write(data[n:])
+	}
+	if err != nil {
+		return fmt.Errorf("linux.seccomp.listenerPath: send seccomp fd to %s: %w", k.Linux.Seccomp.ListenerPath, err)
+	}
+	return nil
+}

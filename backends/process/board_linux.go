@@ -1,0 +1,65 @@
+package process
+
+import (
+	"fmt"
+	"os"
+	"sync/atomic"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Board is memory that a child of Fork has in common with those who wait for it.
+// Once its seccomp filter is loaded every system call of the child's could be one
+// that waits for the filter's listener, so that it makes none until the listener
+// has been passed on: it writes the listener's number here, and looks for an
+// answer here.
+type Board struct {
+	// file carries the board to another process.
+	file *os.File
+	page []byte
+}
+
+const boardSize = 4096
+
+// NewBoard makes a board.
+func NewBoard() (*Board, error) {
+	fd, err := unix.MemfdCreate("listener", unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("memfd_create: %w", err)
+	}
+	file := os.NewFile(uintptr(fd), "listener")
+	if err := unix.Ftruncate(fd, boardSize); err != nil {
+		file.Close()
+		return nil, fmt.Errorf("ftruncate: %w", err)
+	}
+	return OpenBoard(file)
+}
+
+// OpenBoard takes over File of a board that another process has made.
+func OpenBoard(file *os.File) (*Board, error) {
+	page, err := unix.Mmap(int(file.Fd()), 0, boardSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		file.Close()
+		return nil, fmt.Errorf("mmap: %w", err)
+	}
+	return &Board{file: file, page: page}, nil
+}
+
+// File is the board's memory.
+func (b *Board) File() *os.File { return b.file }
+
+// Listener is the descriptor of the listener in the child; -1 as long as there is
+// none.
+func (b *Board) Listener() int { return int(atomic.LoadUint32(b.word(0))) - 1 }
+
+// Release lets the child go on.
+func (b *Board) Release() { atomic.StoreUint32(b.word(1), 1) }
+
+func (b *Board) word(n int) *uint32 { return (*uint32)(unsafe.Pointer(&b.page[4*n])) }
+
+// Close gives the board back.
+func (b *Board) Close() {
+	_ = unix.Munmap(b.page)
+	b.file.Close()
+}
