@@ -20,7 +20,7 @@ var (
 	sameFlag     = flag.String("same", "", "comma-separated `pairs` A=B of runtimes whose results must not differ in any test")
 	managersFlag = flag.String("managers", "systemd,cgroupfs", "comma-separated cgroup `managers` for podman")
 	mixedFlag    = flag.String("mixed", "", "comma-separated `runtimes` of which each two are mixed in a pod")
-	suitesFlag   = flag.String("suites", "podman", "comma-separated `suites`: podman, limits, containerd; the last two need cgroup v2 controllers")
+	suitesFlag   = flag.String("suites", "podman", "comma-separated `suites`: podman, cri, limits, containerd, cri-limits; the last three need cgroup v2 controllers")
 	patience     = flag.Duration("patience", 2*time.Minute, "how long one command of an engine's may take")
 )
 
@@ -57,13 +57,16 @@ func ready() error {
 		return errors.New("root is needed")
 	}
 	for _, s := range words(*suitesFlag) {
-		if !slices.Contains([]string{"podman", "limits", "containerd"}, s) {
+		if !slices.Contains([]string{"podman", "limits", "containerd", "cri", "cri-limits"}, s) {
 			return fmt.Errorf("there is no suite %q", s)
 		}
 	}
 	programs := []string{"podman", "conmon", "lxc-start", "lxc-ls", "systemctl"}
 	if wanted("containerd") {
 		programs = append(programs, "ctr", "containerd-shim-runc-v2")
+	}
+	if wanted("cri") || wanted("cri-limits") {
+		programs = append(programs, "crictl", "ctr", "containerd-shim-runc-v2", "iptables", "pct")
 	}
 	for _, p := range programs {
 		if _, err := exec.LookPath(p); err != nil {
@@ -76,7 +79,7 @@ func ready() error {
 	if err := introduce(); err != nil {
 		return err
 	}
-	if wanted("containerd") || wanted("limits") {
+	if wanted("containerd") || wanted("limits") || wanted("cri-limits") {
 		if err := controllers(); err != nil {
 			return err
 		}
@@ -147,6 +150,9 @@ func warmUp() error {
 		if out, err := exec.Command(c[0], c[1:]...).CombinedOutput(); err != nil {
 			return fmt.Errorf("%s: %w: %s", strings.Join(c, " "), err, out)
 		}
+	}
+	if wanted("cri") || wanted("cri-limits") {
+		return criNode.setUp()
 	}
 	return nil
 }

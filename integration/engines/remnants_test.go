@@ -56,7 +56,8 @@ func look(t *testing.T) snapshot {
 		s.tree(dir, func(d fs.DirEntry) bool { return true })
 	}
 	for _, dir := range []string{"/tmp", "/var/tmp", "/dev/shm", "/run", "/run/netns", "/var/lib/containers/storage/overlay-containers",
-		"/run/containers/storage/overlay-containers", "/run/containerd/io.containerd.runtime.v2.task/" + namespace} {
+		"/run/containers/storage/overlay-containers", "/run/containerd/io.containerd.runtime.v2.task/" + namespace, "/run/containerd/io.containerd.runtime.v2.task/" + kubernetes,
+		"/var/lib/cni/networks/berth-test"} {
 		entries, _ := os.ReadDir(dir)
 		for _, e := range entries {
 			s.add("file", filepath.Join(dir, e.Name()))
@@ -70,6 +71,9 @@ func look(t *testing.T) snapshot {
 		s.add("link", l.Name)
 	}
 	s.sockets(t)
+	if wanted("cri") || wanted("cri-limits") {
+		s.lines("iptables", "iptables", "-t", "nat", "-S")
+	}
 	s.lines("lxc-ls", "lxc-ls", "-1")
 	s.lines("unit", "systemctl", "list-units", "--all", "--plain", "--no-legend", "--type=scope,service", "libpod*", "*berth*", "pve-container@*")
 	if _, err := exec.LookPath("pct"); err == nil {
