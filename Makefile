@@ -17,7 +17,7 @@ TESTHOST    := integration/testhost/testhost
 SUITES      := engines lifecycle operate
 UNIT         = $(shell $(GO) list ./... | grep -v -E '/integration/($(subst $(eval ) ,|,$(SUITES)))$$')
 
-.PHONY: build install deb setup quickstart test lint unit race integration bench clean
+.PHONY: build install deb setup quickstart test lint unit race integration bench soak clean
 .DEFAULT_GOAL := build
 
 # One static file: libseccomp and libc are linked in.
@@ -62,6 +62,10 @@ integration: build
 
 bench: build
 	integration/suites --bench $(BUILD)
+
+# Some ten minutes: 5000 containers, and 300 at once.
+soak: build
+	integration/suites --soak $(BUILD)
 
 clean:
 	rm -rf $(BUILD)

@@ -18,15 +18,16 @@ func main() {
 	rounds := flag.Int("n", 50, "rounds of one life each, in turn")
 	parallel := flag.Int("parallel", 8, "containers at a time, for the containers per second")
 	rootfs := flag.String("rootfs", "/usr/share/berth-test/rootfs", "a root filesystem with busybox")
+	dense := flag.Int("dense", 100, "containers alive at once, for the density (0: leave it out)")
 	pct := flag.String("pct", "", "berth-pct, to measure its share beside the same pct commands by hand")
 	flag.Parse()
-	if err := run(strings.Split(*runtimes, ","), *rounds, *parallel, *rootfs, *pct); err != nil {
+	if err := run(strings.Split(*runtimes, ","), *rounds, *parallel, *dense, *rootfs, *pct); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(runtimes []string, rounds, parallel int, rootfs, pct string) error {
+func run(runtimes []string, rounds, parallel, dense int, rootfs, pct string) error {
 	dir, err := os.MkdirTemp("/var/lib/containers", "berth-bench-")
 	if err != nil {
 		return err
@@ -39,11 +40,22 @@ func run(runtimes []string, rounds, parallel int, rootfs, pct string) error {
 	if err := lives(runtimes, bundle, rounds); err != nil {
 		return err
 	}
+	if err := operate(runtimes, bundle, rounds); err != nil {
+		return err
+	}
 	if err := throughput(runtimes, bundle, parallel, 4*rounds); err != nil {
 		return err
 	}
+	if dense > 0 {
+		if err := density(runtimes, bundle, dense); err != nil {
+			return err
+		}
+	}
 	if pct == "" {
 		return nil
+	}
+	if err := operate([]string{pct}, bundle, rounds); err != nil {
+		return err
 	}
 	return share(pct, bundle, max(5, rounds/5))
 }

@@ -1,0 +1,60 @@
+//go:build linux && integration
+
+package lifecycle
+
+import (
+	"flag"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+)
+
+var dense = flag.Int("dense", 50, "containers alive at once")
+
+// Many containers alive at once cost as much each as the first ones, and the
+// list of them is there at once. Of the times the better ones are compared, which
+// are the least other people's.
+func TestDensity(t *testing.T) {
+	berthOnly(t)
+	if *backend != "lxc" {
+		t.Skip("about berth's own cost, and not that of ", *backend)
+	}
+	before := takeCensus()
+	t.Run("all", func(t *testing.T) {
+		const ends = 10
+		first := newBox(t, forever)
+		var creates []time.Duration
+		for i := range *dense {
+			b := lightBox(t, first, fmt.Sprintf("dense-%03d", i))
+			t.Cleanup(b.discard)
+			begin := time.Now()
+			b.create()
+			creates = append(creates, time.Since(begin))
+			b.start()
+		}
+		early, late := quartile(creates[:ends]), quartile(creates[len(creates)-ends:])
+		var lists []time.Duration
+		for range ends {
+			begin := time.Now()
+			list := first.must("list", "-q")
+			lists = append(lists, time.Since(begin))
+			if len(list) != *dense*len("dense-000\n") {
+				t.Fatalf("the list: %q", list)
+			}
+		}
+		t.Logf("%d containers: creates took %v at first and %v at last, list %v", *dense, early, late, quartile(lists))
+		if late > early*13/10+20*time.Millisecond {
+			t.Errorf("creates took %v at first and %v at last", early, late)
+		}
+		if took := quartile(lists); took > 50*time.Millisecond {
+			t.Errorf("list takes %v", took)
+		}
+	})
+	before.noLeftovers(t)
+}
+
+// quartile is what a quarter of the times stay below.
+func quartile(times []time.Duration) time.Duration {
+	return slices.Sorted(slices.Values(times))[len(times)/4]
+}
