@@ -38,14 +38,18 @@ func TestChurn(t *testing.T) {
 		churn(t, first, "warm", 2*churnAtATime)
 		at := takeFootprint(first.root)
 		t.Logf("before: %v", at)
+		count := *churns
+		if *backend == "pct" {
+			count /= 4 // they take so much longer
+		}
 		begin := time.Now()
-		done := churn(t, first, "churn", *churns)
+		done := churn(t, first, "churn", count)
 		took := time.Since(begin)
-		t.Logf("%d lives, %d at a time, in %v: %.1f/s; %v", *churns, churnAtATime, took.Round(time.Second), float64(*churns)/took.Seconds(), done)
-		after := takeFootprint(first.root)
+		t.Logf("%d lives, %d at a time, in %v: %.1f/s; %v", count, churnAtATime, took.Round(time.Second), float64(count)/took.Seconds(), done)
+		after, grown := at.await(first.root)
 		t.Logf("after: %v", after)
-		for _, grown := range after.grown(at) {
-			t.Error(grown)
+		for _, g := range grown {
+			t.Error(g)
 		}
 		if list := first.must("list", "-q"); list != "" {
 			t.Errorf("the list afterwards: %q", list)

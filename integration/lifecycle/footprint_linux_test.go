@@ -37,14 +37,8 @@ func takeFootprint(root string) footprint {
 		f.descriptors += len(fds)
 	}
 	f.mounts = lines("/proc/self/mountinfo")
-	// The kernel lets go of removed cgroups in its own time.
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(100 * time.Millisecond) {
-		f.cgroups = int(keyed("/sys/fs/cgroup/cgroup.stat", "nr_descendants"))
-		f.dying = int(keyed("/sys/fs/cgroup/cgroup.stat", "nr_dying_descendants"))
-		if f.dying == 0 || time.Now().After(deadline) {
-			break
-		}
-	}
+	f.cgroups = int(keyed("/sys/fs/cgroup/cgroup.stat", "nr_descendants"))
+	f.dying = int(keyed("/sys/fs/cgroup/cgroup.stat", "nr_dying_descendants"))
 	for _, dir := range []string{"/run", "/dev/shm"} {
 		var st unix.Statfs_t
 		if unix.Statfs(dir, &st) == nil && st.Type == unix.TMPFS_MAGIC {
@@ -60,6 +54,17 @@ func takeFootprint(root string) footprint {
 func (f footprint) String() string {
 	return fmt.Sprintf("%d processes with %d KiB (Pss) and %d descriptors, %d mounts, %d cgroups (%d dying), %d KiB in tmpfs, %d entries in the state directory; machine: %d MiB available, %d MiB of slab",
 		f.processes, f.pss, f.descriptors, f.mounts, f.cgroups, f.dying, f.tmpfs, f.records, f.available/1024, f.slab/1024)
+}
+
+// await takes the footprint of now, and says what has grown since and does not go
+// within a few seconds: systemd and the kernel clean up in their own time.
+func (f footprint) await(root string) (now footprint, grown []string) {
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+		now = takeFootprint(root)
+		if grown = now.grown(f); len(grown) == 0 || time.Now().After(deadline) {
+			return now, grown
+		}
+	}
 }
 
 // grown says what is more than at an earlier time, but for what the host's own
