@@ -36,7 +36,7 @@ var boxes atomic.Int64
 func newBox(t *testing.T) *box {
 	t.Helper()
 	n := boxes.Add(1)
-	b := &box{T: t, dir: filepath.Join(workDir, fmt.Sprint(n)), id: fmt.Sprintf("c%d", n)}
+	b := &box{T: t, dir: filepath.Join(workDir, fmt.Sprint(n)), id: fmt.Sprintf("box-%d", n)}
 	for _, dir := range []string{"tools", "host", "bundle/root", "state"} {
 		b.must(os.MkdirAll(filepath.Join(b.dir, dir), 0o755))
 	}

@@ -168,7 +168,7 @@ func TestParents(t *testing.T) {
 	all.Wait()
 	first.removeParent("pod")
 	first.wantNoTraces()
-	left, _ := filepath.Glob(first.file("state/c*"))
+	left, _ := filepath.Glob(first.file("state/box-*"))
 	if len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
