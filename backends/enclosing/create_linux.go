@@ -239,7 +239,12 @@ func (cr *creation) enter(caller *caller) error {
 		return err
 	}
 	if j.bornLast() {
-		return nil
+		if !j.Data.Scope {
+			return nil
+		}
+		// systemd has put it right into the scope, whose controllers are for
+		// cgroups below only if it holds no process itself.
+		return cgroup.Enter(path, j.Stage)
 	}
 	if err := caller.watch(cr.stage.Pidfd); err != nil {
 		return err
@@ -261,6 +266,15 @@ func (cr *creation) settle(prep *preparation, caller *caller) (err error) {
 	}
 	if err := cgroup.Enter(j.Data.Cgroup, cr.stage.Pid); err != nil {
 		return err
+	}
+	if j.Data.Scope {
+		own, err := cgroup.Of(os.Getpid())
+		if err != nil {
+			return fmt.Errorf("berth's own cgroup: %w", err)
+		}
+		if err := cgroup.Enter(own, cr.stage.Keeper()); err != nil {
+			return err
+		}
 	}
 	return prep.process.GrantChild(cr.stage.Pid)
 }

@@ -35,7 +35,9 @@ func (b *Backend) Status(c *backends.Container) (specs.ContainerState, error) {
 }
 
 // Start tells the first process to become the user's.
-func (b *Backend) Start(_ context.Context, c *backends.Container) error { return link.Start(c.Dir, nil) }
+func (b *Backend) Start(_ context.Context, c *backends.Container) error {
+	return link.Start(c.Dir, nil)
+}
 
 // Kill sends a signal to the first process, or to all in the jail.
 func (b *Backend) Kill(ctx context.Context, c *backends.Container, sig os.Signal, all bool) error {

@@ -79,10 +79,15 @@ func (Enclosure) Place(j *enclosing.Job) error {
 	if err != nil {
 		return err
 	}
-	if strings.Contains(p.Path, "..") {
-		return fmt.Errorf("linux.cgroupsPath: %q holds two dots in a row, which LXC refuses", p.Path)
-	}
 	j.Data.Cgroup, j.Data.Limits, j.Data.Scope = p.Path, p.Limits, p.Scoped()
+	return CheckCgroup(p.Path)
+}
+
+// CheckCgroup refuses what LXC would take for a way upwards.
+func CheckCgroup(path string) error {
+	if strings.Contains(path, "..") {
+		return fmt.Errorf("linux.cgroupsPath: %q holds two dots in a row, which LXC refuses", path)
+	}
 	return nil
 }
 
@@ -213,6 +218,11 @@ func (e Enclosure) Lower(ctx context.Context, c *backends.Container, d *enclosin
 			return err
 		}
 	}
+	return RemoveCgroup(c, d)
+}
+
+// RemoveCgroup removes the cgroup that cgroup.Find has found for a container.
+func RemoveCgroup(c *backends.Container, d *enclosing.Data) error {
 	defer cgroup.TrimDefault(d.Limits)
 	if d.LimitsID != 0 && !d.Cgrouped() {
 		return nil // gone; what bears its name is another container's

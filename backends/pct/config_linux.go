@@ -55,6 +55,7 @@ func (e *Enclosure) config(j *enclosing.Job) *lxc.Config {
 		c.Set("lxc.mount.auto", "proc:rw sys:rw")
 	}
 	c.Set("lxc.autodev", "1")
+	e.cgroups(c, j)
 	c.Set("lxc.hook.pre-start", lxc.Hook("test -S "+filepath.Join(j.WardenDir(), enclosing.WardenSocket)+
 		" || { printf \"%1024s%s\\n\" \"\" \"this is OCI container "+j.ID+" of berth: start it through its container engine\" >>/proc/$PPID/fd/2; exit 1; }"))
 	if _, err := os.Stat(postStopHook); err == nil {

@@ -24,7 +24,9 @@ func (e *Enclosure) Explain(j *enclosing.Job) (backends.Explanation, error) {
 	if options.VMID == 0 {
 		return nil, e.errNoVMID()
 	}
-	place(j, options.VMID)
+	if err := e.place(j, options.VMID); err != nil {
+		return nil, err
+	}
 	lines, err := e.config(j).Lines()
 	if err != nil {
 		return nil, err

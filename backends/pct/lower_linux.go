@@ -36,7 +36,7 @@ func (e *Enclosure) Lower(ctx context.Context, c *backends.Container, d *enclosi
 		if used, err := e.cluster.IDs(); err == nil && !used[vmid] {
 			removeTraces(vmid)
 		}
-		return nil
+		return removeCgroup(c, d)
 	}
 	if err := endMonitor(ctx, d); err != nil {
 		return err
@@ -47,7 +47,7 @@ func (e *Enclosure) Lower(ctx context.Context, c *backends.Container, d *enclosi
 	if d.Warden.Pid == 0 {
 		forgetFailure(ctx, vmid)
 	}
-	return nil
+	return removeCgroup(c, d)
 }
 
 // forgetFailure takes the CT's unit off systemd's list of failed ones, where it

@@ -11,7 +11,6 @@ import (
 	"iter"
 	"os"
 	"os/exec"
-	"strconv"
 	"strings"
 	"time"
 
@@ -37,6 +36,9 @@ type Settings struct {
 	Storage string
 	// Network is for the containers that ask for it.
 	Network Network
+	// CgroupsPath puts containers into the cgroup that their config.json names,
+	// if it names one, instead of Proxmox VE's lxc/VMID.
+	CgroupsPath bool
 	// Timeout bounds each call of pct.
 	Timeout time.Duration
 	// QuorumWait is how long to wait for quorum; 0 is not at all.
@@ -124,25 +126,17 @@ func (e *Enclosure) Place(j *enclosing.Job) error {
 	return nil
 }
 
-// take notes the VMID that the container is to have.
-func take(j *enclosing.Job, vmid int) error {
-	place(j, vmid)
-	return j.Save()
-}
-
-func place(j *enclosing.Job, vmid int) {
-	j.Data.Name = strconv.Itoa(vmid)
-	j.Data.Limits = "/lxc/" + j.Data.Name
-	// What Proxmox VE calls the inner cgroup, the root of the namespace.
-	j.Data.Cgroup = j.Data.Limits + "/ns"
-}
-
 // Raise makes the CT and starts it.
 func (e *Enclosure) Raise(ctx context.Context, j *enclosing.Job) error {
 	vmid, err := e.claim(ctx, j)
 	if err != nil {
 		return err
 	}
+	opened, err := e.openCgroup(j)
+	if err != nil {
+		return err
+	}
+	defer opened.Close()
 	if err := lxc.LinkCgroup(j); err != nil {
 		return err
 	}
@@ -177,7 +171,7 @@ func (e *Enclosure) claim(ctx context.Context, j *enclosing.Job) (int, error) {
 		return 0, err
 	}
 	for vmid := range e.free(j.Container, used) {
-		if err := take(j, vmid); err != nil {
+		if err := e.take(j, vmid); err != nil {
 			return 0, err
 		}
 		options.VMID = vmid

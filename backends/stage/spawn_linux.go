@@ -151,6 +151,10 @@ func (p *Process) Prepare(plan *Plan, files []*os.File, hooks func() error) erro
 	return nil
 }
 
+// Keeper is the pid of the stage where Prepare has put another one in its place; 0
+// where it has not.
+func (p *Process) Keeper() int { return p.keeper }
+
 // Kill ends the stage, or what it has become, and waits for it.
 func (p *Process) Kill() {
 	if p.keeper != 0 {

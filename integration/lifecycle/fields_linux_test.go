@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -88,6 +90,44 @@ func TestTimeNamespace(t *testing.T) {
 		check(b)
 		b.must("kill", b.id, "KILL")
 		b.wait()
+	}
+}
+
+// With a setting, a CT is in the cgroup that config.json names, and leaves nothing
+// there.
+func TestPctCgroupsPath(t *testing.T) {
+	t.Parallel()
+	pctOnly(t)
+	b := newBox(t, forever)
+	parent := "/berth-test-pod-" + b.id
+	b.spec.Linux.CgroupsPath = parent + "/" + b.id
+	b.write()
+	file := filepath.Join(b.bundle, "berth.toml")
+	if err := os.WriteFile(file, []byte("[pct]\ncgroups-path = true\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.Remove("/sys/fs/cgroup" + parent); err != nil {
+			t.Error(err)
+		}
+	})
+	create := b.command(b.createArgs()...)
+	create.Args = slices.Insert(create.Args, 1, "--config", file)
+	b.createWith(create)
+	b.start()
+	b.awaitFile("started")
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", b.pid))
+	if want := "0::" + b.spec.Linux.CgroupsPath + "\n"; err != nil || !strings.HasSuffix(string(data), want) {
+		t.Errorf("its cgroup is %q (%v), want %q", data, err, want)
+	}
+	b.must("pause", b.id)
+	b.must("resume", b.id)
+	b.must("exec", b.id, "true")
+	b.must("kill", b.id, "KILL")
+	b.wait()
+	b.must("delete", b.id)
+	if _, err := os.Stat("/sys/fs/cgroup" + b.spec.Linux.CgroupsPath); err == nil {
+		t.Error("the cgroup is left behind")
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -189,6 +190,22 @@ func TestJoinedPID(t *testing.T) {
 		out, ws := b.end()
 		if want := "\n" + space + "\n7\n100\n"; ws.ExitStatus() != 5 || !strings.HasSuffix(out, want) {
 			t.Errorf("status %#x, stdout %q, want %q", ws, out, want)
+		}
+		b.must("delete", b.id)
+	})
+	t.Run("systemd scope", func(t *testing.T) {
+		b := join("scope", "exit 4")
+		b.spec.Linux.CgroupsPath = "system.slice:berth-test:" + b.id
+		b.write()
+		create := b.command(b.createArgs()...)
+		create.Args = slices.Insert(create.Args, 1, "--systemd-cgroup")
+		b.createWith(create)
+		if pids := strings.Fields(b.must("ps", "--format", "json", b.id)); len(pids) != 1 || pids[0] != fmt.Sprintf("[%d]", b.pid) {
+			t.Errorf("its processes: %q, want %d alone", pids, b.pid)
+		}
+		b.start()
+		if ws := b.wait(); ws.ExitStatus() != 4 {
+			t.Errorf("it ended with %#x", ws)
 		}
 		b.must("delete", b.id)
 	})

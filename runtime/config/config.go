@@ -46,6 +46,8 @@ type Pct struct {
 	// Storage is what pct create is told for volumes; a container's root is a
 	// directory and takes no place there.
 	Storage string `toml:"storage" comment:"storage for volumes of the containers; empty: Proxmox VE's default"`
+	// CgroupsPath puts containers into the cgroup that their config.json names.
+	CgroupsPath bool `toml:"cgroups-path" comment:"true: containers are in the cgroup that their engine names, so that a pod's limits hold; false: in lxc/VMID"`
 	// Timeout bounds each call of pct, in seconds; 0: the backend's own.
 	Timeout int `toml:"timeout" comment:"seconds that a call of pct may take; 0: berth's own bound"`
 	// QuorumWait is how long, in seconds, to wait for the cluster's quorum.
