@@ -27,6 +27,9 @@ func (j *Job) listen() (*listener, error) {
 			gid = int(m.HostID)
 		}
 	}
+	if err := j.passable(); err != nil {
+		return nil, err
+	}
 	dir := j.WardenDir()
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("install the warden: %w", err)
