@@ -68,7 +68,7 @@ var criContainerTests = []test[*cri]{
 		second.must("stop", "--timeout", "60", second.id)
 		second.exits(0, "Completed")
 	}},
-	{"container: no such program", startFails("executable file .*not found in $PATH|no such file or directory", "nosuchprogram")},
+	{"container: no such program", startFails("executable file .*not found in .PATH|no such file or directory", "nosuchprogram")},
 	{"container: not executable", startFails("permission denied|not permitted", "/etc/passwd")},
 	{"container: what it writes", func(t *testing.T, c *cri) {
 		x := c.pod(nil).start(nil, "sh", "-c", "echo out; echo err >&2; printf 'no newline'")

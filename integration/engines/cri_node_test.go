@@ -162,20 +162,25 @@ func (n *node) warmUp() error {
 		return err
 	}
 	defer os.RemoveAll(dir)
+	type warm struct{ pod, handler string }
+	var pods []warm
 	for _, r := range runtimes {
+		pods = append(pods, warm{"warm", r.name}, warm{"by-rule-" + r.name + "-warm", ruled})
+	}
+	for _, w := range pods {
 		path := filepath.Join(dir, "pod.json")
-		text := `{"metadata": {"name": "warm", "namespace": "berth-test", "uid": "` + r.name + `"}, "log_directory": "` + dir + `", "linux": {},
+		text := `{"metadata": {"name": "` + w.pod + `", "namespace": "berth-test", "uid": "` + w.handler + `"}, "log_directory": "` + dir + `", "linux": {},
 			"port_mappings": [{"container_port": 80, "host_port": 18080, "host_ip": "` + gateway + `"}]}`
 		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 			return err
 		}
-		out, err := exec.Command("crictl", "--timeout", patience.String(), "runp", "--runtime", r.name, path).Output()
+		out, err := exec.Command("crictl", "--timeout", patience.String(), "runp", "--runtime", w.handler, path).Output()
 		if err != nil {
 			var exit *exec.ExitError
 			if errors.As(err, &exit) {
 				err = fmt.Errorf("%w: %s", err, exit.Stderr)
 			}
-			return fmt.Errorf("a first pod with %s: %w", r.name, err)
+			return fmt.Errorf("a first pod with %s: %w", w.handler, err)
 		}
 		if err := succeed("crictl", "--timeout", patience.String(), "rmp", "--force", strings.TrimSpace(string(out))); err != nil {
 			return err
