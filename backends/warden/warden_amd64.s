@@ -9,6 +9,12 @@
 TEXT ·program(SB), NOSPLIT|NOFRAME, $0
 	MOVQ 16(SP), R12
 	MOVQ 24(SP), R13
+
+	// argv[0] begins with '@': a systemd in the container, which at its end stops
+	// every process that it sees and waits for it, leaves such a one of root's
+	// alone (systemd.io/ROOT_STORAGE_DAEMONS)
+	MOVQ 8(SP), AX
+	MOVB $0x40, (AX)
 	SUBQ $512, SP
 
 	// rt_sigprocmask(SIG_SETMASK, &all, NULL, 8)

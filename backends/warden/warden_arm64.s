@@ -6,6 +6,11 @@
 TEXT ·program(SB), NOSPLIT|NOFRAME, $0
 	MOVD 16(RSP), R19
 	MOVD 24(RSP), R20
+
+	// argv[0] begins with '@'
+	MOVD 8(RSP), R0
+	MOVD $0x40, R1
+	MOVB R1, (R0)
 	SUB  $512, RSP
 
 	// rt_sigprocmask(SIG_SETMASK, &all, NULL, 8)

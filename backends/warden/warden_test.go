@@ -117,6 +117,16 @@ func TestPassesSignalsOn(t *testing.T) {
 	}
 }
 
+// systemd-shutdown leaves processes of root's alone whose name begins so.
+func TestSystemdLeavesItAlone(t *testing.T) {
+	t.Parallel()
+	warden := start(t, sleeper(t).Process.Pid)
+	cmdline, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", warden.Process.Pid))
+	if err != nil || !strings.HasPrefix(string(cmdline), "@") {
+		t.Errorf("command line %q (%v), want an @ first", cmdline, err)
+	}
+}
+
 func TestNobodyListens(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "warden")
