@@ -91,8 +91,8 @@ func (c *checker) mountMappings(path string, m specs.Mount) {
 	c.mappings(path+".gidMappings", m.GIDMappings)
 }
 
-// genericOptions are those of config.md#linux-mount-options and crun's; any
-// other goes to the file system.
+// genericOptions are those of config.md#linux-mount-options, crun's, and podman's
+// about filling a volume; any other goes to the file system.
 var genericOptions = sync.OnceValue(func() map[string]bool {
 	set := map[string]bool{}
 	for _, o := range strings.Fields(`async atime bind defaults dev diratime dirsync exec iversion lazytime loud mand
@@ -100,7 +100,7 @@ var genericOptions = sync.OnceValue(func() map[string]bool {
 		private ratime rbind rdev rdiratime relatime remount rexec rnoatime rnodiratime rnoexec rnorelatime
 		rnostrictatime rnosuid rnosymfollow rnodev ro rprivate rrelatime rro rrw rshared rslave rstrictatime rsuid
 		rsymfollow runbindable rw shared silent slave strictatime suid symfollow sync tmpcopyup unbindable idmap ridmap
-		copy-symlink src-nofollow dest-nofollow`) {
+		copy-symlink src-nofollow dest-nofollow copy nocopy`) {
 		set[o] = true
 	}
 	return set

@@ -105,6 +105,10 @@ var ownOptions = map[string]func(*options){
 	"tmpcopyup":     func(o *options) { o.copyUp = true },
 }
 
+// engineOptions say how an engine fills a new volume; podman has done it by now
+// and hands the word on.
+var engineOptions = map[string]bool{"copy": true, "nocopy": true}
+
 // MountOptions lists, sorted, the mount options that have a meaning here; any other one is handed to
 // the file system. It is the answer for the mountOptions of `features`.
 func MountOptions() []string {
@@ -152,6 +156,8 @@ func parseOptions(words []string) options {
 			}
 		} else if set, ok := ownOptions[word]; ok {
 			set(&o)
+		} else if engineOptions[word] {
+			continue
 		} else {
 			o.data = append(o.data, splitData(word)...)
 		}
