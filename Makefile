@@ -51,7 +51,8 @@ lint:
 	$(GO) vet ./...
 	GOOS=freebsd CGO_ENABLED=0 $(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
-	shellcheck -x -P SCRIPTDIR integration/suites integration/setup integration/quickstart integration/deb $(TESTHOST) .ci/run
+	shellcheck -x -P SCRIPTDIR integration/suites integration/setup integration/quickstart integration/deb $(TESTHOST) .ci/run \
+		integration/engines/scenario.sh
 
 unit:
 	$(GO) test -count=1 $(UNIT)

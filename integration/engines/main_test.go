@@ -20,7 +20,7 @@ var (
 	sameFlag     = flag.String("same", "", "comma-separated `pairs` A=B of runtimes whose results must not differ in any test")
 	managersFlag = flag.String("managers", "systemd,cgroupfs", "comma-separated cgroup `managers` for podman")
 	mixedFlag    = flag.String("mixed", "", "comma-separated `runtimes` of which each two are mixed in a pod")
-	suitesFlag   = flag.String("suites", "podman", "comma-separated `suites`: podman, cri, limits, containerd, cri-limits; the last three need cgroup v2 controllers")
+	suitesFlag   = flag.String("suites", "podman", "comma-separated `suites`: podman, scenarios, docker, cri, limits, containerd, cri-limits; the last three need cgroup v2 controllers")
 	patience     = flag.Duration("patience", 2*time.Minute, "how long one command of an engine's may take")
 )
 
@@ -57,11 +57,17 @@ func ready() error {
 		return errors.New("root is needed")
 	}
 	for _, s := range words(*suitesFlag) {
-		if !slices.Contains([]string{"podman", "limits", "containerd", "cri", "cri-limits"}, s) {
+		if !slices.Contains([]string{"podman", "scenarios", "docker", "limits", "containerd", "cri", "cri-limits"}, s) {
 			return fmt.Errorf("there is no suite %q", s)
 		}
 	}
 	programs := []string{"podman", "conmon", "lxc-start", "lxc-ls", "systemctl"}
+	if wanted("scenarios") {
+		programs = append(programs, "bash", "buildah", "expect", "jq", "socat")
+	}
+	if wanted("docker") {
+		programs = append(programs, "bash", "docker", "dockerd", "expect", "socat")
+	}
 	if wanted("containerd") {
 		programs = append(programs, "ctr", "containerd-shim-runc-v2")
 	}
@@ -84,7 +90,7 @@ func ready() error {
 			return err
 		}
 	}
-	if wanted("podman") {
+	if wanted("podman") || wanted("scenarios") {
 		if err := allowAutoUserns(); err != nil {
 			return err
 		}
@@ -128,7 +134,7 @@ func allowAutoUserns() error {
 // container: storage, slices, a mount for network namespaces, directories in /run.
 func warmUp() error {
 	commands := [][]string{}
-	if wanted("podman") || wanted("limits") {
+	if wanted("podman") || wanted("scenarios") || wanted("limits") {
 		for _, m := range words(*managersFlag) {
 			commands = append(commands,
 				[]string{"podman", "--cgroup-manager", m, "--runtime", "crun", "run", "--rm", image, "true"},

@@ -143,9 +143,9 @@ type test[E any] struct {
 	run  func(t *testing.T, engine E)
 }
 
-// column runs a suite's tests for one runtime side by side, then looks at what
-// they have left on the host.
-func column[E any](t *testing.T, suite, name string, engine func(t *testing.T) E, tests []test[E]) {
+// column runs a suite's tests for one runtime side by side, clears up what they
+// leave to the end, then looks at what is left on the host.
+func column[E any](t *testing.T, suite, name string, engine func(t *testing.T) E, tests []test[E], clear ...func()) {
 	t.Run(name, func(t *testing.T) {
 		before := look(t)
 		t.Run("tests", func(t *testing.T) {
@@ -157,6 +157,9 @@ func column[E any](t *testing.T, suite, name string, engine func(t *testing.T) E
 				})
 			}
 		})
+		for _, f := range clear {
+			f()
+		}
 		t.Run("nothing left", func(t *testing.T) {
 			defer func() { results.record(suite+": nothing left", name, t) }()
 			before.same(t)
