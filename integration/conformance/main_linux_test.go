@@ -18,6 +18,10 @@ import (
 var (
 	runtimes = flag.String("runtimes", "runc,crun,berth-lxc", "`programs` on PATH to compare: first those that set the measure")
 	pairs    = flag.String("pairs", "", "`a=b,…`: programs whose results must not differ at all")
+	probe    = flag.String("probe", "", "the `program` of integration/conformance/probe")
+	docs     = flag.String("docs", "", "docs/conformance.md, which must be what the tests find")
+	only     = flag.String("only", "", "the trials with this `text` in their names alone")
+	update   = flag.Bool("update", false, "write it")
 	programs = flag.String("programs", "", "`directory` with the validation programs, runtimetest and its root file system")
 )
 
@@ -43,6 +47,12 @@ func setUp() (err error) {
 	if os.Geteuid() != 0 {
 		return errors.New("they run as root, on a test host")
 	}
+	if _, err := os.Stat("/usr/share/berth-test/rootfs"); err != nil {
+		return fmt.Errorf("this is no test host, and they make containers in the host's own namespaces: %w", err)
+	}
+	if err := ownMounts(); err != nil {
+		return fmt.Errorf("a mount namespace of their own: %w", err)
+	}
 	needed := append(strings.Split(*runtimes, ","), "unshare", "tar")
 	for _, pair := range pairList() {
 		needed = append(needed, pair[0], pair[1])
@@ -63,6 +73,24 @@ func setUp() (err error) {
 		return err
 	}
 	return os.Chmod(workDir, 0o755)
+}
+
+// ownMounts starts this program again in a mount namespace of its own: some
+// trials have none, and what is mounted for them goes with it.
+func ownMounts() error {
+	const marker = "BERTH_CONFORMANCE_MOUNTS"
+	if os.Getenv(marker) != "" {
+		return nil
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	unshare, err := exec.LookPath("unshare")
+	if err != nil {
+		return err
+	}
+	return unix.Exec(unshare, append([]string{"unshare", "--mount", "--propagation", "private", self}, os.Args[1:]...), append(os.Environ(), marker+"=1"))
 }
 
 // pairList is -pairs taken apart.

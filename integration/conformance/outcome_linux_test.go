@@ -1,0 +1,112 @@
+//go:build linux && integration
+
+package conformance
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// outcome is what became of one trial with one runtime.
+type outcome struct {
+	// facts is what the probe found; "outcome" in it tells whether the container
+	// was refused, and else the exit status.
+	facts map[string]string
+	// config is the config.json, with the names of the place replaced.
+	config []byte
+	stderr string
+}
+
+func (o outcome) refused() bool { return o.facts["outcome"] == "refused" }
+
+// run makes one trial's container with a runtime, and takes it away again.
+func (c trial) run(t *testing.T, number int, runtime string) outcome {
+	id := fmt.Sprintf("trial%d-%s", number, runtime)
+	dir := filepath.Join(workDir, id)
+	host := filepath.Join(workDir, "host-"+id)
+	if err := newRoot(filepath.Join(dir, "rootfs")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(host, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	defer os.RemoveAll(host)
+	conf := newConfig(t, dir, host, id)
+	c.edit(conf)
+	data := conf.encode()
+	if err := os.WriteFile(filepath.Join(dir, "config.json"), data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	state := filepath.Join(workDir, "state-"+runtime)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	var stdout, stderr bytes.Buffer
+	cmd := exec.CommandContext(ctx, runtime, "--root", state, "run", "--bundle", dir, id)
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return unix.Kill(-cmd.Process.Pid, unix.SIGKILL) }
+	cmd.WaitDelay = 2 * time.Second
+	_ = cmd.Run()
+	if stdout.Len() == 0 || ctx.Err() != nil {
+		_ = exec.Command(runtime, "--root", state, "delete", "--force", id).Run()
+	}
+	place := strings.NewReplacer(dir, "BUNDLE", host, "HOST", workDir, "WORK", strings.TrimPrefix(dir, "/tmp"), "BUNDLE",
+		strings.TrimPrefix(host, "/tmp"), "HOST", strings.TrimPrefix(workDir, "/tmp"), "WORK", id, "ID")
+	o := outcome{facts: map[string]string{}, stderr: place.Replace(stderr.String()), config: []byte(place.Replace(string(data)))}
+	if err := json.Unmarshal(stdout.Bytes(), &o.facts); err != nil && stdout.Len() > 0 {
+		o.facts["outcome"] = "printed " + stdout.String()
+		return o
+	}
+	for key, value := range o.facts {
+		o.facts[key] = plain(key, place.Replace(value))
+	}
+	switch status := cmd.ProcessState.ExitCode(); {
+	case ctx.Err() != nil:
+		o.facts["outcome"] = "hangs"
+	case stdout.Len() == 0 && status != 0 && status < 128 || status == 255:
+		o.facts["outcome"] = "refused"
+	default:
+		o.facts["outcome"] = fmt.Sprintf("ended with %d", status)
+	}
+	return o
+}
+
+var (
+	inode  = regexp.MustCompile(`(pipe|socket|mnt|net|pid|user|uts|ipc|cgroup|time):\[(\d+)\]`)
+	number = regexp.MustCompile(`\b[0-9a-f]{6,}\b`)
+)
+
+// plain replaces what differs from container to container.
+func plain(key, value string) string {
+	if strings.HasPrefix(key, "namespace ") {
+		name := strings.TrimSuffix(strings.TrimPrefix(key, "namespace "), "_for_children")
+		for _, known := range []struct{ where, pid string }{{"the host's", "self"}, {"the given one", fmt.Sprint(namespaces)}} {
+			if target, _ := os.Readlink("/proc/" + known.pid + "/ns/" + name); target == value {
+				return known.where
+			}
+		}
+		return "its own"
+	}
+	value = inode.ReplaceAllString(value, "$1")
+	if key == "status NSpid" || key == "status Pid" || key == "ids" || key == "proc loginuid" {
+		return value
+	}
+	if key == "session keyring" {
+		return number.ReplaceAllString(value, "N")
+	}
+	return value
+}
