@@ -17,6 +17,23 @@ type acceptance struct {
 // accepted are all; one that is used by no difference fails the test.
 var accepted = []acceptance{
 	{keys: "processes", why: "LXC's init, the warden, is one task of the container's pid namespace."},
+	{keys: "file /dev/mqueue", why: "LXC makes the ipc namespace before the user namespace has it: the directory that everybody may write to (mode 1777) is nobody's."},
+	{trials: "process.apparmorProfile, unconfined", keys: "outcome", why: "Without AppArmor every process is unconfined: what is asked for is so."},
+	{trials: "process.capabilities effective alone, uid *", keys: "outcome",
+		why: "config.md, Linux Process: a capability that cannot be granted MUST be logged as a warning; the peers fail."},
+	{trials: "process.rlimits twice", keys: "outcome", why: "config.md, POSIX process: duplicated entries with the same type MUST generate an error."},
+	{trials: "mounts bind r[ow]", keys: "outcome", why: "The type bind says what is meant; to the peers it is a file system that no kernel has."},
+	{trials: "mounts bind type and no option", keys: "outcome", why: "The type bind says what is meant; to the peers it is a file system that no kernel has."},
+	{trials: "mounts bind bind,remount,ro", keys: "outcome", why: "The mount and its change in one entry have one meaning; the peers fail at the change."},
+	{trials: "linux.devices with setuid bits", keys: "file /dev/x", why: "config-linux.md, Devices: fileMode is the mode; the peers lose its bits by a later chown."},
+	{trials: "linux.devices in a user namespace, pipe", why: "Made as a pipe; runc refuses it, crun makes it elsewhere and binds it in."},
+	{trials: "linux.readonlyPaths the root", why: "It is read-only; under runc the root stays writable, crun refuses it."},
+	{trials: "linux.maskedPaths in a read-only one", why: "It is masked once, and stays read-only; runc refuses it, under crun the mask is writable."},
+	{trials: "linux.uidMappings without a user namespace", keys: "outcome", why: "A field that cannot be honoured is an error (config.md, Linux); the peers ignore it."},
+	{trials: "linux.personality LINUX*", keys: "outcome", why: "config-linux.md, Personality: currently no flag values are supported; the peers ignore them."},
+	{trials: "linux.*Paths relative", keys: "outcome", why: "config-linux.md: the values MUST be absolute paths in the container namespace."},
+	{trials: "ociVersion = *", keys: "outcome", why: "config.md, Specification version: it is REQUIRED and MUST be in SemVer v2.0.0 format; the peers do not look."},
+	{trials: "linux.sysctl = *", keys: "outcome", why: "A name with an empty part is none; the peers write to another file than the name says."},
 }
 
 func (d difference) isMeantBy(a acceptance) bool {

@@ -2,8 +2,168 @@
 
 package conformance
 
-import "testing"
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+)
 
+const preface = `# Conformance
+
+What berth makes of each field of an OCI runtime configuration 1.3.0 for Linux, compared with runc and crun.
+This page is written by the tests (integration/conformance, with -update) and fails them when it is not true.
+
+For each field containers are made that differ in it from the usual one, by runc, crun and berth on the same host; a
+program inside looks at its mounts, namespaces, identity, capabilities, limits, descriptors, environment, files, devices,
+sysctls and at what it may do. *Exact*: in everything that was looked at as under runc, or as under crun where those two
+differ. *As below*: but for a difference that is listed with its reason. *Refused*: an error at create that names the
+field. *Nobody*: on a host without cgroup controllers neither runc nor crun nor berth accepts it. Through the backend crun
+berth hands config.json to crun or runc as it is: the suite wants the same results there as without berth.
+
+`
+
+// checkDocs writes the table, and fails if docs/conformance.md says other things.
 func checkDocs(t *testing.T, list []trial, outcomes []map[string]outcome, found []difference) {
 	t.Helper()
+	if *docs == "" || *only != "" || *every > 1 {
+		return
+	}
+	text := preface + fieldTable(t, list, outcomes, found) + differenceTable() + reasonTable()
+	if *update {
+		if err := os.WriteFile(*docs, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	data, err := os.ReadFile(*docs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(data) != text {
+		a, b := strings.Split(string(data), "\n"), strings.Split(text, "\n")
+		i := 0
+		for i < min(len(a), len(b)) && a[i] == b[i] {
+			i++
+		}
+		t.Errorf("docs/conformance.md is not what was found; from line %d:\n%s\nwant\n%s", i+1, strings.Join(a[i:min(i+3, len(a))], "\n"), strings.Join(b[i:min(i+3, len(b))], "\n"))
+	}
+}
+
+// fieldTable has a row for each field of the specification.
+func fieldTable(t *testing.T, list []trial, outcomes []map[string]outcome, found []difference) string {
+	t.Helper()
+	var text strings.Builder
+	before := cells()
+	fmt.Fprintf(&text, "## Fields\n\n| field | %s | shown by |\n|---|%s---|\n", strings.Join(columns, " | "), strings.Repeat("---|", len(columns)))
+	fields := specFields()
+	byField := map[string][]int{}
+	for i := range list {
+		for _, field := range touched(outcomes[i]["runc"].config, outcomes[0]["runc"].config, fields) {
+			byField[field] = append(byField[field], i)
+		}
+	}
+	for _, field := range fields {
+		trials := byField[field]
+		var shown []string
+		if len(trials) > 0 {
+			shown = append(shown, fmt.Sprintf("%d trials", len(trials)))
+		}
+		if other := testElsewhere(field); other != "" {
+			shown = append(shown, other)
+		}
+		if len(shown) == 0 {
+			t.Errorf("no test is about %s", field)
+			continue
+		}
+		fmt.Fprintf(&text, "| %s |", strings.ReplaceAll(field, "|", "\\|"))
+		for i, runtime := range columns {
+			said := verdict(runtime, trials, list, outcomes, found)
+			if row := before[field]; !slices.Contains(backendsUnderTest(), runtime) && len(row) > i {
+				said = row[i]
+			}
+			fmt.Fprintf(&text, " %s |", said)
+		}
+		fmt.Fprintf(&text, " %s |\n", strings.Join(shown, ", "))
+	}
+	return text.String() + "\n"
+}
+
+// columns are the backends of the table. What a run does not test stays as it is.
+var columns = []string{"berth-lxc", "berth-pct"}
+
+// cells are what docs/conformance.md says, by field.
+func cells() map[string][]string {
+	data, _ := os.ReadFile(*docs)
+	rows := map[string][]string{}
+	for line := range strings.Lines(string(data)) {
+		if w := strings.Split(strings.TrimSpace(line), " | "); len(w) == len(columns)+2 {
+			rows[strings.TrimPrefix(w[0], "| ")] = w[1:]
+		}
+	}
+	return rows
+}
+
+// verdict says in a word how a backend treats a field.
+func verdict(runtime string, trials []int, list []trial, outcomes []map[string]outcome, found []difference) string {
+	taken, refused, differs := 0, 0, false
+	for _, i := range trials {
+		of := outcomes[i]
+		if of["runc"].refused() && of["crun"].refused() {
+			continue
+		}
+		taken++
+		if of[runtime].refused() {
+			refused++
+		}
+		differs = differs || slices.ContainsFunc(found, func(d difference) bool {
+			return d.trial == list[i].name && d.runtime == runtime && d.key != "processes"
+		})
+	}
+	switch {
+	case len(trials) == 0:
+		return "see the test"
+	case taken == 0:
+		return "nobody"
+	case refused == taken:
+		return "refused"
+	case differs:
+		return "as below"
+	}
+	return "exact"
+}
+
+// differenceTable has each accepted difference with its reason.
+func differenceTable() string {
+	var text strings.Builder
+	text.WriteString("## Differences\n\n| in the trials | what | why |\n|---|---|---|\n")
+	for _, a := range accepted {
+		what, where := a.keys, a.trials
+		if what == "" {
+			what = "all"
+		}
+		if where == "" {
+			where = "all"
+		}
+		if a.runtime != "" {
+			what += ", " + a.runtime
+		}
+		fmt.Fprintf(&text, "| %s | %s | %s |\n", where, what, a.why)
+	}
+	return text.String() + "\n"
+}
+
+// reasonTable has the reasons for what the validation programs find.
+func reasonTable() string {
+	var text strings.Builder
+	text.WriteString("## Validation programs\n\nOf the programs of opencontainers/runtime-tools, what runc or crun passes and berth does not:\n\n| program | test | why |\n|---|---|---|\n")
+	for _, r := range reasons {
+		test := r.test
+		if test == "" {
+			test = "all"
+		}
+		fmt.Fprintf(&text, "| %s | %s | %s |\n", r.program, test, r.why)
+	}
+	return text.String()
 }

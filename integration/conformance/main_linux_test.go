@@ -21,6 +21,7 @@ var (
 	probe    = flag.String("probe", "", "the `program` of integration/conformance/probe")
 	docs     = flag.String("docs", "", "docs/conformance.md, which must be what the tests find")
 	only     = flag.String("only", "", "the trials with this `text` in their names alone")
+	every    = flag.Int("every", 1, "one of how many trials")
 	update   = flag.Bool("update", false, "write it")
 	programs = flag.String("programs", "", "`directory` with the validation programs, runtimetest and its root file system")
 )

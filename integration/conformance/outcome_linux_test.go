@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -64,6 +65,7 @@ func (c trial) run(t *testing.T, number int, runtime string) outcome {
 	if stdout.Len() == 0 || ctx.Err() != nil {
 		_ = exec.Command(runtime, "--root", state, "delete", "--force", id).Run()
 	}
+	unmountBelow(dir)
 	place := strings.NewReplacer(dir, "BUNDLE", host, "HOST", workDir, "WORK", strings.TrimPrefix(dir, "/tmp"), "BUNDLE",
 		strings.TrimPrefix(host, "/tmp"), "HOST", strings.TrimPrefix(workDir, "/tmp"), "WORK", id, "ID")
 	o := outcome{facts: map[string]string{}, stderr: place.Replace(stderr.String()), config: []byte(place.Replace(string(data)))}
@@ -85,8 +87,25 @@ func (c trial) run(t *testing.T, number int, runtime string) outcome {
 	return o
 }
 
+// unmountBelow takes off what a container without a mount namespace has left.
+func unmountBelow(dir string) {
+	table, _ := os.ReadFile("/proc/self/mountinfo")
+	var targets []string
+	for line := range strings.Lines(string(table)) {
+		if w := strings.Fields(line); len(w) > 4 && strings.HasPrefix(w[4], dir+"/") {
+			targets = append(targets, w[4])
+		}
+	}
+	slices.Reverse(targets)
+	for _, target := range targets {
+		_ = unix.Unmount(target, unix.MNT_DETACH)
+	}
+}
+
 var (
-	inode  = regexp.MustCompile(`(pipe|socket|mnt|net|pid|user|uts|ipc|cgroup|time):\[(\d+)\]`)
+	inode = regexp.MustCompile(`(pipe|socket|mnt|net|pid|user|uts|ipc|cgroup|time):\[(\d+)\]`)
+	// others are pids but 1, which differ from one process to the next.
+	others = regexp.MustCompile(`\b([2-9]|\d\d+)\b`)
 	number = regexp.MustCompile(`\b[0-9a-f]{6,}\b`)
 )
 
@@ -102,8 +121,8 @@ func plain(key, value string) string {
 		return "its own"
 	}
 	value = inode.ReplaceAllString(value, "$1")
-	if key == "status NSpid" || key == "status Pid" || key == "ids" || key == "proc loginuid" {
-		return value
+	if strings.HasPrefix(key, "status NS") || strings.HasSuffix(key, "id") || key == "ids" {
+		return others.ReplaceAllString(value, "N")
 	}
 	if key == "session keyring" {
 		return number.ReplaceAllString(value, "N")

@@ -154,7 +154,6 @@ func seccompTrials() []trial {
 		s("log", specs.LinuxSeccomp{Syscalls: rule(specs.ActLog, "getcpu")}),
 		s("trap", specs.LinuxSeccomp{Syscalls: rule(specs.ActTrap, "getcpu")}),
 		s("kill", specs.LinuxSeccomp{Syscalls: rule(specs.ActKillProcess, "getcpu")}),
-		s("kill thread", specs.LinuxSeccomp{Syscalls: rule(specs.ActKill, "swapoff")}),
 		s("trace", specs.LinuxSeccomp{Syscalls: rule(specs.ActTrace, "getcpu")}),
 		s("no such action", specs.LinuxSeccomp{Syscalls: rule("SCMP_ACT_NONE", "getcpu")}),
 		s("default errno", specs.LinuxSeccomp{DefaultAction: specs.ActErrno, Syscalls: rule(specs.ActAllow, "getcpu")}),

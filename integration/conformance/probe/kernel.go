@@ -107,12 +107,25 @@ func (f facts) tree(root string) {
 			return nil
 		}
 		f["file "+path] = describe(path, &st)
-		switch path {
-		case "/proc", "/sys", "/dev/pts", "/dev/mqueue":
+		if entry.IsDir() && ofTheKernel(path) {
 			return filepath.SkipDir
 		}
 		return nil
 	})
+}
+
+// ofTheKernel tells whether a directory's content is made up by the kernel, and
+// another one each time.
+func ofTheKernel(path string) bool {
+	var fs unix.Statfs_t
+	if err := unix.Statfs(path, &fs); err != nil {
+		return false
+	}
+	switch fs.Type {
+	case unix.PROC_SUPER_MAGIC, unix.SYSFS_MAGIC, unix.CGROUP2_SUPER_MAGIC, unix.DEVPTS_SUPER_MAGIC:
+		return true
+	}
+	return false
 }
 
 func describe(path string, st *unix.Stat_t) string {

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"runtime"
 )
 
 // facts are what is found, by names such as "status CapEff" or "mount /proc".
@@ -17,6 +18,9 @@ type facts map[string]string
 // marker is what the root of a container that the tests make holds: elsewhere
 // the probe does nothing, for what it tries could be allowed.
 const marker = "/.probe-here"
+
+// The first thread is the one that the runtime has prepared.
+func init() { runtime.LockOSThread() }
 
 func main() {
 	f := facts{}

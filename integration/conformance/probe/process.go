@@ -47,10 +47,12 @@ func (f facts) process() {
 			f["limit "+strings.TrimSpace(line[:26])] = strings.Join(strings.Fields(line[26:]), " ")
 		}
 	}
-	for _, name := range []string{"attr/current", "attr/exec", "uid_map", "gid_map", "setgroups", "oom_score_adj", "cgroup", "coredump_filter",
+	for _, name := range []string{"attr/current", "attr/exec", "uid_map", "gid_map", "setgroups", "oom_score_adj", "coredump_filter",
 		"loginuid", "sessionid", "timens_offsets", "comm", "personality"} {
 		f["proc "+name] = strings.TrimSpace(read("/proc/self/" + name))
 	}
+	// The hierarchies of cgroup v1, if there are any, are not for containers.
+	_, f["cgroup"], _ = strings.Cut(strings.TrimSpace(read("/proc/self/cgroup")), "0::")
 	for _, name := range []string{"cgroup", "ipc", "mnt", "net", "pid", "pid_for_children", "time", "time_for_children", "user", "uts"} {
 		f["namespace "+name] = link("/proc/self/ns/" + name)
 	}

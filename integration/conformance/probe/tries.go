@@ -22,7 +22,11 @@ func (f facts) path(path string) {
 	kind := fmt.Sprintf("%#o %d:%d", st.Mode, st.Uid, st.Gid)
 	if st.Mode&unix.S_IFMT == unix.S_IFDIR {
 		entries, err := os.ReadDir(path)
-		f["path "+path] = fmt.Sprintf("%s %d entries %v", kind, len(entries), code(err))
+		number := fmt.Sprint(len(entries))
+		if ofTheKernel(path) {
+			number = "some"
+		}
+		f["path "+path] = fmt.Sprintf("%s %s entries %v", kind, number, code(err))
 		made := filepath.Join(path, "made by the probe")
 		err = os.WriteFile(made, nil, 0o600)
 		_ = os.Remove(made)

@@ -1,0 +1,30 @@
+//go:build linux
+
+package conformance
+
+import "strings"
+
+// elsewhere names the tests that are about fields of which one container without
+// a terminal, hooks or cgroup controllers tells nothing.
+var elsewhere = []struct{ prefix, test string }{
+	{"hooks.", "integration/lifecycle TestHooks"},
+	{"process.terminal", "integration/operate TestTerminal"},
+	{"process.consoleSize", "integration/operate TestTerminal"},
+	{"process.execCPUAffinity", "integration/operate TestCPUAffinity"},
+	{"process.apparmorProfile", "backends/process TestLabelsWithoutTheModule"},
+	{"process.selinuxLabel", "backends/process TestLabelsWithoutTheModule"},
+	{"linux.mountLabel", "backends/process TestLabelsWithoutTheModule"},
+	{"linux.resources.devices", ""},
+	{"linux.resources.", "integration/engines TestLimits"},
+	{"linux.seccomp.listener", "backends/process TestListener"},
+}
+
+// testElsewhere is the other test of a field, or "".
+func testElsewhere(field string) string {
+	for _, e := range elsewhere {
+		if strings.HasPrefix(field, e.prefix) {
+			return e.test
+		}
+	}
+	return ""
+}
