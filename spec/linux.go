@@ -32,12 +32,23 @@ func (c *checker) linux(l *specs.Linux) {
 	}
 }
 
+// What the kernel takes: NAME_MAX, and PATH_MAX with room for the mount point
+// before it and the files below it.
+const (
+	maxCgroupName = 255
+	maxCgroupPath = 3072
+)
+
 // cgroupsPath takes a path, or systemd's slice:prefix:name, as the runtime's
 // flag says. ".." is what crun refuses too.
 func (c *checker) cgroupsPath(p string) {
 	const path = "linux.cgroupsPath"
 	if slices.Contains(strings.Split(p, "/"), "..") {
 		c.errorf(path, "must not have .. in it, is %s", quote(p))
+	}
+	tooLong := func(name string) bool { return len(name) > maxCgroupName }
+	if len(p) > maxCgroupPath || slices.ContainsFunc(strings.Split(p, "/"), tooLong) {
+		c.errorf(path, "must have at most %d bytes and %d in a name, has %d", maxCgroupPath, maxCgroupName, len(p))
 	}
 	c.printable(path, p)
 }

@@ -18,6 +18,7 @@ type acceptance struct {
 var accepted = []acceptance{
 	{keys: "processes", why: "LXC's init, the warden, is one task of the container's pid namespace."},
 	{keys: "file /dev/mqueue", why: "LXC makes the ipc namespace before the user namespace has it: the directory that everybody may write to (mode 1777) is nobody's."},
+	{trials: "linux.namespaces without cgroup", keys: "cgroup", runtime: "berth-pct", why: "Proxmox VE's statistics come from lxc/VMID: linux.cgroupsPath does not apply."},
 	{trials: "process.apparmorProfile, unconfined", keys: "outcome", why: "Without AppArmor every process is unconfined: what is asked for is so."},
 	{trials: "process.capabilities effective alone, uid *", keys: "outcome",
 		why: "config.md, Linux Process: a capability that cannot be granted MUST be logged as a warning; the peers fail."},

@@ -57,6 +57,8 @@ func (c trial) run(t *testing.T, number int, runtime string) outcome {
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, runtime, "--root", state, "run", "--bundle", dir, id)
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	// Not /dev/null: crun gives the host's to the container's user.
+	cmd.Stdin = bytes.NewReader(nil)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return unix.Kill(-cmd.Process.Pid, unix.SIGKILL) }
