@@ -31,9 +31,14 @@ func (e *Enclosure) Lower(ctx context.Context, c *backends.Container, d *enclosi
 		return err
 	}
 	if ct == nil || !ct.belongsTo(c) {
-		// Somebody destroyed it in Proxmox VE, or it was never made. The
-		// number may be another CT's by now.
-		if used, err := e.cluster.IDs(); err == nil && !used[vmid] {
+		// Somebody destroyed it in Proxmox VE, or it was never made; unless
+		// the cluster file system is not there to tell. The number may be
+		// another CT's by now.
+		used, err := e.cluster.IDs()
+		if err != nil {
+			return err
+		}
+		if !used[vmid] {
 			removeTraces(vmid)
 		}
 		return removeCgroup(c, d)

@@ -32,14 +32,14 @@ func TestMain(m *testing.M) {
 		os.Exit(2)
 	}
 	before := takeCensus()
-	etc := hashTree("/etc", "/etc/pve")
+	etc := hashTree("/etc", "/etc/pve", "/etc/pve-standin.json")
 	status := m.Run()
 	if status == 0 {
 		if left := before.leftovers(); left != "" && !isPeer() {
 			fmt.Fprintf(os.Stderr, "lifecycle tests: left behind when all were done:\n%s", left)
 			status = 1
 		}
-		if hashTree("/etc", "/etc/pve") != etc {
+		if hashTree("/etc", "/etc/pve", "/etc/pve-standin.json") != etc {
 			fmt.Fprintln(os.Stderr, "lifecycle tests: the host's /etc has changed")
 			status = 1
 		}

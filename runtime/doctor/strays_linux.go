@@ -120,7 +120,10 @@ func endMonitor(pid int, name string) error {
 			if err := cgroup.Kill(path); err != nil {
 				return err
 			}
-			defer func() { _ = cgroup.Remove(path) }()
+			defer func() {
+				_ = cgroup.Remove(path)
+				cgroup.TrimDefault(path)
+			}()
 		}
 	}
 	for deadline := time.Now().Add(5 * time.Second); unix.Kill(pid, 0) == nil; time.Sleep(10 * time.Millisecond) {
@@ -203,7 +206,11 @@ func (d *Doctor) cgroups(known *inventory) ([]backends.Finding, error) {
 			}
 			list = append(list, backends.Finding{
 				Looked: dir,
-				Fix:    func(context.Context) error { return cgroup.Remove(path) },
+				Fix: func(context.Context) error {
+					err := cgroup.Remove(path)
+					cgroup.TrimDefault(path)
+					return err
+				},
 			})
 		}
 	}

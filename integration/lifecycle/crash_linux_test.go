@@ -1,0 +1,301 @@
+//go:build linux && integration
+
+package lifecycle
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// These tests break the host under a container. They do not run beside others:
+// what is left is counted, and Proxmox VE's switches are the host's.
+
+// record is what is remembered of a container.
+func (b *box) record() (r struct {
+	Data struct {
+		Name            string
+		Monitor, Warden struct{ Pid int }
+	}
+}) {
+	b.Helper()
+	data, err := os.ReadFile(filepath.Join(b.root, b.id, "state.json"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := json.Unmarshal(data, &r); err != nil {
+		b.Fatal(err)
+	}
+	return r
+}
+
+// running is a container whose process runs.
+func (b *box) running() {
+	b.Helper()
+	b.create()
+	b.start()
+	b.awaitFile("started")
+}
+
+// nothing is what has to be left after delete --force and doctor --fix.
+func (b *box) nothing(before census) {
+	b.Helper()
+	if o := b.berth("delete", "--force", b.id); o.status != 0 {
+		b.Errorf("delete --force: status %d: %s", o.status, o.stderr)
+	}
+	if b.pid > 0 {
+		b.wait()
+	}
+	b.healthy()
+	before.noLeftovers(b.T)
+}
+
+// healthy wants doctor to find nothing left behind, after it has fixed it.
+func (b *box) healthy() {
+	b.Helper()
+	fixed := b.berth("doctor", "--fix")
+	for _, row := range b.findings() {
+		if row.Verdict == "fail" && row.Check != "cgroup v2" {
+			b.Errorf("after doctor --fix: %+v; it said:\n%s", row, fixed.stdout)
+		}
+	}
+}
+
+type finding struct{ Check, Verdict, Looked, Advice string }
+
+func (b *box) findings() []finding {
+	b.Helper()
+	var rows []finding
+	o := b.berth("doctor", "--json")
+	if err := json.Unmarshal([]byte(o.stdout), &rows); err != nil {
+		b.Fatalf("doctor: status %d, %v: %s%s", o.status, err, o.stdout, o.stderr)
+	}
+	return rows
+}
+
+// found wants a failed row of doctor's.
+func (b *box) found(check, looked string) {
+	b.Helper()
+	for _, row := range b.findings() {
+		if row.Check == check && row.Verdict == "fail" && strings.Contains(row.Looked, looked) && row.Advice != "" {
+			return
+		}
+	}
+	b.Errorf("doctor finds no %s with %q: %+v", check, looked, b.findings())
+}
+
+func TestMonitorKilled(t *testing.T) {
+	before := takeCensus()
+	b := newBox(t, forever)
+	b.running()
+	monitor := b.record().Data.Monitor.Pid
+	if err := unix.Kill(monitor, unix.SIGKILL); err != nil {
+		t.Fatalf("kill lxc-start (process %d): %v", monitor, err)
+	}
+	b.nothing(before)
+}
+
+func TestWardenKilled(t *testing.T) {
+	before := takeCensus()
+	b := newBox(t, forever)
+	b.running()
+	if err := unix.Kill(b.record().Data.Warden.Pid, unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	b.nothing(before)
+}
+
+// Somebody has emptied the state directory.
+func TestRecordLost(t *testing.T) {
+	before := takeCensus()
+	b := newBox(t, forever)
+	b.running()
+	name := b.record().Data.Name
+	if err := os.RemoveAll(filepath.Join(b.root, b.id)); err != nil {
+		t.Fatal(err)
+	}
+	if *backend == "pct" {
+		b.found("CTs", "CT "+name)
+	} else {
+		b.found("LXC containers", name)
+	}
+	b.healthy()
+	b.wait()
+	before.noLeftovers(t)
+}
+
+// The file system of the state directory is full: before a create, and before a
+// delete.
+func TestFullDisk(t *testing.T) {
+	before := takeCensus()
+	b := newBox(t, forever)
+	if err := os.Mkdir(b.root, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	// Room for records is measured in pages.
+	if err := unix.Mount("tmpfs", b.root, "tmpfs", 0, "size=2m,mode=711"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = b.berth("delete", "--force", b.id)
+		_ = unix.Unmount(b.root, unix.MNT_DETACH) // has been done if all went well
+	})
+	fill := filepath.Join(b.root, "@fill")
+	b.fill(fill)
+	o := b.berth(b.createArgs()...)
+	if o.status != 1 || !strings.Contains(o.stderr, "no space left on device") {
+		t.Errorf("create on a full disk: status %d: %s", o.status, o.stderr)
+	}
+	b.found("state directory", "0 kB")
+	if err := os.Remove(fill); err != nil {
+		t.Fatal(err)
+	}
+	if left, _ := os.ReadDir(filepath.Join(b.root, b.id)); len(left) > 0 {
+		t.Errorf("left of the create: %v", left)
+	}
+	b.running()
+	b.fill(fill)
+	if o := b.berth("delete", "--force", b.id); o.status != 0 {
+		t.Errorf("delete on a full disk: status %d: %s", o.status, o.stderr)
+	}
+	b.wait()
+	if err := os.Remove(fill); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Unmount(b.root, unix.MNT_DETACH); err != nil {
+		t.Fatal(err)
+	}
+	before.noLeftovers(t)
+}
+
+// fill writes until there is no room left.
+func (b *box) fill(path string) {
+	b.Helper()
+	f, err := os.Create(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	for size := 1 << 16; size > 0; {
+		if _, err := f.Write(make([]byte, size)); err != nil {
+			size /= 2
+		}
+	}
+}
+
+// pctThat makes a configuration with a pct that does something of its own: $PCT
+// is the real one, $SETUP the stand-in's switches.
+func (b *box) pctThat(script string, settings ...string) (flags []string) {
+	b.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		b.Fatal(err)
+	}
+	dir := filepath.Dir(b.bundle)
+	wrapper, config := filepath.Join(dir, "pct"), filepath.Join(dir, "berth.toml")
+	text := fmt.Sprintf("#!/bin/sh\nPCT=/usr/sbin/pct\nSETUP=%s\n%s\n", filepath.Join(filepath.Dir(self), "setup"), script)
+	if err := os.WriteFile(wrapper, []byte(text), 0o755); err != nil {
+		b.Fatal(err)
+	}
+	text = fmt.Sprintf("[pct]\npath = %q\n%s\n", wrapper, strings.Join(settings, "\n"))
+	if err := os.WriteFile(config, []byte(text), 0o644); err != nil {
+		b.Fatal(err)
+	}
+	return []string{"--config", config}
+}
+
+func (b *box) switchHost(words ...string) {
+	b.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		b.Fatal(err)
+	}
+	output(b.T, filepath.Join(filepath.Dir(self), "setup"), words...)
+}
+
+// createBy is create with global flags.
+func (b *box) createBy(flags []string) outcome {
+	b.Helper()
+	return b.berth(append(flags, b.createArgs()...)...)
+}
+
+// /etc/pve becomes read-only in the middle of a create, when the CT is there and
+// not started.
+func TestQuorumLostInCreate(t *testing.T) {
+	pctOnly(t)
+	before := takeCensus()
+	b := newBox(t, forever)
+	flags := b.pctThat(`"$PCT" "$@"; status=$?; [ "$1" != create ] || "$SETUP" quorum off; exit $status`)
+	defer b.switchHost("quorum", "on")
+	o := b.createBy(flags)
+	if o.status != 1 || !strings.Contains(o.stderr, "no quorum") || !strings.Contains(o.stderr, "pvecm status") {
+		t.Errorf("create: status %d: %s", o.status, o.stderr)
+	}
+	// The CT cannot be destroyed now, so its record must be there.
+	if !strings.Contains(o.stderr, "left behind") {
+		t.Errorf("create says nothing of what it has left: %s", o.stderr)
+	}
+	b.found("Proxmox VE cluster", "no quorum")
+	b.switchHost("quorum", "on")
+	b.nothing(before)
+}
+
+func TestQuorumLostBeforeDelete(t *testing.T) {
+	pctOnly(t)
+	before := takeCensus()
+	b := newBox(t, forever)
+	b.running()
+	b.switchHost("quorum", "off")
+	defer b.switchHost("quorum", "on")
+	o := b.berth("delete", "--force", b.id)
+	if o.status != 1 || !strings.Contains(o.stderr, "pvecm status") {
+		t.Errorf("delete: status %d: %s", o.status, o.stderr)
+	}
+	if got := b.state().Status; got != "stopped" {
+		t.Errorf("the state after a delete that failed is %s", got)
+	}
+	b.switchHost("quorum", "on")
+	b.nothing(before)
+}
+
+// pmxcfs ends while a container runs.
+func TestClusterDownBeforeDelete(t *testing.T) {
+	pctOnly(t)
+	before := takeCensus()
+	b := newBox(t, forever)
+	b.running()
+	b.switchHost("pmxcfs", "down")
+	o := b.berth("delete", "--force", b.id)
+	b.switchHost("pmxcfs", "up")
+	if o.status == 0 {
+		t.Errorf("delete without the cluster file system succeeded")
+	}
+	b.nothing(before)
+}
+
+// A pct that hangs is ended in time, and the create fails.
+func TestHangingPct(t *testing.T) {
+	pctOnly(t)
+	for _, verb := range []string{"create", "start"} {
+		t.Run(verb, func(t *testing.T) {
+			before := takeCensus()
+			b := newBox(t, forever)
+			flags := b.pctThat(fmt.Sprintf(`[ "$1" != %s ] || exec sleep 1000; exec "$PCT" "$@"`, verb), "timeout = 2")
+			begin := time.Now()
+			o := b.createBy(flags)
+			if o.status != 1 || !strings.Contains(o.stderr, "no end after 2s") || !strings.Contains(o.stderr, "pvedaemon") {
+				t.Errorf("create: status %d: %s", o.status, o.stderr)
+			}
+			if took := time.Since(begin); took > time.Minute {
+				t.Errorf("it took %v", took)
+			}
+			b.nothing(before)
+		})
+	}
+}
