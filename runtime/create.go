@@ -136,6 +136,9 @@ func enclose(ctx context.Context, e *state.Entry, j *job) error {
 	if err := e.Save(); err != nil {
 		return err
 	}
+	if err := offerNotify(e.Container, j.bundle.Spec); err != nil {
+		return err
+	}
 	if err := j.backend.Create(ctx, e.Container, j.bundle.Spec, j.options.CreateOptions, e.Save); err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ func (r *Runtime) Run(ctx context.Context, id string, o RunOptions) (int, error)
 		return 0, r.runDelegated(j, d, o.Detach, o.Call)
 	}
 	if o.Detach {
-		return 0, r.createAndStart(ctx, j, nil)
+		return 0, r.createAndStart(ctx, j, nil, func(forward func()) { forward() })
 	}
 	if !o.NoSubreaper {
 		if err := becomeSubreaper(); err != nil {
@@ -53,7 +53,7 @@ func (r *Runtime) Run(ctx context.Context, id string, o RunOptions) (int, error)
 		return -1, err
 	}
 	defer t.close()
-	if err := r.createAndStart(ctx, j, t); err != nil {
+	if err := r.createAndStart(ctx, j, t, func(forward func()) { go forward() }); err != nil {
 		return -1, err
 	}
 	info, err := r.State(id)
@@ -68,13 +68,13 @@ func (r *Runtime) Run(ctx context.Context, id string, o RunOptions) (int, error)
 	return status, err
 }
 
-func (r *Runtime) createAndStart(ctx context.Context, j *job, t *terminal) error {
+func (r *Runtime) createAndStart(ctx context.Context, j *job, t *terminal, wait func(func())) error {
 	if _, err := r.create(ctx, j); err != nil {
 		return err
 	}
 	err := t.attach()
 	if err == nil {
-		err = r.Start(ctx, j.id)
+		err = r.start(ctx, j.id, wait)
 	}
 	if err != nil {
 		return errors.Join(err, r.Delete(ctx, j.id, true))

@@ -162,8 +162,14 @@ func (r *Runtime) status(c *backends.Container, b backends.Backend) (specs.Conta
 
 // Start runs the user's process of a created container, and the poststart
 // hooks. When one of these fails the container is stopped and removed
-// (runtime.md#lifecycle, step 9).
+// (runtime.md#lifecycle, step 9). Under a service manager that wants to know
+// when the container is ready, it returns then.
 func (r *Runtime) Start(ctx context.Context, id string) error {
+	return r.start(ctx, id, func(forward func()) { forward() })
+}
+
+// start is Start with a way to wait for the container to be ready.
+func (r *Runtime) start(ctx context.Context, id string, wait func(forward func())) error {
 	c, b, err := r.find(id)
 	if err != nil {
 		return err
@@ -187,12 +193,24 @@ func (r *Runtime) Start(ctx context.Context, id string) error {
 	default:
 		return ErrHasStopped
 	}
+	ready, err := listenNotify(e.Container)
+	if err != nil {
+		return err
+	}
 	if err := b.Start(ctx, e.Container); err != nil {
+		ready.close()
 		return err
 	}
 	if err := poststart(ctx, e.Container); err != nil {
+		ready.close()
 		return errors.Join(err, r.remove(ctx, e, b, true))
 	}
+	first := e.Process
+	e.Close() // other commands need not wait
+	wait(func() {
+		ready.forward(first)
+		ready.close()
+	})
 	return nil
 }
 
