@@ -9,31 +9,31 @@ import (
 // kinfoProc is struct kinfo_proc of FreeBSD's sys/user.h with 64-bit pointers,
 // as far as it is used, in Go's terms.
 type kinfoProc struct {
-	structsize, layout                                    int32
-	args, paddr, addr, tracep, textvp, fd, vmspace, wchan uint64
-	pid, ppid, pgid, tpgid, sid, tsid                     int32
-	jobc, spareShort1                                     int16
-	tdevFreebsd11                                         uint32
-	siglist, sigmask, sigignore, sigcatch                 [4]uint32
-	uid, ruid, svuid, rgid, svgid                         uint32
-	ngroups, spareShort2                                  int16
-	groups                                                [16]uint32
-	size                                                  uint64
-	rssize, swrss, tsize, dsize, ssize                    int64
-	xstat, acflag                                         uint16
-	pctcpu, estcpu, slptime, swtime, cow                  uint32
-	runtime                                               uint64
-	start, childtime                                      [2]int64
-	flag, kiflag                                          int64
-	traceflag                                             int32
-	stat                                                  int8
+	Structsize, Layout                                    int32
+	Args, Paddr, Addr, Tracep, Textvp, Fd, Vmspace, Wchan uint64
+	Pid, Ppid, Pgid, Tpgid, Sid, Tsid                     int32
+	Jobc, SpareShort1                                     int16
+	TdevFreebsd11                                         uint32
+	Siglist, Sigmask, Sigignore, Sigcatch                 [4]uint32
+	Uid, Ruid, Svuid, Rgid, Svgid                         uint32
+	Ngroups, SpareShort2                                  int16
+	Groups                                                [16]uint32
+	Size                                                  uint64
+	Rssize, Swrss, Tsize, Dsize, Ssize                    int64
+	Xstat, Acflag                                         uint16
+	Pctcpu, Estcpu, Slptime, Swtime, Cow                  uint32
+	Runtime                                               uint64
+	Start, Childtime                                      [2]int64
+	Flag, Kiflag                                          int64
+	Traceflag                                             int32
+	Stat                                                  int8
 }
 
 func TestKinfoLayout(t *testing.T) {
 	var k kinfoProc
 	for name, is := range map[string][2]uintptr{
-		"ki_pid": {kinfoPid, unsafe.Offsetof(k.pid)}, "ki_ppid": {kinfoPpid, unsafe.Offsetof(k.ppid)},
-		"ki_start": {kinfoStart, unsafe.Offsetof(k.start)}, "ki_stat": {kinfoStat, unsafe.Offsetof(k.stat)},
+		"ki_pid": {kinfoPid, unsafe.Offsetof(k.Pid)}, "ki_ppid": {kinfoPpid, unsafe.Offsetof(k.Ppid)},
+		"ki_start": {kinfoStart, unsafe.Offsetof(k.Start)}, "ki_stat": {kinfoStat, unsafe.Offsetof(k.Stat)},
 	} {
 		if is[0] != is[1] {
 			t.Errorf("%s is at %d, not %d", name, is[1], is[0])

@@ -58,6 +58,7 @@ func unlimited(r *specs.LinuxResources) spec.Problems {
 	if m := r.Memory; m != nil {
 		refuse(set(m.Swap) && *m.Swap >= 0, "memory.swap", none+": leave it out, or say -1 for no limit (--memory-swap=-1)")
 		refuse(set(m.Reservation), "memory.reservation", none)
+		//lint:ignore SA1019 engines of old may send it
 		refuse(set(m.Kernel), "memory.kernel", none)
 		refuse(set(m.KernelTCP), "memory.kernelTCP", none)
 		refuse(m.Swappiness != nil, "memory.swappiness", none)

@@ -113,7 +113,9 @@ func TestHooks(t *testing.T) {
 	}
 	inside := []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c", "read s; s=${s#*status?:?}; echo startContainer ${s%%,*} $(pwd) >>/hooks"}}}
 	b.config.Hooks = &specs.Hooks{
-		Prestart: hook("prestart"), CreateRuntime: hook("createRuntime"), CreateContainer: hook("createContainer"), //nolint:staticcheck // deprecated, and honoured
+		//lint:ignore SA1019 deprecated, and honoured
+		Prestart:      hook("prestart"),
+		CreateRuntime: hook("createRuntime"), CreateContainer: hook("createContainer"),
 		StartContainer: inside, Poststart: hook("poststart"), Poststop: hook("poststop"),
 	}
 	b.config.Process.Args = []string{"/bin/sleep", "1000"}

@@ -57,10 +57,10 @@ func ps(h *host.Host, args []string) (string, error) {
 			fmt.Fprintf(&out, "%5d\n", pid)
 		}
 		if out.Len() == 0 {
-			return "", silent
+			return "", errSilent
 		}
 		return out.String(), nil
 	}
 	// A jid without a jail is one without processes.
-	return "", silent
+	return "", errSilent
 }

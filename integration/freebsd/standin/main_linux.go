@@ -24,8 +24,8 @@ var all = map[string]tool{
 	"jail": jail, "jls": jls, "mount": mount, "umount": umount, "devfs": devfs, "ifconfig": ifconfig, "rctl": rctl, "ps": ps,
 }
 
-// silent is the failure of a tool that says nothing.
-var silent = errors.New("")
+// errSilent is the failure of a tool that says nothing.
+var errSilent = errors.New("")
 
 func main() {
 	name := filepath.Base(os.Args[0])

@@ -63,7 +63,7 @@ func parse(args []string) (map[string]string, error) {
 			return nil, fmt.Errorf("unknown parameter: %s", key)
 		}
 		if _, twice := params[key]; twice && (key == "name" || key == "path") {
-			return nil, fmt.Errorf("cannot redefine parameter %q.", key)
+			return nil, fmt.Errorf("cannot redefine parameter %q", key)
 		}
 		params[key] = value
 	}
