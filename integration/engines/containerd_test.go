@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -29,7 +30,7 @@ func TestContainerd(t *testing.T) {
 	for _, runtime := range runtimes {
 		column(t, "containerd", runtime.name, func(t *testing.T) *containerd {
 			return &containerd{T: t, runtime: runtime.path}
-		}, containerdTests)
+		}, slices.Concat(containerdTests, containerdOperations))
 	}
 }
 

@@ -57,8 +57,8 @@ var criLimitsTests = []test[*cri]{
 		}
 	}},
 	{"stats of a container and of its pod", func(t *testing.T, c *cri) {
-		p := c.pod(nil)
-		x := p.start(nil, "sh", "-c", "dd if=/dev/zero of=/dev/shm/x bs=1M count=20 2>/dev/null; echo ready; while :; do :; done")
+		p := c.pod(set{"linux": set{"cgroup_parent": c.podCgroup()}})
+		x := p.start(nil, "sh", "-c", "dd if=/dev/zero of=/dev/shm/x bs=1M count=20 2>/dev/null; n=0; while [ $n -lt 50000 ]; do n=$((n+1)); done; echo ready; sleep 1000")
 		x.said("ready")
 		type value struct{ Value string }
 		type usage struct {
@@ -96,7 +96,7 @@ var criLimitsTests = []test[*cri]{
 		})
 	}},
 	{"the pod's cgroup", func(t *testing.T, c *cri) {
-		parent := "/berth-test-pod" + strconv.FormatInt(names.Add(1), 10)
+		parent := c.podCgroup()
 		p := c.pod(set{"linux": set{"cgroup_parent": parent}})
 		x := p.sleeper(nil)
 		for _, pid := range []int{p.pid(), x.pid()} {
@@ -104,12 +104,6 @@ var criLimitsTests = []test[*cri]{
 				t.Errorf("its cgroup is %s", path)
 			}
 		}
-		c.must("rmp", "--force", p.id)
-		// The kubelet removes what it has made.
-		eventually(t, "the pod's cgroup is empty", func() bool {
-			err := os.Remove(filepath.Join(cgroups, parent))
-			return err == nil || errors.Is(err, fs.ErrNotExist)
-		})
 	}},
 	{"AppArmor: containerd's profile, unconfined", func(t *testing.T, c *cri) {
 		p := c.pod(nil)
@@ -125,4 +119,20 @@ var criLimitsTests = []test[*cri]{
 			t.Errorf("%q", got)
 		}
 	}},
+}
+
+// podCgroup is a pod's cgroup, which the kubelet makes and removes.
+func (c *cri) podCgroup() string {
+	c.Helper()
+	parent := "/berth-test-pod" + strconv.FormatInt(names.Add(1), 10)
+	if err := os.Mkdir(filepath.Join(cgroups, parent), 0o755); err != nil {
+		c.Fatal(err)
+	}
+	c.Cleanup(func() {
+		eventually(c.T, "the pod's cgroup is empty", func() bool {
+			err := os.Remove(filepath.Join(cgroups, parent))
+			return err == nil || errors.Is(err, fs.ErrNotExist)
+		})
+	})
+	return parent
 }
