@@ -33,9 +33,6 @@ func checkStage(s *specs.Spec) spec.Problems {
 			}
 		}
 	}
-	if l.IntelRdt != nil {
-		refuse("linux.intelRdt", "not supported by this backend")
-	}
 	if seccompNotifies(l.Seccomp) && l.Seccomp.ListenerPath == "" {
 		refuse("linux.seccomp.listenerPath", "must be set: a rule has the action SCMP_ACT_NOTIFY, and somebody has to be told")
 	}

@@ -79,6 +79,9 @@ func (cr *creation) run(ctx context.Context, up chan struct{}) error {
 	if err := cr.Place(j); err != nil {
 		return err
 	}
+	if err := planResctrl(j); err != nil {
+		return err
+	}
 	if err := keep(j, cr.opts); err != nil {
 		return err
 	}
@@ -111,6 +114,9 @@ func (cr *creation) run(ctx context.Context, up chan struct{}) error {
 		return err
 	}
 	if err := limit(j, limits); err != nil {
+		return err
+	}
+	if err := enterResctrl(j); err != nil {
 		return err
 	}
 	if err := moveDevices(j.Spec, caller.process.Pid); err != nil {
@@ -275,6 +281,9 @@ func (cr *creation) settle(prep *preparation, caller *caller) (err error) {
 		if err := cgroup.Enter(own, cr.stage.Keeper()); err != nil {
 			return err
 		}
+	}
+	if err := j.Data.Resctrl.Enter(cr.stage.Pid); err != nil {
+		return err
 	}
 	return prep.process.GrantChild(cr.stage.Pid)
 }

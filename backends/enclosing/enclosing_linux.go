@@ -14,6 +14,7 @@ import (
 
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/cgroup"
+	"github.com/berth-oci/berth/backends/resctrl"
 	"github.com/berth-oci/berth/spec"
 )
 
@@ -55,6 +56,8 @@ type Data struct {
 	LimitsID uint64 `json:"limitsID,omitempty"`
 	// Scope says that Limits is a systemd scope.
 	Scope bool `json:"scope,omitempty"`
+	// Resctrl is the group of linux.intelRdt.
+	Resctrl resctrl.Group `json:"resctrl,omitzero"`
 	// Warden is the enclosure's init, Monitor the tool's process above it.
 	Warden  backends.Process `json:"warden"`
 	Monitor backends.Process `json:"monitor"`

@@ -253,6 +253,9 @@ func (e *execution) settle(pid int, o *backends.ExecOptions) (backends.Process, 
 	if err := e.enterCgroup(pid, o.Cgroup); err != nil {
 		return made, err
 	}
+	if err := e.data.Resctrl.Enter(pid); err != nil {
+		return made, err
+	}
 	if a := e.process.ExecCPUAffinity; a != nil && a.Final != "" {
 		list, err := cpus(a.Final)
 		if err == nil {

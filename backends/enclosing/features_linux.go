@@ -17,6 +17,9 @@ func Features() *features.Features {
 	yes, no := true, false
 	return &features.Features{
 		MountOptions: rootfs.MountOptions(),
+		// By them a container chooses its backend and its place in the host's
+		// network.
+		PotentiallyUnsafeConfigAnnotations: []string{"io.github.berth-oci."},
 		Linux: &features.Linux{
 			Namespaces:   []string{"cgroup", "ipc", "mount", "network", "pid", "time", "user", "uts"},
 			Capabilities: capabilities(),
@@ -30,8 +33,8 @@ func Features() *features.Features {
 				SupportedFlags: words(seccomp.SupportedFlags()),
 			},
 			Apparmor: &features.Apparmor{Enabled: &yes},
-			Selinux:  &features.Selinux{Enabled: &no},
-			IntelRdt: &features.IntelRdt{Enabled: &no},
+			Selinux:  &features.Selinux{Enabled: &yes},
+			IntelRdt: &features.IntelRdt{Enabled: &yes, Schemata: &yes, Monitoring: &yes},
 			MemoryPolicy: &features.MemoryPolicy{
 				Modes: words(process.MemoryPolicyModes()),
 				Flags: words(process.MemoryPolicyFlags()),

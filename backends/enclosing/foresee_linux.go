@@ -6,6 +6,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/berth-oci/berth/backends/process"
+	"github.com/berth-oci/berth/backends/resctrl"
 	"github.com/berth-oci/berth/backends/rootfs"
 	"github.com/berth-oci/berth/backends/seccomp"
 	"github.com/berth-oci/berth/spec"
@@ -32,6 +33,10 @@ func (b Backend) Foresee(s *specs.Spec) spec.Problems {
 	refuse(err)
 	_, err = rootfs.Explain(s, "/")
 	refuse(err)
+	if s.Linux != nil && s.Linux.IntelRdt != nil {
+		_, err := resctrl.Root()
+		refuse(err)
+	}
 	if s.Linux != nil {
 		_, err := seccomp.Compile(s.Linux.Seccomp)
 		refuse(err)

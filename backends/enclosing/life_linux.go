@@ -162,7 +162,7 @@ func (b Backend) remove(ctx context.Context, c *backends.Container, d *Data) err
 	if err := WaitGone(ctx, c.Process, 10*time.Second); err != nil {
 		return fmt.Errorf("the container's process: %w", err)
 	}
-	return b.Lower(ctx, c, d)
+	return errors.Join(b.Lower(ctx, c, d), d.Resctrl.Remove())
 }
 
 // WaitGone waits until a process has ended; a zombie has.

@@ -69,7 +69,9 @@ func (a *Attributes) GrantChild(pid int) error {
 		}
 	}
 	if a.OOMScoreAdj != nil {
-		return setOOMScoreAdj(pid, *a.OOMScoreAdj)
+		if err := setOOMScoreAdj(pid, *a.OOMScoreAdj); err != nil {
+			return err
+		}
 	}
-	return nil
+	return a.setScheduler(pid)
 }

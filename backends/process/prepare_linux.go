@@ -20,7 +20,7 @@ type Options struct {
 	// Keep are sockets or pipes that stay open until execve has succeeded.
 	Keep []int
 	// Fork says that the program will be a child of this process, made by Prepared.Fork, and not take its place. Limits
-	// belong to processes, and are left to the child then.
+	// belong to processes, and are left to the child then; its scheduler is left to GrantChild.
 	Fork bool
 	// Stdio are the descriptors that will be the program's 0 to 2; those themselves if it is nil.
 	Stdio []int
@@ -63,6 +63,9 @@ func (a *Attributes) Prepare(o Options) (*Prepared, error) {
 		return nil, err
 	}
 	if !o.Fork {
+		if err := a.setScheduler(0); err != nil {
+			return nil, err
+		}
 		if err := a.setLimits(); err != nil {
 			return nil, err
 		}

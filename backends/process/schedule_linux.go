@@ -112,16 +112,23 @@ func (a *Attributes) takePersonality(_ *specs.Process, s *specs.Spec) error {
 	return nil
 }
 
-// setSchedule sets what concerns the scheduling of the calling thread, and its personality.
-func (a *Attributes) setSchedule() error {
-	if s := a.Scheduler; s != nil {
-		attr := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: s.Policy, Flags: s.Flags, Nice: s.Nice,
-			Priority: s.Priority, Runtime: s.Runtime, Deadline: s.Deadline, Period: s.Period}
-		if err := unix.SchedSetAttr(0, &attr, 0); err != nil {
-			return fmt.Errorf("process.scheduler: sched_setattr(policy %d, nice %d, priority %d): %w",
-				s.Policy, s.Nice, s.Priority, err)
-		}
+// setScheduler is for a process; 0 is the calling thread. SCHED_DEADLINE forbids a thread to fork (sched(7)).
+func (a *Attributes) setScheduler(pid int) error {
+	s := a.Scheduler
+	if s == nil {
+		return nil
 	}
+	attr := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: s.Policy, Flags: s.Flags, Nice: s.Nice,
+		Priority: s.Priority, Runtime: s.Runtime, Deadline: s.Deadline, Period: s.Period}
+	if err := unix.SchedSetAttr(pid, &attr, 0); err != nil {
+		return fmt.Errorf("process.scheduler: sched_setattr(policy %d, nice %d, priority %d): %w",
+			s.Policy, s.Nice, s.Priority, err)
+	}
+	return nil
+}
+
+// setSchedule sets what else concerns the scheduling of the calling thread, its memory and its personality.
+func (a *Attributes) setSchedule() error {
 	if a.IOPriority != nil {
 		_, _, errno := unix.RawSyscall(unix.SYS_IOPRIO_SET, ioWhoProcess, 0, uintptr(*a.IOPriority))
 		if errno != 0 {

@@ -1,0 +1,33 @@
+package enclosing
+
+import (
+	"github.com/berth-oci/berth/backends/resctrl"
+)
+
+// planResctrl notes the group of linux.intelRdt, so that Delete knows of it.
+func planResctrl(j *Job) error {
+	r := j.Spec.Linux.IntelRdt
+	if r == nil {
+		return nil
+	}
+	root, err := resctrl.Root()
+	if err != nil {
+		return err
+	}
+	j.Data.Resctrl, err = resctrl.Plan(root, j.ID, r)
+	return err
+}
+
+// enterResctrl makes the group and moves the stage into it.
+func enterResctrl(j *Job) error {
+	if j.Spec.Linux.IntelRdt == nil {
+		return nil
+	}
+	if err := j.Data.Resctrl.Make(j.Spec.Linux.IntelRdt); err != nil {
+		return err
+	}
+	if j.bornLast() {
+		return nil
+	}
+	return j.Data.Resctrl.Enter(j.Stage)
+}

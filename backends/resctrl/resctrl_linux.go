@@ -1,0 +1,131 @@
+// Package resctrl places a container in a group of the kernel's resctrl file
+// system (config-linux.md#intelrdt; kernel documentation,
+// arch/x86/resctrl): a class of service, whose share of the caches and of the
+// memory's bandwidth its schemata say, and below it perhaps a group that is
+// measured.
+package resctrl
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/moby/sys/mountinfo"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// ErrNone says that no resctrl file system is mounted: the kernel or the machine
+// has none, or nobody has mounted it.
+var ErrNone = errors.New("intelRdt is specified in config, but Intel RDT is not supported or not enabled: no resctrl file system is mounted")
+
+// Root is where the file system is mounted.
+func Root() (string, error) {
+	mounts, err := mountinfo.GetMounts(mountinfo.FSTypeFilter("resctrl"))
+	if err != nil {
+		return "", fmt.Errorf("linux.intelRdt: %w", err)
+	}
+	if len(mounts) == 0 {
+		return "", fmt.Errorf("linux.intelRdt: %w", ErrNone)
+	}
+	return mounts[0].Mountpoint, nil
+}
+
+// Group is where a container's processes are. The zero value is no group.
+type Group struct {
+	// Class is the directory of the class of service, Monitor the one that is
+	// measured, below it; "" without.
+	Class   string `json:"class,omitempty"`
+	Monitor string `json:"monitor,omitempty"`
+	// Own says that Class was made for the container.
+	Own bool `json:"own,omitempty"`
+}
+
+// Plan says which group the container of that id is to have. Nothing is made yet.
+func Plan(root, id string, r *specs.LinuxIntelRdt) (Group, error) {
+	name := r.ClosID
+	if name == "" {
+		name = id
+	}
+	g := Group{Class: filepath.Join(root, name), Own: r.ClosID == ""}
+	if r.EnableMonitoring {
+		g.Monitor = filepath.Join(g.Class, "mon_groups", id)
+	}
+	if r.ClosID != "" && len(lines(r)) == 0 {
+		if _, err := os.Stat(g.Class); err != nil {
+			return Group{}, fmt.Errorf("linux.intelRdt.closID: the class must exist where no schemata are given: %w", err)
+		}
+	}
+	return g, nil
+}
+
+// lines are those of the schemata file, in the specification's order.
+func lines(r *specs.LinuxIntelRdt) []string {
+	var out []string
+	for _, line := range append([]string{r.L3CacheSchema, r.MemBwSchema}, r.Schemata...) {
+		if line != "" {
+			out = append(out, line)
+		}
+	}
+	return out
+}
+
+// Make makes what of the group is not there, and sets its schemata.
+func (g Group) Make(r *specs.LinuxIntelRdt) error {
+	for _, dir := range []string{g.Class, g.Monitor} {
+		if dir == "" {
+			continue
+		}
+		if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+			return g.failed("make the group", err)
+		}
+	}
+	if list := lines(r); len(list) > 0 {
+		if err := os.WriteFile(filepath.Join(g.Class, "schemata"), []byte(strings.Join(list, "\n")+"\n"), 0o600); err != nil {
+			return g.failed(fmt.Sprintf("set the schemata %q", list), err)
+		}
+	}
+	return nil
+}
+
+// Enter moves a process, with what it bears from then on, into the group.
+func (g Group) Enter(pid int) error {
+	for _, dir := range []string{g.Class, g.Monitor} {
+		if dir == "" {
+			continue
+		}
+		if err := os.WriteFile(filepath.Join(dir, "tasks"), []byte(strconv.Itoa(pid)), 0o600); err != nil {
+			return g.failed(fmt.Sprintf("move process %d into the group", pid), err)
+		}
+	}
+	return nil
+}
+
+// failed adds what the kernel has to say.
+func (g Group) failed(what string, err error) error {
+	status, _ := os.ReadFile(filepath.Join(filepath.Dir(g.Class), "info", "last_cmd_status"))
+	if text := strings.TrimSpace(string(status)); text != "" && text != "ok" {
+		err = fmt.Errorf("%w: the kernel says: %s", err, text)
+	}
+	return fmt.Errorf("linux.intelRdt: %s: %w", what, err)
+}
+
+// Remove removes what was made for the container: a class that config.json names
+// is others' too, and stays. It can be repeated.
+func (g Group) Remove() error {
+	dirs := []string{g.Monitor}
+	if g.Own {
+		dirs = append(dirs, g.Class)
+	}
+	for _, dir := range dirs {
+		if dir == "" {
+			continue
+		}
+		if err := os.Remove(dir); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return g.failed("remove the group", err)
+		}
+	}
+	return nil
+}
