@@ -3,7 +3,9 @@
 package engines
 
 import (
+	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -44,6 +46,35 @@ var lifeTests = []test[*podman]{
 			t.Errorf("stopped after %v already", d)
 		}
 		p.exits(id, 137)
+	}},
+	{"conmon is killed", func(t *testing.T, p *podman) {
+		id := p.detached(image, "sleep", "1000")
+		conmon, err := strconv.Atoi(p.ask(id, ".State.ConmonPid"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := syscall.Kill(conmon, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		// podman says once that the exit status is lost, and stops the container.
+		_ = p.run("rm", "--force", "--time", "0", id)
+		p.must("rm", "--force", "--ignore", "--time", "0", id)
+	}},
+	{"podman is killed in the foreground", func(t *testing.T, p *podman) {
+		name := p.name()
+		cmd := exec.Command("podman", p.command("run", "--name", name, image, "sh", "-c", "echo ready; sleep 1000").argv[1:]...)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the container's output", func() bool { return strings.Contains(p.run("logs", name).stdout, "ready") })
+		if err := cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		_ = cmd.Wait()
+		if got := p.ask(name, ".State.Status"); got != "running" {
+			t.Errorf("the container is %s", got)
+		}
+		p.must("rm", "--force", "--time", "0", name)
 	}},
 	{"kill -s", func(t *testing.T, p *podman) {
 		id := p.detached(image, "sh", "-c", `trap "echo usr1" USR1; trap "exit 6" HUP; echo ready; while :; do sleep 0.1; done`)
