@@ -31,10 +31,13 @@ func TestDocker(t *testing.T) {
 	}
 }
 
+// clearDocker also ends the mounts that Docker Engine itself forgets, under any
+// runtime: the root of a container that it has read for an image or an archive.
 const clearDocker = `
 	docker ps --all --quiet | xargs --no-run-if-empty docker rm --force --volumes
 	docker volume prune --all --force
-	docker network prune --force`
+	docker network prune --force
+	awk '$5 ~ "^/tmp/docker[0-9]+/data/overlay2/.*/merged$" {print $5}' /proc/self/mountinfo | xargs --no-run-if-empty umount`
 
 // docker is a Docker Engine that has all that is its own in one directory.
 type docker struct {
