@@ -44,6 +44,9 @@ func TestDensity(t *testing.T) {
 			}
 		}
 		t.Logf("%d containers: creates took %v at first and %v at last, list %v", *dense, early, late, quartile(lists))
+		if *dense < strict {
+			return
+		}
 		if late > early*13/10+20*time.Millisecond {
 			t.Errorf("creates took %v at first and %v at last", early, late)
 		}
@@ -53,6 +56,10 @@ func TestDensity(t *testing.T) {
 	})
 	before.noLeftovers(t)
 }
+
+// strict is the number of containers from which on the times are judged, by
+// somebody who has the machine alone.
+const strict = 300
 
 // quartile is what a quarter of the times stay below.
 func quartile(times []time.Duration) time.Duration {
