@@ -70,6 +70,8 @@ func startDocker(t *testing.T, runtime candidate) *docker {
 	}
 	t.Cleanup(func() {
 		d.stop(t)
+		// The host's network, which Docker Engine leaves mounted.
+		_ = syscall.Unmount(filepath.Join(dir, "exec/netns/default"), syscall.MNT_DETACH)
 		if err := os.RemoveAll(dir); err != nil {
 			t.Error(err)
 		}
