@@ -175,3 +175,31 @@ func TestMemoryPolicy(t *testing.T) {
 	b.must("kill", b.id, "KILL")
 	b.wait()
 }
+
+// The scheduler, the I/O priority and the personality are those of the first
+// process and of exec's, born at once or last.
+func TestScheduling(t *testing.T) {
+	t.Parallel()
+	const script = "cut -d' ' -f19,41 /proc/self/stat; ionice -p $$; uname -m"
+	set := func(s *specs.Spec) {
+		s.Process.Scheduler = &specs.Scheduler{Policy: specs.SchedBatch, Nice: 5}
+		s.Process.IOPriority = &specs.LinuxIOPriority{Class: specs.IOPRIO_CLASS_BE, Priority: 3}
+		s.Linux.Personality = &specs.LinuxPersonality{Domain: specs.PerLinux32}
+	}
+	machine := strings.TrimSpace(output(t, "setarch", "linux32", "uname", "-m"))
+	want := "5 3\nbest-effort: prio 3\n" + machine + "\n"
+	a := newBox(t, script+"; echo >/out/done; exec sleep 1000", set)
+	a.create()
+	a.start()
+	a.awaitFile("done")
+	b := a.sibling("b", script, set, shared(specs.PIDNamespace, fmt.Sprintf("/proc/%d/ns/pid", a.pid)))
+	last, _ := b.end()
+	for what, got := range map[string]string{"first": a.said("stdout"), "born last": last, "exec": a.must("exec", a.id, "sh", "-c", script)} {
+		if got != want {
+			t.Errorf("%s: %q, want %q", what, got, want)
+		}
+	}
+	b.must("delete", b.id)
+	a.must("kill", a.id, "KILL")
+	a.wait()
+}
