@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/berth-oci/berth/runtime/config"
 )
 
 // repository is the top of the tree, seen from this package.
@@ -229,4 +231,28 @@ func receiver(d *ast.FuncDecl) string {
 		return ident.Name + "."
 	}
 	return ""
+}
+
+// The example of a configuration is one.
+func TestConfigurationExample(t *testing.T) {
+	var example strings.Builder
+	for line := range strings.Lines(documents(t)["docs/config.md"]) {
+		if strings.HasPrefix(line, "A rule matches") {
+			break
+		}
+		if text, ok := strings.CutPrefix(line, "    "); ok {
+			example.WriteString(text)
+		}
+	}
+	file := filepath.Join(t.TempDir(), "config.toml")
+	if err := os.WriteFile(file, []byte(example.String()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	c, err := config.Load(file, []string{"lxc", "pct", "crun", "runc"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.Rules) != 3 || c.Pct.Network.Bridge == "" {
+		t.Errorf("there is more in docs/config.md than %+v", c)
+	}
 }
