@@ -27,10 +27,14 @@ func TestContainerd(t *testing.T) {
 	if !wanted("containerd") {
 		return
 	}
+	tests := containerdTests
+	if wanted("containerd-operations") {
+		tests = slices.Concat(tests, containerdOperations)
+	}
 	for _, runtime := range runtimes {
 		column(t, "containerd", runtime.name, func(t *testing.T) *containerd {
 			return &containerd{T: t, runtime: runtime.path}
-		}, slices.Concat(containerdTests, containerdOperations))
+		}, tests)
 	}
 }
 

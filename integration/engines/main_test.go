@@ -57,7 +57,7 @@ func ready() error {
 		return errors.New("root is needed")
 	}
 	for _, s := range words(*suitesFlag) {
-		if !slices.Contains([]string{"podman", "scenarios", "docker", "limits", "containerd", "cri", "cri-limits"}, s) {
+		if !slices.Contains([]string{"podman", "scenarios", "docker", "limits", "containerd", "cri", "cri-limits", "containerd-operations"}, s) {
 			return fmt.Errorf("there is no suite %q", s)
 		}
 	}
