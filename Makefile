@@ -12,12 +12,13 @@ STATIC      := -linkmode external -extldflags -static
 NFPM        := github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.43.1
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 PREFIX      ?= /usr/local
+FREEBSD     := amd64 arm64
 TESTHOST    := integration/testhost/testhost
 # The suites that run inside a test host; everything else runs where make does.
 SUITES      := engines lifecycle operate
 UNIT         = $(shell $(GO) list ./... | grep -v -E '/integration/($(subst $(eval ) ,|,$(SUITES)))$$')
 
-.PHONY: build install deb setup quickstart test lint unit race integration bench soak clean
+.PHONY: build install deb setup quickstart test lint freebsd unit race integration bench soak clean
 .DEFAULT_GOAL := build
 
 # One static file: libseccomp and libc are linked in.
@@ -49,10 +50,18 @@ test: setup lint unit integration
 lint:
 	@test -z "$$(gofmt -l . | tee /dev/stderr)"
 	$(GO) vet ./...
-	GOOS=freebsd CGO_ENABLED=0 $(GO) vet ./...
+	$(MAKE) --no-print-directory freebsd
 	$(GO) run $(STATICCHECK) ./...
 	shellcheck -x -P SCRIPTDIR integration/suites integration/setup integration/quickstart integration/deb $(TESTHOST) .ci/run \
 		integration/engines/scenario.sh
+
+# For FreeBSD: vetted, tests and all, and built as one static file each. Nothing of it runs here.
+freebsd:
+	@for a in $(FREEBSD); do \
+		echo "freebsd/$$a: vet and build"; \
+		GOOS=freebsd GOARCH=$$a CGO_ENABLED=0 $(GO) vet ./... && \
+		GOOS=freebsd GOARCH=$$a CGO_ENABLED=0 $(GO) build -trimpath -tags '$(TAGS)' -ldflags '$(LDFLAGS)' -o $(BUILD)/freebsd-$$a/berth . || exit 1; \
+	done
 
 unit:
 	$(GO) test -count=1 $(UNIT)

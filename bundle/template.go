@@ -3,11 +3,16 @@ package bundle
 import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/opencontainers/runtime-tools/generate"
+
+	"github.com/berth-oci/berth/spec"
 )
 
 // Template is a config.json to begin with: a shell in a terminal, in a rootfs
 // beside it, with the rights that runc's template gives.
 func Template() *specs.Spec {
+	if spec.Platform == spec.FreeBSD {
+		return jailTemplate()
+	}
 	g := generate.NewFromSpec(&specs.Spec{Version: specs.Version})
 	g.SetRootPath("rootfs")
 	g.SetRootReadonly(true)

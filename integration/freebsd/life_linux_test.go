@@ -303,3 +303,23 @@ func TestState(t *testing.T) {
 	b.wait(pid)
 	b.wantNoTraces()
 }
+
+// The template runs as it is, but for its terminal. A user without rights runs in
+// a jail without a superuser, too.
+func TestTemplate(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	b.must(os.MkdirAll(b.file("new"), 0o755))
+	b.berth("spec", "--bundle", b.file("new"))
+	data, err := os.ReadFile(b.file("new/config.json"))
+	b.must(err)
+	b.config = &specs.Spec{}
+	b.must(json.Unmarshal(data, b.config))
+	b.config.Root.Path, b.config.Process.Terminal = "root", false
+	b.config.Process.Args = []string{"sh", "-c", "touch /x 2>/dev/null || echo ro; echo >/tmp/x && echo rw; test -c /dev/null && echo null"}
+	b.must(os.MkdirAll(b.root("dev/fd"), 0o755))
+	if status, out := b.run(); status != 0 || out != "ro\nrw\nnull\n" {
+		t.Errorf("status %d, output %q", status, out)
+	}
+	b.wantNoTraces()
+}

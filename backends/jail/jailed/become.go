@@ -12,29 +12,51 @@ import (
 	"github.com/berth-oci/berth/backends/process"
 )
 
-// become gives this process the attributes of the container's, in runc's order
-// as far as there are the same, and finds its program.
-func (p *inside) become() error {
+// takeOn gives this process what it can have outside of the jail, in which root
+// may not be allowed to (allow.nosuser): limits, stdio, groups, and the user but
+// for the rights of root that it takes to enter the jail.
+func (p *inside) takeOn() error {
 	a := p.plan.Process
-	if err := a.MakeCwd(); err != nil {
-		return err
-	}
-	p.env = a.Environment()
 	unix.Umask(int(a.Umask))
 	for _, l := range p.plan.Limits {
 		if err := setLimit(l); err != nil {
 			return fmt.Errorf("process.rlimits: error setting %s to soft %d, hard %d: %w", l.Name, l.Soft, l.Hard, err)
 		}
 	}
+	if err := ownStdio(int(a.UID)); err != nil {
+		return err
+	}
+	// The first is what FreeBSD before 15 keeps the effective group in
+	// (setgroups(2)).
+	groups := []int{int(a.GID)}
+	for _, g := range a.Groups {
+		groups = append(groups, int(g))
+	}
+	if err := syscall.Setgroups(groups); err != nil {
+		return fmt.Errorf("unable to setup user: setgroups %v: %w", groups, err)
+	}
+	if err := syscall.Setgid(int(a.GID)); err != nil {
+		return fmt.Errorf("unable to setup user: setgid %d: %w", a.GID, err)
+	}
+	if err := setresuid(int(a.UID), 0, int(a.UID)); err != nil {
+		return fmt.Errorf("unable to setup user: setresuid %d: %w", a.UID, err)
+	}
+	return nil
+}
+
+// become makes this process, in its jail, the user, and finds its program.
+func (p *inside) become() error {
+	a := p.plan.Process
+	if err := a.MakeCwd(); err != nil {
+		return err
+	}
+	p.env = a.Environment()
 	again, err := a.EnterCwd()
 	if err != nil {
 		return err
 	}
-	if err := ownStdio(int(a.UID)); err != nil {
-		return err
-	}
-	if err := setUser(a); err != nil {
-		return err
+	if err := setresuid(int(a.UID), int(a.UID), int(a.UID)); err != nil {
+		return fmt.Errorf("unable to setup user: setuid %d: %w", a.UID, err)
 	}
 	if err := a.FinishCwd(again); err != nil {
 		return err
@@ -46,25 +68,6 @@ func (p *inside) become() error {
 	}
 	p.path, err = process.LookPath(a.Args[0], p.env)
 	return err
-}
-
-// setUser changes the IDs of the process. The first of the groups is what FreeBSD
-// before 15 keeps the effective group in (setgroups(2)).
-func setUser(a *process.Basics) error {
-	groups := []int{int(a.GID)}
-	for _, g := range a.Groups {
-		groups = append(groups, int(g))
-	}
-	if err := syscall.Setgroups(groups); err != nil {
-		return fmt.Errorf("unable to setup user: setgroups %v: %w", groups, err)
-	}
-	if err := syscall.Setgid(int(a.GID)); err != nil {
-		return fmt.Errorf("unable to setup user: setgid %d: %w", a.GID, err)
-	}
-	if err := syscall.Setuid(int(a.UID)); err != nil {
-		return fmt.Errorf("unable to setup user: setuid %d: %w", a.UID, err)
-	}
-	return nil
 }
 
 // ownStdio gives stdin, stdout and stderr to the user, but for what is everybody's.

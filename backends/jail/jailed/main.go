@@ -111,6 +111,9 @@ func (p *inside) prepare() error {
 	for _, f := range p.files {
 		f.Close()
 	}
+	if err := p.takeOn(); err != nil {
+		return err
+	}
 	// Nobody in the jail may look at a process that runs berth.
 	if err := kernel.Shield(); err != nil {
 		return err
