@@ -129,6 +129,7 @@ func (r *Runtime) record(j *job) (*state.Entry, error) {
 		return nil, discard(e, err)
 	}
 	fill(e.Container, j)
+	r.note(e.Container)
 	return e, nil
 }
 

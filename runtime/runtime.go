@@ -40,6 +40,7 @@ type Runtime struct {
 	store    *state.Store
 	makers   []Maker
 	backends map[string]backends.Backend
+	noted    *backends.Container
 }
 
 // Maker makes a backend when it is needed.
@@ -69,6 +70,7 @@ func (r *Runtime) lock(id string) (*state.Entry, backends.Backend, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	r.note(e.Container)
 	b, err := r.backend(e.Container.Backend)
 	if err != nil {
 		e.Close()
@@ -144,6 +146,7 @@ func (r *Runtime) find(id string) (*backends.Container, backends.Backend, error)
 	if err != nil {
 		return nil, nil, err
 	}
+	r.note(c)
 	b, err := r.backend(c.Backend)
 	return c, b, err
 }

@@ -1,11 +1,15 @@
 package crun
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"runtime"
 	"syscall"
+	"time"
+
+	"github.com/sirupsen/logrus"
 
 	"github.com/berth-oci/berth/backends"
 )
@@ -38,6 +42,7 @@ func (b *Backend) HandOver(c *backends.Container, call backends.Call) error {
 	if err != nil {
 		return err
 	}
+	logrus.WithField("command", backends.CommandLine(cmd.Argv...)).Debug("handed over")
 	return fmt.Errorf("run %s: %w", cmd.Path, syscall.Exec(cmd.Path, cmd.Argv, b.settings.Environ))
 }
 
@@ -58,11 +63,26 @@ func (cmd *Command) run(environ []string, stdout uintptr) error {
 	// this thread for that of its parent.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
+	begin := time.Now()
 	pid, err := cmd.start(environ, stdout)
 	if err != nil {
 		return err
 	}
-	return cmd.wait(pid)
+	err = cmd.wait(pid)
+	backends.Called(cmd.Argv, begin, statusOf(err))
+	return err
+}
+
+// statusOf is the exit status that wait has told.
+func statusOf(err error) int {
+	var told *backends.Reported
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &told):
+		return told.Status
+	}
+	return -1
 }
 
 func (cmd *Command) start(environ []string, stdout uintptr) (int, error) {

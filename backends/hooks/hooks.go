@@ -13,6 +13,8 @@ import (
 	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/backends"
 )
 
 // Run runs the hooks of one point in a container's life in their order, each
@@ -57,7 +59,10 @@ func run(ctx context.Context, h *specs.Hook, stdin []byte) error {
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(stdin), &stderr, &stderr
 	// A hook's own children may hold its output open for as long as they live.
 	cmd.WaitDelay = 100 * time.Millisecond
+	begin := time.Now()
 	err := cmd.Run()
+	// Its arguments are config.json's, and can be secrets.
+	backends.Called([]string{h.Path}, begin, cmd.ProcessState.ExitCode())
 	if errors.Is(err, exec.ErrWaitDelay) {
 		err = nil
 	}

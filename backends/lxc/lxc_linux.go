@@ -135,6 +135,7 @@ func (e Enclosure) Raise(ctx context.Context, j *enclosing.Job) error {
 	}
 	defer stderr.Close()
 	cmd.Stderr = stderr
+	begin := time.Now()
 	if err := startUnconfined(cmd); err != nil {
 		return fmt.Errorf("start the LXC container: %w", err)
 	}
@@ -142,8 +143,10 @@ func (e Enclosure) Raise(ctx context.Context, j *enclosing.Job) error {
 	go func() { ended <- cmd.Wait() }()
 	select {
 	case <-j.Up:
+		backends.Called(words, begin, -1) // it runs on
 		return nil
 	case err := <-ended:
+		backends.Called(words, begin, cmd.ProcessState.ExitCode())
 		if err == nil {
 			err = errors.New("it ended at once")
 		}

@@ -7,11 +7,12 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"strings"
 	"syscall"
 	"time"
 
 	"github.com/sirupsen/logrus"
+
+	"github.com/berth-oci/berth/backends"
 )
 
 // Client calls the pct command (pct(1)). Each call starts Perl and takes half a
@@ -83,7 +84,7 @@ func (c *Client) once(ctx context.Context, args []string) (string, error) {
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	begin := time.Now()
 	err := cmd.Run()
-	logrus.WithFields(logrus.Fields{"command": "pct " + strings.Join(args, " "), "duration": time.Since(begin).Round(time.Millisecond).String(), "status": cmd.ProcessState.ExitCode()}).Debug("called")
+	backends.Called(append([]string{"pct"}, args...), begin, cmd.ProcessState.ExitCode())
 	if err == nil || errors.Is(err, exec.ErrWaitDelay) {
 		return stdout.String(), nil
 	}

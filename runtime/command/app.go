@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/sirupsen/logrus"
@@ -35,7 +36,14 @@ these it is pct on a Proxmox VE host and lxc elsewhere.`
 // Run executes the command line and returns the exit status.
 func Run(args []string) int {
 	app := App()
-	return exitCode(app.Run(arrange(app, args)))
+	begin := time.Now()
+	words := arrange(app, args)
+	err := app.Run(words)
+	if opened != nil {
+		name, _ := app.Metadata[commandKey].(string)
+		opened.Log(name, begin, err)
+	}
+	return exitCode(err)
 }
 
 // App is the command line as a value, from which the manual is made.
@@ -163,8 +171,13 @@ func before(c *cli.Context) error {
 }
 
 func open(c *cli.Context) (*runtime.Runtime, error) {
-	return runtime.New(c.String("root"), makers(newSettings(c))...)
+	r, err := runtime.New(c.String("root"), makers(newSettings(c))...)
+	opened = r
+	return r, err
 }
+
+// opened is what the command works with, once it does.
+var opened *runtime.Runtime
 
 // onlyID checks that a command got a container's id and nothing else.
 func onlyID(c *cli.Context) (string, error) {

@@ -29,11 +29,11 @@ func arrange(app *cli.App, args []string) []string {
 	if !inOrder[command.Name] {
 		words = flagsFirst(command.Flags, words)
 	}
-	app.Metadata = map[string]any{wordsKey: words}
+	app.Metadata = map[string]any{wordsKey: words, commandKey: command.Name}
 	return append(append([]string{}, args[:at+1]...), words...)
 }
 
-const wordsKey = "words"
+const wordsKey, commandKey = "words", "command"
 
 // words are those behind the command's name.
 func words(c *cli.Context) []string {

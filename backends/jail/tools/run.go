@@ -14,7 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sirupsen/logrus"
+	"github.com/berth-oci/berth/backends"
 )
 
 // Command is a tool's name and its arguments.
@@ -79,8 +79,10 @@ func (b *Box) Run(ctx context.Context, c Command) (string, error) {
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &limited{&out}, &limited{&errs}
 	cmd.WaitDelay = time.Second
-	logrus.Debugf("run %q", []string(c))
-	if err := cmd.Run(); err != nil {
+	begin := time.Now()
+	err = cmd.Run()
+	backends.Called(c, begin, cmd.ProcessState.ExitCode())
+	if err != nil {
 		return out.String(), &Error{Command: c, Status: cmd.ProcessState.ExitCode(), Said: strings.TrimSpace(errs.String()), Err: err}
 	}
 	return out.String(), nil

@@ -1,0 +1,34 @@
+package runtime
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/berth-oci/berth/backends"
+)
+
+// note remembers the container that the command is about, for Log.
+func (r *Runtime) note(c *backends.Container) { r.noted = c }
+
+// Log says, for --debug, what was done with which container, how long that took,
+// and what it failed of.
+func (r *Runtime) Log(operation string, begin time.Time, err error) {
+	if !logrus.IsLevelEnabled(logrus.DebugLevel) {
+		return
+	}
+	fields := logrus.Fields{"operation": operation, "duration": time.Since(begin).Round(time.Microsecond).String()}
+	if c := r.noted; c != nil {
+		fields["container"], fields["backend"] = c.ID, c.Backend
+		// The name that Proxmox VE knows it by is its VMID.
+		var data struct{ Name string }
+		if c.Backend == "pct" && json.Unmarshal(c.Data, &data) == nil && data.Name != "" {
+			fields["vmid"] = data.Name
+		}
+	}
+	if err != nil {
+		fields["failed"] = err.Error()
+	}
+	logrus.WithFields(fields).Debug("done")
+}
