@@ -75,8 +75,8 @@ var (
 	name = regexp.MustCompile(`^([a-z]\w*)\.(\w+(?:\.\w+)?)(?:\(\))?$`)
 	// extension ends the name of a file, which only looks like a name in a package.
 	extension = regexp.MustCompile(`\.(json|toml|md|go|conf|sock|test|tar|log|d|yaml)$`)
-	// lxcKey is a key of LXC's configuration.
-	lxcKey = regexp.MustCompile(`^lxc\.[a-z]`)
+	// other is a key of LXC's configuration, or a JSON path that begins like a package.
+	other = regexp.MustCompile(`^(lxc|process|hooks|freebsd)\.[a-z]`)
 )
 
 // Every link from one document to another, or to a heading, leads somewhere.
@@ -143,7 +143,7 @@ func TestNames(t *testing.T) {
 	for path, text := range documents(t) {
 		for _, m := range code.FindAllStringSubmatch(text, -1) {
 			n := name.FindStringSubmatch(m[1])
-			if n == nil || extension.MatchString(m[1]) || lxcKey.MatchString(m[1]) || declared[n[1]] == nil {
+			if n == nil || extension.MatchString(m[1]) || other.MatchString(m[1]) || declared[n[1]] == nil {
 				continue
 			}
 			checked++
