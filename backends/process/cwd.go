@@ -32,13 +32,19 @@ func (a *Basics) EnterCwd() (again bool, err error) {
 	return false, cwdError(a.Cwd, err)
 }
 
-// FinishCwd is the user's part of it, and makes sure that the directory is within the container's root: a path like
+// RetryCwd is the user's part of it.
+func (a *Basics) RetryCwd(again bool) error {
+	if !again {
+		return nil
+	}
+	return cwdError(a.Cwd, unix.Chdir(a.Cwd))
+}
+
+// FinishCwd is RetryCwd, and makes sure that the directory is within the container's root: a path like
 // /proc/self/fd/7 could lead out of it (CVE-2024-21626).
 func (a *Basics) FinishCwd(again bool) error {
-	if again {
-		if err := cwdError(a.Cwd, unix.Chdir(a.Cwd)); err != nil {
-			return err
-		}
+	if err := a.RetryCwd(again); err != nil {
+		return err
 	}
 	// Getwd fails with ENOENT where the kernel says "(unreachable)" (getcwd(3)).
 	switch wd, err := unix.Getwd(); {

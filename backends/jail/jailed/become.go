@@ -58,7 +58,8 @@ func (p *inside) become() error {
 	if err := setresuid(int(a.UID), int(a.UID), int(a.UID)); err != nil {
 		return fmt.Errorf("unable to setup user: setuid %d: %w", a.UID, err)
 	}
-	if err := a.FinishCwd(again); err != nil {
+	// There is no descriptor of a directory by which it could be outside.
+	if err := a.RetryCwd(again); err != nil {
 		return err
 	}
 	if p.plan.NoNewPrivileges {

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"encoding/binary"
 	"fmt"
 	"os"
 	"strconv"
@@ -106,14 +107,20 @@ func Mounted() ([]string, error) {
 
 // Jailed says whether this process is in a jail itself.
 func Jailed() bool {
-	n, err := unix.SysctlUint32("security.jail.jailed")
-	return err == nil && n != 0
+	n, ok := Setting("security.jail.jailed")
+	return ok && n != 0
 }
 
-// Setting is an integer of sysctl(8); ok says whether the kernel has it.
-func Setting(name string) (value uint32, ok bool) {
-	value, err := unix.SysctlUint32(name)
-	return value, err == nil
+// Setting is an integer or a boolean of sysctl(8); ok says whether the kernel has
+// it. A boolean has one byte.
+func Setting(name string) (value uint64, ok bool) {
+	data, err := unix.SysctlRaw(name)
+	if err != nil || len(data) == 0 || len(data) > 8 {
+		return 0, false
+	}
+	var word [8]byte
+	copy(word[:], data)
+	return binary.LittleEndian.Uint64(word[:]), true
 }
 
 const lastSignal = 31

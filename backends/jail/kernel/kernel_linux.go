@@ -68,10 +68,10 @@ func Mounted() ([]string, error) {
 // Jailed says whether this process is in a jail itself.
 func Jailed() bool { return false }
 
-// Setting is an integer of sysctl(8); ok says whether the kernel has it.
-func Setting(name string) (value uint32, ok bool) {
-	n, err := strconv.ParseUint(os.Getenv("BERTH_JAIL_SYSCTL_"+name), 10, 32)
-	return uint32(n), err == nil
+// Setting is an integer or a boolean of sysctl(8); ok says whether the kernel has it.
+func Setting(name string) (value uint64, ok bool) {
+	value, err := strconv.ParseUint(os.Getenv("BERTH_JAIL_SYSCTL_"+name), 10, 64)
+	return value, err == nil
 }
 
 const lastSignal = 31

@@ -122,7 +122,7 @@ func devices(dev string) error {
 
 func umount(h *host.Host, args []string) (string, error) {
 	if len(args) != 2 || args[0] != "-f" {
-		return "", errors.New("usage: umount [-fnv] special ... | node ... | fsid ...")
+		return "", errors.New("usage: umount")
 	}
 	for i, m := range slices.Backward(h.Mounts) {
 		if m.Target != args[1] {
