@@ -34,7 +34,7 @@ func (r *Runtime) List() ([]*Info, error) {
 	for _, c := range records {
 		infos, delegates := delegated[c.Backend]
 		if !delegates {
-			info, err := r.State(c.ID)
+			info, err := r.now(c)
 			switch {
 			case errors.Is(err, state.ErrNotExist):
 			case err != nil:
@@ -61,6 +61,22 @@ func (r *Runtime) List() ([]*Info, error) {
 	}
 	slices.SortFunc(list, func(a, b *Info) int { return cmp.Compare(a.ID, b.ID) })
 	return list, errors.Join(errs...)
+}
+
+// now is the state of a container of berth's own whose record has just been read.
+func (r *Runtime) now(c *backends.Container) (*Info, error) {
+	b, err := r.backend(c.Backend)
+	if err != nil {
+		return nil, err
+	}
+	status, err := r.status(c, b)
+	if err != nil {
+		return nil, err
+	}
+	if status == specs.StateStopped && !r.store.Holds(c.ID) {
+		return nil, state.ErrNotExist // deleted meanwhile
+	}
+	return &Info{Container: c, Status: status}, nil
 }
 
 // records are those that can be understood, damaged those that cannot.

@@ -158,6 +158,12 @@ func (s *Store) Busy(id string) bool {
 	return false
 }
 
+// Holds says whether there is a record of a container, whole or not.
+func (s *Store) Holds(id string) bool {
+	_, err := os.Lstat(s.dir(id))
+	return err == nil
+}
+
 // Read reads the record of a container as it is at this moment.
 func (s *Store) Read(id string) (*backends.Container, error) {
 	if err := CheckID(id); err != nil {
