@@ -60,7 +60,7 @@ func fieldTable(t *testing.T, list []trial, outcomes []map[string]outcome, found
 	fields := specFields()
 	byField := map[string][]int{}
 	for i := range list {
-		for _, field := range touched(outcomes[i]["runc"].config, outcomes[0]["runc"].config, fields) {
+		for _, field := range touched(list[i].name, outcomes[i]["runc"].config, outcomes[0]["runc"].config, fields) {
 			byField[field] = append(byField[field], i)
 		}
 	}

@@ -85,12 +85,13 @@ func values(config []byte, fields []string) map[string]int {
 	return found
 }
 
-// touched are the fields in which a trial's config differs from the usual.
-func touched(config, usual []byte, fields []string) (list []string) {
+// touched are the fields in which a trial's config differs from the usual; what
+// it makes the probe look at is not counted.
+func touched(name string, config, usual []byte, fields []string) (list []string) {
 	a, b := values(config, fields), values(usual, fields)
 	for _, side := range []map[string]int{a, b} {
 		for value := range side {
-			if path, _, _ := strings.Cut(value, " = "); a[value] != b[value] && slices.Contains(fields, path) && !slices.Contains(list, path) && path != "process.args[]" {
+			if path, _, _ := strings.Cut(value, " = "); a[value] != b[value] && slices.Contains(fields, path) && !slices.Contains(list, path) && (path != "process.args[]" || strings.HasPrefix(name, "process.args")) {
 				list = append(list, path)
 			}
 		}

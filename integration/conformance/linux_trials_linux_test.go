@@ -129,6 +129,15 @@ func linuxTrials() (list []trial) {
 		trial{"linux.memoryPolicy", func(c *config) {
 			c.Linux.MemoryPolicy = &specs.LinuxMemoryPolicy{Mode: "MPOL_BIND", Nodes: "0"}
 		}},
+		trial{"linux.memoryPolicy with flags", func(c *config) {
+			c.Linux.MemoryPolicy = &specs.LinuxMemoryPolicy{Mode: "MPOL_PREFERRED", Nodes: "0", Flags: []specs.MemoryPolicyFlagType{"MPOL_F_STATIC_NODES"}}
+		}},
+		trial{"linux.intelRdt, all of it, without resctrl", func(c *config) {
+			c.Linux.IntelRdt = &specs.LinuxIntelRdt{ClosID: "x", Schemata: []string{"L3:0=f"}, L3CacheSchema: "L3:0=f", MemBwSchema: "MB:0=50", EnableMonitoring: true}
+		}},
+		trial{"linux.netDevices with a name, not there", func(c *config) {
+			c.Linux.NetDevices = map[string]specs.LinuxNetDevice{"nosuch0": {Name: "eth7"}}
+		}},
 		trial{"linux.memoryPolicy of no such mode", func(c *config) { c.Linux.MemoryPolicy = &specs.LinuxMemoryPolicy{Mode: "MPOL_NONE"} }},
 	)
 	return list

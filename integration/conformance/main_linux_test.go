@@ -26,7 +26,7 @@ var (
 	programs = flag.String("programs", "", "`directory` with the validation programs, runtimetest and its root file system")
 )
 
-// workDir is in memory, as the bundles of an engine need not be.
+// workDir is in memory, in a file system that may have device nodes.
 var workDir string
 
 func TestMain(m *testing.M) {
@@ -70,7 +70,7 @@ func setUp() (err error) {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return err
 	}
-	if workDir, err = os.MkdirTemp("/tmp", "berth-conformance-"); err != nil {
+	if workDir, err = os.MkdirTemp("/var/lib/containers", "berth-conformance-"); err != nil {
 		return err
 	}
 	return os.Chmod(workDir, 0o755)

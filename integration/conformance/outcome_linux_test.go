@@ -34,7 +34,7 @@ func (o outcome) refused() bool { return o.facts["outcome"] == "refused" }
 
 // run makes one trial's container with a runtime, and takes it away again.
 func (c trial) run(t *testing.T, number int, runtime string) outcome {
-	id := fmt.Sprintf("trial%d-%s", number, runtime)
+	id := fmt.Sprintf("trial%d-%d-%s", os.Getpid(), number, runtime)
 	dir := filepath.Join(workDir, id)
 	host := filepath.Join(workDir, "host-"+id)
 	if err := newRoot(filepath.Join(dir, "rootfs")); err != nil {
@@ -68,15 +68,14 @@ func (c trial) run(t *testing.T, number int, runtime string) outcome {
 		_ = exec.Command(runtime, "--root", state, "delete", "--force", id).Run()
 	}
 	unmountBelow(dir)
-	place := strings.NewReplacer(dir, "BUNDLE", host, "HOST", workDir, "WORK", strings.TrimPrefix(dir, "/tmp"), "BUNDLE",
-		strings.TrimPrefix(host, "/tmp"), "HOST", strings.TrimPrefix(workDir, "/tmp"), "WORK", id, "ID")
-	o := outcome{facts: map[string]string{}, stderr: place.Replace(stderr.String()), config: []byte(place.Replace(string(data)))}
+	place := replacer(dir, host, id)
+	o := outcome{facts: map[string]string{}, stderr: place(stderr.String()), config: []byte(place(string(data)))}
 	if err := json.Unmarshal(stdout.Bytes(), &o.facts); err != nil && stdout.Len() > 0 {
 		o.facts["outcome"] = "printed " + stdout.String()
 		return o
 	}
 	for key, value := range o.facts {
-		o.facts[key] = plain(key, place.Replace(value))
+		o.facts[key] = plain(key, place(value))
 	}
 	switch status := cmd.ProcessState.ExitCode(); {
 	case ctx.Err() != nil:
@@ -87,6 +86,20 @@ func (c trial) run(t *testing.T, number int, runtime string) outcome {
 		o.facts["outcome"] = fmt.Sprintf("ended with %d", status)
 	}
 	return o
+}
+
+// replacer names the directories of a trial as they are called in all trials;
+// the mount table has them below the root of their file system.
+func replacer(dir, host, id string) func(string) string {
+	below := func(name string) *regexp.Regexp {
+		return regexp.MustCompile(`[^ "'=,]*/` + regexp.QuoteMeta(filepath.Base(workDir)+name) + `\b`)
+	}
+	bundle, other, work := below("/"+filepath.Base(dir)), below("/"+filepath.Base(host)), below("")
+	return func(text string) string {
+		text = bundle.ReplaceAllString(text, "BUNDLE")
+		text = other.ReplaceAllString(text, "HOST")
+		return strings.ReplaceAll(work.ReplaceAllString(text, "WORK"), id, "ID")
+	}
 }
 
 // unmountBelow takes off what a container without a mount namespace has left.

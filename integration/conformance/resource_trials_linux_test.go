@@ -156,6 +156,8 @@ func seccompTrials() []trial {
 		s("kill", specs.LinuxSeccomp{Syscalls: rule(specs.ActKillProcess, "getcpu")}),
 		s("trace", specs.LinuxSeccomp{Syscalls: rule(specs.ActTrace, "getcpu")}),
 		s("no such action", specs.LinuxSeccomp{Syscalls: rule("SCMP_ACT_NONE", "getcpu")}),
+		s("default errno number", specs.LinuxSeccomp{DefaultAction: specs.ActErrno, DefaultErrnoRet: ptr(uint(38)), Syscalls: rule(specs.ActAllow, "getcpu")}),
+		s("default errno of another action", specs.LinuxSeccomp{DefaultErrnoRet: ptr(uint(38)), Syscalls: rule(get, "getcpu")}),
 		s("default errno", specs.LinuxSeccomp{DefaultAction: specs.ActErrno, Syscalls: rule(specs.ActAllow, "getcpu")}),
 		s("listener not there", specs.LinuxSeccomp{ListenerPath: "/nosuch/socket", Syscalls: rule(specs.ActNotify, "getcpu")}),
 		s("listener without notify", specs.LinuxSeccomp{ListenerPath: "/nosuch/socket", Syscalls: rule(get, "getcpu")}),

@@ -69,7 +69,7 @@ func processTrials() []trial {
 	for _, s := range []specs.Scheduler{
 		{Policy: specs.SchedOther, Nice: 5}, {Policy: specs.SchedBatch, Nice: 3}, {Policy: specs.SchedIdle}, {Policy: specs.SchedFIFO, Priority: 1},
 		{Policy: specs.SchedRR, Priority: 2}, {Policy: specs.SchedOther, Flags: []specs.LinuxSchedulerFlag{specs.SchedFlagResetOnFork}},
-		{Policy: "SCHED_NONE"}, {Policy: specs.SchedFIFO, Priority: 1000},
+		{Policy: specs.SchedDeadline, Runtime: 10_000_000, Deadline: 30_000_000, Period: 40_000_000}, {Policy: "SCHED_NONE"}, {Policy: specs.SchedFIFO, Priority: 1000},
 	} {
 		list = append(list, p(fmt.Sprintf("scheduler %s %d %d %v", s.Policy, s.Nice, s.Priority, s.Flags), func(p *specs.Process) { p.Scheduler = &s }))
 	}
