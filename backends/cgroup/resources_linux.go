@@ -138,6 +138,7 @@ var defaultDevices = []*devices.Rule{
 	allow('c', 5, 0, "rwm"), // tty
 	allow('c', 5, 2, "rwm"), // ptmx
 	allow('c', 136, devices.Wildcard, "rwm"),
+	allow('c', 10, 200, "rwm"), // net/tun: no default device, but runc and crun always allow it, and VPNs count on it
 }
 
 func allow(kind devices.Type, major, minor int64, permissions devices.Permissions) *devices.Rule {
