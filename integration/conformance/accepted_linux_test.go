@@ -17,7 +17,6 @@ type acceptance struct {
 // accepted are all; one that is used by no difference fails the test.
 var accepted = []acceptance{
 	{keys: "processes", why: "LXC's init, the warden, is one task of the container's pid namespace."},
-	{keys: "file /dev/mqueue", why: "LXC makes the ipc namespace before the user namespace has it: the directory that everybody may write to (mode 1777) is nobody's."},
 	{trials: "linux.namespaces by path, cgroup", why: "Not yet: LXC is given the namespace's path, and makes a new one all the same."},
 	{trials: "linux.namespaces by path of the host, cgroup", why: "Not yet: LXC is given the namespace's path, and makes a new one all the same."},
 	{trials: "linux.namespaces without cgroup", keys: "cgroup", runtime: "berth-pct", why: "Proxmox VE's statistics come from lxc/VMID: linux.cgroupsPath does not apply."},
@@ -32,7 +31,6 @@ var accepted = []acceptance{
 	{trials: "mounts bind type and no option", keys: "outcome", why: "The type bind says what is meant; to the peers it is a file system that no kernel has."},
 	{trials: "mounts bind bind,remount,ro", keys: "outcome", why: "The mount and its change in one entry have one meaning; the peers fail at the change."},
 	{trials: "linux.devices with setuid bits", keys: "file /dev/x", why: "config-linux.md, Devices: fileMode is the mode; the peers lose its bits by a later chown."},
-	{trials: "linux.devices in a user namespace, pipe", why: "Made as a pipe; runc refuses it, crun makes it elsewhere and binds it in."},
 	{trials: "linux.readonlyPaths the root", why: "It is read-only; under runc the root stays writable, crun refuses it."},
 	{trials: "linux.maskedPaths in a read-only one", why: "It is masked once, and stays read-only; runc refuses it, under crun the mask is writable."},
 	{trials: "linux.uidMappings without a user namespace", keys: "outcome", why: "A field that cannot be honoured is an error (config.md, Linux); the peers ignore it."},

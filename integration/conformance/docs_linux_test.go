@@ -19,7 +19,7 @@ For each field containers are made that differ in it from the usual one, by runc
 program inside looks at its mounts, namespaces, identity, capabilities, limits, descriptors, environment, files, devices,
 sysctls and at what it may do. *Exact*: in everything that was looked at as under runc, or as under crun where those two
 differ. *As below*: but for a difference that is listed with its reason. *Refused*: an error at create that names the
-field. *Nobody*: on a host without cgroup controllers neither runc nor crun nor berth accepts it. Through the backend crun
+field. *Nobody*: in the suite's host, which has no cgroup controllers, neither runc nor crun nor berth accepts it. Through the backend crun
 berth hands config.json to crun or runc as it is: the suite wants the same results there as without berth.
 
 `
@@ -79,7 +79,7 @@ func fieldTable(t *testing.T, list []trial, outcomes []map[string]outcome, found
 		}
 		fmt.Fprintf(&text, "| %s |", strings.ReplaceAll(field, "|", "\\|"))
 		for i, runtime := range columns {
-			said := verdict(runtime, trials, list, outcomes, found)
+			said := verdict(field, runtime, trials, list, outcomes, found)
 			if row := before[field]; !slices.Contains(backendsUnderTest(), runtime) && len(row) > i {
 				said = row[i]
 			}
@@ -106,32 +106,33 @@ func cells() map[string][]string {
 }
 
 // verdict says in a word how a backend treats a field.
-func verdict(runtime string, trials []int, list []trial, outcomes []map[string]outcome, found []difference) string {
-	taken, refused, differs := 0, 0, false
+func verdict(field, runtime string, trials []int, list []trial, outcomes []map[string]outcome, found []difference) string {
+	made, differs, only := 0, 0, 0
 	for _, i := range trials {
-		of := outcomes[i]
-		if of["runc"].refused() && of["crun"].refused() {
-			continue
+		if !outcomes[i][runtime].refused() {
+			made++
 		}
-		taken++
-		if of[runtime].refused() {
-			refused++
+		for _, d := range found {
+			if d.trial == list[i].name && d.runtime == runtime && d.key != "processes" {
+				differs++
+				if d.key == "outcome" && d.ours == "refused" {
+					only++
+				}
+				break
+			}
 		}
-		differs = differs || slices.ContainsFunc(found, func(d difference) bool {
-			return d.trial == list[i].name && d.runtime == runtime && d.key != "processes"
-		})
 	}
 	switch {
-	case len(trials) == 0:
-		return "see the test"
-	case taken == 0:
-		return "nobody"
-	case refused == taken:
+	case made == 0 && only > 0:
 		return "refused"
-	case differs:
+	case differs > 0:
 		return "as below"
+	case made > 0:
+		return "exact"
+	case testElsewhere(field) != "":
+		return "see the test"
 	}
-	return "exact"
+	return "nobody"
 }
 
 // differenceTable has each accepted difference with its reason.

@@ -14,8 +14,13 @@ var elsewhere = []struct{ prefix, test string }{
 	{"process.apparmorProfile", "backends/process TestLabelsWithoutTheModule"},
 	{"process.selinuxLabel", "backends/process TestLabelsWithoutTheModule"},
 	{"linux.mountLabel", "backends/process TestLabelsWithoutTheModule"},
-	{"linux.resources.devices", ""},
-	{"linux.resources.", "integration/engines TestLimits"},
+	{"linux.resources.memory.limit", "integration/engines TestLimits"},
+	{"linux.resources.memory.reservation", "integration/engines TestLimits"},
+	{"linux.resources.memory.swap", "integration/engines TestLimits"},
+	{"linux.resources.cpu.shares", "integration/engines TestLimits"},
+	{"linux.resources.pids.limit", "integration/engines TestLimits"},
+	{"linux.resources.cpu.quota", "integration/engines TestLimits"},
+	{"linux.resources.cpu.period", "integration/engines TestLimits"},
 	{"linux.seccomp.listener", "backends/process TestListener"},
 }
 

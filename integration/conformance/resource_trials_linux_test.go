@@ -51,6 +51,26 @@ func resourceTrials() (list []trial) {
 		{"unified cgroup.max.depth", func(r *specs.LinuxResources) { r.Unified = map[string]string{"cgroup.max.depth": "3"} }},
 		{"unified nosuch", func(r *specs.LinuxResources) { r.Unified = map[string]string{"nosuch.key": "1"} }},
 		{"unified upwards", func(r *specs.LinuxResources) { r.Unified = map[string]string{"../memory.high": "1"} }},
+		{"memory.useHierarchy", func(r *specs.LinuxResources) { r.Memory = &specs.LinuxMemory{UseHierarchy: ptr(true)} }},
+		{"cpu.realtimePeriod", func(r *specs.LinuxResources) { r.CPU = &specs.LinuxCPU{RealtimePeriod: ptr(uint64(1000000))} }},
+		{"blockIO.leafWeight", func(r *specs.LinuxResources) { r.BlockIO = &specs.LinuxBlockIO{LeafWeight: ptr(uint16(100))} }},
+		{"blockIO.weightDevice", func(r *specs.LinuxResources) {
+			d := specs.LinuxWeightDevice{Weight: ptr(uint16(100)), LeafWeight: ptr(uint16(100))}
+			d.Major, d.Minor = 7, 0
+			r.BlockIO = &specs.LinuxBlockIO{WeightDevice: []specs.LinuxWeightDevice{d}}
+		}},
+		{"blockIO.throttle", func(r *specs.LinuxResources) {
+			d := specs.LinuxThrottleDevice{Rate: 1 << 20}
+			d.Major, d.Minor = 7, 0
+			all := []specs.LinuxThrottleDevice{d}
+			r.BlockIO = &specs.LinuxBlockIO{ThrottleReadBpsDevice: all, ThrottleWriteBpsDevice: all, ThrottleReadIOPSDevice: all, ThrottleWriteIOPSDevice: all}
+		}},
+		{"network.priorities", func(r *specs.LinuxResources) {
+			r.Network = &specs.LinuxNetwork{Priorities: []specs.LinuxInterfacePriority{{Name: "lo", Priority: 1}}}
+		}},
+		{"rdma objects", func(r *specs.LinuxResources) {
+			r.Rdma = map[string]specs.LinuxRdma{"mlx5_1": {HcaObjects: ptr(uint32(3))}}
+		}},
 		{"empty", func(*specs.LinuxResources) {}},
 	} {
 		list = append(list, trial{"linux.resources." + r.name, func(c *config) {
@@ -58,6 +78,9 @@ func resourceTrials() (list []trial) {
 			r.edit(c.Linux.Resources)
 		}})
 	}
+	list = append(list, trial{"linux.resources.memory.kernel", func(c *config) {
+		c.set["linux.resources.memory.kernel"], c.set["linux.resources.memory.kernelTCP"] = 64<<20, 64<<20
+	}})
 	for i, rules := range [][]specs.LinuxDeviceCgroup{
 		{{Allow: false, Access: "rwm"}},
 		{{Allow: true, Access: "rwm"}},
