@@ -65,6 +65,9 @@ func (d *Draft) Fill(ctx context.Context, o *GenerateOptions) (*specs.Spec, int6
 		return nil, 0, err
 	}
 	s, err := o.configure(source, d.Rootfs())
+	if err == nil && o.PlainVolumes && source.Image != nil {
+		err = makeVolumes(d.Rootfs(), source.Image.Config.Config.Volumes)
+	}
 	return s, size, err
 }
 

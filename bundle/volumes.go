@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"os"
 	"path"
 	"slices"
 	"syscall"
@@ -55,4 +56,24 @@ func directoryOptions(rootfs, at string) ([]string, error) {
 		"tmpcopyup", fmt.Sprintf("mode=%04o", uint32(st.Mode)&0o7777),
 		fmt.Sprintf("uid=%d", st.Uid), fmt.Sprintf("gid=%d", st.Gid),
 	}, nil
+}
+
+// makeVolumes makes the directories of volumes that the image has not.
+func makeVolumes(rootfs string, volumes map[string]struct{}) error {
+	root, err := os.OpenRoot(rootfs)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	for _, name := range slices.Sorted(maps.Keys(volumes)) {
+		at := path.Join("/", name)
+		if f, err := openInside(rootfs, at); err == nil {
+			f.Close()
+			continue
+		}
+		if err := root.MkdirAll(at[1:], 0o755); err != nil {
+			return fmt.Errorf("directory for the volume %s of the image: %w", at, err)
+		}
+	}
+	return nil
 }

@@ -86,11 +86,16 @@ func includeLine(file string) string { return "lxc.include: " + file }
 // Include adds a line to a CT's configuration that has LXC read another file.
 // pct has no option for it, and keeps the line.
 func (c Cluster) Include(vmid int, file string) error {
+	return c.add(vmid, []string{includeLine(file)})
+}
+
+// add adds lines to a CT's configuration.
+func (c Cluster) add(vmid int, lines []string) error {
 	f, err := os.OpenFile(c.ConfigFile(vmid), os.O_WRONLY|os.O_APPEND, 0)
 	if err != nil {
 		return fmt.Errorf("configuration of CT %d: %w", vmid, err)
 	}
-	_, err = f.WriteString(includeLine(file) + "\n")
+	_, err = f.WriteString(strings.Join(lines, "\n") + "\n")
 	if err = errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("configuration of CT %d: %w", vmid, err)
 	}

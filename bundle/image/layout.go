@@ -40,9 +40,12 @@ func openLayout(s store, name string, p Platform) (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	if d == nil { // no name, several: of one image for several platforms, as may be
+	if d == nil {
+		if !oneName(index.Manifests) {
+			return nil, fmt.Errorf("there are several images; name one of: %s", choices(namesOf(index.Manifests)))
+		}
 		if d, err = byPlatform(index.Manifests, p); err != nil {
-			return nil, fmt.Errorf("%w; name one of: %s", err, choices(namesOf(index.Manifests)))
+			return nil, err
 		}
 	}
 	called := d.Annotations[v1.AnnotationRefName]
@@ -98,14 +101,22 @@ func byName(list []v1.Descriptor, name string) (*v1.Descriptor, error) {
 	return nil, fmt.Errorf("there is no image %q; there are: %s", name, choices(namesOf(list)))
 }
 
+// oneName says if all are called alike: one image for several platforms.
+func oneName(list []v1.Descriptor) bool {
+	for _, d := range list {
+		if d.Annotations[v1.AnnotationRefName] != list[0].Annotations[v1.AnnotationRefName] || d.Platform == nil {
+			return false
+		}
+	}
+	return true
+}
+
 // byPlatform finds the one descriptor for a platform; the first, where an index
 // says that several match, as its order is that of preference.
 func byPlatform(list []v1.Descriptor, p Platform) (*v1.Descriptor, error) {
 	var found []string
-	unnamed := 0
 	for i, d := range list {
 		if d.Platform == nil {
-			unnamed++
 			continue
 		}
 		if p.matches(d.Platform) {
@@ -113,11 +124,8 @@ func byPlatform(list []v1.Descriptor, p Platform) (*v1.Descriptor, error) {
 		}
 		found = append(found, Platform{d.Platform.OS, d.Platform.Architecture, d.Platform.Variant}.String())
 	}
-	switch {
-	case len(list) == 0:
-		return nil, errors.New("the index lists no image")
-	case unnamed > 0:
-		return nil, fmt.Errorf("there are %d images", len(list))
+	if len(found) == 0 {
+		return nil, errors.New("the index lists no image with its platform")
 	}
 	return nil, fmt.Errorf("there is no image for %s; there are: %s", p, choices(found))
 }

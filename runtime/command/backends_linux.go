@@ -32,9 +32,11 @@ func newLXC(s *settings) backends.Backend {
 	return lxc.New()
 }
 
-func newPct(s *settings) backends.Backend {
+func newPct(s *settings) backends.Backend { return pct.New(pctSettings(s)) }
+
+func pctSettings(s *settings) pct.Settings {
 	c := s.known().Pct
-	return pct.New(pct.Settings{
+	return pct.Settings{
 		Path:      c.Path,
 		FirstVMID: c.VMIDs.First(), LastVMID: c.VMIDs.Last(),
 		Pool: c.Pool, Tags: c.Tags, Storage: c.Storage,
@@ -45,7 +47,7 @@ func newPct(s *settings) backends.Backend {
 		CgroupsPath: c.CgroupsPath,
 		Timeout:     time.Duration(c.Timeout) * time.Second,
 		QuorumWait:  time.Duration(c.QuorumWait) * time.Second,
-	})
+	}
 }
 
 func newCrun(s *settings, name string) backends.Backend {

@@ -1,18 +1,23 @@
 package command
 
 import (
-	"context"
-	"errors"
 	"fmt"
 
 	"github.com/urfave/cli/v2"
-
-	"github.com/berth-oci/berth/bundle"
 )
 
 // toCTFlags are for bundle --to-ct.
-func toCTFlags() []cli.Flag { return nil }
+func toCTFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.IntFlag{Name: "vmid", Usage: "`VMID` of the CT; the first free one by default"},
+		&cli.StringFlag{Name: "storage", Usage: "`NAME` of the storage for the CT's volume; by default that of the configuration, or Proxmox VE's"},
+		&cli.Int64Flag{Name: "disk", Usage: "size of the CT's volume in `GiB`; by default what the image needs and some more"},
+		&cli.BoolFlag{Name: "privileged", Usage: "the CT has no user namespace"},
+		&cli.StringFlag{Name: "tmpdir", Value: "/var/tmp", Usage: "`DIR`ectory with room for the image, twice, while the CT is made"},
+	}
+}
 
+// onlyToCT refuses these flags for a bundle.
 func onlyToCT(c *cli.Context) error {
 	for _, f := range toCTFlags() {
 		if name := f.Names()[0]; c.IsSet(name) {
@@ -20,8 +25,4 @@ func onlyToCT(c *cli.Context) error {
 		}
 	}
 	return nil
-}
-
-func toCT(context.Context, *cli.Context, *bundle.GenerateOptions) error {
-	return errors.New("not yet")
 }

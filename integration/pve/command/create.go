@@ -167,7 +167,7 @@ func create(c *call) error {
 	return err
 }
 
-func (c *call) build() error {
+func (c *call) build() (err error) {
 	conf := ctconf.New()
 	if err := change(c, conf, c.createKeys(), nil, nil, false); err != nil {
 		return err
@@ -185,6 +185,15 @@ func (c *call) build() error {
 			return err
 		}
 		conf.Set(key, m.String())
+	}
+	disks, err := c.createDisks(conf)
+	defer func() {
+		if err != nil {
+			c.freeDisks(disks)
+		}
+	}()
+	if err != nil {
+		return err
 	}
 	root, err := c.openRoot(conf)
 	if err != nil {

@@ -37,7 +37,7 @@ func checkDestroy(c *call) error {
 	return nil
 }
 
-// destroy removes the configuration and what LXC keeps. A directory of the host that was the root is left alone.
+// destroy removes the configuration, what LXC keeps, and volumes. A directory of the host that was the root is left alone.
 func destroy(c *call) error {
 	host.Spend(c.host.Settings.Latency.Destroy)
 	return c.locked(func() error {
@@ -66,7 +66,11 @@ func destroy(c *call) error {
 		if c.flag("purge") {
 			c.say("purging CT %s from related configurations..", c.id)
 		}
-		_ = conf
+		volumes, err := ownVolumes(&conf.Section)
+		if err != nil {
+			return err
+		}
+		c.freeDisks(volumes)
 		return c.cluster.Remove(c.id)
 	})
 }

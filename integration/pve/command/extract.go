@@ -13,6 +13,15 @@ import (
 	"github.com/berth-oci/berth/integration/pve/volume"
 )
 
+// usernsCommand begins a command in an unprivileged container's user namespace. The root is a directory of the
+// host's in berth's use of pct, whose files belong to whom they belong.
+func (c *call) usernsCommand(conf *ctconf.Config) []string {
+	if root, err := conf.Mounts(); err != nil || !conf.True("unprivileged") || len(root) == 0 || root[0].Kind() == ctconf.Bind {
+		return nil
+	}
+	return []string{"lxc-usernsexec", "-m", "u:0:100000:65536", "-m", "g:0:100000:65536", "--"}
+}
+
 // extract unpacks the template into the root's directory, and sets the system inside up.
 func (c *call) extract(conf *ctconf.Config, root *os.File) error {
 	template := c.values["ostemplate"]
@@ -29,14 +38,22 @@ func (c *call) extract(conf *ctconf.Config, root *os.File) error {
 	c.say("extracting archive '%s'", archive)
 	// Through the descriptor: what the directory's path leads to may have changed since it was checked.
 	const directory = "/proc/self/fd/3"
-	words := []string{"xpf", archive}
+	words := []string{"tar", "xpf", "-"}
 	if compression != "" {
 		words = append(words, compression)
 	}
 	words = append(words, "--totals", "--one-file-system", "-p", "--sparse", "--numeric-owner", "--acls", "--xattrs",
 		"--xattrs-include=user.*", "--xattrs-include=security.capability", "-C", directory,
 		"--skip-old-files", "--anchored", "--exclude", "./dev/*")
-	tar := exec.CommandContext(c, "tar", words...)
+	words = append(c.usernsCommand(conf), words...)
+	tar := exec.CommandContext(c, words[0], words[1:]...)
+	// Opened by us, as by PVE: the container's root need not be able to.
+	input, err := os.Open(archive)
+	if err != nil {
+		return failure.New("failed to open '%s': %v", archive, err)
+	}
+	defer input.Close()
+	tar.Stdin = input
 	tar.ExtraFiles = []*os.File{root}
 	// Not handed our own stdout: tar must not fail because the front and its pipe are gone.
 	output, err := tar.CombinedOutput()

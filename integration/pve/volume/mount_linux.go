@@ -42,12 +42,19 @@ func mountOne(h *host.Host, m *ctconf.Mount, root string) error {
 	return Bind(source, target, m.Parts["ro"] == "1")
 }
 
-// Open opens a mount's directory. The stand-in knows only directories of the host.
+// Open opens a mount's directory. The stand-in knows only directories of the host, and volumes that are such.
 func Open(h *host.Host, m *ctconf.Mount) (*os.File, error) {
-	if m.Kind() != ctconf.Bind {
-		return nil, failure.New("unsupported storage: the stand-in mounts directories only, not '%s'", m.Volume)
+	switch m.Kind() {
+	case ctconf.Bind:
+		return OpenDirectory(h, m.Volume)
+	case ctconf.Volume:
+		path, err := Path(h, m.Volume)
+		if err != nil {
+			return nil, err
+		}
+		return OpenDirectory(h, path)
 	}
-	return OpenDirectory(h, m.Volume)
+	return nil, failure.New("unsupported storage: the stand-in mounts directories only, not '%s'", m.Volume)
 }
 
 // UnmountAll takes everything mounted at or below root away again.

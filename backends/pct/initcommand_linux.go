@@ -1,0 +1,48 @@
+package pct
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/berth-oci/berth/spec"
+)
+
+// copyTimeout bounds a pct create that fills a volume.
+const copyTimeout = 2 * time.Hour
+
+// initCommand writes arguments as the option entrypoint, which becomes LXC's
+// lxc.init.cmd. LXC parts it at blanks, but for words between quotes of one kind,
+// and knows no escape for these (lxc.container.conf(5)).
+func initCommand(args []string) (string, spec.Problems) {
+	var ps spec.Problems
+	words := make([]string, len(args))
+	for i, arg := range args {
+		quoted, err := quote(arg)
+		if err != nil {
+			ps = append(ps, spec.Problem{Path: fmt.Sprintf("process.args[%d]", i), Level: spec.Error, Message: err.Error()})
+		}
+		words[i] = quoted
+	}
+	text := strings.Join(words, " ")
+	if text != "" && (text[0] == '"' || text[0] == '\'') {
+		// LXC takes one pair of quotes around the whole value away.
+		text = `"` + text + `"`
+	}
+	return text, ps
+}
+
+func quote(arg string) (string, error) {
+	blank := strings.ContainsAny(arg, " \t\v\f\r\n")
+	switch {
+	case strings.ContainsFunc(arg, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }):
+		return "", fmt.Errorf("%.100q: Proxmox VE's entrypoint takes no control characters; put the command into a script in the image", arg)
+	case arg != "" && !blank && arg[0] != '"' && arg[0] != '\'':
+		return arg, nil
+	case !strings.Contains(arg, "'"):
+		return "'" + arg + "'", nil
+	case !strings.Contains(arg, `"`):
+		return `"` + arg + `"`, nil
+	}
+	return "", fmt.Errorf("%.100q: LXC cannot take a word with blanks and both kinds of quotes; put the command into a script in the image", arg)
+}

@@ -1,0 +1,57 @@
+//go:build linux
+
+package command
+
+import (
+	"github.com/berth-oci/berth/integration/pve/ctconf"
+	"github.com/berth-oci/berth/integration/pve/volume"
+)
+
+// unprivilegedRoot is the host's id of root in an unprivileged container.
+const unprivilegedRoot = 100000
+
+// createDisks makes the volumes that are asked for by their size, and sets them in place of that.
+func (c *call) createDisks(conf *ctconf.Config) (made []string, err error) {
+	mounts, err := conf.Mounts()
+	if err != nil {
+		return nil, err
+	}
+	owner := 0
+	if conf.True("unprivileged") {
+		owner = unprivilegedRoot
+	}
+	for _, m := range mounts {
+		storage, size, isNew := volume.NewDisk(m.Volume)
+		if !isNew {
+			continue
+		}
+		id, err := volume.Allocate(c.host, storage, c.id, owner)
+		if err != nil {
+			return made, err
+		}
+		made = append(made, id)
+		m.Parts["volume"], m.Parts["size"] = id, size+"G"
+		conf.Set(m.Key, m.String())
+	}
+	return made, nil
+}
+
+func (c *call) freeDisks(ids []string) {
+	for _, id := range ids {
+		if err := volume.Free(c.host, id); err != nil {
+			c.warn("%s", err)
+		}
+	}
+}
+
+// ownVolumes are the volumes of a container that end with it.
+func ownVolumes(conf *ctconf.Section) ([]string, error) {
+	mounts, err := conf.Mounts()
+	var ids []string
+	for _, m := range mounts {
+		if m.Kind() == ctconf.Volume {
+			ids = append(ids, m.Volume)
+		}
+	}
+	return ids, err
+}
