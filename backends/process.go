@@ -28,6 +28,13 @@ func (p Process) Alive() bool {
 	return err == nil && stat.start == p.StartTime && stat.state != 'Z' && stat.state != 'X'
 }
 
+// Ending says that the process has begun to end, and may be waiting for those in
+// its pid namespace to do so.
+func (p Process) Ending() bool {
+	stat, err := readStat(p.Pid)
+	return err == nil && stat.start == p.StartTime && stat.exiting
+}
+
 // Exists says whether the process is there, running or a zombie.
 func (p Process) Exists() bool {
 	if p.Pid <= 0 {
@@ -46,5 +53,7 @@ func Parent(pid int) (int, error) {
 type procStat struct {
 	state byte
 	ppid  int
-	start uint64
+	// exiting says that it has begun to end.
+	exiting bool
+	start   uint64
 }

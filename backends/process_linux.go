@@ -8,6 +8,9 @@ import (
 	"strconv"
 )
 
+// exiting is PF_EXITING of the kernel's linux/sched.h.
+const exiting = 0x4
+
 var errStat = errors.New("unexpected format")
 
 // readStat reads /proc/PID/stat. The command name in it is in parentheses and
@@ -32,5 +35,9 @@ func readStat(pid int) (procStat, error) {
 	if err != nil {
 		return procStat{}, fmt.Errorf("%s: %w", path, err)
 	}
-	return procStat{state: fields[0][0], ppid: ppid, start: start}, nil
+	flags, err := strconv.ParseUint(string(fields[6]), 10, 64)
+	if err != nil {
+		return procStat{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return procStat{state: fields[0][0], ppid: ppid, exiting: flags&exiting != 0, start: start}, nil
 }

@@ -46,12 +46,14 @@ func (b Backend) Exec(_ context.Context, c *backends.Container, p *specs.Process
 		return none, err
 	}
 	made, err := e.run(&o)
-	if err != nil && !(c.Process.Alive() && d.Warden.Alive()) {
+	if err != nil && !(lives(c.Process) && lives(d.Warden)) {
 		// Whatever failed, it did because the container ended.
 		return none, fmt.Errorf("%w: %w", os.ErrProcessDone, err)
 	}
 	return made, err
 }
+
+func lives(p backends.Process) bool { return p.Alive() && !p.Ending() }
 
 func (e *execution) close() {
 	for _, f := range []*os.File{e.files.Member, e.files.PID, e.files.User, e.files.Time, e.files.ConsoleSocket} {

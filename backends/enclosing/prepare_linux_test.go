@@ -9,7 +9,7 @@ import (
 func TestOffsets(t *testing.T) {
 	t.Parallel()
 	for want, offered := range map[string]map[string]specs.LinuxTimeOffset{
-		"": nil,
+		"":                                   nil,
 		"boottime -5 7\nmonotonic 86400 0\n": {"monotonic": {Secs: 86400}, "boottime": {Secs: -5, Nanosecs: 7}},
 	} {
 		if got := offsets(&specs.Spec{Linux: &specs.Linux{TimeOffsets: offered}}); got != want {

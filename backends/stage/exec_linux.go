@@ -1,6 +1,7 @@
 package stage
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -140,8 +141,13 @@ func (w *Waiting) Go() error {
 
 // pass is Go for a process that is somebody else's child.
 func (w *Waiting) pass() error {
-	if _, err := w.gate.Write([]byte{1}); err != nil {
-		return fmt.Errorf("the process was killed before it ran: %w", err)
+	// One that is killed before it runs ends as one does that is killed later.
+	killed := func(err error) bool { return errors.Is(err, unix.EPIPE) || errors.Is(err, unix.ECONNRESET) }
+	if _, err := w.gate.Write([]byte{1}); killed(err) {
+		w.gate.Close()
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("let the process run: %w", err)
 	}
 	if err := w.passListener(); err != nil {
 		_ = unix.Kill(w.Pid, unix.SIGKILL)
@@ -149,6 +155,9 @@ func (w *Waiting) pass() error {
 	}
 	report, err := io.ReadAll(io.LimitReader(w.gate, 64))
 	w.gate.Close()
+	if killed(err) {
+		return nil
+	}
 	if err == nil {
 		err = w.plan.Process.Failure(report, w.path)
 	}
