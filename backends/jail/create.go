@@ -43,6 +43,7 @@ type creation struct {
 // the hooks in between. Each step is recorded before it is taken, and undone when
 // a later one fails.
 func (b *Backend) Create(ctx context.Context, c *backends.Container, s *specs.Spec, o backends.CreateOptions, save func() error) error {
+	b = b.locked(c)
 	cr := &creation{Backend: b, c: c, spec: s, opts: &o, data: &Data{}, keep: save}
 	err := cr.run(ctx)
 	cr.close()

@@ -36,6 +36,11 @@ var (
 // New makes the backend.
 func New() *Backend { return &Backend{tools: &tools.Box{Dirs: kernel.Tools()}} }
 
+// locked is the backend for a command that changes a container.
+func (b *Backend) locked(c *backends.Container) *Backend {
+	return &Backend{tools: &tools.Box{Dirs: b.tools.Dirs, Lock: c.Lock}}
+}
+
 // Name is "jail".
 func (b *Backend) Name() string { return Name }
 

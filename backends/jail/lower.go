@@ -25,7 +25,7 @@ func (b *Backend) Delete(ctx context.Context, c *backends.Container, _ bool) err
 	if err != nil {
 		return err
 	}
-	return b.lower(ctx, c, d)
+	return b.locked(c).lower(ctx, c, d)
 }
 
 // patience is how long a process that was killed may take to end.

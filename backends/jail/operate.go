@@ -77,6 +77,7 @@ func (b *Backend) Update(ctx context.Context, c *backends.Container, r *specs.Li
 	if err != nil {
 		return err
 	}
+	b = b.locked(c)
 	changes, problems := changesOf(r)
 	if err := problems.Err(); err != nil {
 		return err

@@ -159,7 +159,7 @@ func TestFailures(t *testing.T) {
 		t.Fatalf("%d calls in a whole life", total)
 	}
 	for at := 1; at <= total; at++ {
-		for _, how := range []host.Failure{host.Early, host.Late, host.Crash} {
+		for _, how := range []host.Failure{host.Early, host.Late, host.Crash, host.Orphan} {
 			t.Run(fmt.Sprintf("%s/%d", how, at), func(t *testing.T) {
 				t.Parallel()
 				b := newBox(t)
@@ -169,7 +169,7 @@ func TestFailures(t *testing.T) {
 				if _, err := os.Stat(b.file("state/" + b.id)); err == nil {
 					// Then it was killed, or says what was left.
 					b.berth("delete", "--force", b.id)
-				} else if created && how != host.Crash {
+				} else if created && how != host.Crash && how != host.Orphan {
 					b.refused("does not exist", "state", b.id)
 				}
 				b.removeParent("net")

@@ -24,6 +24,9 @@ type Command []string
 type Box struct {
 	// Dirs are looked into in this order.
 	Dirs []string
+	// Lock is inherited by each tool, if it is set: a tool that outlives a berth
+	// that was killed has it, and the next berth waits for the tool.
+	Lock *os.File
 }
 
 // Error is the failure of a tool.
@@ -76,6 +79,9 @@ func (b *Box) Run(ctx context.Context, c Command) (string, error) {
 	cmd.Args[0] = c[0]
 	// Some say things in the caller's language, and sort by it.
 	cmd.Env = append(os.Environ(), "LC_ALL=C")
+	if b.Lock != nil {
+		cmd.ExtraFiles = []*os.File{b.Lock}
+	}
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &limited{&out}, &limited{&errs}
 	cmd.WaitDelay = time.Second

@@ -44,12 +44,14 @@ type Host struct {
 // Failure says how a call fails.
 type Failure string
 
-// The failures: before the tool has done anything, after it has done its work,
-// and with the end of the process that called it, after it has done its work.
+// The failures: before the tool has done anything; after it has done its work;
+// with the end of the process that called it, after it has done its work; and
+// with that end before, so that the tool works on alone.
 const (
-	Early Failure = "early"
-	Late  Failure = "late"
-	Crash Failure = "crash"
+	Early  Failure = "early"
+	Late   Failure = "late"
+	Crash  Failure = "crash"
+	Orphan Failure = "orphan"
 )
 
 // Jail is a jail.

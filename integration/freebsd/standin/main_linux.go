@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -35,23 +36,32 @@ func main() {
 		fmt.Fprintf(os.Stderr, "standin: called as %q, with %s=%q\n", name, host.Dir, dir)
 		os.Exit(64)
 	}
-	var out string
-	crash := false
+	var fails host.Failure
 	err := host.Update(dir, func(h *host.Host) error {
 		h.Calls = append(h.Calls, append([]string{name}, os.Args[1:]...))
-		fails := h.FailAt == len(h.Calls)
-		if fails && h.Fail == host.Early {
-			return errors.New("told to fail")
+		if h.FailAt == len(h.Calls) {
+			fails = h.Fail
 		}
-		var err error
-		out, err = run(h, os.Args[1:])
-		if fails && h.Fail == host.Late {
-			return errors.Join(err, errors.New("told to fail afterwards"))
-		}
-		crash = fails
-		return err
+		return nil
 	})
-	if crash {
+	if fails == host.Orphan {
+		_ = unix.Kill(os.Getppid(), unix.SIGKILL)
+		// The next berth has time to be where it should not be.
+		time.Sleep(300 * time.Millisecond)
+	}
+	var out string
+	if err == nil {
+		err = host.Update(dir, func(h *host.Host) (err error) {
+			if fails == host.Early {
+				return errors.New("told to fail")
+			}
+			if out, err = run(h, os.Args[1:]); fails == host.Late {
+				err = errors.Join(err, errors.New("told to fail afterwards"))
+			}
+			return err
+		})
+	}
+	if fails == host.Crash {
 		_ = unix.Kill(os.Getppid(), unix.SIGKILL)
 	}
 	fmt.Print(out)
