@@ -69,9 +69,6 @@ func with(a, b set) set {
 // security is a container's security context.
 func security(s set) set { return set{"linux": set{"security_context": s}} }
 
-// sandboxSecurity is a pod's.
-func sandboxSecurity(s set) set { return security(s) }
-
 // The values of NamespaceMode (k8s.io/cri-api).
 const (
 	ofPod = iota
