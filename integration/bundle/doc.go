@@ -4,5 +4,5 @@
 //	go test -c -tags testhost ./integration/bundle
 //	bundle.test -berth /berth/berth -backends lxc,crun,pct
 //
-// -bench PROGRAM-LIST measures it beside tar and umoci instead.
+// -measure DIR -test.run Cost measures it beside tar and umoci instead.
 package bundle

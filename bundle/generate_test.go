@@ -1,0 +1,212 @@
+package bundle
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/berth-oci/berth/bundle/image"
+	"github.com/berth-oci/berth/bundle/layer"
+	"github.com/berth-oci/berth/spec"
+)
+
+type silent struct{}
+
+func (silent) Layer(string, int, int, int64) {}
+func (silent) Read(int)                      {}
+func (silent) Done(int64)                    {}
+
+func options(t *testing.T, source string) *GenerateOptions {
+	return &GenerateOptions{
+		Source: source, Image: image.HostPlatform(""), Layers: layer.Options{Limits: layer.DefaultLimits},
+		Choices: Choices{Platform: spec.Linux}, Progress: silent{}, Warn: t.Logf,
+	}
+}
+
+func archive(t *testing.T, headers ...tar.Header) string {
+	t.Helper()
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	for _, h := range headers {
+		h.Mode, h.Uid, h.Gid = 0o755, os.Getuid(), os.Getgid()
+		if err := w.WriteHeader(&h); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "root.tar")
+	if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func names(t *testing.T, dir string) string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []string
+	for _, e := range entries {
+		list = append(list, e.Name())
+	}
+	return strings.Join(list, " ")
+}
+
+func TestNothingIsLeftAfterAnError(t *testing.T) {
+	t.Parallel()
+	good := archive(t, tar.Header{Name: "f", Typeflag: tar.TypeReg})
+	canceled, cancel := context.WithCancelCause(context.Background())
+	why := errors.New("enough")
+	cancel(why)
+	for name, c := range map[string]struct {
+		ctx    context.Context
+		source string
+		change func(o *GenerateOptions)
+		words  string
+	}{
+		"hostile":       {context.Background(), archive(t, tar.Header{Name: "f", Typeflag: tar.TypeReg}, tar.Header{Name: "../x", Typeflag: tar.TypeReg}), nil, `entry "../x"`},
+		"no archive":    {context.Background(), os.Args[0], nil, "archive"},
+		"missing":       {context.Background(), "/nonexistent", nil, "no such file"},
+		"unknown user":  {context.Background(), good, func(o *GenerateOptions) { o.User = "nobody-here" }, "nobody-here"},
+		"bad variable":  {context.Background(), good, func(o *GenerateOptions) { o.Env = []string{"x"} }, "NAME=VALUE"},
+		"NUL character": {context.Background(), good, func(o *GenerateOptions) { o.Args = []string{"a\x00b"} }, "process.args"},
+		"canceled":      {canceled, good, nil, why.Error()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			o := options(t, c.source)
+			if c.change != nil {
+				c.change(o)
+			}
+			err := Generate(c.ctx, filepath.Join(dir, "bundle"), o)
+			if err == nil || !strings.Contains(err.Error(), c.words) {
+				t.Errorf("error %v", err)
+			}
+			if left := names(t, dir); left != "" {
+				t.Errorf("left: %s", left)
+			}
+		})
+	}
+}
+
+func TestBundleIsMade(t *testing.T) {
+	t.Parallel()
+	source := archive(t, tar.Header{Name: "etc", Typeflag: tar.TypeDir}, tar.Header{Name: "etc/passwd", Typeflag: tar.TypeSymlink, Linkname: "/etc/accounts"})
+	dir := t.TempDir()
+	path := filepath.Join(dir, "web")
+	// What a killed berth has left goes; what another one is at stays.
+	left, other := filepath.Join(dir, ".web.berth-1"), filepath.Join(dir, ".web.berth-2")
+	for _, d := range []string{left, other} {
+		if err := os.Mkdir(d, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	held, err := lock(other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
+	if err := Generate(context.Background(), path, options(t, source)); err != nil {
+		t.Fatal(err)
+	}
+	if got := names(t, dir); got != ".web.berth-2 web" {
+		t.Errorf("there are: %s", got)
+	}
+	b, problems, err := Validate(path, spec.Linux)
+	if err != nil || problems.Err() != nil {
+		t.Fatal(err, problems)
+	}
+	if b.Spec.Hostname != "web" || b.Spec.Process.Args[0] != "/bin/sh" || b.Spec.Root.Readonly {
+		t.Errorf("%+v", b.Spec)
+	}
+	if err := Generate(context.Background(), path, options(t, source)); !errors.Is(err, os.ErrExist) {
+		t.Errorf("a second time: %v", err)
+	}
+}
+
+func TestConvert(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	for file, text := range map[string]string{
+		"passwd": "root:x:0:0::/:/bin/sh\napp:x:10:20::/:/bin/sh\n", "group": "app:x:20:\nmore:x:30:app\nsame:x:20:app\nlist:x:40:\n",
+	} {
+		if err := os.MkdirAll(filepath.Join(root, "etc"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(root, "etc", file), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, c := range map[string]struct {
+		user   string
+		uid    uint32
+		gid    uint32
+		groups int
+		fails  bool
+	}{
+		"none": {"", 0, 0, 0, false}, "name": {"app", 10, 20, 1, false}, "id of a name": {"10", 10, 20, 1, false}, "id": {"77", 77, 0, 0, false},
+		"name and group": {"app:list", 10, 40, 0, false}, "ids": {"5:6", 5, 6, 0, false}, "unknown": {"no", 0, 0, 0, true}, "unknown group": {"app:no", 0, 0, 0, true},
+		"negative": {"-1", 0, 0, 0, true},
+	} {
+		i := &v1.Image{Platform: v1.Platform{OS: "linux"}, Config: v1.ImageConfig{User: c.user, Cmd: []string{"x"}, Labels: map[string]string{"run.oci.handler": "x", "": "y", "a": "b"}}}
+		s, refused, err := Convert(i, root, &Choices{Platform: spec.Linux})
+		if c.fails != (err != nil) {
+			t.Errorf("%s: error %v", name, err)
+		}
+		if err != nil {
+			continue
+		}
+		if u := s.Process.User; u.UID != c.uid || u.GID != c.gid || len(u.AdditionalGids) != c.groups || len(refused) != 2 || s.Annotations["a"] != "b" {
+			t.Errorf("%s: %+v, refused %q", name, u, refused)
+		}
+		if effective := len(s.Process.Capabilities.Effective); (effective > 0) != (c.uid == 0) {
+			t.Errorf("%s: %d effective capabilities", name, effective)
+		}
+	}
+	for _, os := range []string{"linux", "freebsd"} {
+		s, _, err := Convert(&v1.Image{Platform: v1.Platform{OS: os}, Config: v1.ImageConfig{Cmd: []string{"x"}}}, root, &Choices{Platform: spec.FreeBSD})
+		if err != nil || s.Linux != nil || s.Mounts[0].Type != "devfs" || (os == "linux") != (len(s.Mounts) == 5) {
+			t.Errorf("FreeBSD, image for %s: %+v, %v", os, s, err)
+		}
+		if err := spec.Check(s, spec.FreeBSD).Err(); err != nil {
+			t.Errorf("FreeBSD, image for %s: %v", os, err)
+		}
+	}
+	if _, _, err := Convert(&v1.Image{}, root, &Choices{Platform: spec.Linux}); err == nil {
+		t.Error("no command, and no error")
+	}
+}
+
+func TestHostileAccounts(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	if err := os.Mkdir(filepath.Join(root, "etc"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	secret := filepath.Join(t.TempDir(), "passwd")
+	if err := os.WriteFile(secret, []byte("secret:x:1:1::/:/\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, target := range []string{secret, strings.Repeat("../", 20) + secret} {
+		path := filepath.Join(root, "etc/passwd")
+		os.Remove(path)
+		if err := os.Symlink(target, path); err != nil {
+			t.Fatal(err)
+		}
+		if u, err := resolveUser(root, "secret"); err == nil {
+			t.Errorf("a user of the host: %+v", u)
+		}
+	}
+}
