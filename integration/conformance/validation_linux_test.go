@@ -46,6 +46,9 @@ func TestValidation(t *testing.T) {
 	for _, program := range list {
 		t.Run(program, func(t *testing.T) {
 			of := all[program]
+			if slices.Contains(racing, program) {
+				t.Skip("its result is a matter of time")
+			}
 			for _, ours := range slices.DeleteFunc(slices.Clone(names), func(s string) bool { return !isOurs(s) }) {
 				for _, measure := range names {
 					if isOurs(measure) {
