@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -25,6 +26,7 @@ import (
 
 var (
 	measure = flag.String("measure", "", "`directory` with room for 4 GiB, in which to measure an image of 1 GiB")
+	forms   = flag.String("forms", "plain,gzip,zstd", "how the layers of that image are compressed")
 	rounds  = flag.Int("rounds", 3, "how often each program is measured, in turn")
 )
 
@@ -49,27 +51,22 @@ func TestCost(t *testing.T) {
 	}
 	defer os.RemoveAll(dir)
 	layers := writeLargeLayout(t, filepath.Join(dir, "plain"))
-	for _, kind := range []string{"gzip", "zstd"} {
-		must(t, "skopeo", "copy", "-q", "--dest-compress", "--dest-compress-format", kind, "oci:"+dir+"/plain:v1", "oci:"+dir+"/"+kind+":v1")
-	}
 	untar := []string{"sh", "-ec", `mkdir "$0"; for layer; do tar -C "$0" -xpf "$layer"; done`, "OUT"}
 	type contender struct {
 		name  string
 		words []string
 	}
-	for _, group := range [][]contender{
-		{
-			{"tar -x", append(untar, layers...)},
-			{"berth bundle", []string{*program, "bundle", "-q", "oci:" + dir + "/plain:v1", "OUT"}},
-			{"umoci unpack", []string{"umoci", "unpack", "--image", dir + "/plain:v1", "OUT"}},
-		}, {
-			{"berth bundle, gzip", []string{*program, "bundle", "-q", "oci:" + dir + "/gzip:v1", "OUT"}},
-			{"umoci unpack, gzip", []string{"umoci", "unpack", "--image", dir + "/gzip:v1", "OUT"}},
-		}, {
-			{"berth bundle, zstd", []string{*program, "bundle", "-q", "oci:" + dir + "/zstd:v1", "OUT"}},
-			{"umoci unpack, zstd", []string{"umoci", "unpack", "--image", dir + "/zstd:v1", "OUT"}},
-		},
-	} {
+	for form := range strings.SplitSeq(*forms, ",") {
+		layout := filepath.Join(dir, form) + ":v1"
+		group := []contender{
+			{"berth bundle, " + form, []string{*program, "bundle", "-q", "oci:" + layout, "OUT"}},
+			{"umoci unpack, " + form, []string{"umoci", "unpack", "--image", layout, "OUT"}},
+		}
+		if form == "plain" {
+			group = append(group, contender{"tar -x", append(untar, layers...)})
+		} else {
+			must(t, "skopeo", "copy", "-q", "--dest-compress", "--dest-compress-format", form, "oci:"+dir+"/plain:v1", "oci:"+layout)
+		}
 		times, memory := map[string][]time.Duration{}, map[string]int64{}
 		for range *rounds {
 			for _, c := range group {
@@ -82,8 +79,8 @@ func TestCost(t *testing.T) {
 			slices.Sort(times[c.name])
 			fmt.Printf("%-20s %6.2f s %5d MiB at most\n", c.name, times[c.name][len(times[c.name])/2].Seconds(), memory[c.name]>>20)
 		}
-		if peak := memory[group[len(group)-2].name]; peak > 64<<20 {
-			t.Errorf("%s takes %d MiB", group[len(group)-2].name, peak>>20)
+		if peak := memory[group[0].name]; peak > 64<<20 {
+			t.Errorf("%s takes %d MiB", group[0].name, peak>>20)
 		}
 	}
 }
