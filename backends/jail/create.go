@@ -162,6 +162,12 @@ func (cr *creation) place(ctx context.Context) error {
 		}
 		return err
 	}
+	if cr.data.Mounter = cr.settings.Allow["mount"]; cr.data.Mounter {
+		var err error
+		if cr.data.Below, err = below(cr.data.Root); err != nil {
+			return err
+		}
+	}
 	if err := writeKept(cr.c, &kept{Process: cr.spec.Process, Limits: cr.limits}); err != nil {
 		return err
 	}

@@ -99,6 +99,10 @@ type Data struct {
 	// Mounts are the mount points, and Files stand in for mounts of files.
 	Mounts []Mounted        `json:"mounts,omitempty"`
 	Files  []*tree.Replaced `json:"files,omitempty"`
+	// Mounter says that the jail may mount file systems itself. Below are the mount
+	// points in its root that were there before.
+	Mounter bool     `json:"mounter,omitempty"`
+	Below   []string `json:"below,omitempty"`
 	// Interfaces are those in the jail's network stack.
 	Interfaces []string `json:"interfaces,omitempty"`
 	// Limited says that there are limits.

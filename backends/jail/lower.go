@@ -123,22 +123,27 @@ func (b *Backend) removeJail(ctx context.Context, d *Data) error {
 	return err
 }
 
-// unmountAll unmounts what was mounted, the last first. Below a read-only view
-// everything goes, that which the container has mounted itself too.
+// unmountAll unmounts what was mounted, the last first: below a read-only view
+// everything, and in the root of a jail that may mount what it has mounted.
 func (b *Backend) unmountAll(ctx context.Context, d *Data) error {
-	if len(d.Mounts) == 0 {
+	if d.View == "" && len(d.Mounts) == 0 && !d.Mounter {
 		return nil
 	}
-	if d.View != "" {
-		table, err := kernel.Mounted()
+	root := d.View
+	if root == "" && d.Mounter {
+		root = d.Root
+	}
+	if root != "" {
+		points, err := below(root)
 		if err != nil {
 			return err
 		}
-		for _, point := range slices.Backward(table) {
-			if strings.HasPrefix(point, d.View+"/") {
-				if err := b.unmount(ctx, point); err != nil {
-					return err
-				}
+		for _, point := range slices.Backward(points) {
+			if d.View == "" && slices.Contains(d.Below, point) {
+				continue
+			}
+			if err := b.unmount(ctx, point); err != nil {
+				return err
 			}
 		}
 	}
@@ -157,6 +162,15 @@ func (b *Backend) unmountAll(ctx context.Context, d *Data) error {
 		}
 	}
 	return nil
+}
+
+// below are the mount points below a directory, the last mounted one last.
+func below(dir string) ([]string, error) {
+	table, err := kernel.Mounted()
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(table, func(point string) bool { return !strings.HasPrefix(point, dir+"/") }), nil
 }
 
 func (b *Backend) unmount(ctx context.Context, target string) error {

@@ -173,3 +173,39 @@ func TestParents(t *testing.T) {
 		t.Errorf("left behind: %v", left)
 	}
 }
+
+// What a jail has mounted itself goes with it, for nobody else would unmount it;
+// what was there before stays.
+func TestMountsOfItsOwn(t *testing.T) {
+	t.Parallel()
+	for _, readonly := range []bool{false, true} {
+		b := newBox(t)
+		b.sh("mkdir " + b.root("engine") + "; mount -t tmpfs engine " + b.root("engine"))
+		b.config.Root.Readonly = readonly
+		b.config.Mounts = []specs.Mount{{Destination: "/tmp", Type: "tmpfs"}}
+		b.config.FreeBSD = &specs.FreeBSD{Jail: &specs.FreeBSDJail{Allow: &specs.FreeBSDJailAllow{Mount: []string{"tmpfs"}}}}
+		b.config.Process.Args = []string{"/bin/sleep", "1000"}
+		pid := b.create()
+		root := b.root()
+		if readonly {
+			root = b.file("state/@roots/" + b.id)
+		}
+		for _, dir := range []string{"tmp/own", "tmp"} {
+			target := filepath.Join(root, dir)
+			b.must(os.MkdirAll(target, 0o755))
+			b.sh("mount -t tmpfs own " + target)
+			b.host(func(h *host.Host) {
+				h.Mounts = append(h.Mounts, host.Mount{Kind: "tmpfs", Source: "own", Target: target})
+			})
+		}
+		b.berth("delete", "--force", b.id)
+		b.wait(pid)
+		mounts, err := os.ReadFile("/proc/self/mountinfo")
+		b.must(err)
+		if n := strings.Count(string(mounts), " "+b.root("engine")+" "); n != 1 {
+			t.Errorf("the engine's mount is there %d times", n)
+		}
+		b.sh("umount " + b.root("engine"))
+		b.wantNoTraces()
+	}
+}
