@@ -9,9 +9,10 @@ import (
 
 var terminalTests = []test[*podman]{
 	{"-t: a terminal of the right size", func(t *testing.T, p *podman) {
-		// podman tells conmon the size beside starting the container.
+		// podman tells conmon the size beside starting the container; until then
+		// busybox' stty says nothing, and succeeds.
 		x := p.terminal("run", "--rm", "--name", p.name(), "-it", image, "sh", "-c",
-			"tty; test -c /dev/console && echo console; stat -c %a $(tty); until stty size 2>/dev/null; do sleep 0.1; done; test -t 0 && test -t 1 && test -t 2 && exit 5")
+			"tty; test -c /dev/console && echo console; stat -c %a $(tty); until size=$(stty size 2>/dev/null); test -n \"$size\"; do sleep 0.1; done; echo $size; test -t 0 && test -t 1 && test -t 2 && exit 5")
 		x.expect(`/dev/pts/0\r\n`)
 		x.expect(`console\r\n620\r\n`)
 		x.expect(`37 101\r\n`)
