@@ -59,12 +59,8 @@ func TestExplainIsWhatCreateDoes(t *testing.T) {
 	}
 	called := calls(t, log)
 	var create []string
-	for i, l := range said["pct create"] {
-		if l = strings.TrimSpace(strings.TrimSuffix(l, "…")); i == 0 {
-			create = append(create, l)
-		} else {
-			create = append(create, strings.NewReplacer("'", "").Replace(l))
-		}
+	for _, l := range said["pct create"] {
+		create = append(create, strings.TrimSpace(strings.TrimSuffix(l, "…")))
 	}
 	if got, want := called[0], strings.Join(create, " "); got != want {
 		t.Errorf("explained %q, called %q", want, got)
