@@ -400,7 +400,7 @@ func TestCTConfig(t *testing.T) {
 				"io.kubernetes.cri.sandbox-name": "web-0", "io.kubernetes.cri.sandbox-namespace": "shop",
 				"io.kubernetes.cri.container-name": "nginx", "io.kubernetes.cri.container-type": "container",
 			}
-		}, map[string]string{"hostname": "web-0-nginx", "tags": "oci;containerd;shop.web-0"}},
+		}, map[string]string{"hostname": "web-0-nginx", "tags": "containerd;oci;shop.web-0"}},
 		{"odd hostname", func(s *specs.Spec) { s.Hostname = "-_a" + strings.Repeat("b", 60) }, map[string]string{"hostname": "a" + strings.Repeat("b", 60)}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
