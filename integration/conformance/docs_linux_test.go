@@ -168,3 +168,13 @@ func reasonTable() string {
 	}
 	return text.String()
 }
+
+// testElsewhere is the other test of a field, or "".
+func testElsewhere(field string) string {
+	for _, e := range elsewhere {
+		if strings.HasPrefix(field, e.prefix) {
+			return e.test
+		}
+	}
+	return ""
+}

@@ -1,8 +1,6 @@
-//go:build linux && integration
+//go:build linux
 
 package conformance
-
-import "strings"
 
 // elsewhere names the tests that are about fields of which one container without
 // a terminal, hooks or cgroup controllers tells nothing.
@@ -22,14 +20,4 @@ var elsewhere = []struct{ prefix, test string }{
 	{"linux.resources.cpu.quota", "integration/engines TestLimits"},
 	{"linux.resources.cpu.period", "integration/engines TestLimits"},
 	{"linux.seccomp.listener", "backends/process TestListener"},
-}
-
-// testElsewhere is the other test of a field, or "".
-func testElsewhere(field string) string {
-	for _, e := range elsewhere {
-		if strings.HasPrefix(field, e.prefix) {
-			return e.test
-		}
-	}
-	return ""
 }
