@@ -26,9 +26,10 @@ func (f facts) descriptors() {
 	}
 }
 
-// unsteady lines of /proc/self/status say how much, not how.
+// unsteady lines of /proc/self/status say how much, not how; or what the caller of
+// the runtime ignores, which runc and crun hand on and berth does not.
 const unsteady = " VmPeak VmSize VmLck VmPin VmHWM VmRSS RssAnon RssFile RssShmem VmData VmStk VmExe VmLib VmPTE VmSwap HugetlbPages Threads SigQ " +
-	"SigPnd ShdPnd voluntary_ctxt_switches nonvoluntary_ctxt_switches FDSize State "
+	"SigPnd SigIgn ShdPnd voluntary_ctxt_switches nonvoluntary_ctxt_switches FDSize State "
 
 // process are the attributes that /proc and prctl show.
 func (f facts) process() {
