@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/integration/executable"
 )
 
 func TestGlobals(t *testing.T) {
@@ -65,7 +66,7 @@ func TestArgs(t *testing.T) {
 // program writes an executable file.
 func program(t *testing.T, path string) string {
 	t.Helper()
-	if err := os.WriteFile(path, []byte("#!/bin/sh\n"), 0o755); err != nil {
+	if err := executable.Write(path, []byte("#!/bin/sh\n")); err != nil {
 		t.Fatal(err)
 	}
 	return path

@@ -7,13 +7,14 @@ import (
 	"time"
 
 	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/integration/executable"
 )
 
 // fake writes a runtime that is a shell script, and is a backend with it.
 func fake(t *testing.T, script string) *Backend {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "crun")
-	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+script), 0o755); err != nil {
+	if err := executable.Write(path, []byte("#!/bin/sh\n"+script)); err != nil {
 		t.Fatal(err)
 	}
 	return New(Crun, Settings{Runtime: func() string { return path }, Environ: os.Environ()})

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/berth-oci/berth/integration/executable"
 )
 
 var update = flag.Bool("update", false, "write docs/troubleshooting.md anew")
@@ -80,12 +82,8 @@ func fakePct(t *testing.T, script string) (path string, calls func() int) {
 	dir := t.TempDir()
 	path = filepath.Join(dir, "pct")
 	log := filepath.Join(dir, "calls")
-	// Written by cp, so that no child of this test's can hold it open for writing.
 	text := fmt.Sprintf("#!/bin/sh\necho x >>%s\nn=$(wc -l <%s)\n%s\n", log, log, script)
-	if err := os.WriteFile(path+".new", []byte(text), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := copyFile(path+".new", path); err != nil {
+	if err := executable.Write(path, []byte(text)); err != nil {
 		t.Fatal(err)
 	}
 	return path, func() int {
@@ -179,18 +177,4 @@ func TestTroubleshooting(t *testing.T) {
 	if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// copyFile leaves the copying to a child: a descriptor open for writing could be
-// inherited by another test's child, and the file be busy (ETXTBSY).
-func copyFile(from, to string) error {
-	p, err := os.StartProcess("/bin/cp", []string{"cp", "-p", from, to}, &os.ProcAttr{})
-	if err != nil {
-		return err
-	}
-	state, err := p.Wait()
-	if err == nil && !state.Success() {
-		err = errors.New(state.String())
-	}
-	return err
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/integration/executable"
 )
 
 // newRoot makes a root with busybox, its /proc, and the files given as path and content.
@@ -24,7 +26,7 @@ func newRoot(t *testing.T, files map[string]string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(root, "bin/busybox"), data, 0o755); err != nil {
+	if err := executable.Write(filepath.Join(root, "bin/busybox"), data); err != nil {
 		t.Fatal(err)
 	}
 	for name, content := range files {

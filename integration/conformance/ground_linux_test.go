@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/integration/executable"
 )
 
 // namespaces is a process in namespaces of its own, for trials that join them.
@@ -29,7 +31,7 @@ func prepareGround(t *testing.T) {
 	for name, from := range map[string]string{"probe": *probe, "busybox": "/usr/share/berth-test/rootfs/bin/busybox"} {
 		data, err := os.ReadFile(from)
 		if err == nil {
-			err = os.WriteFile(filepath.Join(workDir, name), data, 0o755)
+			err = executable.Write(filepath.Join(workDir, name), data)
 		}
 		if err != nil {
 			t.Fatal(err)

@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/integration/executable"
 )
 
 // longest is how long one program may take: those of the suite wait ten seconds
@@ -35,7 +37,7 @@ func TestValidation(t *testing.T) {
 	for _, name := range material {
 		data, err := os.ReadFile(filepath.Join(*programs, name))
 		if err == nil {
-			err = os.WriteFile(filepath.Join(workDir, name), data, 0o755)
+			err = executable.Write(filepath.Join(workDir, name), data)
 		}
 		if err != nil {
 			t.Fatalf("-programs: %v", err)
@@ -141,7 +143,7 @@ func runProgram(program, runtime string) result {
 	}
 	command := filepath.Join(dir, "runtime")
 	script := fmt.Sprintf("#!/bin/sh\nexec %s --root %s/state \"$@\"\n", runtime, dir)
-	if err := os.WriteFile(command, []byte(script), 0o755); err != nil {
+	if err := executable.Write(command, []byte(script)); err != nil {
 		return failed(err)
 	}
 	tmp := filepath.Join(dir, "tmp")

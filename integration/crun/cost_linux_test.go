@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/berth-oci/berth/integration/executable"
 )
 
 // pairs is how often each command is called, with berth and without in turn.
@@ -139,7 +141,7 @@ func TestMemoryBeside(t *testing.T) {
 	dir := newBundle(t, "true")
 	probe, peak := filepath.Join(dir, "crun"), filepath.Join(dir, "peak")
 	script := "#!/bin/sh\ngrep VmHWM /proc/$PPID/status >" + peak + "\nexit 1\n"
-	if err := os.WriteFile(probe, []byte(script), 0o700); err != nil {
+	if err := executable.Write(probe, []byte(script)); err != nil {
 		t.Fatal(err)
 	}
 	config := filepath.Join(dir, "config.toml")

@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/integration/executable"
 )
 
 // scenario is a few commands of an engine's, in bash, and all that they write to
@@ -179,7 +181,7 @@ func wrapper(t *testing.T, program string, args ...string) string {
 	}
 	dir := t.TempDir()
 	script := "#!/bin/sh\nexec " + path + " " + strings.Join(args, " ") + ` "$@"` + "\n"
-	if err := os.WriteFile(filepath.Join(dir, program), []byte(script), 0o755); err != nil {
+	if err := executable.Write(filepath.Join(dir, program), []byte(script)); err != nil {
 		t.Fatal(err)
 	}
 	return dir

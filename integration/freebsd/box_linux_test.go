@@ -18,6 +18,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
+	"github.com/berth-oci/berth/integration/executable"
 	"github.com/berth-oci/berth/integration/freebsd/host"
 )
 
@@ -89,7 +90,7 @@ func (b *box) file(name string) string { return filepath.Join(b.dir, name) }
 func (b *box) write(name, text string) string {
 	b.Helper()
 	b.must(os.MkdirAll(filepath.Dir(b.file(name)), 0o755))
-	b.must(os.WriteFile(b.file(name), []byte(text), 0o755))
+	b.must(executable.Write(b.file(name), []byte(text)))
 	return b.file(name)
 }
 

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/integration/executable"
 )
 
 // These tests break the host under a container. They do not run beside others:
@@ -200,7 +202,7 @@ func (b *box) pctThat(script string, settings ...string) (flags []string) {
 	dir := filepath.Dir(b.bundle)
 	wrapper, config := filepath.Join(dir, "pct"), filepath.Join(dir, "berth.toml")
 	text := fmt.Sprintf("#!/bin/sh\nPCT=/usr/sbin/pct\nSETUP=%s\n%s\n", filepath.Join(filepath.Dir(self), "setup"), script)
-	if err := os.WriteFile(wrapper, []byte(text), 0o755); err != nil {
+	if err := executable.Write(wrapper, []byte(text)); err != nil {
 		b.Fatal(err)
 	}
 	text = fmt.Sprintf("[pct]\npath = %q\n%s\n", wrapper, strings.Join(settings, "\n"))

@@ -5,10 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/berth-oci/berth/integration/executable"
 )
 
 func TestCommandLines(t *testing.T) {
@@ -46,7 +47,7 @@ func TestCommandLines(t *testing.T) {
 func box(t *testing.T, name, script string) *Box {
 	t.Helper()
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
+	if err := executable.Write(filepath.Join(dir, name), []byte("#!/bin/sh\n"+script+"\n")); err != nil {
 		t.Fatal(err)
 	}
 	return &Box{Dirs: []string{"/nonexistent", dir}}
