@@ -16,6 +16,7 @@ type reason struct {
 
 // racing are programs whose result is a matter of time with every runtime: they
 // send a signal to a process that ends by itself, or has not set its handler yet.
+// They have to pass once.
 var racing = []string{"pidfile", "killsig"}
 
 // reasons are all there are; one that explains nothing fails the suite.

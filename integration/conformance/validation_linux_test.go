@@ -26,6 +26,9 @@ import (
 // for a container, at most four times.
 const longest = 90 * time.Second
 
+// tries is how often a program is run, at most, whose result is a matter of time.
+const tries = 8
+
 // material is what the programs look for in their working directory.
 var material = []string{"runtimetest", "rootfs-" + runtime.GOARCH + ".tar.gz"}
 
@@ -48,9 +51,6 @@ func TestValidation(t *testing.T) {
 	for _, program := range list {
 		t.Run(program, func(t *testing.T) {
 			of := all[program]
-			if slices.Contains(racing, program) {
-				t.Skip("its result is a matter of time")
-			}
 			for _, ours := range slices.DeleteFunc(slices.Clone(names), func(s string) bool { return !isOurs(s) }) {
 				for _, measure := range names {
 					if isOurs(measure) {
@@ -117,6 +117,9 @@ func runPrograms(t *testing.T, list []string) map[string]map[string]result {
 				slots <- struct{}{}
 				defer func() { <-slots }()
 				r := runProgram(program, runtime)
+				for n := 1; n < tries && !r.passed() && slices.Contains(racing, program); n++ {
+					r = runProgram(program, runtime)
+				}
 				lock.Lock()
 				defer lock.Unlock()
 				all[program][runtime] = r
