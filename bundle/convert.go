@@ -9,10 +9,10 @@ import (
 	"strings"
 	"time"
 
-	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/opencontainers/runtime-tools/generate"
 
+	"github.com/berth-oci/berth/bundle/image"
 	"github.com/berth-oci/berth/spec"
 )
 
@@ -37,29 +37,29 @@ type Choices struct {
 }
 
 // Convert makes the configuration for an image whose root file system is at
-// rootfs (conversion.md of the image specification); image is nil for one that
+// rootfs (conversion.md of the image specification); from is nil for one that
 // came without a configuration. The names of labels that the result does not
 // carry, as they would steer a runtime, are returned beside it.
-func Convert(image *v1.Image, rootfs string, c *Choices) (*specs.Spec, []string, error) {
-	fromImage := image != nil
+func Convert(from *image.Config, rootfs string, c *Choices) (*specs.Spec, []string, error) {
+	fromImage := from != nil
 	if !fromImage {
-		image = &v1.Image{Config: v1.ImageConfig{Cmd: []string{"/bin/sh"}}}
-		image.OS = c.Platform
+		from = &image.Config{Config: image.Execution{Cmd: []string{"/bin/sh"}}}
+		from.OS = c.Platform
 	}
-	g := generate.NewFromSpec(platformTemplate(c.Platform, image.OS))
+	g := generate.NewFromSpec(platformTemplate(c.Platform, from.OS))
 	g.SetRootReadonly(c.ReadOnly)
 	g.SetHostname(c.Hostname)
 	g.SetProcessTerminal(c.Terminal)
-	args, err := command(&image.Config, c)
+	args, err := command(&from.Config, c)
 	if err != nil {
 		return nil, nil, err
 	}
 	g.SetProcessArgs(args)
-	if err := environment(&g, image.Config.Env, c); err != nil {
+	if err := environment(&g, from.Config.Env, c); err != nil {
 		return nil, nil, err
 	}
-	g.SetProcessCwd(path.Join("/", cmpOr(c.Cwd, image.Config.WorkingDir)))
-	user, err := resolveUser(rootfs, cmpOr(c.User, image.Config.User))
+	g.SetProcessCwd(path.Join("/", cmpOr(c.Cwd, from.Config.WorkingDir)))
+	user, err := resolveUser(rootfs, cmpOr(c.User, from.Config.User))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -69,13 +69,13 @@ func Convert(image *v1.Image, rootfs string, c *Choices) (*specs.Spec, []string,
 		g.Config.Process.Capabilities = &specs.LinuxCapabilities{Bounding: g.Config.Process.Capabilities.Bounding}
 	}
 	if !c.PlainVolumes {
-		if err := mountVolumes(&g, rootfs, image.Config.Volumes); err != nil {
+		if err := mountVolumes(&g, rootfs, from.Config.Volumes); err != nil {
 			return nil, nil, err
 		}
 	}
 	var refused []string
 	if fromImage {
-		refused = annotate(&g, image)
+		refused = annotate(&g, from)
 	}
 	for _, key := range slices.Sorted(maps.Keys(c.Annotations)) {
 		g.AddAnnotation(key, c.Annotations[key])
@@ -91,7 +91,7 @@ func cmpOr(a, b string) string {
 }
 
 // command is the entry point with the command behind it.
-func command(config *v1.ImageConfig, c *Choices) ([]string, error) {
+func command(config *image.Execution, c *Choices) ([]string, error) {
 	entrypoint, cmd := config.Entrypoint, config.Cmd
 	if c.Entrypoint != nil {
 		entrypoint, cmd = c.Entrypoint, nil
@@ -131,36 +131,37 @@ func environment(g *generate.Generator, image []string, c *Choices) error {
 
 // The annotations of conversion.md that annotations.md does not name.
 const (
-	annotationOS           = "org.opencontainers.image.os"
-	annotationArchitecture = "org.opencontainers.image.architecture"
-	annotationVariant      = "org.opencontainers.image.variant"
-	annotationAuthor       = "org.opencontainers.image.author"
-	annotationStopSignal   = "org.opencontainers.image.stopSignal"
-	annotationPorts        = "org.opencontainers.image.exposedPorts"
+	annotationCreated      = "org.opencontainers.from.created"
+	annotationOS           = "org.opencontainers.from.os"
+	annotationArchitecture = "org.opencontainers.from.architecture"
+	annotationVariant      = "org.opencontainers.from.variant"
+	annotationAuthor       = "org.opencontainers.from.author"
+	annotationStopSignal   = "org.opencontainers.from.stopSignal"
+	annotationPorts        = "org.opencontainers.from.exposedPorts"
 )
 
 // annotate carries what config.json has no field for, and the labels, which take
 // precedence (conversion.md#annotation-fields).
-func annotate(g *generate.Generator, image *v1.Image) (refused []string) {
+func annotate(g *generate.Generator, from *image.Config) (refused []string) {
 	implicit := map[string]string{
-		annotationOS: image.OS, annotationArchitecture: image.Architecture, annotationVariant: image.Variant,
-		annotationAuthor: image.Author, annotationStopSignal: image.Config.StopSignal,
-		annotationPorts: strings.Join(slices.Sorted(maps.Keys(image.Config.ExposedPorts)), ","),
+		annotationOS: from.OS, annotationArchitecture: from.Architecture, annotationVariant: from.Variant,
+		annotationAuthor: from.Author, annotationStopSignal: from.Config.StopSignal,
+		annotationPorts: strings.Join(slices.Sorted(maps.Keys(from.Config.ExposedPorts)), ","),
 	}
-	if image.Created != nil {
-		implicit[v1.AnnotationCreated] = image.Created.Format(time.RFC3339Nano)
+	if from.Created != nil {
+		implicit[annotationCreated] = from.Created.Format(time.RFC3339Nano)
 	}
 	for _, key := range slices.Sorted(maps.Keys(implicit)) {
 		if implicit[key] != "" {
 			g.AddAnnotation(key, implicit[key])
 		}
 	}
-	for _, key := range slices.Sorted(maps.Keys(image.Config.Labels)) {
+	for _, key := range slices.Sorted(maps.Keys(from.Config.Labels)) {
 		if reserved(key) {
 			refused = append(refused, key)
 			continue
 		}
-		g.AddAnnotation(key, image.Config.Labels[key])
+		g.AddAnnotation(key, from.Config.Labels[key])
 	}
 	return refused
 }

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	v1 "github.com/opencontainers/image-spec/specs-go/v1"
-
 	"github.com/berth-oci/berth/bundle/image"
 	"github.com/berth-oci/berth/bundle/layer"
 	"github.com/berth-oci/berth/spec"
@@ -160,7 +158,7 @@ func TestConvert(t *testing.T) {
 		"name and group": {"app:list", 10, 40, 0, false}, "ids": {"5:6", 5, 6, 0, false}, "unknown": {"no", 0, 0, 0, true}, "unknown group": {"app:no", 0, 0, 0, true},
 		"negative": {"-1", 0, 0, 0, true},
 	} {
-		i := &v1.Image{Platform: v1.Platform{OS: "linux"}, Config: v1.ImageConfig{User: c.user, Cmd: []string{"x"}, Labels: map[string]string{"run.oci.handler": "x", "": "y", "a": "b"}}}
+		i := &image.Config{OS: "linux", Config: image.Execution{User: c.user, Cmd: []string{"x"}, Labels: map[string]string{"run.oci.handler": "x", "": "y", "a": "b"}}}
 		s, refused, err := Convert(i, root, &Choices{Platform: spec.Linux})
 		if c.fails != (err != nil) {
 			t.Errorf("%s: error %v", name, err)
@@ -176,7 +174,7 @@ func TestConvert(t *testing.T) {
 		}
 	}
 	for _, os := range []string{"linux", "freebsd"} {
-		s, _, err := Convert(&v1.Image{Platform: v1.Platform{OS: os}, Config: v1.ImageConfig{Cmd: []string{"x"}}}, root, &Choices{Platform: spec.FreeBSD})
+		s, _, err := Convert(&image.Config{OS: os, Config: image.Execution{Cmd: []string{"x"}}}, root, &Choices{Platform: spec.FreeBSD})
 		if err != nil || s.Linux != nil || s.Mounts[0].Type != "devfs" || (os == "linux") != (len(s.Mounts) == 5) {
 			t.Errorf("FreeBSD, image for %s: %+v, %v", os, s, err)
 		}
@@ -184,7 +182,7 @@ func TestConvert(t *testing.T) {
 			t.Errorf("FreeBSD, image for %s: %v", os, err)
 		}
 	}
-	if _, _, err := Convert(&v1.Image{}, root, &Choices{Platform: spec.Linux}); err == nil {
+	if _, _, err := Convert(&image.Config{}, root, &Choices{Platform: spec.Linux}); err == nil {
 		t.Error("no command, and no error")
 	}
 }

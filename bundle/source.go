@@ -6,8 +6,6 @@ import (
 	"io"
 	"os"
 
-	v1 "github.com/opencontainers/image-spec/specs-go/v1"
-
 	"github.com/berth-oci/berth/bundle/image"
 	"github.com/berth-oci/berth/bundle/layer"
 )
@@ -67,7 +65,7 @@ func (s *Source) Close() error {
 }
 
 // config is the image's configuration; nil for what has none.
-func (s *Source) config() *v1.Image {
+func (s *Source) config() *image.Config {
 	if s.Image == nil {
 		return nil
 	}

@@ -5,8 +5,6 @@ import (
 	"hash"
 	"io"
 	"sync"
-
-	"github.com/opencontainers/go-digest"
 )
 
 const (
@@ -34,7 +32,7 @@ type chunk struct {
 // any.
 type check struct {
 	what   string
-	digest digest.Digest
+	digest Digest
 	size   int64
 	// count is told of the bytes that have been read, if not nil.
 	count func(n int)
@@ -52,7 +50,7 @@ func readAhead(r io.Reader, c check) *ahead {
 func (a *ahead) run(r io.Reader, c check) {
 	var sum hash.Hash
 	if c.digest != "" {
-		sum = c.digest.Algorithm().Hash()
+		sum = c.digest.hash()
 	}
 	var total int64
 	for {
@@ -98,7 +96,7 @@ func (c *check) verify(sum hash.Hash, total int64) error {
 		return fmt.Errorf("%s is cut short or too long: it has %d bytes, its descriptor says %d", c.what, total, c.size)
 	}
 	if sum != nil {
-		if got := digest.NewDigest(c.digest.Algorithm(), sum); got != c.digest {
+		if got, ok := c.digest.is(sum); !ok {
 			return fmt.Errorf("%s has the wrong digest: it is %s, and must be %s", c.what, got, c.digest)
 		}
 	}

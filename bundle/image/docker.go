@@ -7,8 +7,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-
-	"github.com/opencontainers/go-digest"
 )
 
 // dockerImage is an entry of manifest.json in an archive of docker save.
@@ -60,9 +58,9 @@ func openDocker(s store, name string) (*Image, error) {
 
 // nameDigest is the digest in the name of a configuration: ID.json, or
 // blobs/sha256/ID in newer archives.
-func nameDigest(name string) digest.Digest {
-	d := digest.NewDigestFromEncoded(digest.SHA256, strings.TrimSuffix(path.Base(name), ".json"))
-	if d.Validate() != nil {
+func nameDigest(name string) Digest {
+	d := Digest("sha256:" + strings.TrimSuffix(path.Base(name), ".json"))
+	if d.check() != nil {
 		return ""
 	}
 	return d

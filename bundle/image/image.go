@@ -6,16 +6,13 @@ import (
 	"fmt"
 	"io"
 	"strings"
-
-	"github.com/opencontainers/go-digest"
-	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // Image is one image for one platform. Its layers are still to be read.
 type Image struct {
 	// Name is what the image is called where it was found; may be empty.
 	Name   string
-	Config v1.Image
+	Config Config
 	// Layers from the lowest up.
 	Layers []Layer
 	store  store
@@ -65,7 +62,7 @@ const maxDocument = 8 << 20
 
 // document reads a small file of the store; its digest must be d, if one is
 // given.
-func document(s store, name string, d digest.Digest, into any) error {
+func document(s store, name string, d Digest, into any) error {
 	f, size, err := s.Open(name)
 	if err != nil {
 		return err
@@ -78,8 +75,12 @@ func document(s store, name string, d digest.Digest, into any) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	if d != "" && d.Algorithm().FromBytes(data) != d {
-		return fmt.Errorf("%s does not have the digest %s: it is damaged or was replaced", name, d)
+	if d != "" {
+		sum := d.hash()
+		sum.Write(data)
+		if _, ok := d.is(sum); !ok {
+			return fmt.Errorf("%s does not have the digest %s: it is damaged or was replaced", name, d)
+		}
 	}
 	if err := json.Unmarshal(data, into); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
@@ -87,22 +88,14 @@ func document(s store, name string, d digest.Digest, into any) error {
 	return nil
 }
 
-// checkDigest refuses what could not be a digest, and so not a file's name.
-func checkDigest(d digest.Digest) error {
-	if err := d.Validate(); err != nil {
-		return fmt.Errorf("digest %.100q: %w", string(d), err)
-	}
-	return nil
-}
-
 // diffIDs are the digests of the uncompressed layers, one for each of n layers.
-func diffIDs(config *v1.Image, n int) ([]digest.Digest, error) {
+func diffIDs(config *Config, n int) ([]Digest, error) {
 	ids := config.RootFS.DiffIDs
 	if len(ids) != n {
 		return nil, fmt.Errorf("the image has %d layers, and digests for %d in its configuration (rootfs.diff_ids)", n, len(ids))
 	}
 	for _, id := range ids {
-		if err := checkDigest(id); err != nil {
+		if err := id.check(); err != nil {
 			return nil, fmt.Errorf("rootfs.diff_ids: %w", err)
 		}
 	}

@@ -48,7 +48,7 @@ func (b *builder) write(name string, data []byte) {
 func (b *builder) blob(mediaType string, data []byte) v1.Descriptor {
 	b.t.Helper()
 	d := digest.FromBytes(data)
-	b.write(blobName(d), data)
+	b.write(blobName(Digest(d)), data)
 	return v1.Descriptor{MediaType: mediaType, Digest: d, Size: int64(len(data))}
 }
 
@@ -173,7 +173,7 @@ func TestDamagedLayersAreRefused(t *testing.T) {
 	} {
 		b := newBuilder(t)
 		b.add(b.image(amd64, [][]byte{c.stored}, [][]byte{c.plain}), "")
-		b.write(blobName(digest.FromBytes(c.stored)), c.found)
+		b.write(blobName(Digest(digest.FromBytes(c.stored))), c.found)
 		i, err := b.open("", amd64)
 		if err != nil {
 			t.Fatal(err)
@@ -229,7 +229,7 @@ func TestHostileLayoutsAreRefused(t *testing.T) {
 		"no layout":        {func(b *builder) { os.Remove(filepath.Join(b.dir, v1.ImageLayoutFile)) }, "no OCI image layout"},
 		"unknown version":  {func(b *builder) { b.write(v1.ImageLayoutFile, []byte(`{"imageLayoutVersion":"9"}`)) }, "imageLayoutVersion"},
 		"no JSON":          {func(b *builder) { b.write(v1.ImageIndexFile, []byte(`{`)) }, "index.json"},
-		"manifest changed": {func(b *builder) { b.write(blobName(b.index.Manifests[0].Digest), []byte(`{}`)) }, "does not have the digest"},
+		"manifest changed": {func(b *builder) { b.write(blobName(Digest(b.index.Manifests[0].Digest)), []byte(`{}`)) }, "does not have the digest"},
 		"digest as a path": {func(b *builder) {
 			b.index.Manifests = nil
 			b.add(v1.Descriptor{MediaType: v1.MediaTypeImageManifest, Digest: "sha256:../../../etc/passwd"}, "")
@@ -239,7 +239,7 @@ func TestHostileLayoutsAreRefused(t *testing.T) {
 			b.add(v1.Descriptor{MediaType: v1.MediaTypeImageManifest, Digest: "../../etc:passwd"}, "")
 		}, "digest"},
 		"link out of it": {func(b *builder) {
-			path := filepath.Join(b.dir, blobName(b.index.Manifests[0].Digest))
+			path := filepath.Join(b.dir, blobName(Digest(b.index.Manifests[0].Digest)))
 			os.Remove(path)
 			os.Symlink("/etc/passwd", path)
 		}, "escapes"},

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-
-	"github.com/opencontainers/go-digest"
 )
 
 // Layer is one layer of an image.
@@ -15,7 +13,7 @@ type Layer struct {
 	Number int
 	// Digest is that of the layer as it is stored; empty in an archive of docker
 	// save, which has none. DiffID is that of the uncompressed layer.
-	Digest, DiffID digest.Digest
+	Digest, DiffID Digest
 	// Size as it is stored, in bytes.
 	Size int64
 

@@ -5,9 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
-
-	"github.com/opencontainers/go-digest"
-	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // The media types that Docker's registries have for what OCI has taken over.
@@ -22,18 +19,18 @@ const maxNested = 4
 
 // openLayout finds an image in an image layout (image-layout.md).
 func openLayout(s store, name string, p Platform) (*Image, error) {
-	var layout v1.ImageLayout
-	if err := document(s, v1.ImageLayoutFile, "", &layout); err != nil {
+	var layout layoutDocument
+	if err := document(s, layoutFile, "", &layout); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("this is no OCI image layout: %w", err)
 		}
 		return nil, err
 	}
 	if !strings.HasPrefix(layout.Version, "1.") {
-		return nil, fmt.Errorf("%s: imageLayoutVersion %q is not known: it is 1.0.0", v1.ImageLayoutFile, layout.Version)
+		return nil, fmt.Errorf("%s: imageLayoutVersion %q is not known: it is 1.0.0", layoutFile, layout.Version)
 	}
-	var index v1.Index
-	if err := document(s, v1.ImageIndexFile, "", &index); err != nil {
+	var index indexDocument
+	if err := document(s, indexFile, "", &index); err != nil {
 		return nil, err
 	}
 	d, err := byName(index.Manifests, name)
@@ -48,17 +45,17 @@ func openLayout(s store, name string, p Platform) (*Image, error) {
 			return nil, err
 		}
 	}
-	called := d.Annotations[v1.AnnotationRefName]
+	called := d.Annotations[annotationName]
 	for range maxNested {
 		switch d.MediaType {
-		case v1.MediaTypeImageManifest, dockerManifest:
+		case mediaTypeManifest, dockerManifest:
 			i, err := openManifest(s, d, p)
 			if i != nil {
 				i.Name = called
 			}
 			return i, err
-		case v1.MediaTypeImageIndex, dockerList:
-			var nested v1.Index
+		case mediaTypeIndex, dockerList:
+			var nested indexDocument
 			if err := blobDocument(s, d, &nested); err != nil {
 				return nil, err
 			}
@@ -72,10 +69,10 @@ func openLayout(s store, name string, p Platform) (*Image, error) {
 	return nil, fmt.Errorf("indexes are nested deeper than %d", maxNested)
 }
 
-func namesOf(list []v1.Descriptor) []string {
+func namesOf(list []descriptor) []string {
 	var names []string
 	for _, d := range list {
-		if name := d.Annotations[v1.AnnotationRefName]; name != "" {
+		if name := d.Annotations[annotationName]; name != "" {
 			names = append(names, ":"+name)
 		} else {
 			names = append(names, "@"+string(d.Digest))
@@ -86,7 +83,7 @@ func namesOf(list []v1.Descriptor) []string {
 
 // byName finds a descriptor by its name or digest. Without a name it is the only
 // one, or nil if there are several.
-func byName(list []v1.Descriptor, name string) (*v1.Descriptor, error) {
+func byName(list []descriptor, name string) (*descriptor, error) {
 	if name == "" {
 		if len(list) == 1 {
 			return &list[0], nil
@@ -94,7 +91,7 @@ func byName(list []v1.Descriptor, name string) (*v1.Descriptor, error) {
 		return nil, nil
 	}
 	for i, d := range list {
-		if d.Annotations[v1.AnnotationRefName] == name || "@"+string(d.Digest) == name {
+		if d.Annotations[annotationName] == name || "@"+string(d.Digest) == name {
 			return &list[i], nil
 		}
 	}
@@ -102,9 +99,9 @@ func byName(list []v1.Descriptor, name string) (*v1.Descriptor, error) {
 }
 
 // oneName says if all are called alike: one image for several platforms.
-func oneName(list []v1.Descriptor) bool {
+func oneName(list []descriptor) bool {
 	for _, d := range list {
-		if d.Annotations[v1.AnnotationRefName] != list[0].Annotations[v1.AnnotationRefName] || d.Platform == nil {
+		if d.Annotations[annotationName] != list[0].Annotations[annotationName] || d.Platform == nil {
 			return false
 		}
 	}
@@ -113,7 +110,7 @@ func oneName(list []v1.Descriptor) bool {
 
 // byPlatform finds the one descriptor for a platform; the first, where an index
 // says that several match, as its order is that of preference.
-func byPlatform(list []v1.Descriptor, p Platform) (*v1.Descriptor, error) {
+func byPlatform(list []descriptor, p Platform) (*descriptor, error) {
 	var found []string
 	for i, d := range list {
 		if d.Platform == nil {
@@ -130,20 +127,21 @@ func byPlatform(list []v1.Descriptor, p Platform) (*v1.Descriptor, error) {
 	return nil, fmt.Errorf("there is no image for %s; there are: %s", p, choices(found))
 }
 
-func blobName(d digest.Digest) string {
-	return v1.ImageBlobsDir + "/" + d.Algorithm().String() + "/" + d.Encoded()
+func blobName(d Digest) string {
+	algorithm, encoded := d.split()
+	return blobsDir + "/" + algorithm + "/" + encoded
 }
 
-func blobDocument(s store, d *v1.Descriptor, into any) error {
-	if err := checkDigest(d.Digest); err != nil {
+func blobDocument(s store, d *descriptor, into any) error {
+	if err := d.Digest.check(); err != nil {
 		return err
 	}
 	return document(s, blobName(d.Digest), d.Digest, into)
 }
 
 // openManifest reads a manifest and the configuration it names.
-func openManifest(s store, d *v1.Descriptor, p Platform) (*Image, error) {
-	var m v1.Manifest
+func openManifest(s store, d *descriptor, p Platform) (*Image, error) {
+	var m manifestDocument
 	if err := blobDocument(s, d, &m); err != nil {
 		return nil, err
 	}
@@ -151,7 +149,7 @@ func openManifest(s store, d *v1.Descriptor, p Platform) (*Image, error) {
 	if err := blobDocument(s, &m.Config, &i.Config); err != nil {
 		return nil, err
 	}
-	own := i.Config.Platform
+	own := imagePlatform{Architecture: i.Config.Architecture, OS: i.Config.OS, Variant: i.Config.Variant}
 	if own.OS == "" && own.Architecture == "" {
 		return nil, fmt.Errorf("%s is no image's configuration: it has no os and architecture", m.Config.Digest)
 	}
@@ -166,7 +164,7 @@ func openManifest(s store, d *v1.Descriptor, p Platform) (*Image, error) {
 		return nil, err
 	}
 	for n, l := range m.Layers {
-		if err := checkDigest(l.Digest); err != nil {
+		if err := l.Digest.check(); err != nil {
 			return nil, fmt.Errorf("layer %d: %w", n+1, err)
 		}
 		if !isLayer(l.MediaType) {
@@ -182,7 +180,7 @@ func openManifest(s store, d *v1.Descriptor, p Platform) (*Image, error) {
 func isLayer(mediaType string) bool {
 	base, compression, _ := strings.Cut(mediaType, "+")
 	switch base {
-	case v1.MediaTypeImageLayer, "application/vnd.oci.image.layer.nondistributable.v1.tar", dockerLayer:
+	case mediaTypeLayer, "application/vnd.oci.image.layer.nondistributable.v1.tar", dockerLayer:
 		return compression == "" || compression == "gzip" || compression == "zstd"
 	}
 	return mediaType == dockerLayer+".gzip" || mediaType == dockerLayer+".zstd"

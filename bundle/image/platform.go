@@ -4,8 +4,6 @@ import (
 	"fmt"
 	goruntime "runtime"
 	"strings"
-
-	v1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // Platform is what an image must be for: GOOS, GOARCH, and for some of these a
@@ -42,7 +40,7 @@ func (p Platform) String() string {
 	return s
 }
 
-func (p Platform) matches(o *v1.Platform) bool {
+func (p Platform) matches(o *imagePlatform) bool {
 	if o.OS != p.OS || o.Architecture != p.Architecture {
 		return false
 	}

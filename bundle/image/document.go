@@ -1,0 +1,75 @@
+package image
+
+import "time"
+
+// The documents of an image layout, with what berth reads of them (image-spec
+// image-layout.md, image-index.md, manifest.md, config.md). image-spec's own Go
+// types bring go-digest with them; see Digest.
+
+const (
+	layoutFile = "oci-layout"
+	indexFile  = "index.json"
+	blobsDir   = "blobs"
+
+	mediaTypeManifest = "application/vnd.oci.image.manifest.v1+json"
+	mediaTypeIndex    = "application/vnd.oci.image.index.v1+json"
+	mediaTypeLayer    = "application/vnd.oci.image.layer.v1.tar"
+
+	// annotationName is an image's name in an index.
+	annotationName = "org.opencontainers.image.ref.name"
+)
+
+type layoutDocument struct {
+	Version string `json:"imageLayoutVersion"`
+}
+
+type indexDocument struct {
+	Manifests []descriptor `json:"manifests"`
+}
+
+type manifestDocument struct {
+	Config descriptor   `json:"config"`
+	Layers []descriptor `json:"layers"`
+}
+
+type descriptor struct {
+	MediaType   string            `json:"mediaType"`
+	Digest      Digest            `json:"digest"`
+	Size        int64             `json:"size"`
+	Annotations map[string]string `json:"annotations"`
+	Platform    *imagePlatform    `json:"platform"`
+}
+
+type imagePlatform struct {
+	Architecture string `json:"architecture"`
+	OS           string `json:"os"`
+	Variant      string `json:"variant"`
+}
+
+// Config is an image's configuration: how to run it, and what it is for.
+type Config struct {
+	Created      *time.Time `json:"created"`
+	Author       string     `json:"author"`
+	Architecture string     `json:"architecture"`
+	OS           string     `json:"os"`
+	Variant      string     `json:"variant"`
+	// Config is what a container of the image begins with.
+	Config Execution `json:"config"`
+	RootFS struct {
+		DiffIDs []Digest `json:"diff_ids"`
+	} `json:"rootfs"`
+}
+
+// Execution is the object config of an image's configuration (image-spec
+// config.md, Properties).
+type Execution struct {
+	User         string
+	ExposedPorts map[string]struct{}
+	Env          []string
+	Entrypoint   []string
+	Cmd          []string
+	Volumes      map[string]struct{}
+	WorkingDir   string
+	Labels       map[string]string
+	StopSignal   string
+}
