@@ -2,12 +2,12 @@ package enclosing
 
 import (
 	"fmt"
-	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/cgroup"
+	"github.com/berth-oci/berth/backends/hooks"
 	"github.com/berth-oci/berth/backends/process"
 	"github.com/berth-oci/berth/backends/rootfs"
 	"github.com/berth-oci/berth/backends/seccomp"
@@ -37,9 +37,7 @@ func (b Backend) Explain(c *backends.Container, s *specs.Spec, o backends.Create
 		return nil, err
 	}
 	x = append(x, root...)
-	for _, kind := range []spec.HookKind{spec.Prestart, spec.CreateRuntime, spec.CreateContainer, spec.StartContainer, spec.Poststart, spec.Poststop} {
-		x.Add(fmt.Sprintf("%s hooks", kind), explainHooks(kind, spec.Hooks(s, kind))...)
-	}
+	hooks.Explain(&x, s)
 	lines, err := explainProcess(s)
 	if err != nil {
 		return nil, err
@@ -48,52 +46,18 @@ func (b Backend) Explain(c *backends.Container, s *specs.Spec, o backends.Create
 	return x, nil
 }
 
-func explainHooks(kind spec.HookKind, hooks []specs.Hook) []backends.Line {
-	var lines []backends.Line
-	for i, h := range hooks {
-		args := h.Args
-		if len(args) > 0 {
-			args = args[1:]
-		}
-		lines = append(lines, backends.Line{
-			Text: backends.CommandLine(append([]string{h.Path}, args...)...),
-			From: fmt.Sprintf("hooks.%s[%d]", kind, i),
-		})
-	}
-	return lines
-}
-
 // explainProcess gives the attributes in the kernel's terms.
 func explainProcess(s *specs.Spec) ([]backends.Line, error) {
 	a, err := process.FromSpec(s.Process, s)
 	if err != nil {
 		return nil, err
 	}
-	var lines []backends.Line
+	lines := a.Explain(s.Process)
 	add := func(from, format string, args ...any) {
 		lines = append(lines, backends.Line{Text: fmt.Sprintf(format, args...), From: from})
 	}
-	add("process.args", "exec %s", backends.CommandLine(a.Args...))
-	add("process.cwd", "in %q", a.Cwd)
-	add("process.user", "user %d, group %d, further groups %v, umask %04o", a.UID, a.GID, a.Groups, a.Umask)
-	// The values can be secrets.
-	var names []string
-	for _, e := range a.Env {
-		name, _, _ := strings.Cut(e, "=")
-		names = append(names, name)
-	}
-	add("process.env", "environment: %s", strings.Join(names, " "))
-	if s.Process.Terminal {
-		add("process.terminal", "a terminal")
-	}
 	if a.Capabilities != nil {
 		add("process.capabilities", "capabilities: %v", a.Capabilities)
-	}
-	if a.NoNewPrivileges {
-		add("process.noNewPrivileges", "no new privileges")
-	}
-	for i, l := range s.Process.Rlimits {
-		add(fmt.Sprintf("process.rlimits[%d]", i), "%s %d, at most %d", l.Type, l.Soft, l.Hard)
 	}
 	if a.OOMScoreAdj != nil {
 		add("process.oomScoreAdj", "OOM score adjusted by %d", *a.OOMScoreAdj)

@@ -1,0 +1,39 @@
+package process
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/backends"
+)
+
+// Explain says what process p, from which the basics are, would be: all but what
+// belongs to one platform alone.
+func (a *Basics) Explain(p *specs.Process) []backends.Line {
+	var lines []backends.Line
+	add := func(from, format string, args ...any) {
+		lines = append(lines, backends.Line{Text: fmt.Sprintf(format, args...), From: from})
+	}
+	add("process.args", "exec %s", backends.CommandLine(a.Args...))
+	add("process.cwd", "in %q", a.Cwd)
+	add("process.user", "user %d, group %d, further groups %v, umask %04o", a.UID, a.GID, a.Groups, a.Umask)
+	// The values can be secrets.
+	var names []string
+	for _, e := range a.Env {
+		name, _, _ := strings.Cut(e, "=")
+		names = append(names, name)
+	}
+	add("process.env", "environment: %s", strings.Join(names, " "))
+	if p.Terminal {
+		add("process.terminal", "a terminal")
+	}
+	if p.NoNewPrivileges {
+		add("process.noNewPrivileges", "no new privileges")
+	}
+	for i, l := range p.Rlimits {
+		add(fmt.Sprintf("process.rlimits[%d]", i), "%s %d, at most %d", l.Type, l.Soft, l.Hard)
+	}
+	return lines
+}
