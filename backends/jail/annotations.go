@@ -31,7 +31,7 @@ func (r *reader) annotations(list map[string]string) {
 	for _, key := range keys {
 		value, path := list[key], `annotations["`+key+`"]`
 		if key == annotationParent {
-			r.share(path, &r.Parent, value)
+			r.share(path, "name", &r.Parent, value)
 			if !parentName(value) {
 				r.refuse(path, "is not the name of a jail")
 			}
@@ -44,14 +44,14 @@ func (r *reader) annotations(list map[string]string) {
 		switch name {
 		case "vnet":
 			r.oneOf(path, value, shareNew, shareInherit)
-			r.share(path, &r.Vnet, value)
+			r.share(path, "vnet", &r.Vnet, value)
 		case "sysvmsg", "sysvsem", "sysvshm":
 			r.oneOf(path, value, shareNew, shareInherit, shareDisable)
 			r.sysv(path, name, value)
 		case "ip4.addr":
-			r.addresses(path, &r.IP4, value, netip.Addr.Is4)
+			r.addresses(path, "ip4.addr", &r.IP4, value, netip.Addr.Is4)
 		case "ip6.addr", "ip6.add": // ocijail reads the second one too
-			r.addresses(path, &r.IP6, value, netip.Addr.Is6)
+			r.addresses(path, "ip6.addr", &r.IP6, value, netip.Addr.Is6)
 		default:
 			r.permission(path, name, value)
 		}
@@ -71,12 +71,12 @@ func (r *reader) oneOf(path, value string, allowed ...string) {
 	}
 }
 
-// share sets what freebsd.jail may have set already.
-func (r *reader) share(path string, to *string, value string) {
+// share sets a parameter that freebsd.jail may have set already.
+func (r *reader) share(path, parameter string, to *string, value string) {
 	if *to != "" && *to != value {
 		r.refuse(path, "is not what freebsd.jail says, "+*to)
 	}
-	*to = value
+	*to, r.From[parameter] = value, path
 }
 
 func (r *reader) sysv(path, name, value string) {
@@ -84,12 +84,12 @@ func (r *reader) sysv(path, name, value string) {
 		// "new" may be no more than the default.
 		r.refuse(path, "is not what freebsd.jail says, "+had)
 	}
-	r.SysV[name] = value
+	r.SysV[name], r.From[name] = value, path
 }
 
 // addresses reads a list with commas. As in ocijail it is only for jails without
 // a network stack of their own.
-func (r *reader) addresses(path string, f *family, value string, is func(netip.Addr) bool) {
+func (r *reader) addresses(path, parameter string, f *family, value string, is func(netip.Addr) bool) {
 	if r.Vnet == shareNew {
 		return
 	}
@@ -108,7 +108,7 @@ func (r *reader) addresses(path string, f *family, value string, is func(netip.A
 	if len(f.Addresses) > 0 && !slices.Equal(f.Addresses, list) {
 		r.refuse(path, "are not the addresses that freebsd.jail has")
 	}
-	f.Addresses = list
+	f.Addresses, r.From[parameter] = list, path
 }
 
 func (r *reader) permission(path, key, value string) {
@@ -128,5 +128,5 @@ func (r *reader) permission(path, key, value string) {
 	if had, said := r.Allow[name]; said && had != given {
 		r.refuse(path, "is not what freebsd.jail.allow says")
 	}
-	r.Allow[name] = given
+	r.Allow[name], r.From["allow."+name] = given, path
 }

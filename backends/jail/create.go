@@ -101,6 +101,23 @@ func (cr *creation) run(ctx context.Context) error {
 
 // prepare does all that can fail for the config's sake before anything is made.
 func (cr *creation) prepare() (err error) {
+	if err := cr.work(); err != nil {
+		return err
+	}
+	cr.plan.Process.ListenFDs = cr.opts.ListenFDs
+	if cr.plan.Inherited, err = link.Inheritable(cr.opts.ListenFDs, cr.opts.PreserveFDs); err != nil {
+		return err
+	}
+	if cr.plan.Terminal {
+		if cr.console, err = link.DialConsole(cr.opts.ConsoleSocket); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// work works out from the config what will be made, and opens the root.
+func (cr *creation) work() (err error) {
 	var problems, more spec.Problems
 	cr.settings, problems = settingsOf(cr.spec, cr.opts.Config)
 	cr.mounts, more = mountsOf(cr.spec, cr.c.Bundle)
@@ -120,15 +137,6 @@ func (cr *creation) prepare() (err error) {
 	}
 	if cr.plan, err = planOf(cr.spec.Process); err != nil {
 		return err
-	}
-	cr.plan.Process.ListenFDs = cr.opts.ListenFDs
-	if cr.plan.Inherited, err = link.Inheritable(cr.opts.ListenFDs, cr.opts.PreserveFDs); err != nil {
-		return err
-	}
-	if cr.plan.Terminal {
-		if cr.console, err = link.DialConsole(cr.opts.ConsoleSocket); err != nil {
-			return err
-		}
 	}
 	if cr.root, err = tree.Open(cr.c.Rootfs); err != nil {
 		return fmt.Errorf("root.path: %w", err)
@@ -195,7 +203,7 @@ func (cr *creation) makeJail(ctx context.Context) error {
 		return err
 	}
 	params := cr.settings.params(cr.data.Jail, cr.data.path(), parent)
-	if cr.data.JID, err = cr.tools.Create(ctx, params); err != nil {
+	if cr.data.JID, err = cr.tools.Create(ctx, texts(params)); err != nil {
 		return err
 	}
 	return cr.save()
@@ -216,18 +224,13 @@ func (cr *creation) giveInterfaces(ctx context.Context) error {
 
 // addresses gives the jail's addresses to an interface of the host's.
 func (cr *creation) addresses(ctx context.Context) error {
-	if cr.settings.Interface == "" {
-		return nil
-	}
-	for _, f := range []family{cr.settings.IP4, cr.settings.IP6} {
-		for _, address := range f.Addresses {
-			cr.data.Aliases = append(cr.data.Aliases, Alias{cr.settings.Interface, address})
-			if err := cr.save(); err != nil {
-				return err
-			}
-			if _, err := cr.tools.Run(ctx, tools.AddAlias(cr.settings.Interface, address)); err != nil {
-				return fmt.Errorf("freebsd.jail.interface: %w", err)
-			}
+	for _, a := range cr.settings.aliases() {
+		cr.data.Aliases = append(cr.data.Aliases, a)
+		if err := cr.save(); err != nil {
+			return err
+		}
+		if _, err := cr.tools.Run(ctx, a.add()); err != nil {
+			return fmt.Errorf("freebsd.jail.interface: %w", err)
 		}
 	}
 	return nil

@@ -31,6 +31,9 @@ type Backend struct{ tools *tools.Box }
 var (
 	_ backends.Operator = (*Backend)(nil)
 	_ backends.Equipped = (*Backend)(nil)
+
+	_ backends.Explaining = (*Backend)(nil)
+	_ backends.Foreseeing = (*Backend)(nil)
 )
 
 // New makes the backend.
@@ -115,6 +118,9 @@ type Alias struct {
 	Address   netip.Addr `json:"address"`
 }
 
+func (a Alias) add() tools.Command    { return tools.AddAlias(a.Interface, a.Address) }
+func (a Alias) remove() tools.Command { return tools.RemoveAlias(a.Interface, a.Address) }
+
 // Mounted is a mount point, with the number of mounts that were there before.
 type Mounted struct {
 	Target string `json:"target"`
@@ -165,6 +171,11 @@ func jailName(id, parent string) (string, error) {
 // viewsDir is where read-only views of roots are mounted. It is outside of the
 // container's own directory, which is removed with all that is in it.
 func viewsDir(c *backends.Container) string { return filepath.Join(c.Root, "@roots") }
+
+// viewOf is the container's view, root being the state root without links.
+func viewOf(c *backends.Container, root string) string {
+	return filepath.Join(root, filepath.Base(viewsDir(c)), c.ID)
+}
 
 // parentOf asks for what a jail in parent can have.
 func (b *Backend) parentOf(ctx context.Context, parent string) (inherited, error) {

@@ -5,6 +5,7 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
+	"github.com/berth-oci/berth/backends/jail/tools"
 	"github.com/berth-oci/berth/spec"
 )
 
@@ -13,6 +14,12 @@ type limit struct {
 	Resource string
 	Amount   uint64
 }
+
+// command sets it for a jail.
+func (l limit) command(jail string) tools.Command { return tools.AddLimit(jail, l.Resource, l.Amount) }
+
+// limitFields are the fields that limits come from.
+var limitFields = map[string]string{"maxproc": "pids.limit", "memoryuse": "memory.limit", "pcpu": "cpu.quota"}
 
 // limited are the resources that limits can be of.
 var limited = []string{"maxproc", "memoryuse", "pcpu"}

@@ -58,7 +58,7 @@ func (b *Backend) lower(ctx context.Context, c *backends.Container, d *Data) err
 func (b *Backend) removeAliases(ctx context.Context, d *Data) error {
 	var errs []error
 	for _, a := range slices.Backward(d.Aliases) {
-		if _, err := b.tools.Run(ctx, tools.RemoveAlias(a.Interface, a.Address)); err != nil && !absent(err) {
+		if _, err := b.tools.Run(ctx, a.remove()); err != nil && !absent(err) {
 			errs = append(errs, err)
 		}
 	}

@@ -17,9 +17,17 @@ import (
 	"github.com/berth-oci/berth/backends/jail/tree"
 )
 
+// readonly says whether the jail is to have a read-only view of the root, rootView
+// what that is.
+func (cr *creation) readonly() bool { return cr.spec.Root != nil && cr.spec.Root.Readonly }
+
+func (cr *creation) rootView() *mount {
+	return &mount{Path: "root.readonly", Kind: "nullfs", Options: []string{"ro"}, Source: cr.data.Root}
+}
+
 // mountRoot mounts a read-only view of the root, if the jail is to have one.
 func (cr *creation) mountRoot(ctx context.Context) error {
-	if cr.spec.Root == nil || !cr.spec.Root.Readonly {
+	if !cr.readonly() {
 		return nil
 	}
 	dir, err := filepath.EvalSymlinks(cr.c.Root)
@@ -29,14 +37,14 @@ func (cr *creation) mountRoot(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("root.readonly: %w", err)
 	}
-	cr.data.View = filepath.Join(dir, filepath.Base(viewsDir(cr.c)), cr.c.ID)
+	cr.data.View = viewOf(cr.c, dir)
 	if err := cr.save(); err != nil {
 		return err
 	}
 	if err := os.Mkdir(cr.data.View, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 		return fmt.Errorf("root.readonly: %w", err)
 	}
-	if err := cr.mountAt(ctx, &mount{Path: "root.readonly", Kind: "nullfs", Options: []string{"ro"}, Source: cr.data.Root}, cr.data.View); err != nil {
+	if err := cr.mountAt(ctx, cr.rootView(), cr.data.View); err != nil {
 		return err
 	}
 	view, err := tree.Open(cr.data.View)
@@ -63,18 +71,13 @@ func (cr *creation) mount(ctx context.Context, m *mount) error {
 	if err != nil {
 		return err
 	}
-	if m.Ruleset != "" {
-		if err := cr.hides(ctx, m.Ruleset); err != nil {
-			return err
-		}
-	}
-	root := cr.top()
-	place, err := root.Resolve(m.Target)
-	if err != nil {
+	if err := cr.hides(ctx, m); err != nil {
 		return err
 	}
-	if len(place.Found) == 0 && len(place.Missing) == 0 {
-		return errors.New("cannot be mounted on the root itself")
+	root := cr.top()
+	place, err := m.place(root)
+	if err != nil {
+		return err
 	}
 	if err := cr.makeTarget(place, file); err != nil {
 		return err
@@ -100,12 +103,21 @@ func (cr *creation) mount(ctx context.Context, m *mount) error {
 			return fmt.Errorf("tmpcopyup: %w", err)
 		}
 	}
-	for _, rule := range m.Rules {
-		if _, err := cr.tools.Run(ctx, tools.ApplyRule(target, rule...)); err != nil {
+	for _, r := range m.Rules {
+		if _, err := cr.tools.Run(ctx, r.command(target)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// place is where in a root the mount's target is.
+func (m *mount) place(root *tree.Root) (*tree.Place, error) {
+	place, err := root.Resolve(m.Target)
+	if err == nil && len(place.Found) == 0 && len(place.Missing) == 0 {
+		err = errors.New("cannot be mounted on the root itself")
+	}
+	return place, err
 }
 
 // isFile says whether the mount's source is a file, whose target has to be one.
@@ -120,16 +132,20 @@ func (m *mount) isFile() (bool, error) {
 	return !info.IsDir(), nil
 }
 
-// hides makes sure that a ruleset is there. Without its rules, as on a host that
-// has never loaded them, a jail would see every device of the host.
-func (cr *creation) hides(ctx context.Context, ruleset string) error {
-	out, err := cr.tools.Run(ctx, tools.ShowRules(ruleset))
+// hides makes sure that a mount's ruleset is there. Without its rules, as on a host
+// that has never loaded them, a jail would see every device of the host.
+func (b *Backend) hides(ctx context.Context, m *mount) error {
+	show := m.check()
+	if show == nil {
+		return nil
+	}
+	out, err := b.tools.Run(ctx, show)
 	if err != nil {
 		return err
 	}
 	if strings.TrimSpace(out) == "" {
 		return fmt.Errorf("devfs ruleset %s is empty, the jail would see all devices of the host: load the rules "+
-			"(sysrc devfs_load_rulesets=YES; service devfs restart)", ruleset)
+			"(sysrc devfs_load_rulesets=YES; service devfs restart)", m.Ruleset)
 	}
 	return nil
 }
@@ -195,7 +211,7 @@ func (cr *creation) mountAt(ctx context.Context, m *mount, target string) error 
 	if err := cr.save(); err != nil {
 		return err
 	}
-	if _, err := cr.tools.Run(ctx, tools.Mount(m.Kind, m.Options, m.Source, target)); err != nil {
+	if _, err := cr.tools.Run(ctx, m.command(target)); err != nil {
 		return err
 	}
 	now, err := count(target)

@@ -10,6 +10,7 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
+	"github.com/berth-oci/berth/backends/jail/tools"
 	"github.com/berth-oci/berth/spec"
 )
 
@@ -27,10 +28,32 @@ type mount struct {
 	// Ruleset is the devfs ruleset that hides what the jail is not to see, "" if
 	// there is none. Rules are further rules for devfs, each in words.
 	Ruleset string
-	Rules   [][]string
+	Rules   []rule
 	// CopyUp fills a tmpfs with what it hides.
 	CopyUp bool
 }
+
+// rule is one of devfs(8), and its JSON path.
+type rule struct {
+	Path  string
+	Words []string
+}
+
+// check is the command that shows the ruleset, nil if there is none to be looked at.
+func (m *mount) check() tools.Command {
+	if m.Ruleset == "" {
+		return nil
+	}
+	return tools.ShowRules(m.Ruleset)
+}
+
+// command mounts it on a directory or file of the host's.
+func (m *mount) command(target string) tools.Command {
+	return tools.Mount(m.Kind, m.Options, m.Source, target)
+}
+
+// command applies the rule to a mount.
+func (r *rule) command(target string) tools.Command { return tools.ApplyRule(target, r.Words...) }
 
 // kinds are the file systems that can be mounted, and what mount(8) is told for a
 // source where the config has none. The values are those of fstab(5) examples in
@@ -175,19 +198,19 @@ func number(text string) bool {
 }
 
 // rule takes a rule of devfs(8): conditions, and what is to be done.
-func (r *mountReader) rule(at string, m *mount, rule []string) {
+func (r *mountReader) rule(at string, m *mount, words []string) {
 	const safe = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./*?[]+=,-:@{}"
-	for i, w := range rule {
+	for i, w := range words {
 		if w[0] == '-' || i > 0 && len(w) > 255 || strings.Trim(w, safe) != "" {
 			r.refuse(at, "%q is not a word of a devfs rule", w)
 			return
 		}
 	}
-	if len(rule) < 2 {
+	if len(words) < 2 {
 		r.refuse(at, "a devfs rule has conditions and actions, such as path null unhide")
 		return
 	}
-	m.Rules = append(m.Rules, rule)
+	m.Rules = append(m.Rules, rule{at, words})
 }
 
 // devices unhides devices in the devfs at /dev, with the directories that they
@@ -204,19 +227,20 @@ func (r *mountReader) devices(list []specs.FreeBSDDevice) {
 		return
 	}
 	for i, d := range list {
+		origin := fmt.Sprintf("freebsd.devices[%d]", i)
 		if strings.ContainsAny(d.Path, "*?[]{}\\ \t") {
-			r.refuse(fmt.Sprintf("freebsd.devices[%d].path", i), "must name one device, without wildcards")
+			r.refuse(origin+".path", "must name one device, without wildcards")
 			continue
 		}
 		for at, c := range d.Path {
 			if c == '/' {
-				dev.Rules = append(dev.Rules, []string{"path", d.Path[:at], "unhide"})
+				dev.Rules = append(dev.Rules, rule{origin, []string{"path", d.Path[:at], "unhide"}})
 			}
 		}
-		rule := []string{"path", d.Path, "unhide"}
+		words := []string{"path", d.Path, "unhide"}
 		if d.Mode != nil {
-			rule = append(rule, "mode", fmt.Sprintf("%04o", *d.Mode))
+			words = append(words, "mode", fmt.Sprintf("%04o", *d.Mode))
 		}
-		dev.Rules = append(dev.Rules, rule)
+		dev.Rules = append(dev.Rules, rule{origin, words})
 	}
 }

@@ -44,7 +44,7 @@ func (b *Backend) Resume(context.Context, *backends.Container) error { return Er
 
 // addLimit sets one limit.
 func (b *Backend) addLimit(ctx context.Context, jail string, l limit) error {
-	if _, err := b.tools.Run(ctx, tools.AddLimit(jail, l.Resource, l.Amount)); err != nil {
+	if _, err := b.tools.Run(ctx, l.command(jail)); err != nil {
 		return fmt.Errorf("linux.resources: limit %s to %d: %w%s", l.Resource, l.Amount, err, racctHint(err))
 	}
 	return nil

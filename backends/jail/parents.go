@@ -29,23 +29,46 @@ func parentsLock(c *backends.Container) (*os.File, error) {
 // raiseParents lets each jail above have one more below it, if it is full. Whoever
 // calls has the lock until the jail is made.
 func (cr *creation) raiseParents(ctx context.Context) error {
-	for _, name := range above(cr.settings.Parent) {
-		n, err := cr.tools.Numbers(ctx, name, "children.cur", "children.max")
-		if err != nil {
-			return fmt.Errorf("parent jail: %w", err)
-		}
-		if n[0] < n[1] {
-			continue
-		}
-		cr.data.Raised = append(cr.data.Raised, name)
+	full, err := cr.full(ctx, cr.settings.Parent)
+	if err != nil {
+		return err
+	}
+	for _, f := range full {
+		cr.data.Raised = append(cr.data.Raised, f.name)
 		if err := cr.save(); err != nil {
 			return err
 		}
-		if _, err := cr.tools.Run(ctx, tools.SetJail(name, fmt.Sprintf("children.max=%d", n[0]+1))); err != nil {
+		if _, err := cr.tools.Run(ctx, f.raise()); err != nil {
 			return fmt.Errorf("parent jail: %w", err)
 		}
 	}
 	return nil
+}
+
+// fullJail is a jail with as many jails below it as it may have.
+type fullJail struct {
+	name     string
+	children int
+}
+
+// raise lets it have one more.
+func (f fullJail) raise() tools.Command {
+	return tools.SetJail(f.name, fmt.Sprintf("children.max=%d", f.children+1))
+}
+
+// full are those that are, of a jail and of those that it is in.
+func (b *Backend) full(ctx context.Context, parent string) ([]fullJail, error) {
+	var list []fullJail
+	for _, name := range above(parent) {
+		n, err := b.tools.Numbers(ctx, name, "children.cur", "children.max")
+		if err != nil {
+			return nil, fmt.Errorf("parent jail: %w", err)
+		}
+		if n[0] >= n[1] {
+			list = append(list, fullJail{name, n[0]})
+		}
+	}
+	return list, nil
 }
 
 // above are the names of a jail and of those that it is in, the outermost first.

@@ -38,6 +38,8 @@ type settings struct {
 	// Object says that the config has freebsd.jail. One without is by an engine
 	// that only knows ocijail, and gets ocijail's defaults.
 	Object bool
+	// From are the JSON paths that parameters of jail(8) come from, by their names.
+	From map[string]string
 }
 
 // family is what a jail may do with IPv4 or IPv6.
@@ -50,6 +52,7 @@ type family struct {
 func settingsOf(s *specs.Spec, config []byte) (*settings, spec.Problems) {
 	r := &reader{settings: settings{
 		Hostname: s.Hostname, Domainname: s.Domainname, SysV: map[string]string{}, Allow: map[string]bool{},
+		From: map[string]string{"host.hostname": "hostname", "host.domainname": "domainname"},
 	}}
 	if s.FreeBSD != nil && s.FreeBSD.Jail != nil {
 		r.object(s.FreeBSD.Jail, config)
@@ -78,18 +81,41 @@ func (r *reader) object(j *specs.FreeBSDJail, config []byte) {
 	r.EnforceStatfs = j.EnforceStatfs
 	for name, value := range map[string]specs.FreeBSDSharing{"sysvmsg": j.SysVMsg, "sysvsem": j.SysVSem, "sysvshm": j.SysVShm} {
 		if value == "" {
-			value = specs.FreeBSDShareNew // config-freebsd.md#jail
+			r.SysV[name] = shareNew // config-freebsd.md#jail
+			continue
 		}
 		r.SysV[name] = string(value)
+		r.origins(map[string]string{name: name})
+	}
+	r.origins(map[string]string{
+		"host": "host", "vnet": "vnet", "ip4": "ip4", "ip4.addr": "ip4Addr", "ip6": "ip6", "ip6.addr": "ip6Addr",
+	})
+	if j.Parent != "" {
+		r.origins(map[string]string{"name": "parent"})
+	}
+	if j.EnforceStatfs != nil {
+		r.origins(map[string]string{"enforce_statfs": "enforceStatfs"})
 	}
 	if j.Allow != nil {
 		r.permissions(j.Allow, spec.JailDefaults(config))
 	}
 }
 
+// origins are the fields of freebsd.jail that parameters come from.
+func (r *reader) origins(fields map[string]string) {
+	for parameter, field := range fields {
+		r.From[parameter] = "freebsd.jail." + field
+	}
+}
+
 // permissions takes freebsd.jail.allow. Three of them a jail has unless they are
 // taken from it; the others it has not, so that false and nothing are the same.
 func (r *reader) permissions(a *specs.FreeBSDJailAllow, on spec.JailOn) {
+	r.origins(map[string]string{
+		"allow.raw_sockets": "allow.rawSockets", "allow.chflags": "allow.chflags", "allow.quotas": "allow.quotas",
+		"allow.socket_af": "allow.socketAf", "allow.mlock": "allow.mlock", "allow.set_hostname": "allow.setHostname",
+		"allow.reserved_ports": "allow.reservedPorts", "allow.suser": "allow.suser", "allow.mount": "allow.mount",
+	})
 	for name, given := range map[string]bool{
 		"raw_sockets": a.RawSockets, "chflags": a.Chflags, "quotas": a.Quotas, "socket_af": a.SocketAf, "mlock": a.Mlock,
 	} {
@@ -107,6 +133,7 @@ func (r *reader) permissions(a *specs.FreeBSDJailAllow, on spec.JailOn) {
 	for _, kind := range a.Mount {
 		r.Allow["mount"] = true
 		r.Allow["mount."+kind] = true
+		r.From["allow.mount."+kind] = "freebsd.jail.allow.mount"
 	}
 }
 
@@ -166,13 +193,26 @@ type inherited struct {
 // unrestricted is the host's.
 var unrestricted = inherited{Chflags: true, RawSockets: true}
 
+// param is a parameter of jail(8), and the JSON path that it comes from if the
+// config has it.
+type param struct{ text, from string }
+
+// texts are what jail(8) gets.
+func texts(params []param) []string {
+	list := make([]string, len(params))
+	for i, p := range params {
+		list[i] = p.text
+	}
+	return list
+}
+
 // params are the parameters of jail(8) for a jail of a name with its root at
 // path.
-func (s *settings) params(name, path string, parent inherited) []string {
-	p := []string{"name=" + name, "path=" + path, "persist"}
+func (s *settings) params(name, path string, parent inherited) []param {
+	p := []param{{"name=" + name, s.From["name"]}, {"path=" + path, "root.path"}, {text: "persist"}}
 	add := func(key, value string) {
 		if value != "" {
-			p = append(p, key+"="+value)
+			p = append(p, param{key + "=" + value, s.From[key]})
 		}
 	}
 	host := s.Host
@@ -193,12 +233,13 @@ func (s *settings) params(name, path string, parent inherited) []string {
 		add(key, s.SysV[key])
 	}
 	add("enforce_statfs", strconv.Itoa(s.statfs(parent)))
-	for _, key := range slices.Sorted(maps.Keys(s.allowed(parent))) {
-		if s.allowed(parent)[key] {
-			p = append(p, "allow."+key)
-		} else {
-			p = append(p, "allow."+negated(key))
+	allowed := s.allowed(parent)
+	for _, key := range slices.Sorted(maps.Keys(allowed)) {
+		text := "allow." + key
+		if !allowed[key] {
+			text = "allow." + negated(key)
 		}
+		p = append(p, param{text, s.From["allow."+key]})
 	}
 	return p
 }
@@ -218,6 +259,20 @@ func (s *settings) ip(key string, f family, add func(key, value string)) {
 		f.Mode = shareInherit
 	}
 	add(key, f.Mode)
+}
+
+// aliases are the addresses that an interface of the host's is to have.
+func (s *settings) aliases() []Alias {
+	var list []Alias
+	if s.Interface == "" {
+		return nil
+	}
+	for _, f := range []family{s.IP4, s.IP6} {
+		for _, address := range f.Addresses {
+			list = append(list, Alias{s.Interface, address})
+		}
+	}
+	return list
 }
 
 func (s *settings) statfs(parent inherited) int {

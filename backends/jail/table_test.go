@@ -2,9 +2,12 @@ package jail
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/berth-oci/berth/backends/jail/tools"
 	"github.com/berth-oci/berth/spec"
@@ -35,11 +38,12 @@ const (
 	object = before + " sysvmsg=new sysvsem=new sysvshm=new enforce_statfs=2"
 )
 
-// The fields of freebsd.jail and the annotations, each with what jail(8) gets.
-func TestParameters(t *testing.T) {
-	t.Parallel()
-	host := func(h string) string { return strings.Replace(object, "persist", "persist "+h, 1) }
-	for _, c := range []struct{ config, want string }{
+func host(h string) string { return strings.Replace(object, "persist", "persist "+h, 1) }
+
+// parameterRows are the fields of freebsd.jail and the annotations, each with what
+// jail(8) gets, and ifconfig(8) before and after it.
+func parameterRows() []struct{ config, want string } {
+	return []struct{ config, want string }{
 		{``, plain},
 		{`"freebsd":{}`, plain},
 		{`"freebsd":{"jail":{}}`, object},
@@ -63,8 +67,10 @@ func TestParameters(t *testing.T) {
 		{`"freebsd":{"jail":{"ip6Addr":["fd10::0:12"]}}`, host("ip6.addr=fd10::12")},
 		{`"freebsd":{"jail":{"vnet":"new"}}`, host("vnet=new")},
 		{`"freebsd":{"jail":{"vnet":"inherit","ip4":"inherit"}}`, host("vnet=inherit ip4=inherit")},
-		{`"freebsd":{"jail":{"vnet":"new","vnetInterfaces":["epair0b"]}}`, host("vnet=new")},
-		{`"freebsd":{"jail":{"interface":"lo1","ip4Addr":["10.1.2.3"]}}`, host("ip4.addr=10.1.2.3")},
+		{`"freebsd":{"jail":{"vnet":"new","vnetInterfaces":["epair0b","epair1b"]}}`, host("vnet=new") + "; ifconfig epair0b vnet ID; ifconfig epair1b vnet ID"},
+		{`"freebsd":{"jail":{"interface":"lo1","ip4Addr":["10.1.2.3"],"ip6Addr":["fd10::12"]}}`,
+			"ifconfig lo1 inet 10.1.2.3 netmask 255.255.255.255 alias; ifconfig lo1 inet6 fd10::12 prefixlen 128 alias; " +
+				host("ip4.addr=10.1.2.3 ip6.addr=fd10::12")},
 		{`"freebsd":{"jail":{"sysvmsg":"inherit"}}`, strings.Replace(object, "sysvmsg=new", "sysvmsg=inherit", 1)},
 		{`"freebsd":{"jail":{"sysvsem":"disable"}}`, strings.Replace(object, "sysvsem=new", "sysvsem=disable", 1)},
 		{`"freebsd":{"jail":{"sysvshm":"new"}}`, object},
@@ -105,7 +111,12 @@ func TestParameters(t *testing.T) {
 		// Both say the same, as podman with a newer generator does.
 		{`"annotations":{"org.freebsd.jail.vnet":"new"},"freebsd":{"jail":{"vnet":"new"}}`, host("vnet=new")},
 		{`"annotations":{"io.container.manager":"libpod"}`, plain},
-	} {
+	}
+}
+
+func TestParameters(t *testing.T) {
+	t.Parallel()
+	for _, c := range parameterRows() {
 		s, _, problems := parsed(t, c.config)
 		if err := problems.Err(); err != nil {
 			t.Errorf("%s: %v", c.config, err)
@@ -115,8 +126,85 @@ func TestParameters(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s: %v", c.config, err)
 		}
-		if got := strings.Join(tools.CreateJail(s.params(name, "/root", unrestricted)), " "); got != c.want {
+		var list []tools.Command
+		for _, a := range s.aliases() {
+			list = append(list, a.add())
+		}
+		list = append(list, tools.CreateJail(texts(s.params(name, "/root", unrestricted))))
+		for _, i := range s.VnetInterfaces {
+			list = append(list, tools.GiveInterface(i, name))
+		}
+		if got := joined(list); got != c.want {
 			t.Errorf("%s\ngot  %s\nwant %s", c.config, got, c.want)
+		}
+	}
+}
+
+func joined(list []tools.Command) string {
+	lines := make([]string, len(list))
+	for i, c := range list {
+		lines[i] = strings.Join(c, " ")
+	}
+	return strings.Join(lines, "; ")
+}
+
+// Each field that the specification has is in a row, and each annotation.
+func TestRowsAreComplete(t *testing.T) {
+	t.Parallel()
+	var configs strings.Builder
+	for _, c := range parameterRows() {
+		configs.WriteString(c.config + "\n")
+	}
+	configs.WriteString(devices)
+	for _, kind := range []reflect.Type{reflect.TypeFor[specs.FreeBSD](), reflect.TypeFor[specs.FreeBSDJail](), reflect.TypeFor[specs.FreeBSDJailAllow](), reflect.TypeFor[specs.FreeBSDDevice]()} {
+		for i := range kind.NumField() {
+			name, _, _ := strings.Cut(kind.Field(i).Tag.Get("json"), ",")
+			if !strings.Contains(configs.String(), `"`+name+`":`) {
+				t.Errorf("no row has %s of %s", name, kind)
+			}
+		}
+	}
+	for _, name := range []string{"parentJail", "jail.vnet", "jail.ip4.addr", "jail.ip6.addr", "jail.ip6.add", "jail.sysvmsg", "jail.sysvsem", "jail.sysvshm"} {
+		if !strings.Contains(configs.String(), `"org.freebsd.`+name+`":`) {
+			t.Errorf("no row has the annotation %s", name)
+		}
+	}
+}
+
+// Each permission that an annotation can give or take.
+func TestPermissions(t *testing.T) {
+	t.Parallel()
+	for _, name := range permissions {
+		dot := strings.LastIndexByte(name, '.') + 1
+		for value, want := range map[string]string{
+			"true": name, "1": name, "false": name[:dot] + "no" + name[dot:], "0": name[:dot] + "no" + name[dot:],
+		} {
+			s, _, problems := parsed(t, `"annotations":{"org.freebsd.jail.allow.`+name+`":"`+value+`"}`)
+			if err := problems.Err(); err != nil {
+				t.Errorf("%s=%s: %v", name, value, err)
+				continue
+			}
+			i := slices.IndexFunc(s.params("x", "/", unrestricted), func(p param) bool { return p.text == "allow."+want })
+			if i < 0 || s.params("x", "/", unrestricted)[i].from != `annotations["org.freebsd.jail.allow.`+name+`"]` {
+				t.Errorf("%s=%s: got %v", name, value, s.params("x", "/", unrestricted))
+			}
+		}
+	}
+}
+
+// The versions of the specification that config.json may be of.
+func TestVersions(t *testing.T) {
+	t.Parallel()
+	for version, ok := range map[string]bool{
+		"1.0.0": true, "1.0.2": true, "1.0.2-dev": true, "1.1.0": true, "1.2.0": true, "1.2.1": true, "1.3.0": true, "0.9.0": false, "2.0.0": false,
+	} {
+		config := `{"ociVersion":"` + version + `","process":{"args":["x"],"cwd":"/","user":{"uid":0,"gid":0}},"root":{"path":"root"},
+			"annotations":{"org.freebsd.jail.vnet":"new"},"mounts":[{"destination":"/dev","type":"devfs","options":["ruleset=4"]}]}`
+		s, problems := spec.Validate([]byte(config), spec.FreeBSD)
+		if err := problems.Err(); (err == nil) != ok {
+			t.Errorf("%s: %v", version, err)
+		} else if ok && New().Check(s).Err() != nil {
+			t.Errorf("%s: %v", version, New().Check(s))
 		}
 	}
 }
@@ -131,7 +219,7 @@ func TestParametersInParent(t *testing.T) {
 		{RawSockets: true, EnforceStatfs: 2}: "enforce_statfs=2 allow.raw_sockets",
 		{}:                                   "enforce_statfs=1",
 	} {
-		if got := strings.Join(s.params("pod.ID", "/root", parent), " "); !strings.HasSuffix(got, "ip6=inherit "+want) {
+		if got := strings.Join(texts(s.params("pod.ID", "/root", parent)), " "); !strings.HasSuffix(got, "ip6=inherit "+want) {
 			t.Errorf("%+v: %s", parent, got)
 		}
 	}
@@ -174,19 +262,53 @@ func TestMounts(t *testing.T) {
 
 func commands(m *mount) []string {
 	var list []string
-	if m.Ruleset != "" {
-		list = append(list, strings.Join(tools.ShowRules(m.Ruleset), " "))
+	if show := m.check(); show != nil {
+		list = append(list, strings.Join(show, " "))
 	}
-	list = append(list, strings.Join(tools.Mount(m.Kind, m.Options, m.Source, m.Target), " "))
-	for _, r := range m.Rules {
-		list = append(list, strings.Join(tools.ApplyRule(m.Target, r...), " "))
+	list = append(list, strings.Join(m.command(m.Target), " "))
+	for i := range m.Rules {
+		list = append(list, strings.Join(m.Rules[i].command(m.Target), " "))
 	}
 	return list
 }
 
+// Each option that features shows is one of some file system, and no other is taken.
+func TestFeatures(t *testing.T) {
+	t.Parallel()
+	takes := func(option string) bool {
+		for kind := range kinds {
+			_, _, problems := parsed(t, `"mounts":[{"destination":"/d","type":"`+kind+`","source":"/s","options":["`+option+`"]}]`)
+			if problems.Err() == nil {
+				return true
+			}
+		}
+		return false
+	}
+	f := Features()
+	for _, name := range f.MountOptions {
+		if !takes(name) && !takes(name+"=1") && !takes(name+"=path pf unhide") {
+			t.Errorf("%s: no file system takes it", name)
+		}
+	}
+	for _, name := range []string{"suiddir", "idmap", "userquota", "force", "update", "rro"} {
+		if slices.Contains(f.MountOptions, name) || takes(name) {
+			t.Errorf("%s is taken", name)
+		}
+	}
+	for _, r := range parameterRows() {
+		for _, name := range []string{"org.freebsd.parentJail", "org.freebsd.jail."} {
+			if strings.Contains(r.config, `"`+name) && !slices.Contains(f.PotentiallyUnsafeConfigAnnotations, name) {
+				t.Errorf("%s is not told to be unsafe", name)
+			}
+		}
+	}
+}
+
+const devices = `"mounts":[{"destination":"/dev","type":"devfs"}],"freebsd":{"devices":[{"path":"pf","mode":448},{"path":"a/b/c"}]}`
+
 func TestDevices(t *testing.T) {
 	t.Parallel()
-	_, mounts, problems := parsed(t, `"mounts":[{"destination":"/dev","type":"devfs"}],"freebsd":{"devices":[{"path":"pf","mode":448},{"path":"a/b/c"}]}`)
+	_, mounts, problems := parsed(t, devices)
 	if err := problems.Err(); err != nil {
 		t.Fatal(err)
 	}

@@ -183,8 +183,7 @@ func TestDeleteAll(t *testing.T) {
 
 func TestDoctor(t *testing.T) {
 	t.Parallel()
-	b := newBox(t)
-	row := func(check string) string {
+	row := func(b *box, check string) string {
 		out, _ := b.command("doctor", "--json").Output() // its status is the worst verdict
 		var rows []struct{ Check, Verdict, Looked string }
 		b.must(json.Unmarshal(out, &rows))
@@ -195,28 +194,49 @@ func TestDoctor(t *testing.T) {
 		}
 		return "none"
 	}
-	for _, name := range []string{"kern.racct.enable", "kern.features.vimage", "compat.linux.default_openfiles"} {
-		b.extra = append(b.extra, "BERTH_JAIL_SYSCTL_"+name+"=1")
+	healthy := []string{
+		"BERTH_JAIL_SYSCTL_kern.racct.enable=1", "BERTH_JAIL_SYSCTL_kern.features.vimage=1", "BERTH_JAIL_SYSCTL_compat.linux.default_openfiles=1024",
 	}
-	for check, want := range map[string]string{
-		"resource limits": "pass", "devfs ruleset 4": "pass", "network stacks (vnet)": "pass", "Linux programs": "pass", "backend jail": "pass",
+	for name, c := range map[string]struct {
+		without     string // what the kernel has not
+		with        string
+		change      func(h *host.Host)
+		check, want string
+	}{
+		"limits":            {check: "resource limits", want: "pass: kern.racct.enable is 1"},
+		"no racct":          {without: "racct", check: "resource limits", want: "warn: the kernel has no kern.racct.enable"},
+		"racct disabled":    {without: "racct", with: "BERTH_JAIL_SYSCTL_kern.racct.enable=0", check: "resource limits", want: "warn: kern.racct.enable is 0"},
+		"vnet":              {check: "network stacks (vnet)", want: "pass"},
+		"no vnet":           {without: "vimage", check: "network stacks (vnet)", want: "warn: the kernel has no VIMAGE"},
+		"Linux":             {check: "Linux programs", want: "pass"},
+		"no Linux":          {without: "linux", check: "Linux programs", want: "warn: linux64 is not loaded"},
+		"rules":             {check: "devfs ruleset 4", want: "pass"},
+		"no rules":          {change: func(h *host.Host) { h.Rulesets["4"] = nil }, check: "devfs ruleset 4", want: "fail: it is empty"},
+		"nothing is hidden": {change: func(h *host.Host) { h.Rulesets["1"] = nil }, check: "devfs ruleset 4", want: "fail: it does not hide mem"},
+		"disks are shown": {change: func(h *host.Host) { h.Rulesets["4"] = append(h.Rulesets["4"], "600 path *da[0-9]* unhide") },
+			check: "devfs ruleset 4", want: "fail: it does not hide ada0"},
+		"too much is hidden": {change: func(h *host.Host) { h.Rulesets["4"] = append(h.Rulesets["4"], "600 path *random hide") },
+			check: "devfs ruleset 4", want: "warn: it does not show random"},
+		"tools":    {check: "backend jail", want: "pass"},
+		"no tools": {with: "BERTH_JAIL_TOOLS=/nonexistent", check: "backend jail", want: "fail: jail is not there"},
 	} {
-		if got := row(check); !strings.HasPrefix(got, want) {
-			t.Errorf("%s: %s", check, got)
-		}
-	}
-	b.extra = []string{"BERTH_JAIL_SYSCTL_kern.racct.enable=0"}
-	b.host(func(h *host.Host) { h.Rulesets["1"] = nil })
-	for check, want := range map[string]string{
-		"resource limits": "warn: kern.racct.enable is 0", "network stacks (vnet)": "warn", "Linux programs": "warn: linux64 is not loaded",
-		"devfs ruleset 4": "fail: its first rule is ",
-	} {
-		if got := row(check); !strings.HasPrefix(got, want) {
-			t.Errorf("%s: %s", check, got)
-		}
-	}
-	b.host(func(h *host.Host) { h.Rulesets["4"] = nil })
-	if got := row("devfs ruleset 4"); !strings.HasPrefix(got, "fail: it is empty") {
-		t.Error(got)
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBox(t)
+			for _, line := range healthy {
+				if c.without == "" || !strings.Contains(line, c.without) {
+					b.extra = append(b.extra, line)
+				}
+			}
+			if c.with != "" {
+				b.extra = append(b.extra, c.with)
+			}
+			if c.change != nil {
+				b.host(c.change)
+			}
+			if got := row(b, c.check); !strings.HasPrefix(got, c.want) {
+				t.Errorf("%s: %s", c.check, got)
+			}
+		})
 	}
 }

@@ -17,7 +17,4 @@ func makers(*settings) []runtime.Maker {
 
 func defaultBackend() string { return jail.Name }
 
-// backendFeatures has no section for FreeBSD, since features.md has none.
-func backendFeatures() *features.Features {
-	return &features.Features{MountOptions: jail.MountOptions()}
-}
+func backendFeatures() *features.Features { return jail.Features() }

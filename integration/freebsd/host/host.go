@@ -82,9 +82,10 @@ func New() *Host {
 		Jails:   map[string]*Jail{},
 		Rulesets: map[string][]string{
 			"1": {"100 hide"},
-			"2": {"100 path null unhide", "200 path zero unhide", "300 path crypto unhide", "400 path random unhide", "500 path urandom unhide"},
-			"3": {"100 path ptyp* unhide", "400 path ptmx unhide", "500 path pts unhide", "600 path pts/* unhide", "700 path fd unhide"},
-			"4": {"100 include 1", "200 include 2", "300 include 3", "400 path zfs unhide"},
+			"2": {"100 path log unhide", "200 path null unhide", "300 path zero unhide", "400 path crypto unhide", "500 path random unhide", "600 path urandom unhide"},
+			"3": {"100 path ptyp* unhide", "900 path ttyp* unhide", "1700 path ptmx unhide", "1800 path pts unhide", "1900 path pts/* unhide",
+				"2000 path fd unhide", "2100 path fd/* unhide", "2200 path stdin unhide", "2300 path stdout unhide", "2400 path stderr unhide"},
+			"4": {"100 include 1", "200 include 2", "300 include 3", "400 path fuse unhide", "500 path zfs unhide"},
 		},
 		Interfaces: map[string]*Interface{"lo1": {}, "epair0b": {}, "epair1b": {}},
 	}
