@@ -67,6 +67,9 @@ func (cr *creation) run(ctx context.Context, up chan struct{}) error {
 	if err != nil {
 		return err
 	}
+	if err := cr.mount(j); err != nil {
+		return err
+	}
 	prep, err := prepare(j, cr.opts)
 	if err != nil {
 		return err

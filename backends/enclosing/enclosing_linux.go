@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
@@ -29,6 +30,8 @@ type Enclosure interface {
 	// HostTree says that the enclosure's init still has the host's tree of
 	// mounts, so that the stage finds it there.
 	HostTree() bool
+	// Mounts are what the enclosure adds to the mounts of config.json, after them.
+	Mounts(s *specs.Spec) ([]specs.Mount, error)
 	// Place chooses the enclosure's name and cgroup, into j.Data. Nothing is
 	// made yet.
 	Place(j *Job) error
@@ -142,6 +145,18 @@ var _ backends.Backend = Backend{}
 // Check adds to the enclosure's what the stage cannot honour.
 func (b Backend) Check(s *specs.Spec) spec.Problems {
 	return append(b.Enclosure.Check(s), checkStage(s)...)
+}
+
+// mount adds the enclosure's mounts to a copy of the job's config.
+func (b Backend) mount(j *Job) error {
+	list, err := b.Mounts(j.Spec)
+	if err != nil || len(list) == 0 {
+		return err
+	}
+	s := *j.Spec
+	s.Mounts = slices.Concat(s.Mounts, list)
+	j.Spec = &s
+	return nil
 }
 
 func data(c *backends.Container) (*Data, error) {

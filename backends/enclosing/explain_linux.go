@@ -20,6 +20,9 @@ func (b Backend) Explain(c *backends.Container, s *specs.Spec, o backends.Create
 	if _, kind := spec.Namespace(s, specs.UserNamespace); kind == spec.New {
 		j.UIDMap, j.GIDMap = s.Linux.UIDMappings, s.Linux.GIDMappings
 	}
+	if err := b.mount(j); err != nil {
+		return nil, err
+	}
 	if err := b.Place(j); err != nil {
 		return nil, err
 	}
@@ -32,7 +35,7 @@ func (b Backend) Explain(c *backends.Container, s *specs.Spec, o backends.Create
 		return nil, err
 	}
 	x.Add("limits of the cgroup "+j.Data.Limits, limits...)
-	root, err := rootfs.Explain(s, c.Bundle)
+	root, err := rootfs.Explain(j.Spec, c.Bundle)
 	if err != nil {
 		return nil, err
 	}

@@ -47,6 +47,9 @@ func (Enclosure) Usable() error {
 // Check refuses nothing of its own.
 func (Enclosure) Check(*specs.Spec) spec.Problems { return nil }
 
+// Mounts adds none.
+func (Enclosure) Mounts(*specs.Spec) ([]specs.Mount, error) { return nil, nil }
+
 // HostTree is true: without a rootfs LXC leaves the host's tree in place.
 func (Enclosure) HostTree() bool { return true }
 

@@ -67,6 +67,7 @@ func (e *Enclosure) config(j *enclosing.Job) *lxc.Config {
 	if err := lxc.Inside(c, j, insideDir, ",create=dir"); err != nil {
 		return lxc.Broken(err)
 	}
+	e.addLines(c, j.Spec)
 	return c
 }
 

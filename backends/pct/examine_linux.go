@@ -25,6 +25,9 @@ func (e *Enclosure) Examine(ctx context.Context) []backends.Finding {
 	if bridge := e.settings.Network.Bridge; bridge != "" {
 		list = append(list, examineBridge(bridge))
 	}
+	if e.settings.LXCFS {
+		list = append(list, finding("LXCFS", mountedLXCFS(), "mounted on "+lxcfsDir, "start lxcfs.service, or set pct.lxcfs to false: no container can be made"))
+	}
 	return append(list, e.examineCTs()...)
 }
 

@@ -42,6 +42,7 @@ func TestExamine(t *testing.T) {
 		"wrong storage":   {nil, func(s *Settings) { s.Storage = "local" }, "", "storage", backends.Fail, "no containers", false},
 		"no such storage": {nil, func(s *Settings) { s.Storage = "x" }, "", "storage", backends.Fail, "does not exist", false},
 		"no bridge":       {nil, nil, "", "bridge", backends.Fail, "lo", false},
+		"no LXCFS":        {nil, func(s *Settings) { s.LXCFS = true }, "", "LXCFS", backends.Fail, "lxcfs", false},
 		"a stray CT":      {map[string]string{"lxc/900001.conf": "#berth-container%3A /run/nowhere/x\n"}, nil, "", "CTs", backends.Fail, "CT 900001 is container x of /run/nowhere", true},
 		"no CT of ours":   {nil, nil, "", "CTs", backends.Pass, "0 of", false},
 	} {

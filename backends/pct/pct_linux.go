@@ -36,6 +36,10 @@ type Settings struct {
 	Storage string
 	// Network is for the containers that ask for it.
 	Network Network
+	// LXCFS shows containers their own limits in /proc, unless they say otherwise.
+	LXCFS bool
+	// Lines are added to each container's LXC configuration.
+	Lines []string
 	// CgroupsPath puts containers into the cgroup that their config.json names,
 	// if it names one, instead of Proxmox VE's lxc/VMID.
 	CgroupsPath bool
@@ -98,7 +102,8 @@ func (e *Enclosure) Usable() error {
 
 // Check refuses what cannot be said to pct.
 func (e *Enclosure) Check(s *specs.Spec) spec.Problems {
-	ps := e.settings.Network.check(s)
+	ps := append(checkAnnotations(s), e.settings.Network.check(s)...)
+	ps = append(ps, checkLXCFS(s)...)
 	// A comma ends the path in a volume's properties (pct(1), --rootfs).
 	if s.Root != nil && strings.ContainsAny(s.Root.Path, ", \t\n\r\"'=;") {
 		ps = append(ps, spec.Problem{Path: "root.path", Level: spec.Error,

@@ -44,6 +44,7 @@ func pctSettings(s *settings) pct.Settings {
 			Bridge: c.Network.Bridge, Tag: c.Network.Tag, Firewall: c.Network.Firewall, Rate: c.Network.Rate,
 			IP: c.Network.IP, Gateway: c.Network.Gateway, IP6: c.Network.IP6, Gateway6: c.Network.Gateway6,
 		},
+		LXCFS: c.LXCFS, Lines: c.Lines,
 		CgroupsPath: c.CgroupsPath,
 		Timeout:     time.Duration(c.Timeout) * time.Second,
 		QuorumWait:  time.Duration(c.QuorumWait) * time.Second,

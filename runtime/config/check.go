@@ -80,6 +80,9 @@ func checkPct(p *Pct, fail func(key, format string, args ...any)) {
 	for i, tag := range p.Tags {
 		named(fmt.Sprintf("pct.tags[%d]", i+1), tagName, tag)
 	}
+	for i, line := range p.Lines {
+		checkLine(fmt.Sprintf("pct.lxc-lines[%d]", i+1), line, fail)
+	}
 	if p.QuorumWait < 0 {
 		fail("pct.quorum-wait", "%d is negative: it is a number of seconds", p.QuorumWait)
 	}

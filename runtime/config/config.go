@@ -46,6 +46,10 @@ type Pct struct {
 	// Storage is what pct create is told for volumes; a container's root is a
 	// directory and takes no place there.
 	Storage string `toml:"storage" comment:"storage for volumes of the containers; empty: Proxmox VE's default"`
+	// LXCFS has containers see their own limits in /proc, by LXCFS's files.
+	LXCFS bool `toml:"lxcfs" comment:"true: containers see their own limits in /proc/meminfo and others; a container's own: annotation io.github.berth-oci.pct.lxcfs"`
+	// Lines are added to the LXC configuration of each container.
+	Lines []string `toml:"lxc-lines,omitempty" comment:"lines for LXC's configuration of each container"`
 	// CgroupsPath puts containers into the cgroup that their config.json names.
 	CgroupsPath bool `toml:"cgroups-path" comment:"true: containers are in the cgroup that their engine names, so that a pod's limits hold; false: in lxc/VMID"`
 	// Timeout bounds each call of pct, in seconds; 0: the backend's own.

@@ -22,6 +22,8 @@ runtime = "/usr/bin/crun"
 [pct]
 vmid-range = [9000, 9999]
 tags = ["berth"]
+lxcfs = true
+lxc-lines = ["lxc.cgroup2.cgroup.max.depth = 9", "lxc.net.0.mtu=1400", "lxc.sysctl.net.ipv4.ip_forward = 1", "lxc.hook.start-host = /x y"]
 
 [[rule]]
 backend = "pct"
@@ -40,7 +42,8 @@ privileged = true
 	want := &Config{
 		Default: "lxc", Annotation: "example.org/place",
 		Crun: Crun{Runtime: "/usr/bin/crun"},
-		Pct:  Pct{VMIDs: VMIDs{9000, 9999}, Tags: []string{"berth"}},
+		Pct:  Pct{VMIDs: VMIDs{9000, 9999}, Tags: []string{"berth"}, LXCFS: true, Lines: []string{
+			"lxc.cgroup2.cgroup.max.depth = 9", "lxc.net.0.mtu=1400", "lxc.sysctl.net.ipv4.ip_forward = 1", "lxc.hook.start-host = /x y"}},
 		Rules: []Rule{
 			{Backend: "pct", ID: "web-*", Annotations: map[string]string{"io.kubernetes.cri.container-type": "sandbox"}},
 			{Backend: "crun", Privileged: &yes},
@@ -84,6 +87,11 @@ func TestErrors(t *testing.T) {
 		"an address alone":    {"[pct.network]\nbridge = \"b\"\nip = \"10.0.0.1\"\n", []string{"c.toml:3: pct.network.ip: "}},
 		"the other family":    {"[pct.network]\nbridge = \"b\"\ngateway = \"fd00::1\"\nip6 = \"1.2.3.4/8\"\n", []string{"c.toml:3: pct.network.gateway: ", "c.toml:4: pct.network.ip6: "}},
 		"a storage":           {"[pct]\nstorage = \"x y\"\n", []string{"c.toml:2: pct.storage: "}},
+		"another's line":      {"[pct]\nlxc-lines = [\"lxc.net.0.mtu = 1400\",\n  \"lxc.rootfs.path = /\"]\n", []string{"c.toml:2: pct.lxc-lines[2]: "}},
+		"a line without":      {"[pct]\nlxc-lines = [\"lxc.net.0.mtu\", \"lxc.hook.stop =\"]\n", []string{"c.toml:2: pct.lxc-lines[1]: ", "c.toml:2: pct.lxc-lines[2]: "}},
+		"two lines in one":    {"[pct]\nlxc-lines = [\"lxc.net.0.mtu = 1\\nlxc.rootfs.path = /\"]\n", []string{"c.toml:2: pct.lxc-lines[1]: "}},
+		"no line of LXC's":    {"[pct]\nlxc-lines = [\"memory = 1\", \"lxc.include = /x\", \"lxc.cap.drop = all\"]\n", []string{"c.toml:2: pct.lxc-lines[1]: ", "c.toml:2: pct.lxc-lines[2]: ", "c.toml:2: pct.lxc-lines[3]: "}},
+		"LXCFS":               {"[pct]\nlxcfs = \"on\"\n", []string{"c.toml:2: pct.lxcfs: "}},
 		"given twice":         {"default = \"lxc\"\ndefault = \"pct\"\n", []string{"c.toml:2: default: "}},
 	} {
 		t.Run(name, func(t *testing.T) {

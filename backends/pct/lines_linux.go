@@ -1,0 +1,25 @@
+package pct
+
+import (
+	"strings"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/backends/lxc"
+	"github.com/berth-oci/berth/spec"
+)
+
+// addLines adds the administrator's lines. Those that are about the network are
+// for a network namespace that LXC makes: elsewhere they would change the host's
+// or an engine's.
+func (e *Enclosure) addLines(c *lxc.Config, s *specs.Spec) {
+	_, network := spec.Namespace(s, specs.NetworkNamespace)
+	for _, line := range e.settings.Lines {
+		key, value, _ := strings.Cut(line, "=")
+		key, value = strings.TrimSpace(key), strings.TrimSpace(value)
+		ofNetwork := strings.HasPrefix(key, "lxc.net.") || strings.HasPrefix(key, "lxc.sysctl.")
+		if !ofNetwork || network == spec.New {
+			c.Set(key, value)
+		}
+	}
+}

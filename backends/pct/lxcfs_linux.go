@@ -1,0 +1,102 @@
+package pct
+
+import (
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/spec"
+)
+
+// LXCFSAnnotation is by which a container asks for LXCFS or goes without, "true"
+// or "false", whatever the settings say.
+const LXCFSAnnotation = "io.github.berth-oci.pct.lxcfs"
+
+// lxcfsDir is where lxcfs(1) is mounted on Debian and Proxmox VE.
+const lxcfsDir = "/var/lib/lxcfs"
+
+// lxcfsProc are the files of /proc that LXCFS has a version of.
+var lxcfsProc = []string{"cpuinfo", "diskstats", "loadavg", "meminfo", "slabinfo", "stat", "swaps", "uptime"}
+
+// wantsLXCFS says whether a container is to see its own limits in /proc.
+func (e *Enclosure) wantsLXCFS(s *specs.Spec) bool {
+	if own := s.Annotations[LXCFSAnnotation]; own != "" {
+		return own == "true"
+	}
+	return e.settings.LXCFS
+}
+
+func checkLXCFS(s *specs.Spec) spec.Problems {
+	switch own := s.Annotations[LXCFSAnnotation]; own {
+	case "", "true", "false":
+		return nil
+	default:
+		return spec.Problems{annotationProblem(LXCFSAnnotation, "%q is neither true nor false", own)}
+	}
+}
+
+// Mounts are LXCFS's files, over those of the /proc and /sys that config.json
+// mounts. LXC's own hook would put them into the first root, which the container
+// never sees.
+func (e *Enclosure) Mounts(s *specs.Spec) ([]specs.Mount, error) {
+	if !e.wantsLXCFS(s) {
+		return nil, nil
+	}
+	if err := mountedLXCFS(); err != nil {
+		return nil, err
+	}
+	return lxcfsMounts(s, lxcfsDir, "/"), nil
+}
+
+func mountedLXCFS() error {
+	var st unix.Statfs_t
+	err := unix.Statfs(lxcfsDir, &st)
+	if err == nil && st.Type != unix.FUSE_SUPER_MAGIC {
+		err = fmt.Errorf("nothing is mounted there")
+	}
+	if err != nil {
+		return fmt.Errorf("LXCFS, which pct.lxcfs of the configuration or the annotation %s asks for: %s: %w; see 'systemctl status lxcfs'",
+			LXCFSAnnotation, lxcfsDir, err)
+	}
+	return nil
+}
+
+// lxcfsMounts are the binds from dir of what the kernel's own file systems below
+// host have, too, where config.json does not mount something itself.
+func lxcfsMounts(s *specs.Spec, dir, host string) []specs.Mount {
+	var list []specs.Mount
+	mounts := func(destination string) bool {
+		return slices.ContainsFunc(s.Mounts, func(m specs.Mount) bool { return path.Clean(m.Destination) == destination })
+	}
+	add := func(destination string) {
+		source := filepath.Join(dir, destination)
+		for _, p := range []string{source, filepath.Join(host, destination)} {
+			if _, err := os.Lstat(p); err != nil {
+				return
+			}
+		}
+		if !mounts(destination) {
+			list = append(list, specs.Mount{Destination: destination, Type: "bind", Source: source, Options: []string{"bind", "ro", "nosuid", "nodev", "noexec"}})
+		}
+	}
+	if mounts("/proc") {
+		for _, name := range lxcfsProc {
+			add("/proc/" + name)
+		}
+	}
+	if mounts("/sys") {
+		const cpus = "/sys/devices/system/cpu"
+		// Of the whole directory by some versions, of one file by others.
+		if _, err := os.Lstat(filepath.Join(dir, cpus, "uevent")); err == nil {
+			add(cpus)
+		} else {
+			add(cpus + "/online")
+		}
+	}
+	return list
+}
