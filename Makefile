@@ -13,6 +13,7 @@ NFPM        := github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.43.1
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 PREFIX      ?= /usr/local
 FREEBSD     := amd64 arm64
+JAILS       := ./backends/jail/... ./runtime/command
 TESTHOST    := integration/testhost/testhost
 # The suites that run inside a test host; everything else runs where make does.
 SUITES      := engines lifecycle operate
@@ -55,12 +56,16 @@ lint:
 	shellcheck -x -P SCRIPTDIR integration/suites integration/setup integration/quickstart integration/deb $(TESTHOST) .ci/run \
 		integration/engines/scenario.sh
 
-# For FreeBSD: vetted, tests and all, and built as one static file each. Nothing of it runs here.
+# For FreeBSD: vetted, built as one static file each, which needs no other to be loaded, and the tests of what jails
+# are made of are compiled. Nothing of it runs here.
 freebsd:
 	@for a in $(FREEBSD); do \
 		echo "freebsd/$$a: vet and build"; \
 		GOOS=freebsd GOARCH=$$a CGO_ENABLED=0 $(GO) vet ./... && \
-		GOOS=freebsd GOARCH=$$a CGO_ENABLED=0 $(GO) build -trimpath -tags '$(TAGS)' -ldflags '$(LDFLAGS)' -o $(BUILD)/freebsd-$$a/berth . || exit 1; \
+		GOOS=freebsd GOARCH=$$a CGO_ENABLED=0 $(GO) build -trimpath -tags '$(TAGS)' -ldflags '$(LDFLAGS)' -o $(BUILD)/freebsd-$$a/berth . && \
+		readelf -lW $(BUILD)/freebsd-$$a/berth | awk '/LOAD/ { ok = 1 } /INTERP|DYNAMIC/ { ok = 0; exit } END { exit !ok }' && \
+		mkdir -p $(BUILD)/freebsd-$$a/tests && \
+		GOOS=freebsd GOARCH=$$a CGO_ENABLED=0 $(GO) test -c -ldflags '-s -w' -o $(BUILD)/freebsd-$$a/tests/ $(JAILS) || exit 1; \
 	done
 
 unit:

@@ -37,7 +37,7 @@ these it is pct on a Proxmox VE host and lxc elsewhere.`
 func Run(args []string) int {
 	app := App()
 	begin := time.Now()
-	words := arrange(app, args)
+	words := arrange(app, fromRunj(args))
 	err := app.Run(words)
 	if opened != nil {
 		name, _ := app.Metadata[commandKey].(string)

@@ -42,7 +42,12 @@ func words(c *cli.Context) []string {
 }
 
 func flagsFirst(flags []cli.Flag, words []string) []string {
-	var first, rest []string
+	first, rest := split(flags, words)
+	return append(first, rest...)
+}
+
+// split parts flags, with their values, from arguments.
+func split(flags []cli.Flag, words []string) (first, rest []string) {
 	for len(words) > 0 {
 		if words[0] == "--" {
 			rest = append(rest, words...)
@@ -57,7 +62,7 @@ func flagsFirst(flags []cli.Flag, words []string) []string {
 		first = append(first, words[:n]...)
 		words = words[n:]
 	}
-	return append(first, rest...)
+	return first, rest
 }
 
 // isFlag: a lone - is an argument, as is all that follows --.
