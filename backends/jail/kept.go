@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -20,6 +21,8 @@ const keptFile = "kept.json"
 type kept struct {
 	Process *specs.Process `json:"process"`
 	Limits  []limit        `json:"limits,omitempty"`
+	// Updated says that an update has changed limits, or was about to.
+	Updated bool `json:"updated,omitempty"`
 }
 
 func writeKept(c *backends.Container, k *kept) error {
@@ -46,6 +49,20 @@ func readKept(c *backends.Container) (*kept, error) {
 		return nil, fmt.Errorf("state of container %q: %w", c.ID, err)
 	}
 	return k, nil
+}
+
+// updated says whether an update may have set limits that the record does not
+// know of.
+func updated(c *backends.Container) (bool, error) {
+	_, err := os.Stat(filepath.Join(c.Dir, keptFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil // create has not come so far
+	}
+	k, err := readKept(c)
+	if err != nil {
+		return false, err
+	}
+	return k.Updated, nil
 }
 
 // OwnProcess is process of config.json.

@@ -40,7 +40,12 @@ func (b *Backend) lower(ctx context.Context, c *backends.Container, d *Data) err
 	if d.Jail == "" {
 		return nil
 	}
-	if d.Limited {
+	limited, err := updated(c)
+	if err != nil {
+		logrus.Warn(err) // it must not keep the rest
+		limited = true
+	}
+	if limited || d.Limited {
 		// A jail's limits outlive it, and would be the next one's of its name.
 		if err := b.removeLimits(ctx, d.Jail); err != nil {
 			return err

@@ -86,6 +86,13 @@ func (b *Backend) Update(ctx context.Context, c *backends.Container, r *specs.Li
 	if err != nil {
 		return err
 	}
+	if len(changes) > 0 && !k.Updated {
+		// So that Delete looks for limits.
+		k.Updated = true
+		if err := writeKept(c, k); err != nil {
+			return err
+		}
+	}
 	now := slices.Clone(k.Limits)
 	for i, ch := range changes {
 		if err := b.change(ctx, d, now, ch); err != nil {
