@@ -134,7 +134,11 @@ func TestLife(t *testing.T) {
 }
 
 func (b *box) removeParent(name string) {
+	b.Helper()
 	b.host(func(h *host.Host) {
+		if h.Jails[name] == nil {
+			return
+		}
 		if h.Jails[name].ChildrenMax != 0 {
 			b.Errorf("children.max of %s is %d afterwards", name, h.Jails[name].ChildrenMax)
 		}
@@ -142,46 +146,101 @@ func (b *box) removeParent(name string) {
 	})
 }
 
+// shared is a config of what rich has not: addresses on the host's interface, a
+// writable root, files that are copies, a filled tmpfs, a parent in a parent.
+func (b *box) shared() {
+	b.write("hosts", "of the host\n")
+	b.must(os.WriteFile(b.root("etc/hosts"), []byte("of the image\n"), 0o604))
+	b.config.Mounts = []specs.Mount{
+		{Destination: "/etc", Type: "tmpfs", Options: []string{"tmpcopyup"}},
+		{Destination: "/data/hosts", Type: "nullfs", Source: b.file("hosts")},
+	}
+	b.config.FreeBSD = &specs.FreeBSD{Jail: &specs.FreeBSDJail{
+		Parent: "net.pod", Interface: "lo1", Ip4Addr: []string{"10.1.2.3"}, Ip6Addr: []string{"fd10::12"},
+		Allow: &specs.FreeBSDJailAllow{Mount: []string{"tmpfs"}},
+	}}
+	b.parent("net.pod")
+	b.parent("net")
+	b.host(func(h *host.Host) {
+		h.NoFileMounts = true
+		h.Jails["net"].ChildrenMax = 1 // net.pod
+		for _, name := range []string{"net", "net.pod"} {
+			h.Jails[name].Params["allow.mount"], h.Jails[name].Params["allow.mount.tmpfs"] = "true", "true"
+		}
+	})
+}
+
+// removeParents removes what rich and shared have prepared, as it was.
+func (b *box) removeParents() {
+	b.Helper()
+	b.host(func(h *host.Host) {
+		if h.Jails["net.pod"] != nil {
+			h.Jails["net"].ChildrenMax--
+		}
+	})
+	b.removeParent("net.pod")
+	b.removeParent("net")
+}
+
 // Every call of a tool fails in turn, in each of the ways; nothing may be left,
 // at the latest when the container is deleted by force.
 func TestFailures(t *testing.T) {
 	t.Parallel()
-	total := 0
-	t.Run("none", func(t *testing.T) {
-		b := newBox(t)
-		b.rich()
-		b.life()
-		b.host(func(h *host.Host) { total = len(h.Calls) })
-		b.removeParent("net")
-		b.wantNoTraces()
-	})
-	if total < len(made)+len(removed) {
-		t.Fatalf("%d calls in a whole life", total)
-	}
-	for at := 1; at <= total; at++ {
-		for _, how := range []host.Failure{host.Early, host.Late, host.Crash, host.Orphan} {
-			t.Run(fmt.Sprintf("%s/%d", how, at), func(t *testing.T) {
-				t.Parallel()
-				b := newBox(t)
-				b.rich()
-				b.host(func(h *host.Host) { h.FailAt, h.Fail = at, how })
-				created := b.life()
-				if _, err := os.Stat(b.file("state/" + b.id)); err == nil {
-					// Then it was killed, or says what was left.
-					b.berth("delete", "--force", b.id)
-				} else if created && how != host.Crash && how != host.Orphan {
-					b.refused("does not exist", "state", b.id)
-				}
-				b.removeParent("net")
-				b.wantNoTraces()
-				b.noProcess()
-			})
+	for name, c := range map[string]struct {
+		config func(b *box)
+		calls  int // at least, in a whole life
+		how    []host.Failure
+	}{
+		"rich":   {(*box).rich, len(made) + len(removed), []host.Failure{host.Early, host.Late, host.Crash, host.Orphan}},
+		"shared": {(*box).shared, 14, []host.Failure{host.Early, host.Crash}},
+	} {
+		total := 0
+		t.Run(name, func(t *testing.T) {
+			b := newBox(t)
+			c.config(b)
+			if !b.life() {
+				t.Fatal("the container was not created")
+			}
+			b.host(func(h *host.Host) { total = len(h.Calls) })
+			b.removeParents()
+			b.wantNoTraces()
+		})
+		if total < c.calls {
+			t.Fatalf("%s: %d calls in a whole life", name, total)
+		}
+		for at := 1; at <= total; at++ {
+			for _, how := range c.how {
+				t.Run(fmt.Sprintf("%s/%s/%d", name, how, at), func(t *testing.T) {
+					t.Parallel()
+					failing(t, c.config, at, how)
+				})
+			}
 		}
 	}
 }
 
-// life creates, starts and deletes as far as it goes, and says whether the
-// container was created.
+// failing is a life in which one call fails.
+func failing(t *testing.T, config func(b *box), at int, how host.Failure) {
+	b := newBox(t)
+	config(b)
+	b.host(func(h *host.Host) { h.FailAt, h.Fail = at, how })
+	created := b.life()
+	if _, err := os.Stat(b.file("state/" + b.id)); err == nil {
+		// Then it was killed, or says what was left.
+		b.berth("delete", "--force", b.id)
+	} else if created && how != host.Crash && how != host.Orphan {
+		b.refused("does not exist", "state", b.id)
+	}
+	if data, err := os.ReadFile(b.file("bundle/root/etc/hosts")); err == nil && strings.Contains(string(data), "host\n") {
+		t.Errorf("the image's file is %q", data)
+	}
+	b.removeParents()
+	b.wantNoTraces()
+	b.noProcess()
+}
+
+// life creates, starts, updates and deletes as far as it goes, and says whether
+// the container was created.
 func (b *box) life() bool {
 	b.Helper()
 	b.config.Process.Args = []string{"/bin/sh", "-c", "sleep 1000"}
@@ -190,6 +249,7 @@ func (b *box) life() bool {
 		return false
 	}
 	b.berth("start", b.id)
+	_, _ = b.try("update", "--pids-limit", "30", "--memory", "32m", b.id)
 	_, _ = b.try("delete", "--force", b.id)
 	return true
 }

@@ -67,6 +67,10 @@ func TestMounts(t *testing.T) {
 	b.sh("mkdir -p " + b.root("var/filled/deep") + "; cd " + b.root("var/filled") + "; echo x >deep/f; chmod 640 deep/f; chown 3:4 deep/f; ln -s deep/f l; mkfifo p")
 	b.config.Mounts = []specs.Mount{
 		{Destination: "/dev", Type: "devfs", Options: []string{"ruleset=4"}},
+		{Destination: "/dev/fd", Type: "fdescfs", Options: []string{"linrdlnk"}},
+		{Destination: "/proc", Type: "procfs"},
+		{Destination: "/compat/linux/proc", Type: "linprocfs"},
+		{Destination: "/compat/linux/sys", Type: "linsysfs", Options: []string{"ro"}},
 		{Destination: "/mnt", Type: "nullfs", Source: b.file("data"), Options: []string{"ro", "noexec"}},
 		{Destination: "/mnt/sub", Type: "tmpfs", Options: []string{"size=64k"}},
 		{Destination: "/rel", Type: "nullfs", Source: "../data"},
@@ -80,6 +84,29 @@ cd /var/filled; cat l; stat -c '%a %u %g' deep/f; ls; echo changed >deep/f; ls /
 	if out != want {
 		t.Errorf("got %q, want %q", out, want)
 	}
+	b.wantCalls("devfs rule -s 4 show",
+		"mount -t devfs -o ruleset=4 devfs BOX/bundle/root/dev",
+		"mount -t fdescfs -o linrdlnk fdescfs BOX/bundle/root/dev/fd",
+		"mount -t procfs proc BOX/bundle/root/proc",
+		"mount -t linprocfs linprocfs BOX/bundle/root/compat/linux/proc",
+		"mount -t linsysfs -o ro linsysfs BOX/bundle/root/compat/linux/sys",
+		"mount -t nullfs -o ro,noexec BOX/data BOX/bundle/root/mnt",
+		"mount -t tmpfs -o size=64k tmpfs BOX/bundle/root/mnt/sub",
+		"mount -t nullfs BOX/data BOX/bundle/root/rel",
+		"mount -t tmpfs tmpfs BOX/bundle/root/var/filled",
+		"mount -t nullfs -o ro BOX/one BOX/bundle/root/new/file",
+		"jail -i -c name=ID path=BOX/bundle/root persist host=inherit ip4=inherit ip6=inherit enforce_statfs=1 allow.chflags allow.raw_sockets",
+		"jail -R ID",
+		"umount -f BOX/bundle/root/new/file",
+		"umount -f BOX/bundle/root/var/filled",
+		"umount -f BOX/bundle/root/rel",
+		"umount -f BOX/bundle/root/mnt/sub",
+		"umount -f BOX/bundle/root/mnt",
+		"umount -f BOX/bundle/root/compat/linux/sys",
+		"umount -f BOX/bundle/root/compat/linux/proc",
+		"umount -f BOX/bundle/root/proc",
+		"umount -f BOX/bundle/root/dev/fd",
+		"umount -f BOX/bundle/root/dev")
 	if data, _ := os.ReadFile(b.root("var/filled/deep/f")); string(data) != "x\n" {
 		t.Error("tmpcopyup has changed the image")
 	}

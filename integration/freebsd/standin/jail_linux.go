@@ -166,8 +166,22 @@ func setJail(h *host.Host, args []string) error {
 	if len(p) != 2 || p["children.max"] == "" {
 		return errors.New("the stand-in can change children.max alone")
 	}
-	j.ChildrenMax, err = strconv.Atoi(p["children.max"])
-	return err
+	n, err := strconv.Atoi(p["children.max"])
+	if err != nil || n < 0 {
+		return errors.New("jail_set: Invalid argument")
+	}
+	// It has to be less than the parent's, and takes from those below
+	// (kern_jail_set of sys/kern/kern_jail.c).
+	if dot := strings.LastIndexByte(p["name"], '.'); dot >= 0 && n >= h.Jails[p["name"][:dot]].ChildrenMax {
+		return errPermission
+	}
+	j.ChildrenMax = n
+	for below, k := range h.Jails {
+		if rest, ok := strings.CutPrefix(below, p["name"]+"."); ok {
+			k.ChildrenMax = min(k.ChildrenMax, max(0, n-1-strings.Count(rest, ".")))
+		}
+	}
+	return nil
 }
 
 // removeJail kills all in a jail, and removes it and those below it; interfaces go

@@ -128,6 +128,10 @@ func umount(h *host.Host, args []string) (string, error) {
 		if m.Target != args[1] {
 			continue
 		}
+		// What is mounted on it holds it, forced or not.
+		if slices.ContainsFunc(h.Mounts[i+1:], func(upper host.Mount) bool { return strings.HasPrefix(upper.Target, m.Target+"/") }) {
+			return "", fmt.Errorf("unmount of %s failed: Device busy", m.Target)
+		}
 		if err := unix.Unmount(m.Target, unix.MNT_DETACH); err != nil {
 			return "", fmt.Errorf("unmount of %s failed: %w", m.Target, err)
 		}
