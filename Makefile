@@ -19,7 +19,7 @@ TESTHOST    := integration/testhost/testhost
 SUITES      := engines lifecycle operate
 UNIT         = $(shell $(GO) list ./... | grep -v -E '/integration/($(subst $(eval ) ,|,$(SUITES)))$$')
 
-.PHONY: build install deb setup quickstart test lint freebsd unit race integration bench soak clean
+.PHONY: build install deb setup quickstart test lint freebsd unit race integration bench soak coverage clean
 .DEFAULT_GOAL := build
 
 # One static file: libseccomp and libc are linked in.
@@ -53,7 +53,7 @@ lint:
 	$(GO) vet ./...
 	$(MAKE) --no-print-directory freebsd
 	$(GO) run $(STATICCHECK) ./...
-	shellcheck -x -P SCRIPTDIR integration/suites integration/setup integration/quickstart integration/deb $(TESTHOST) .ci/run \
+	shellcheck -x -P SCRIPTDIR integration/suites integration/cover integration/setup integration/quickstart integration/deb $(TESTHOST) .ci/run \
 		integration/engines/scenario.sh
 
 # For FreeBSD: vetted, built as one static file each, which needs no other to be loaded, and the tests of what jails
@@ -81,6 +81,10 @@ bench: build
 # Some ten minutes: 5000 containers, and 300 at once.
 soak: build
 	integration/suites --soak $(BUILD)
+
+# What of berth runs in unit tests and the main suites together; see integration/cover.
+coverage:
+	integration/cover $(BUILD)
 
 clean:
 	rm -rf $(BUILD)

@@ -26,7 +26,7 @@ func bridge(t *testing.T, name, address, gateway string) (config string) {
 	output(t, "ip", "address", "add", address, "dev", name)
 	output(t, "ip", "link", "set", name, "up")
 	config = filepath.Join(t.TempDir(), "config.toml")
-	text := "[pct.network]\nbridge = \"" + name + "\"\ngateway = \"" + gateway + "\"\nrate = 50\n"
+	text := "[pct.network]\nbridge = \"" + name + "\"\ngateway = \"" + gateway + "\"\nrate = 50\nfirewall = true\n"
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func TestBridge(t *testing.T) {
 		c.createWith(cmd)
 	}
 	net0 := ctConfig(t, b.enclosureName())["net0"]
-	for _, part := range []string{"name=eth0", "bridge=berthbr0", "ip=10.99.7.9/24", "gw=10.99.7.1", "rate=50", "host-managed=1", "type=veth"} {
+	for _, part := range []string{"name=eth0", "bridge=berthbr0", "ip=10.99.7.9/24", "gw=10.99.7.1", "rate=50", "firewall=1", "host-managed=1", "type=veth"} {
 		if !slices.Contains(strings.Split(net0, ","), part) {
 			t.Errorf("net0 is %q, without %s", net0, part)
 		}

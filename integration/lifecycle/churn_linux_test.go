@@ -35,7 +35,7 @@ func TestChurn(t *testing.T) {
 		t.Logf("the random numbers are those of -seed %d", *seed)
 		first := newBox(t, forever)
 		// What the first containers leave for all that follow is no leak.
-		churn(t, first, "warm", 2*churnAtATime)
+		churn(t, first, "warm", lives(2*churnAtATime))
 		at := takeFootprint(first.root)
 		t.Logf("before: %v", at)
 		count := *churns
@@ -43,9 +43,9 @@ func TestChurn(t *testing.T) {
 			count /= 4 // they take so much longer
 		}
 		begin := time.Now()
-		done := churn(t, first, "churn", count)
+		n := churn(t, first, "churn", lives(count))
 		took := time.Since(begin)
-		t.Logf("%d lives, %d at a time, in %v: %.1f/s; %v", count, churnAtATime, took.Round(time.Second), float64(count)/took.Seconds(), done)
+		t.Logf("%d lives, %d at a time, in %v: %.1f/s; %v", count, churnAtATime, took.Round(time.Second), float64(count)/took.Seconds(), n.done)
 		after, grown := at.await(first.root)
 		t.Logf("after: %v", after)
 		for _, g := range grown {
@@ -61,17 +61,27 @@ func TestChurn(t *testing.T) {
 // tally counts operations.
 type tally struct {
 	sync.Mutex
-	done map[string]int
+	done          map[string]int
+	total, failed int
 }
 
-func (n *tally) count(what string) {
+func (n *tally) count(what string, err error) {
 	n.Lock()
+	defer n.Unlock()
 	n.done[what]++
-	n.Unlock()
+	n.total++
+	if err != nil {
+		n.failed++
+	}
 }
 
-// churn runs count lives, and says how often it did what.
-func churn(t *testing.T, first *box, prefix string, count int) map[string]int {
+// lives has a churn be of so many, or until something fails.
+func lives(count int) func(*testing.T, int, *tally) bool {
+	return func(t *testing.T, begun int, _ *tally) bool { return begun < count && !t.Failed() }
+}
+
+// churn runs lives while there are to be more, and says how often it did what.
+func churn(t *testing.T, first *box, prefix string, more func(t *testing.T, begun int, n *tally) bool) *tally {
 	t.Helper()
 	n := &tally{done: map[string]int{}}
 	limits := hasController("pids")
@@ -88,15 +98,12 @@ func churn(t *testing.T, first *box, prefix string, count int) map[string]int {
 			}
 		})
 	}
-	for i := range count {
-		if t.Failed() {
-			break
-		}
+	for i := 0; more(t, i, n); i++ {
 		work <- i
 	}
 	close(work)
 	wg.Wait()
-	return n.done
+	return n
 }
 
 func hasController(name string) bool {
@@ -119,7 +126,16 @@ func (c *churned) call(status int, args ...string) (string, error) {
 	if err == nil && (o.status != status || o.stderr != "") {
 		err = fmt.Errorf("%q: status %d, want %d: %s", args, o.status, status, o.stderr)
 	}
+	c.tally.count(operation(args), err)
 	return o.stdout, err
+}
+
+// operation is a command line's name in the tally.
+func operation(args []string) string {
+	if args[1] == "--force" || args[1] == "--all" {
+		return args[0] + " " + args[1]
+	}
+	return args[0]
 }
 
 // live is one life, with an error for all that is not as it has to be.
@@ -135,7 +151,13 @@ func (c *churned) live() error {
 		return err
 	}
 	adopt(c.pid)
+	if err := c.state("created"); err != nil {
+		return err
+	}
 	if _, err := c.call(0, "start", c.id); err != nil {
+		return err
+	}
+	if err := c.state("running"); err != nil {
 		return err
 	}
 	operations := []struct {
@@ -150,7 +172,6 @@ func (c *churned) live() error {
 		if err := o.do(); err != nil {
 			return fmt.Errorf("%s: %w", o.name, err)
 		}
-		c.tally.count(o.name)
 		if c.pid == 0 {
 			return nil
 		}
@@ -174,13 +195,21 @@ func (c *churned) pause() error {
 	if _, err := c.call(0, "pause", c.id); err != nil {
 		return err
 	}
-	if said, err := c.call(0, "state", c.id); err != nil || !strings.Contains(said, `"paused"`) {
-		return fmt.Errorf("state: %w: %s", err, said)
+	if err := c.state("paused"); err != nil {
+		return err
 	}
 	if c.random.IntN(4) == 0 {
 		return c.end()
 	}
 	_, err := c.call(0, "resume", c.id)
+	return err
+}
+
+func (c *churned) state(want string) error {
+	said, err := c.call(0, "state", c.id)
+	if err == nil && !strings.Contains(said, `"`+want+`"`) {
+		err = fmt.Errorf("it is not %s: %s", want, said)
+	}
 	return err
 }
 
@@ -214,18 +243,15 @@ func (c *churned) signal() error {
 func (c *churned) end() error {
 	switch c.random.IntN(3) {
 	case 0:
-		c.tally.count("delete --force")
 		if _, err := c.call(0, "delete", "--force", c.id); err != nil {
 			return err
 		}
 		return c.killed()
 	case 1:
-		c.tally.count("kill")
 		if _, err := c.call(0, "kill", c.id, "KILL"); err != nil {
 			return err
 		}
 	case 2:
-		c.tally.count("kill --all")
 		if _, err := c.call(0, "kill", "--all", c.id, "9"); err != nil {
 			return err
 		}
