@@ -164,6 +164,13 @@ func TestNoRacct(t *testing.T) {
 	b.bundle()
 	b.refused("kern.racct.enable=1 tunable (in /boot/loader.conf, then reboot)", "create", b.id)
 	b.wantNoTraces()
+	b.config.Linux = nil
+	b.config.Process.Args = []string{"/bin/sleep", "1000"}
+	b.create()
+	b.berth("start", b.id)
+	b.refused("statistics: rctl -u", "events", "--stats", b.id)
+	b.refused("kern.racct.enable=1 tunable", "update", "--pids-limit", "5", b.id)
+	b.end()
 }
 
 // A fork bomb of sorts is ended as a whole by delete.
