@@ -42,7 +42,7 @@ privileged = true
 	want := &Config{
 		Default: "lxc", Annotation: "example.org/place",
 		Crun: Crun{Runtime: "/usr/bin/crun"},
-		Pct:  Pct{VMIDs: VMIDs{9000, 9999}, Tags: []string{"berth"}, LXCFS: true, Lines: []string{
+		Pct: Pct{VMIDs: VMIDs{9000, 9999}, Tags: []string{"berth"}, LXCFS: true, Lines: []string{
 			"lxc.cgroup2.cgroup.max.depth = 9", "lxc.net.0.mtu=1400", "lxc.sysctl.net.ipv4.ip_forward = 1", "lxc.hook.start-host = /x y"}},
 		Rules: []Rule{
 			{Backend: "pct", ID: "web-*", Annotations: map[string]string{"io.kubernetes.cri.container-type": "sandbox"}},
