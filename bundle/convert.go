@@ -131,13 +131,13 @@ func environment(g *generate.Generator, image []string, c *Choices) error {
 
 // The annotations of conversion.md that annotations.md does not name.
 const (
-	annotationCreated      = "org.opencontainers.from.created"
-	annotationOS           = "org.opencontainers.from.os"
-	annotationArchitecture = "org.opencontainers.from.architecture"
-	annotationVariant      = "org.opencontainers.from.variant"
-	annotationAuthor       = "org.opencontainers.from.author"
-	annotationStopSignal   = "org.opencontainers.from.stopSignal"
-	annotationPorts        = "org.opencontainers.from.exposedPorts"
+	annotationCreated      = "org.opencontainers.image.created"
+	annotationOS           = "org.opencontainers.image.os"
+	annotationArchitecture = "org.opencontainers.image.architecture"
+	annotationVariant      = "org.opencontainers.image.variant"
+	annotationAuthor       = "org.opencontainers.image.author"
+	annotationStopSignal   = "org.opencontainers.image.stopSignal"
+	annotationPorts        = "org.opencontainers.image.exposedPorts"
 )
 
 // annotate carries what config.json has no field for, and the labels, which take

@@ -63,6 +63,9 @@ func TestValidation(t *testing.T) {
 				}
 			}
 			for _, pair := range pairList() {
+				if slices.Contains(racing, program) {
+					continue // what is in front takes milliseconds, and they decide
+				}
 				if differences := of[pair[0]].differences(of[pair[1]]); len(differences) > 0 {
 					t.Errorf("%s and %s differ in %s\n%s\n---\n%s", pair[0], pair[1], few(differences), of[pair[0]].output, of[pair[1]].output)
 				}
