@@ -266,6 +266,26 @@ func TestQuorumLostBeforeDelete(t *testing.T) {
 	b.nothing(before)
 }
 
+// /etc/pve becomes read-only in the middle of a delete, when the process is gone
+// and the CT is still there.
+func TestQuorumLostInDelete(t *testing.T) {
+	pctOnly(t)
+	before := takeCensus()
+	b := newBox(t, forever)
+	b.running()
+	flags := b.pctThat(`[ "$1" != destroy ] || "$SETUP" quorum off; exec "$PCT" "$@"`)
+	defer b.switchHost("quorum", "on")
+	o := b.berth(append(flags, "delete", "--force", b.id)...)
+	if o.status != 1 || !strings.Contains(o.stderr, "pvecm status") {
+		t.Errorf("delete: status %d: %s", o.status, o.stderr)
+	}
+	if got := b.state().Status; got != "stopped" {
+		t.Errorf("the state after a delete that failed is %s", got)
+	}
+	b.switchHost("quorum", "on")
+	b.nothing(before)
+}
+
 // pmxcfs ends while a container runs.
 func TestClusterDownBeforeDelete(t *testing.T) {
 	pctOnly(t)
