@@ -8,7 +8,7 @@ import (
 // The keys of LXC's configuration that an administrator's line may set: those
 // that reach a container of berth's and that berth does not need for itself. What
 // else there is is of LXC's init, which is not the container's program, or berth's.
-var lineKey = regexp.MustCompile(`^lxc\.(cgroup2\.[a-z0-9_.]+|net\.[0-9]+\.[a-z0-9_.]+|sysctl\.net\.[A-Za-z0-9_.-]+|hook\.(pre-start|start-host|stop|post-stop))$`)
+const lineKey = `^lxc\.(cgroup2\.[a-z0-9_.]+|net\.[0-9]+\.[a-z0-9_.]+|sysctl\.net\.[A-Za-z0-9_.-]+|hook\.(pre-start|start-host|stop|post-stop))$`
 
 // checkLine wants a whole line of LXC's configuration (lxc.container.conf(5)).
 func checkLine(key, line string, fail func(key, format string, args ...any)) {
@@ -21,7 +21,7 @@ func checkLine(key, line string, fail func(key, format string, args ...any)) {
 	switch {
 	case !found || value == "":
 		fail(key, "%q is no line of the form KEY = VALUE", line)
-	case !lineKey.MatchString(name):
+	case !regexp.MustCompile(lineKey).MatchString(name):
 		fail(key, "%q: a line may set lxc.cgroup2.*, lxc.net.N.*, lxc.sysctl.net.* and lxc.hook.pre-start, start-host, stop and post-stop; "+
 			"all else berth sets itself, or it is for LXC's init and would not reach the container's program", name)
 	}
