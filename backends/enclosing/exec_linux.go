@@ -30,6 +30,7 @@ type execution struct {
 	process *specs.Process
 	plan    *stage.ExecPlan
 	files   *stage.ExecFiles
+	kept    *kept
 }
 
 // Exec runs a process beside the first one. It joins the namespaces of the
@@ -56,7 +57,7 @@ func (b Backend) Exec(_ context.Context, c *backends.Container, p *specs.Process
 func lives(p backends.Process) bool { return p.Alive() && !p.Ending() }
 
 func (e *execution) close() {
-	for _, f := range []*os.File{e.files.Member, e.files.PID, e.files.User, e.files.Time, e.files.ConsoleSocket} {
+	for _, f := range []*os.File{e.files.Member, e.files.PID, e.files.User, e.files.Time, e.files.Cgroup, e.files.ConsoleSocket} {
 		if f != nil {
 			f.Close()
 		}
@@ -69,6 +70,7 @@ func (e *execution) prepare(p *specs.Process, o *backends.ExecOptions) error {
 	if err != nil {
 		return err
 	}
+	e.kept = k
 	e.process = complete(p, k.Process)
 	if err := spec.CheckProcess(e.process, spec.Linux).Err(); err != nil {
 		return err
@@ -165,10 +167,14 @@ func (e *execution) open() error {
 	if !warden.Alive() {
 		return fmt.Errorf("the enclosure's init, process %d: %w", warden.Pid, unix.ESRCH)
 	}
+	_, cgroups := e.namespace(specs.CgroupNamespace)
 	for name, flag := range map[string]int{
 		"mnt": unix.CLONE_NEWNS, "net": unix.CLONE_NEWNET, "ipc": unix.CLONE_NEWIPC, "uts": unix.CLONE_NEWUTS,
 		"cgroup": unix.CLONE_NEWCGROUP, "user": unix.CLONE_NEWUSER,
 	} {
+		if name == "cgroup" && cgroups != spec.New {
+			continue // LXC gives its init one in any case
+		}
 		theirs := fmt.Sprintf("/proc/%d/ns/%s", warden.Pid, name)
 		same, err := sameFile(theirs, "/proc/self/ns/"+name)
 		if err != nil {
@@ -188,6 +194,9 @@ func (e *execution) open() error {
 		return err
 	}
 	if err := e.openTime(); err != nil {
+		return err
+	}
+	if err := e.openCgroup(); err != nil {
 		return err
 	}
 	if e.plan.Namespaces&unix.CLONE_NEWNS == 0 {
@@ -233,6 +242,31 @@ func (e *execution) openTime() error {
 		if !same {
 			return nil
 		}
+	}
+	return nil
+}
+
+// namespace is what config.json says of a type of namespaces.
+func (e *execution) namespace(t specs.LinuxNamespaceType) (path string, kind spec.NamespaceKind) {
+	return spec.Namespace(&specs.Spec{Linux: e.kept.Linux}, t)
+}
+
+// openCgroup opens the first process's cgroup namespace where that existed before
+// the container: the warden is not in it.
+func (e *execution) openCgroup() error {
+	if _, kind := e.namespace(specs.CgroupNamespace); kind != spec.Path {
+		return nil
+	}
+	theirs := fmt.Sprintf("/proc/%d/ns/cgroup", e.c.Process.Pid)
+	same, err := sameFile(theirs, "/proc/self/ns/cgroup")
+	if err == nil && !same {
+		e.files.Cgroup, err = os.Open(theirs)
+	}
+	if err == nil && !e.c.Process.Alive() {
+		err = unix.ESRCH
+	}
+	if err != nil {
+		return fmt.Errorf("the container's cgroup namespace: %w", err)
 	}
 	return nil
 }

@@ -78,6 +78,22 @@ func openNamespace(path string, flag int) (*os.File, error) {
 	return os.NewFile(uintptr(fd), path), nil
 }
 
+// firstCgroups is the inode of the kernel's first cgroup namespace
+// (PROC_CGROUP_INIT_INO of linux/proc_ns.h).
+const firstCgroups = 0xeffffffb
+
+// hostCgroups says whether a cgroup namespace is berth's own or the kernel's
+// first one.
+func hostCgroups(ns *os.File) (bool, error) {
+	theirs, err1 := ns.Stat()
+	own, err2 := os.Stat("/proc/self/ns/cgroup")
+	var st unix.Stat_t
+	if err := errors.Join(err1, err2, unix.Fstat(int(ns.Fd()), &st)); err != nil {
+		return false, fmt.Errorf("cgroup namespace: %w", err)
+	}
+	return os.SameFile(theirs, own) || st.Ino == firstCgroups, nil
+}
+
 // path is where another process finds the namespace as long as this one lives;
 // "" if it is not named by path.
 func (n namespaces) path(t specs.LinuxNamespaceType) string {

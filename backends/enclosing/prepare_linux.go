@@ -90,6 +90,14 @@ func (p *preparation) openRoot(j *Job) error {
 	}
 	o.Cgroup = j.Data.Cgroup
 	var err error
+	if f, ok := j.namespaces[specs.CgroupNamespace]; ok {
+		if o.HostCgroups, err = hostCgroups(f); err != nil {
+			return err
+		}
+		if !o.HostCgroups {
+			o.CgroupNamespace = f
+		}
+	}
 	p.root, p.files, err = rootfs.Open(j.Spec, j.Bundle, o)
 	return err
 }
@@ -151,7 +159,8 @@ func (p *preparation) plan(j *Job, warden, start *os.File) (*stage.Plan, []*os.F
 
 // joined are the namespaces of the warden that the stage has to enter: all that
 // are not the host's, for those it is in already, and entering them again would
-// ask for rights over the host in a user namespace.
+// ask for rights over the host in a user namespace. In a cgroup namespace that
+// exists it is from its birth, without the warden, for LXC would make a new one.
 func joined(s *specs.Spec) (flags int, loopback bool) {
 	flags = unix.CLONE_NEWNS
 	for t, flag := range map[specs.LinuxNamespaceType]int{
@@ -161,7 +170,7 @@ func joined(s *specs.Spec) (flags int, loopback bool) {
 		specs.CgroupNamespace:  unix.CLONE_NEWCGROUP,
 	} {
 		_, kind := spec.Namespace(s, t)
-		if kind != spec.Host {
+		if kind != spec.Host && (t != specs.CgroupNamespace || kind == spec.New) {
 			flags |= flag
 		}
 		if t == specs.NetworkNamespace && kind == spec.New {
@@ -186,6 +195,7 @@ func stageConfig(j *Job, o *backends.CreateOptions, inherited int) (*stage.Confi
 	path, kind = j.Namespace(specs.TimeNamespace)
 	cfg.NewTime, cfg.TimePath = kind == spec.New && !j.bornLast(), path
 	cfg.Offsets = offsets(j.Spec)
+	cfg.Cgroup = j.namespaces[specs.CgroupNamespace]
 	if cfg.NewUser {
 		cfg.UIDMaps, cfg.GIDMaps = j.Spec.Linux.UIDMappings, j.Spec.Linux.GIDMappings
 	}

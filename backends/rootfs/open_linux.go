@@ -20,6 +20,11 @@ type Options struct {
 	// Cgroup is the container's own cgroup as an absolute path, "" when it is not known yet. It is
 	// what a cgroup2 mount falls back to where the kernel refuses a new one.
 	Cgroup string
+	// HostCgroups says that the cgroup namespace that the config names by its path is the host's.
+	HostCgroups bool
+	// CgroupNamespace is the one that the config names by its path, if it is not the host's: a mount
+	// of cgroup2 is made in it here, for in a user namespace there would be no right to.
+	CgroupNamespace *os.File
 }
 
 // Open looks up, on the host, everything that the config's root, mounts and devices name there, and
@@ -34,11 +39,14 @@ func Open(s *specs.Spec, bundle string, o Options) (*Plan, []*os.File, error) {
 	if refused := Unsupported(s); len(refused) > 0 {
 		return nil, nil, fmt.Errorf("%s: %s", refused[0].Path, refused[0].Reason)
 	}
-	h := host{spec: s, bundle: bundle, cgroup: o.Cgroup, userns: hasUserNamespace(s)}
-	if o.Namespace == nil {
+	h := host{
+		spec: s, bundle: bundle, cgroup: o.Cgroup, userns: hasUserNamespace(s),
+		hostCgroups: o.HostCgroups || !hasNamespace(s, specs.CgroupNamespace), joinsCgroups: o.CgroupNamespace != nil,
+	}
+	if o.Namespace == nil && o.CgroupNamespace == nil {
 		err = h.open()
 	} else {
-		err = inMountNamespace(o.Namespace, h.open)
+		err = inNamespaces(o.Namespace, o.CgroupNamespace, h.open)
 	}
 	if err != nil {
 		h.close()
@@ -52,9 +60,13 @@ type host struct {
 	spec   *specs.Spec
 	bundle string
 	cgroup string
-	userns bool
-	plan   Plan
-	files  []*os.File
+	// hostCgroups says that the container is in the host's cgroup namespace.
+	hostCgroups bool
+	// joinsCgroups says that it is in another one that exists, and so is this thread.
+	joinsCgroups bool
+	userns       bool
+	plan         Plan
+	files        []*os.File
 }
 
 func (h *host) open() error {
@@ -167,9 +179,9 @@ func (h *host) abs(path string) string {
 	return filepath.Join(h.bundle, path)
 }
 
-// inMountNamespace runs f on a thread of its own that has joined a mount namespace. The thread is
-// never given back, so it ends with the goroutine.
-func inMountNamespace(ns *os.File, f func() error) error {
+// inNamespaces runs f on a thread of its own that has joined a mount and a cgroup namespace, if they
+// are not nil. The thread is never given back, so it ends with the goroutine.
+func inNamespaces(mount, cgroup *os.File, f func() error) error {
 	done := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread()
@@ -177,8 +189,17 @@ func inMountNamespace(ns *os.File, f func() error) error {
 			if err := unix.Unshare(unix.CLONE_FS); err != nil {
 				return fmt.Errorf("unshare(CLONE_FS): %w", err)
 			}
-			if err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWNS); err != nil {
-				return fmt.Errorf("join mount namespace %s: %w", ns.Name(), err)
+			for _, ns := range []struct {
+				file *os.File
+				kind string
+				flag int
+			}{{mount, "mount", unix.CLONE_NEWNS}, {cgroup, "cgroup", unix.CLONE_NEWCGROUP}} {
+				if ns.file == nil {
+					continue
+				}
+				if err := unix.Setns(int(ns.file.Fd()), ns.flag); err != nil {
+					return fmt.Errorf("join %s namespace %s: %w", ns.kind, ns.file.Name(), err)
+				}
 			}
 			return f()
 		}()

@@ -57,6 +57,8 @@ func (h *host) openMount(m *specs.Mount) (Mount, error) {
 	switch {
 	case isBind(m, o):
 		return plan, h.openBind(m, o, &plan)
+	case plan.Type == "cgroup2" && h.joinsCgroups:
+		return plan, h.openHostMade(o, &plan)
 	case plan.Type == "cgroup2":
 		return plan, h.openCgroup(o, &plan)
 	case h.hostMade(m):
@@ -184,7 +186,7 @@ func flagsOf(fd int) (uint64, error) {
 // namespace would change the options (nsdelegate …) of the host's.
 func (h *host) openCgroup(o options, plan *Mount) error {
 	source := cgroupRoot
-	own := hasNamespace(h.spec, specs.CgroupNamespace)
+	own := !h.hostCgroups
 	switch {
 	case own && (!h.userns || h.cgroup == ""):
 		return nil

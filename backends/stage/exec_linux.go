@@ -44,8 +44,9 @@ type ExecFiles struct {
 	// Member is a pidfd of a process whose namespaces are the container's, PID
 	// the pid namespace to be born in; nil for berth's own.
 	Member, PID *os.File
-	// User and Time are namespaces to join; nil for berth's own.
-	User, Time *os.File
+	// User, Time and Cgroup are namespaces to join; nil for berth's own, and for
+	// a cgroup namespace that is Member's.
+	User, Time, Cgroup *os.File
 	// Secret keeps the process that joins the user namespace from those in it:
 	// it is for containers that see the host's processes.
 	Secret bool
@@ -101,7 +102,7 @@ func (w *Waiting) execHere(files *ExecFiles, gate *os.File) (err error) {
 		return fmt.Errorf("prctl(PR_SET_DUMPABLE): %w", err)
 	}
 	path := os.Getenv("PATH")
-	b := &birth{plan: w.plan, member: files.Member, pid: files.PID, gate: gate, console: files.ConsoleSocket, board: w.board}
+	b := &birth{plan: w.plan, member: files.Member, pid: files.PID, cgroup: files.Cgroup, gate: gate, console: files.ConsoleSocket, board: w.board}
 	for i, f := range files.Stdio {
 		b.stdio[i] = int(f.Fd())
 	}
@@ -177,8 +178,9 @@ func (w *Waiting) Kill() {
 // birth is what happens on the thread that goes into the container.
 type birth struct {
 	plan *ExecPlan
-	// member is as in ExecFiles, pid is the pid namespace; nil for our own.
+	// member is as in ExecFiles, pid and cgroup are namespaces; nil for our own.
 	member, pid   *os.File
+	cgroup        *os.File
 	gate, console *os.File
 	stdio         [3]int
 	sibling       bool
@@ -223,6 +225,9 @@ func (b *birth) prepare() (*process.Prepared, error) {
 		return nil, fmt.Errorf("/proc: %w", err)
 	}
 	defer unix.Close(proc)
+	if err := joinCgroup(b.cgroup); err != nil {
+		return nil, err
+	}
 	if err := unix.Setns(int(b.member.Fd()), b.plan.Namespaces); err != nil {
 		return nil, fmt.Errorf("join the container's namespaces (%#x): setns: %w", b.plan.Namespaces, err)
 	}

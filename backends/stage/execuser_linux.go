@@ -62,9 +62,15 @@ func (w *Waiting) exec(files *ExecFiles, gate *os.File) error {
 		return err
 	}
 	attr.Env = append(stageEnv(), socketVar+"="+strconv.Itoa(socketAt), execVar+"=1")
-	pid, err := syscall.ForkExec(nsenter, argv, attr)
+	var pid int
+	err = inCgroupNamespace(files.Cgroup, func() (err error) {
+		if pid, err = syscall.ForkExec(nsenter, argv, attr); err != nil {
+			return fmt.Errorf("%s: %w", nsenter, err)
+		}
+		return nil
+	})
 	if err != nil {
-		return fmt.Errorf("%s: %w", nsenter, err)
+		return err
 	}
 	inside.Close()
 	err = w.instruct(host, files, gate)

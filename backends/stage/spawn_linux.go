@@ -35,7 +35,10 @@ type Config struct {
 	NewUser          bool
 	UserPath         string
 	UIDMaps, GIDMaps []specs.LinuxIDMapping
-	Stdio            [3]*os.File
+	// Cgroup is an existing cgroup namespace to be born in, for which it has
+	// the rights before it is in a user namespace; nil for berth's own.
+	Cgroup *os.File
+	Stdio  [3]*os.File
 	// Inherited is the number of berth's own descriptors from 3 on that the
 	// user's process gets.
 	Inherited int
@@ -65,7 +68,11 @@ func Spawn(cfg *Config) (*Process, error) {
 	}
 	host, inside := link.Conn{FD: pair[0]}, os.NewFile(uintptr(pair[1]), "stage")
 	defer inside.Close()
-	pid, err := cfg.fork(exe, inside, host)
+	var pid int
+	err = inCgroupNamespace(cfg.Cgroup, func() (err error) {
+		pid, err = cfg.fork(exe, inside, host)
+		return err
+	})
 	if err != nil {
 		host.Close()
 		return nil, fmt.Errorf("start the container's process: %w", err)

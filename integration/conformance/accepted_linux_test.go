@@ -17,8 +17,6 @@ type acceptance struct {
 // accepted are all; one that is used by no difference fails the test.
 var accepted = []acceptance{
 	{keys: "processes", why: "LXC's init, the warden, is one task of the container's pid namespace."},
-	{trials: "linux.namespaces by path, cgroup", why: "Not yet: LXC is given the namespace's path, and makes a new one all the same."},
-	{trials: "linux.namespaces by path of the host, cgroup", why: "Not yet: LXC is given the namespace's path, and makes a new one all the same."},
 	{trials: "linux.namespaces without cgroup", keys: "cgroup", runtime: "berth-pct", why: "Proxmox VE's statistics come from lxc/VMID: linux.cgroupsPath does not apply."},
 	{trials: "hostname *", keys: "hostname", runtime: "berth-pct", why: "Every CT of Proxmox VE's has a name; without one in config.json it is the container's id."},
 	{trials: "hostname *", keys: "sysctl kernel/hostname", runtime: "berth-pct", why: "Every CT of Proxmox VE's has a name; without one in config.json it is the container's id."},

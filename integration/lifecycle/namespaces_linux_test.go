@@ -107,9 +107,6 @@ func TestHostPidOrphans(t *testing.T) {
 func TestNamespacesByPath(t *testing.T) {
 	t.Parallel()
 	for kind, name := range kinds {
-		if kind == "cgroup" {
-			continue
-		}
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			a := newBox(t, forever)

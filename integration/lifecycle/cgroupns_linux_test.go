@@ -1,0 +1,135 @@
+//go:build linux && integration
+
+package lifecycle
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// A cgroup namespace by its path is the first process's and that of every exec,
+// whatever other namespaces are there to be made or joined.
+func TestCgroupNamespaceByPath(t *testing.T) {
+	t.Parallel()
+	const script = "readlink /proc/self/ns/cgroup >/out/started; exec sleep 1000"
+	by := func(kind specs.LinuxNamespaceType, file string) func(*specs.Spec, int) {
+		return func(s *specs.Spec, pid int) { shared(kind, fmt.Sprintf("/proc/%d/ns/%s", pid, file))(s) }
+	}
+	none := func(*specs.Spec, int) {}
+	for _, c := range []struct {
+		name string
+		// owner says that the namespace is one that a user namespace owns.
+		owner bool
+		with  func(s *specs.Spec, pid int)
+	}{
+		{"alone", false, none},
+		{"in a new user namespace", false, func(s *specs.Spec, _ int) { inUserNamespace(s) }},
+		{"in an existing pid namespace", false, by(specs.PIDNamespace, "pid")},
+		{"in the host's pid namespace", false, func(s *specs.Spec, _ int) { shared(specs.PIDNamespace, "")(s) }},
+		{"in a new time namespace", false, func(s *specs.Spec, _ int) {
+			s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: specs.TimeNamespace})
+		}},
+		{"with its user namespace", true, by(specs.UserNamespace, "user")},
+		{"with its user and pid namespaces", true, func(s *specs.Spec, pid int) {
+			by(specs.UserNamespace, "user")(s, pid)
+			by(specs.PIDNamespace, "pid")(s, pid)
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			var edits []func(*specs.Spec)
+			if c.owner {
+				edits = append(edits, inUserNamespace)
+			}
+			a := newBox(t, script, edits...)
+			lend(a)
+			a.create()
+			a.start()
+			a.awaitFile("started")
+			b := a.sibling("b", script, shared(specs.CgroupNamespace, fmt.Sprintf("/proc/%d/ns/cgroup", a.pid)))
+			c.with(b.spec, a.pid)
+			b.write()
+			lend(b)
+			b.create()
+			want := ns(t, a.pid, "cgroup")
+			if got := ns(t, b.pid, "cgroup"); got != want || got == ns(t, os.Getpid(), "cgroup") {
+				t.Errorf("created: it is in %s, and not in %s", got, want)
+			}
+			if got := b.must("exec", b.id, "readlink", "/proc/self/ns/cgroup"); got != want+"\n" {
+				t.Errorf("exec before start is in %q, and not in %s", got, want)
+			}
+			b.start()
+			if got := b.awaitFile("started"); got != want+"\n" {
+				t.Errorf("started: it is in %q, and not in %s", got, want)
+			}
+			if got := b.must("exec", b.id, "readlink", "/proc/self/ns/cgroup"); got != want+"\n" {
+				t.Errorf("exec is in %q, and not in %s", got, want)
+			}
+			// What it sees is that namespace's; where it is, its own cgroup.
+			if text := b.must("exec", b.id, "cat", "/proc/self/cgroup"); !strings.Contains(text, "0::/../") {
+				t.Errorf("it sees itself in %q", text)
+			}
+			for _, box := range []*box{b, a} {
+				box.must("kill", box.id, "KILL")
+				box.wait()
+				box.must("delete", box.id)
+			}
+		})
+	}
+}
+
+// In the host's cgroup namespace, by its path or because config.json has none, so
+// is an exec; and the options of the host's hierarchy stay, which a new mount of
+// it would change.
+func TestCgroupNamespaceOfHost(t *testing.T) {
+	t.Parallel()
+	for name, path := range map[string]string{"by path": "/proc/self/ns/cgroup", "without one": ""} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			before, own := hierarchy(t), ns(t, os.Getpid(), "cgroup")
+			b := newBox(t, forever, shared(specs.CgroupNamespace, path))
+			b.create()
+			b.start()
+			b.awaitFile("started")
+			if got := ns(t, b.pid, "cgroup"); got != own {
+				t.Errorf("it is in %s, and not in %s", got, own)
+			}
+			if got := b.must("exec", b.id, "readlink", "/proc/self/ns/cgroup"); got != own+"\n" {
+				t.Errorf("exec is in %q, and not in %s", got, own)
+			}
+			if got := b.must("exec", b.id, "ls", "/sys/fs/cgroup"); !strings.Contains(got, "system.slice\n") {
+				t.Errorf("the host's tree is not in view: %q", got)
+			}
+			if after := hierarchy(t); after != before {
+				t.Errorf("the host's mount was %s and is %s", before, after)
+			}
+			b.must("kill", b.id, "KILL")
+			b.wait()
+			b.must("delete", b.id)
+		})
+	}
+}
+
+// lend gives the users of inUserNamespace what the container is to write.
+func lend(b *box) {
+	b.Helper()
+	if err := os.Chmod(b.out, 0o777); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// hierarchy is how the host has cgroup v2 mounted.
+func hierarchy(t *testing.T) string {
+	t.Helper()
+	for line := range strings.Lines(output(t, "cat", "/proc/self/mountinfo")) {
+		if strings.Contains(line, " /sys/fs/cgroup ") && strings.Contains(line, " - cgroup2 ") {
+			return line
+		}
+	}
+	t.Fatal("no cgroup v2 at /sys/fs/cgroup")
+	return ""
+}
