@@ -18,6 +18,7 @@ type acceptance struct {
 var accepted = []acceptance{
 	{keys: "processes", why: "LXC's init, the warden, is one task of the container's pid namespace."},
 	{trials: "linux.namespaces without cgroup", keys: "cgroup", runtime: "berth-pct", why: "Proxmox VE's statistics come from lxc/VMID: linux.cgroupsPath does not apply."},
+	{trials: "linux.namespaces by path*, cgroup", keys: "cgroup", runtime: "berth-pct", why: "Proxmox VE's statistics come from lxc/VMID: linux.cgroupsPath does not apply."},
 	{trials: "hostname *", keys: "hostname", runtime: "berth-pct", why: "Every CT of Proxmox VE's has a name; without one in config.json it is the container's id."},
 	{trials: "hostname *", keys: "sysctl kernel/hostname", runtime: "berth-pct", why: "Every CT of Proxmox VE's has a name; without one in config.json it is the container's id."},
 	{trials: "process.apparmorProfile, unconfined", keys: "outcome", why: "Without AppArmor every process is unconfined: what is asked for is so."},
