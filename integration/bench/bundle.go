@@ -8,14 +8,15 @@ import (
 	"os/exec"
 	"path/filepath"
 
+	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
 	"github.com/berth-oci/berth/bundle"
 )
 
-// makeBundle writes the template's bundle with a process that only waits, and
-// makes this process the parent of all orphans.
-func makeBundle(dir, rootfs string) (string, error) {
+// makeBundle writes the template's bundle with a process that only waits, changed
+// by the edits, and makes this process the parent of all orphans.
+func makeBundle(dir, rootfs string, edits ...func(*specs.Spec) error) (string, error) {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return "", err
 	}
@@ -28,6 +29,11 @@ func makeBundle(dir, rootfs string) (string, error) {
 	s := bundle.Template()
 	s.Process.Terminal = false
 	s.Process.Args = []string{"sleep", "1000"}
+	for _, edit := range edits {
+		if err := edit(s); err != nil {
+			return "", err
+		}
+	}
 	data, err := json.Marshal(s)
 	if err != nil {
 		return "", err

@@ -20,8 +20,8 @@ import (
 // steps of a life, in their order.
 var steps = []string{"create", "start", "state", "kill", "delete"}
 
-// lives prints the median of each step in milliseconds.
-func lives(runtimes []string, bundle string, rounds int) error {
+// lives prints the median of each step in milliseconds, under a title.
+func lives(title string, runtimes []string, bundle string, rounds int) error {
 	times := map[string]map[string][]time.Duration{}
 	for _, r := range runtimes {
 		times[r] = map[string][]time.Duration{}
@@ -40,7 +40,7 @@ func lives(runtimes []string, bundle string, rounds int) error {
 			}
 		}
 	}
-	fmt.Printf("\nOne container at a time, median of %d lives in turn, ms\n%-12s", rounds, "")
+	fmt.Printf("\n%s, median of %d lives in turn, ms\n%-12s", title, rounds, "")
 	for _, s := range append(steps, "whole") {
 		fmt.Printf("%9s", s)
 	}

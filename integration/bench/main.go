@@ -37,7 +37,18 @@ func run(runtimes []string, rounds, parallel, dense int, rootfs, pct string) err
 	if err != nil {
 		return err
 	}
-	if err := lives(runtimes, bundle, rounds); err != nil {
+	if err := lives("One container at a time", runtimes, bundle, rounds); err != nil {
+		return err
+	}
+	edit, err := enlarge(dir)
+	if err != nil {
+		return err
+	}
+	large, err := makeBundle(filepath.Join(dir, "large"), rootfs, edit)
+	if err != nil {
+		return err
+	}
+	if err := lives(fmt.Sprintf("%d mounts and podman's seccomp filter", largeMounts), runtimes, large, rounds); err != nil {
 		return err
 	}
 	if err := operate(runtimes, bundle, rounds); err != nil {
