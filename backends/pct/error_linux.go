@@ -131,8 +131,9 @@ var troubles = []trouble{
 		"The program pct is not there."},
 }
 
-// parameter is a line of a "Parameter verification failed".
-var parameter = regexp.MustCompile(`(?m)^([a-z][\w.\[\]-]*): `)
+// parameter is a line of a "Parameter verification failed". Like the others it is
+// compiled when there is an error: berth is started for each command.
+const parameter = `(?m)^([a-z][\w.\[\]-]*): `
 
 func newError(args []string, stdout, stderr string, err error) *Error {
 	output := strings.TrimSpace(stderr)
@@ -151,7 +152,7 @@ func newError(args []string, stdout, stderr string, err error) *Error {
 		}
 	}
 	if e.Cause == ErrParameter {
-		for _, m := range parameter.FindAllStringSubmatch(output, -1) {
+		for _, m := range regexp.MustCompile(parameter).FindAllStringSubmatch(output, -1) {
 			e.Parameters = append(e.Parameters, m[1])
 		}
 	}

@@ -25,7 +25,7 @@ func podName(pod spec.Pod) string {
 }
 
 // tagPattern is Proxmox VE's for a tag (pve-tag).
-var tagPattern = regexp.MustCompile(`^[a-z0-9_][a-z0-9_+.-]*$`)
+const tagPattern = `^[a-z0-9_][a-z0-9_+.-]*$`
 
 // podTag is what the CTs of one pod have in common, to find them by:
 // NAMESPACE.POD. It is empty for names that are none of Kubernetes'.
@@ -35,7 +35,7 @@ func podTag(pod spec.Pod) string {
 	}
 	tag := pod.Namespace + "." + pod.Name
 	// A namespace has up to 63 characters, a pod's name up to 253.
-	if len(tag) > 63+1+253 || !tagPattern.MatchString(tag) {
+	if len(tag) > 63+1+253 || !regexp.MustCompile(tagPattern).MatchString(tag) {
 		return ""
 	}
 	return tag

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -11,9 +12,10 @@ import (
 var inOrder = map[string]bool{"exec": true, "kill": true, "pct": true, "ps": true}
 
 // arrange puts the flags of a command before its arguments, for they may be
-// among them (berth update ID --memory 1g), and keeps the words behind the
+// among them (berth update ID --memory 1g), makes them quick, and keeps the words behind the
 // command's name for a runtime that the command is handed over to.
 func arrange(app *cli.App, args []string) []string {
+	app.Flags = withNames(app.Flags)
 	at := 1
 	for at < len(args) && isFlag(args[at]) {
 		at += flagWords(app.Flags, args[at:])
@@ -25,6 +27,9 @@ func arrange(app *cli.App, args []string) []string {
 	if command == nil {
 		return args
 	}
+	quick := *command
+	quick.Flags = withNames(command.Flags)
+	app.Commands[slices.Index(app.Commands, command)] = &quick
 	words := args[at+1:]
 	if !inOrder[command.Name] {
 		words = flagsFirst(command.Flags, words)
@@ -79,11 +84,19 @@ func flagWords(flags []cli.Flag, words []string) int {
 			if n != name {
 				continue
 			}
-			if _, isBool := f.(*cli.BoolFlag); isBool {
+			if isBool(f) {
 				return 1
 			}
 			return 2
 		}
 	}
 	return 1
+}
+
+func isBool(f cli.Flag) bool {
+	if n, ok := f.(*named); ok {
+		f = n.documented
+	}
+	_, is := f.(*cli.BoolFlag)
+	return is
 }
