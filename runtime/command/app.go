@@ -57,6 +57,7 @@ func App() *cli.App {
 		CommandNotFound: notFound,
 		OnUsageError:    usageError,
 		HideHelpCommand: false,
+		Compiled:        time.Unix(0, 0), // or the library looks for the program's file
 		// A comma is part of a value, as in exec --env.
 		DisableSliceFlagSeparator: true,
 		ExitErrHandler:            func(*cli.Context, error) {},

@@ -26,8 +26,18 @@ func withNames(flags []cli.Flag) []cli.Flag {
 	for i, f := range flags {
 		list[i] = f
 		if d, ok := f.(documented); ok {
-			list[i] = &named{d, f.Names()}
+			list[i] = &named{d, namesOf(f)}
 		}
 	}
 	return list
+}
+
+func namesOf(f cli.Flag) []string {
+	switch f := f.(type) {
+	case *cli.BoolFlag:
+		return append([]string{f.Name}, f.Aliases...)
+	case *cli.StringFlag:
+		return append([]string{f.Name}, f.Aliases...)
+	}
+	return f.Names()
 }
