@@ -26,7 +26,7 @@ import (
 
 var (
 	measure = flag.String("measure", "", "`directory` with room for 4 GiB, in which to measure an image of 1 GiB")
-	forms   = flag.String("forms", "plain,gzip,zstd", "how the layers of that image are compressed")
+	forms   = flag.String("forms", "tarball,plain,gzip,zstd", "what is measured: its first layer as a tarball, and the image with its layers compressed so")
 	rounds  = flag.Int("rounds", 3, "how often each program is measured, in turn")
 )
 
@@ -39,8 +39,15 @@ const (
 	largeSize      = 20 << 20
 )
 
+// contender is a program with its arguments.
+type contender struct {
+	name  string
+	words []string
+}
+
 // TestCost measures berth bundle beside tar -x of the same layers and umoci
-// unpack, in turn. It is no test but by -measure.
+// unpack, in turn. It is no test but by -measure. A tarball has no digest, an
+// image's layers do, and so tar gets sha256sum at its side.
 func TestCost(t *testing.T) {
 	if *measure == "" {
 		return
@@ -52,20 +59,27 @@ func TestCost(t *testing.T) {
 	defer os.RemoveAll(dir)
 	layers := writeLargeLayout(t, filepath.Join(dir, "plain"))
 	t.Log("the image is written")
-	untar := []string{"sh", "-ec", `mkdir "$0"; for layer; do tar -C "$0" -xpf "$layer"; done`, "OUT"}
-	type contender struct {
-		name  string
-		words []string
-	}
+	const untar = `mkdir "$0"; for layer; do tar -C "$0" -xpf "$layer"; done`
 	for form := range strings.SplitSeq(*forms, ",") {
 		layout := filepath.Join(dir, form) + ":v1"
 		group := []contender{
 			{"berth bundle, " + form, []string{*program, "bundle", "-q", "oci:" + layout, "OUT"}},
 			{"umoci unpack, " + form, []string{"umoci", "unpack", "--image", layout, "OUT"}},
 		}
-		if form == "plain" {
-			group = append(group, contender{"tar -x", append(untar, layers...)})
-		} else {
+		switch form {
+		case "tarball":
+			tarball := filepath.Join(dir, "rootfs.tar")
+			if err := os.Symlink(layers[0], tarball); err != nil {
+				t.Fatal(err)
+			}
+			group = []contender{
+				{"berth bundle, " + form, []string{*program, "bundle", "-q", tarball, "OUT"}},
+				{"tar -x, " + form, []string{"sh", "-ec", untar, "OUT", tarball}},
+			}
+		case "plain":
+			group = append(group, contender{"tar -x", append([]string{"sh", "-ec", untar, "OUT"}, layers...)},
+				contender{"tar -x & sha256sum", append([]string{"sh", "-ec", `sha256sum "$@" & ` + untar + `; wait`, "OUT"}, layers...)})
+		default:
 			must(t, "skopeo", "copy", "-q", "--dest-compress", "--dest-compress-format", form, "oci:"+dir+"/plain:v1", "oci:"+layout)
 		}
 		times, memory := map[string][]time.Duration{}, map[string]int64{}
