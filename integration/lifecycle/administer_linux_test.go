@@ -30,9 +30,27 @@ func TestAdminister(t *testing.T) {
 	if tags := ctConfig(t, b.enclosureName())["tags"]; tags != "changed" {
 		t.Errorf("set: the tags are %q", tags)
 	}
-	// What pct itself refuses is its own affair.
-	if o := b.berth("pct", b.id, "snapshot", "s1"); o.status == 0 || !strings.Contains(o.stderr, "snapshot") {
-		t.Errorf("snapshot: status %d, stderr %q", o.status, o.stderr)
+	cmd = b.command("pct", b.id, "enter")
+	cmd.Stdin = strings.NewReader("cat /out/started; exit 7\n")
+	if o := execute(t, cmd); o.status != 7 || !strings.Contains(o.stdout, "started") {
+		t.Errorf("enter: status %d, stdout %q, stderr %q", o.status, o.stdout, o.stderr)
+	}
+	for _, words := range []string{"df", "listsnapshot", "pending", "status --verbose"} {
+		fields := strings.Fields(words)
+		got := b.must(append([]string{"pct", b.id}, fields...)...)
+		want := output(t, "pct", append([]string{fields[0], b.enclosureName()}, fields[1:]...)...)
+		if head, _, _ := strings.Cut(want, "\n"); head == "" || !strings.HasPrefix(got, head) {
+			t.Errorf("%s: %q, want %q", words, got, want)
+		}
+	}
+	b.files()
+	// The container's engine owns its root file system, which has no snapshots; pct says so.
+	for words, why := range map[string]string{
+		"snapshot s1": "snapshot feature is not available", "rollback s1": "snapshot 's1' does not exist", "delsnapshot s1": "snapshot 's1' does not exist",
+	} {
+		if o := b.berth(append([]string{"pct", b.id}, strings.Fields(words)...)...); o.status != 255 || o.stderr != why+"\n" {
+			t.Errorf("%s: status %d, stderr %q", words, o.status, o.stderr)
+		}
 	}
 	for words, why := range map[string]string{
 		"start": "container engine", "migrate other": "on this node", "set --rootfs /x": "config.json", "destroy": "berth delete",
@@ -47,5 +65,23 @@ func TestAdminister(t *testing.T) {
 	b.refused("does not exist", "pct", b.id, "config")
 	if _, err := os.Lstat(filepath.Join(b.rootfs(), "bin/busybox")); err != nil {
 		t.Error(err)
+	}
+}
+
+// files are copied into the container and out of it, as the container sees them.
+func (b *box) files() {
+	b.Helper()
+	dir := b.TempDir()
+	from, back := filepath.Join(dir, "from"), filepath.Join(dir, "back")
+	if err := os.WriteFile(from, []byte("carried\n"), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	b.must("pct", b.id, "push", from, "/out/pushed", "--perms", "640")
+	if got := b.must("exec", b.id, "sh", "-c", "cat /out/pushed; stat -c %a /out/pushed"); got != "carried\n640\n" {
+		b.Errorf("push: %q", got)
+	}
+	b.must("pct", b.id, "pull", "/out/pushed", back)
+	if got, err := os.ReadFile(back); err != nil || string(got) != "carried\n" {
+		b.Errorf("pull: %q, %v", got, err)
 	}
 }
