@@ -130,6 +130,10 @@ func (e *execution) run(o *backends.ExecOptions) (backends.Process, error) {
 	if err == nil {
 		err = w.Grant()
 	}
+	if err == nil && !lives(e.c.Process) {
+		// What has killed all in the cgroup may have come before this process did.
+		err = os.ErrProcessDone
+	}
 	if err != nil {
 		w.Kill()
 		return none, err

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -164,6 +165,18 @@ var containerdTests = []test[*containerd]{
 		c.must("task", "kill", "--all", "--signal", "SIGKILL", id)
 		c.stopped(id)
 	}},
+	{"the shim is killed", func(t *testing.T, c *containerd) {
+		id := c.detached(nil, "sh", "-c", "sleep 1000 & sleep 1000; true")
+		pid, _ := c.task(id)
+		if err := syscall.Kill(shim(t, id), syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		// containerd has the runtime delete what the shim had.
+		eventually(t, "the end of its process", func() bool { return syscall.Kill(pid, 0) == syscall.ESRCH })
+		_ = c.run("task", "delete", "--force", id)
+		c.must("container", "delete", id)
+		c.gone(id)
+	}},
 	{"delete --force of a running task", func(t *testing.T, c *containerd) {
 		id := c.detached(nil, "sleep", "1000")
 		c.run("task", "delete", "--force", id)
@@ -307,4 +320,15 @@ func catches(t *testing.T, pid int, sig syscall.Signal) bool {
 		t.Fatal(err)
 	}
 	return mask&(1<<(sig-1)) != 0
+}
+
+// shim is the pid of a task's shim, which has the task's id among its arguments.
+func shim(t *testing.T, id string) int {
+	t.Helper()
+	out, err := exec.Command("pgrep", "-f", "^[^ ]*containerd-shim-runc-v2 .*-id "+id+"( |$)").Output()
+	pid, convErr := strconv.Atoi(strings.TrimSpace(string(out)))
+	if err != nil || convErr != nil {
+		t.Fatalf("the shim of %s: %q, %v", id, out, err)
+	}
+	return pid
 }

@@ -3,6 +3,7 @@
 package lifecycle
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 )
 
 func ptr[T any](v T) *T { return &v }
@@ -74,7 +76,7 @@ func TestAttributes(t *testing.T) {
 		}, "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\nSigCgt:\t0000000000000000\n"},
 		{"session", "", func(s *specs.Spec) {
 			s.Process.Args = []string{"sh", "-c", `set -- $(sed 's/.*) //' /proc/1/stat); echo "ppid $2 pgrp $3 session $4 tty $5 nice ${17}"`}
-		}, "ppid 0 pgrp 1 session 1 tty 0 nice 0\n"},
+		}, fmt.Sprintf("ppid 0 pgrp 1 session 1 tty 0 nice %d\n", niceness(t))},
 		{"hostname", "hostname; cat /proc/sys/kernel/hostname", func(s *specs.Spec) { s.Hostname = "some-name.example" }, "some-name.example\nsome-name.example\n"},
 		{"domainname", "cat /proc/sys/kernel/domainname", func(s *specs.Spec) { s.Version, s.Domainname = "1.1.0", "dom.example" }, "dom.example\n"},
 		{"sysctl", "cat /proc/sys/net/ipv4/ip_forward /proc/sys/kernel/msgmax /proc/sys/net/ipv4/ping_group_range", func(s *specs.Spec) {
@@ -214,4 +216,15 @@ func cgroupOf(t *testing.T, pid string) string {
 		t.Fatalf("no cgroup v2 in %q", data)
 	}
 	return strings.TrimPrefix(lines[i], "0::")
+}
+
+// niceness is this program's, which the container's process inherits.
+func niceness(t *testing.T) int {
+	t.Helper()
+	// The system call says 20 minus the value (getpriority(2)).
+	raw, err := unix.Getpriority(unix.PRIO_PROCESS, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return 20 - raw
 }

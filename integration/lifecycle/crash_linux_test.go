@@ -321,3 +321,25 @@ func TestHangingPct(t *testing.T) {
 		})
 	}
 }
+
+// A pct that hangs in a delete is ended in time; the record stays, and the next
+// delete finds the CT.
+func TestHangingDestroy(t *testing.T) {
+	pctOnly(t)
+	before := takeCensus()
+	b := newBox(t, forever)
+	b.running()
+	flags := b.pctThat(`[ "$1" != destroy ] || exec sleep 1000; exec "$PCT" "$@"`, "timeout = 2")
+	begin := time.Now()
+	o := b.berth(append(flags, "delete", "--force", b.id)...)
+	if o.status != 1 || !strings.Contains(o.stderr, "no end after 2s") || !strings.Contains(o.stderr, "pvedaemon") {
+		t.Errorf("delete: status %d: %s", o.status, o.stderr)
+	}
+	if took := time.Since(begin); took > time.Minute {
+		t.Errorf("it took %v", took)
+	}
+	if got := b.state().Status; got != "stopped" {
+		t.Errorf("the state after a delete that failed is %s", got)
+	}
+	b.nothing(before)
+}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/pelletier/go-toml/v2"
 	"golang.org/x/sys/unix"
 
 	"github.com/berth-oci/berth/backends"
@@ -224,5 +225,34 @@ func TestFindingJSON(t *testing.T) {
 	data, err := json.Marshal(backends.Finding{Check: "c", Verdict: backends.Fail, Looked: "l", Fix: func(context.Context) error { return nil }})
 	if want := `{"check":"c","verdict":"fail","looked":"l"}`; err != nil || string(data) != want {
 		t.Errorf("%s, %v; want %s", data, err, want)
+	}
+}
+
+// The lines to paste are for the version of containerd's file that is there.
+func TestContainerdLines(t *testing.T) {
+	t.Parallel()
+	for text, plugin := range map[string]string{
+		"-": "io.containerd.grpc.v1.cri", "version = 2\n": "io.containerd.grpc.v1.cri", "version = 3\n": "io.containerd.cri.v1.runtime",
+	} {
+		d := host(t, map[string]string{"etc/containerd/config.toml": text})
+		got := d.containerd()
+		var tree struct {
+			Plugins map[string]struct {
+				Containerd struct {
+					Runtimes map[string]struct {
+						Type    string `toml:"runtime_type"`
+						Options struct{ BinaryName string }
+					}
+				}
+			}
+		}
+		_, paste, _ := strings.Cut(got.Advice, "\n")
+		if err := toml.Unmarshal([]byte(paste), &tree); err != nil {
+			t.Fatalf("%v: %s", err, got.Advice)
+		}
+		r := tree.Plugins[plugin].Containerd.Runtimes["berth"]
+		if got.Verdict != backends.Warn || r.Type != "io.containerd.runc.v2" || r.Options.BinaryName != d.Program {
+			t.Errorf("%q: %+v: %+v", text, r, got)
+		}
 	}
 }

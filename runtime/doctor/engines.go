@@ -130,15 +130,14 @@ func orDefault(s, otherwise string) string {
 // config.toml, wherever that stands in its versions of the file.
 func (d *Doctor) containerd() backends.Finding {
 	const check, name = "containerd", "/etc/containerd/config.toml"
-	paste := lines("in "+name+":", `[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.berth]`, `  runtime_type = "io.containerd.runc.v2"`,
-		`[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.berth.options]`, fmt.Sprintf("  BinaryName = %q", d.Program))
 	data, err := os.ReadFile(d.path(name))
-	if errors.Is(err, fs.ErrNotExist) {
-		return warn(check, "installed; it has no "+name, paste)
-	}
 	var tree map[string]any
 	if err == nil {
 		err = toml.Unmarshal(data, &tree)
+	}
+	paste := d.containerdLines(name, tree)
+	if errors.Is(err, fs.ErrNotExist) {
+		return warn(check, "installed; it has no "+name, paste)
 	}
 	if err != nil {
 		return fail(check, fmt.Sprintf("%s: %v", name, err), "containerd cannot read it either: mend the file")
@@ -147,6 +146,19 @@ func (d *Doctor) containerd() backends.Finding {
 		return pass(check, "BinaryName "+strings.Join(found, ", "))
 	}
 	return warn(check, "installed; berth is not among the runtimes of "+name, paste)
+}
+
+// containerdLines are to be pasted into containerd's configuration. containerd 2
+// writes version 3 of the file, and reads the older ones as well; there the
+// plugin for CRI has another name.
+func (d *Doctor) containerdLines(file string, tree map[string]any) string {
+	plugin := "io.containerd.grpc.v1.cri"
+	if version, _ := tree["version"].(int64); version >= 3 {
+		plugin = "io.containerd.cri.v1.runtime"
+	}
+	table := fmt.Sprintf("plugins.%q.containerd.runtimes.berth", plugin)
+	return lines("in "+file+":", "["+table+"]", `  runtime_type = "io.containerd.runc.v2"`,
+		"["+table+".options]", fmt.Sprintf("  BinaryName = %q", d.Program))
 }
 
 func binaryNames(tree map[string]any) []string {
