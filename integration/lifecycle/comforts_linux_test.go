@@ -69,7 +69,7 @@ func TestLXCFS(t *testing.T) {
 		"by annotation":       {"", func(s *specs.Spec) { limited(s); annotate(askForLXCFS, "true")(s) }, true},
 		"not this one":        {"[pct]\nlxcfs = true\n", annotate(askForLXCFS, "false"), false},
 		"neither":             {"", func(*specs.Spec) {}, false},
-		"not into the rootfs": {"[pct]\nlxcfs = true\n", func(s *specs.Spec) { s.Mounts = slices.DeleteFunc(s.Mounts, isSysfs) }, true},
+		"not into the rootfs": {"[pct]\nlxcfs = true\n", func(s *specs.Spec) { limited(s); s.Mounts = slices.DeleteFunc(s.Mounts, isSysfs) }, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -89,7 +89,7 @@ func TestLXCFS(t *testing.T) {
 			if o.status == 0 {
 				t.Error("/proc/uptime can be written")
 			}
-			if total := fmt.Sprintf("%d kB", limit>>10); c.want && hasController("memory") && b.spec.Linux.Resources != nil && !strings.Contains(o.stdout, total) {
+			if total := fmt.Sprintf("%d kB", limit>>10); c.want && hasController("memory") && !strings.Contains(o.stdout, total) {
 				t.Errorf("meminfo says %q, want %s", lines[1], total)
 			}
 			if _, err := os.Lstat(filepath.Join(b.rootfs(), "sys/devices")); err == nil {
