@@ -28,7 +28,8 @@ func (b *box) withConfig(text string) outcome {
 	return execute(b.T, cmd)
 }
 
-// A CT has the tags that are configured, and is never started with the host.
+// A CT has the tags and the pool that are configured, and is never started with
+// the host.
 func TestComfortsOfACT(t *testing.T) {
 	t.Parallel()
 	pctOnly(t)
@@ -37,14 +38,41 @@ func TestComfortsOfACT(t *testing.T) {
 		t.Fatalf("status %d: %s", o.status, o.stderr)
 	}
 	b.readPid()
-	ct := ctConfig(t, b.enclosureName())
+	vmid := b.enclosureName()
+	ct := ctConfig(t, vmid)
 	if !slices.Contains(strings.Split(ct["tags"], ";"), "mine") {
 		t.Errorf("tags %q", ct["tags"])
 	}
 	if on := ct["onboot"]; on != "" && on != "0" {
 		t.Errorf("onboot is %q", on)
 	}
+	if !pooled(t, vmid) {
+		t.Error("it is not in the pool")
+	}
 	b.must("delete", "--force", b.id)
+	if pooled(t, vmid) {
+		t.Error("it is still in the pool")
+	}
+	none := newBox(t, forever)
+	if o := none.withConfig("[pct]\npool = \"nosuch\"\n"); o.status != 1 || !strings.Contains(o.stderr, "pool 'nosuch' does not exist") {
+		t.Errorf("a pool that is not there: status %d: %s", o.status, o.stderr)
+	}
+}
+
+// pooled says whether a CT is in the pool that the stand-in has.
+func pooled(t *testing.T, vmid string) bool {
+	t.Helper()
+	data, err := os.ReadFile("/etc/pve/user.cfg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(data)) {
+		if fields := strings.Split(line, ":"); fields[0] == "pool" && fields[1] == "berthpool" {
+			return slices.Contains(strings.Split(fields[3], ","), vmid)
+		}
+	}
+	t.Fatalf("user.cfg has no pool: %s", data)
+	return false
 }
 
 // With LXCFS a container has its files in /proc, read-only, in exec as well, and

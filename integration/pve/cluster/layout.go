@@ -19,7 +19,7 @@ func Of(h *host.Host) *Cluster { return &Cluster{h} }
 
 const base = "/etc/pve"
 
-// Prepare makes /etc/pve for a node: its directories, the links that pmxcfs shows, a storage.cfg,
+// Prepare makes /etc/pve for a node: its directories, the links that pmxcfs shows, a storage.cfg, a user.cfg,
 // .members and .vmlist.
 // What exists is left alone.
 func Prepare(h *host.Host) error {
@@ -39,9 +39,12 @@ func Prepare(h *host.Host) error {
 			return fmt.Errorf("make the node's links: %w", err)
 		}
 	}
-	if _, err := os.Stat(c.path("storage.cfg")); errors.Is(err, fs.ErrNotExist) {
-		if err := os.WriteFile(c.path("storage.cfg"), []byte(storageConfig), 0o640); err != nil {
-			return fmt.Errorf("write storage.cfg: %w", err)
+	for name, text := range map[string]string{"storage.cfg": storageConfig, userConfig: users} {
+		if _, err := os.Stat(c.path(name)); !errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err := os.WriteFile(c.path(name), []byte(text), 0o640); err != nil {
+			return fmt.Errorf("write %s: %w", name, err)
 		}
 	}
 	for _, dir := range []string{"/var/lib/lxc", "/run/lxc", "/run/pve", LockDirectory, "/var/lib/vz/template/cache"} {
@@ -62,6 +65,11 @@ const storageConfig = `dir: local
 dir: local-ct
 	path /var/lib/vz
 	content rootdir,images
+`
+
+const users = `user:root@pam:1:0:::root@localhost:::
+
+pool:berthpool::::
 `
 
 func (c *Cluster) path(parts ...string) string {

@@ -36,6 +36,11 @@ func prepareCreate(c *call) error {
 	if err := c.cluster.CheckUnused(c.id); err != nil {
 		return err
 	}
+	if pool, ok := c.values["pool"]; ok {
+		if err := c.cluster.CheckPool(pool); err != nil {
+			return err
+		}
+	}
 	if err := c.checkTemplateKind(); err != nil {
 		return err
 	}
@@ -214,7 +219,13 @@ func (c *call) build() (err error) {
 			conf.Set(key, value)
 		}
 	}
-	return c.cluster.Write(c.id, conf)
+	if err := c.cluster.Write(c.id, conf); err != nil {
+		return err
+	}
+	if pool, ok := c.values["pool"]; ok {
+		return c.cluster.AddToPool(c.id, pool)
+	}
+	return nil
 }
 
 // openRoot checks every volume and opens the root's directory, as mounting them would.

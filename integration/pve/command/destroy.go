@@ -71,6 +71,9 @@ func destroy(c *call) error {
 			return err
 		}
 		c.freeDisks(volumes)
+		if err := c.cluster.RemoveFromPools(c.id); err != nil {
+			return err
+		}
 		return c.cluster.Remove(c.id)
 	})
 }

@@ -123,6 +123,8 @@ func TestErrors(t *testing.T) {
 			stderr: "unable to create CT 100 - unable to detect OS distribution\n"},
 		{name: "missing bridge", before: withConfig("net0: name=eth0,bridge=nobr0,type=veth\n"), args: words("start 100"),
 			stderr: "bridge 'nobr0' does not exist\n"},
+		{name: "no such pool", args: words("create 100 x --ostype unmanaged --rootfs /srv/ct --pool nosuch"),
+			stderr: "403 Permission check failed (pool 'nosuch' does not exist)\n"},
 		{name: "snapshot", before: withConfig(""), args: words("snapshot 100 one"),
 			stderr: "snapshot feature is not available\n"},
 		{name: "rollback to nothing", before: withConfig(""), args: words("rollback 100 one"),
