@@ -47,7 +47,7 @@ func TestDensity(t *testing.T) {
 		if *dense < strict {
 			return
 		}
-		if late > early*13/10+20*time.Millisecond {
+		if late > early*13/10 {
 			t.Errorf("creates took %v at first and %v at last", early, late)
 		}
 		if took := quartile(lists); took > 50*time.Millisecond {

@@ -8,7 +8,9 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -48,16 +50,31 @@ func becomeSubreaper() error {
 func reap() {
 	reaper.Lock()
 	defer reaper.Unlock()
-	for _, p := range processes() {
-		if p.parent != os.Getpid() || p.state != 'Z' || reaper.own[p.pid] {
+	for _, child := range children() {
+		if reaper.own[child] {
 			continue
 		}
 		var status syscall.WaitStatus
-		if pid, err := syscall.Wait4(p.pid, &status, unix.WNOHANG, nil); err == nil && pid == p.pid {
+		if pid, err := syscall.Wait4(child, &status, unix.WNOHANG, nil); err == nil && pid == child {
 			reaper.ended[pid] = status
 		}
 	}
 	reaper.change.Broadcast()
+}
+
+// children are this process's. One that comes or goes meanwhile may be left out
+// (proc_tid_children(5)): the next look finds it.
+func children() (pids []int) {
+	threads, _ := filepath.Glob("/proc/self/task/[0-9]*/children")
+	for _, name := range threads {
+		list, _ := os.ReadFile(name)
+		for field := range strings.FieldsSeq(string(list)) {
+			if pid, err := strconv.Atoi(field); err == nil {
+				pids = append(pids, pid)
+			}
+		}
+	}
+	return pids
 }
 
 // adopt forgets what an earlier process of this pid has left.
