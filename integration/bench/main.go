@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -51,7 +52,11 @@ func run(runtimes []string, rounds, parallel, dense int, rootfs, pct string) err
 	if err := lives(fmt.Sprintf("%d mounts and podman's seccomp filter", largeMounts), runtimes, large, rounds); err != nil {
 		return err
 	}
-	if err := operate(runtimes, bundle, rounds); err != nil {
+	operated := runtimes
+	if pct != "" {
+		operated = append(slices.Clone(runtimes), pct)
+	}
+	if err := operate(operated, bundle, rounds); err != nil {
 		return err
 	}
 	if err := throughput(runtimes, bundle, parallel, 4*rounds); err != nil {
@@ -64,9 +69,6 @@ func run(runtimes []string, rounds, parallel, dense int, rootfs, pct string) err
 	}
 	if pct == "" {
 		return nil
-	}
-	if err := operate([]string{pct}, bundle, rounds); err != nil {
-		return err
 	}
 	return share(pct, bundle, max(5, rounds/5))
 }
