@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,6 +36,18 @@ func Run(ctx context.Context, point string, list []specs.Hook, state specs.State
 		}
 	}
 	return nil
+}
+
+// Inside are hooks that run in the container: those without an environment of
+// their own have its process's, as under runc.
+func Inside(list []specs.Hook, environment []string) []specs.Hook {
+	list = slices.Clone(list)
+	for i := range list {
+		if list[i].Env == nil {
+			list[i].Env = environment
+		}
+	}
+	return list
 }
 
 // maxStderr is as much of a hook's stderr as an error carries, in bytes.

@@ -22,7 +22,7 @@ func TestFromSpec(t *testing.T) {
 	p := &specs.Process{
 		User: specs.User{UID: 5, GID: 6, AdditionalGids: []uint32{7, 8}, Umask: ptr(uint32(0o27))},
 		Args: []string{"sh", "-c", "true\n"},
-		Env:  []string{"A=1", "HOME=", "B=x=y", "A=2", "C="},
+		Env:  []string{"A=1", "HOME=/x", "HOME=", "B=x=y", "A=2", "C="},
 		Cwd:  "/work",
 		Capabilities: &specs.LinuxCapabilities{
 			Bounding: []string{"CAP_CHOWN", "CAP_CHECKPOINT_RESTORE"}, Effective: []string{"CAP_CHOWN"}, Permitted: []string{"CAP_CHOWN"},

@@ -29,10 +29,11 @@ func (a *Basics) takeEnv(p *specs.Process) error {
 		case strings.IndexByte(entry, 0) >= 0:
 			return fmt.Errorf("process.env[%d]: invalid environment variable %q: contains a NUL byte", i, name)
 		}
-		if seen[name] || name == "HOME" && value == "" {
+		last := !seen[name]
+		seen[name] = true
+		if !last || name == "HOME" && value == "" {
 			continue
 		}
-		seen[name] = true
 		env = append(env, entry)
 	}
 	slices.Reverse(env)

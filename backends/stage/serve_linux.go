@@ -24,7 +24,7 @@ func (s *stage) serve(launch func() error) error {
 	}
 	link.Serve(s.start, func() error {
 		started()
-		if err := hooks.Run(context.Background(), "startContainer", s.plan.StartContainer, state); err != nil {
+		if err := hooks.Run(context.Background(), "startContainer", hooks.Inside(s.plan.StartContainer, s.plan.Process.Environment()), state); err != nil {
 			return err
 		}
 		if err := launch(); err != nil {

@@ -259,3 +259,24 @@ func TestHookTimeout(t *testing.T) {
 		})
 	}
 }
+
+// A startContainer hook without an environment of its own has the process's.
+func TestStartContainerEnvironment(t *testing.T) {
+	t.Parallel()
+	const script = `echo "$ONE $HOME" >>/out/environment`
+	b := newBox(t, "true", func(s *specs.Spec) {
+		s.Process.Env = append(s.Process.Env, "ONE=process's", "HOME=/x", "HOME=")
+		s.Hooks = &specs.Hooks{StartContainer: []specs.Hook{
+			{Path: "/bin/sh", Args: []string{"sh", "-c", script}},
+			{Path: "/bin/sh", Args: []string{"sh", "-c", script}, Env: []string{"ONE=its own"}},
+		}}
+	})
+	b.create()
+	b.start()
+	b.wait()
+	got, err := os.ReadFile(filepath.Join(b.out, "environment"))
+	if want := "process's /root\nits own \n"; err != nil || string(got) != want {
+		t.Errorf("%q, want %q (%v)", got, want, err)
+	}
+	b.must("delete", b.id)
+}

@@ -179,7 +179,7 @@ func (p *inside) terminal() error {
 
 // launch returns only if the user's program cannot be run.
 func (p *inside) launch() error {
-	if err := hooks.Run(context.Background(), "startContainer", p.plan.StartContainer, p.state(specs.StateCreated)); err != nil {
+	if err := hooks.Run(context.Background(), "startContainer", hooks.Inside(p.plan.StartContainer, p.plan.Process.Environment()), p.state(specs.StateCreated)); err != nil {
 		return err
 	}
 	return p.exec()
