@@ -34,3 +34,26 @@ func TestArrange(t *testing.T) {
 		}
 	}
 }
+
+// A comma is part of a value, a flag given twice has two.
+func TestValues(t *testing.T) {
+	app := App()
+	words := arrange(app, []string{"berth", "exec", "--env=A=b,c", "--env", "D=", "--cap", "CAP_KILL", "-g", "1", "-g", "2", "-t", "x", "--env=Y"})
+	var env, caps, rest []string
+	var tty bool
+	for _, c := range app.Commands {
+		if c.Name == "exec" {
+			c.Action = func(c *cli.Context) error {
+				env, caps, tty, rest = c.StringSlice("env"), c.StringSlice("cap"), c.Bool("tty"), c.Args().Slice()
+				return nil
+			}
+		}
+	}
+	app.Before = nil
+	if err := app.Run(words); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(env, " ") + " " + strings.Join(caps, " ") + " " + strings.Join(rest, " "); got != "A=b,c D= CAP_KILL x --env=Y" || !tty {
+		t.Errorf("%q, %t", got, tty)
+	}
+}

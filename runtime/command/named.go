@@ -20,24 +20,19 @@ type named struct {
 
 func (f *named) Names() []string { return f.names }
 
-// withNames is a list of the same flags.
+// withNames is a list of the same flags. Those with several values stay as they
+// are: the library must see of which type they are to leave commas in them alone.
 func withNames(flags []cli.Flag) []cli.Flag {
 	list := make([]cli.Flag, len(flags))
 	for i, f := range flags {
-		list[i] = f
-		if d, ok := f.(documented); ok {
-			list[i] = &named{d, namesOf(f)}
+		switch f := f.(type) {
+		case *cli.BoolFlag:
+			list[i] = &named{f, append([]string{f.Name}, f.Aliases...)}
+		case *cli.StringFlag:
+			list[i] = &named{f, append([]string{f.Name}, f.Aliases...)}
+		default:
+			list[i] = f
 		}
 	}
 	return list
-}
-
-func namesOf(f cli.Flag) []string {
-	switch f := f.(type) {
-	case *cli.BoolFlag:
-		return append([]string{f.Name}, f.Aliases...)
-	case *cli.StringFlag:
-		return append([]string{f.Name}, f.Aliases...)
-	}
-	return f.Names()
 }
