@@ -70,6 +70,10 @@ func (r *Runtime) Exec(ctx context.Context, id string, o ExecOptions) (int, erro
 		return -1, err
 	}
 	defer t.close()
+	// The program runs before its terminal has come here.
+	if size := t.size(); size != nil {
+		p.ConsoleSize = size
+	}
 	made, err := o.start(ctx, c, b, p)
 	if err != nil {
 		return -1, err

@@ -106,6 +106,18 @@ func (t *terminal) receive() (*os.File, error) {
 	return os.NewFile(uintptr(fds[0]), "terminal"), nil
 }
 
+// size is that of berth's own terminal; nil if there is none.
+func (t *terminal) size() *specs.Box {
+	if t == nil || t.own == nil {
+		return nil
+	}
+	size, err := t.own.Size()
+	if err != nil {
+		return nil
+	}
+	return &specs.Box{Height: uint(size.Height), Width: uint(size.Width)}
+}
+
 func (t *terminal) resize() {
 	if t != nil && t.own != nil && t.master != nil {
 		_ = t.master.ResizeFrom(t.own)
