@@ -48,14 +48,17 @@ func running(err error) error {
 	return err
 }
 
-// Pids are the host's pids of a container's processes.
+// Pids are the host's pids of a container's processes; none of one that has stopped.
 func (r *Runtime) Pids(id string, call backends.Call) ([]int, error) {
 	c, o, _, err := r.operator(id, call)
 	if err != nil {
 		return nil, err
 	}
 	pids, err := o.Pids(c)
-	return pids, running(err)
+	if errors.Is(err, os.ErrProcessDone) {
+		return nil, nil // as runc: what has stopped has no processes
+	}
+	return pids, err
 }
 
 // Pause stops all processes of a created or running container until Resume.

@@ -24,9 +24,12 @@ func live(c *backends.Container) (*Data, error) {
 	return d, err
 }
 
-// Pids are the processes in the jail.
+// Pids are the processes in the jail, which can outlive the first.
 func (b *Backend) Pids(c *backends.Container) ([]int, error) {
-	d, err := live(c)
+	d, err := data(c)
+	if err == nil && d.JID == 0 {
+		err = os.ErrProcessDone
+	}
 	if err != nil {
 		return nil, err
 	}

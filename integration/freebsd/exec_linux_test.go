@@ -182,7 +182,9 @@ func TestDeleteAll(t *testing.T) {
 	b.berth("start", b.id)
 	b.wait(b.pid())
 	b.wantStatus(specs.StateStopped)
-	b.refused("container not running", "ps", b.id)
+	if left := pids(b.berth("ps", "--format", "json", b.id)); len(left) != 5 {
+		b.Errorf("processes %v, not the five that are left", left)
+	}
 	b.berth("delete", b.id)
 	b.wantNoTraces()
 	b.noProcess()

@@ -93,7 +93,7 @@ func TestStopped(t *testing.T) {
 	b.expect("kill", b.id, "KILL")
 	wait(t, func() bool { return b.status() == "stopped" })
 	for words, want := range map[string]string{
-		"pause": "container not running", "resume": "container not running", "ps": "container not running",
+		"pause": "container not running", "resume": "container not running",
 		"update --pids-limit=5": "container not running", "events --stats": "is not running", "events": "is not running",
 		"exec": "exec failed: cannot exec in a stopped container",
 	} {
@@ -104,6 +104,12 @@ func TestStopped(t *testing.T) {
 		if o := b.call(args...); o.status == 0 || !strings.Contains(o.stderr, want) {
 			t.Errorf("%s: %+v", words, o)
 		}
+	}
+	if out := b.expect("ps", "--format=json", b.id); strings.TrimSpace(out) != "[]" {
+		t.Errorf("ps: %q", out)
+	}
+	if out := b.expect("ps", b.id); strings.Count(out, "\n") != 1 || !strings.Contains(out, "PID") {
+		t.Errorf("ps: %q", out)
 	}
 }
 
