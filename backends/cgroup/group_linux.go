@@ -4,6 +4,7 @@
 package cgroup
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -101,12 +102,25 @@ func Limit(path string, r *cgroups.Resources) error {
 // there what comes of them. The cgroups above must hold no processes themselves
 // (cgroup v2's rule of no internal processes).
 func LimitInner(path string, r *cgroups.Resources) error {
-	if err := fs2.CreateCgroupPath(filepath.Join(Mount, path), &cgroups.Cgroup{Resources: r}); err != nil {
-		return fmt.Errorf("enable the controllers of cgroup %s: %w", path, err)
+	if !hasAll(path) {
+		if err := fs2.CreateCgroupPath(filepath.Join(Mount, path), &cgroups.Cgroup{Resources: r}); err != nil {
+			return fmt.Errorf("enable the controllers of cgroup %s: %w", path, err)
+		}
 	}
 	inner := *r
 	inner.SkipDevices = true
 	return Limit(path, &inner)
+}
+
+// hasAll tells whether a cgroup has every controller that the kernel has.
+func hasAll(path string) bool {
+	const file = "cgroup.controllers"
+	all, err := os.ReadFile(filepath.Join(Mount, file))
+	if err != nil {
+		return false
+	}
+	own, err := os.ReadFile(filepath.Join(Mount, path, file))
+	return err == nil && bytes.Equal(own, all)
 }
 
 // Of is the cgroup of a process, relative to Mount.
