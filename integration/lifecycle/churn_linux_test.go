@@ -115,7 +115,7 @@ func hasController(name string) bool {
 type churned struct {
 	*box
 	random *rand.Rand
-	limits bool
+	limits bool // the host has the pids controller
 	tally  *tally
 }
 
@@ -166,9 +166,6 @@ func (c *churned) live() error {
 	}{{"exec", c.exec}, {"pause", c.pause}, {"ps", c.ps}, {"update", c.update}, {"signal", c.signal}}
 	for range 1 + c.random.IntN(3) {
 		o := operations[c.random.IntN(len(operations))]
-		if o.name == "update" && !c.limits {
-			continue
-		}
 		if err := o.do(); err != nil {
 			return fmt.Errorf("%s: %w", o.name, err)
 		}
@@ -221,14 +218,25 @@ func (c *churned) ps() error {
 	return err
 }
 
+// update changes a limit of the pids controller, or one that every cgroup has.
 func (c *churned) update() error {
 	limit := strconv.Itoa(20 + c.random.IntN(100))
-	if _, err := c.call(0, "update", "--pids-limit", limit, c.id); err != nil {
+	args, file := []string{"update", "--pids-limit", limit, c.id}, "pids.max"
+	if !c.limits {
+		file = "cgroup.max.descendants"
+		resources := c.pidFile() + ".json"
+		if err := os.WriteFile(resources, fmt.Appendf(nil, `{"unified": {%q: %q}}`, file, limit), 0o600); err != nil {
+			return err
+		}
+		defer os.Remove(resources)
+		args = []string{"update", "--resources", resources, c.id}
+	}
+	if _, err := c.call(0, args...); err != nil {
 		return err
 	}
-	said, err := c.call(0, "exec", c.id, "cat", "/sys/fs/cgroup/pids.max")
+	said, err := c.call(0, "exec", c.id, "cat", "/sys/fs/cgroup/"+file)
 	if err == nil && said != limit+"\n" {
-		err = fmt.Errorf("pids.max is %q, want %s", said, limit)
+		err = fmt.Errorf("%s is %q, want %s", file, said, limit)
 	}
 	return err
 }
