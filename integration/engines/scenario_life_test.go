@@ -84,7 +84,7 @@ var lifeScenarios = []scenario{
 		want: "on-failure 4 7\nrunning"},
 	{name: "events", script: `
 		since=$(date +%s.%N); up $n; podman exec $n true; podman pause $n >/dev/null; podman unpause $n >/dev/null; podman kill $n >/dev/null; podman wait $n >/dev/null; podman rm $n >/dev/null
-		podman events --stream=false --since $since --filter container=$n --format '{{.Status}}' | sort | tr '\n' ' '`,
+		podman events --stream=false --since $since --filter container=$n --format '{{.Status}}' | sort -u | tr '\n' ' '`,
 		want: "cleanup create died exec exec_died init kill pause remove start unpause"},
 	{name: "inspect: what podman knows of it", script: `
 		up $n --hostname box --env A=b --label l=v --workdir /usr --user user --cap-drop chown --tmpfs /t

@@ -89,8 +89,8 @@ var podScenarios = []scenario{
 		podman kube play --network none y >/dev/null; eventually test -s starts; until (($(wc -l <starts) > 1)); do sleep 0.1; done; eventually podman healthcheck run $n-c; wc -l <starts; podman kube down y >/dev/null`,
 		want: "2"},
 	{name: "kube: generate, and play what was generated", script: `
-		podman pod create --name $n --network none --hostname podhost >/dev/null; podman run --detach --pod $n --name $n-c --env A=b --workdir /usr --user 1000 $i sh -c 'echo $A $(pwd) $(id -u) $(hostname); sleep 1000' >/dev/null
+		podman pod create --name $n --network none --hostname podhost >/dev/null; podman run --detach --pod $n --name $n-c --env A=value --workdir /usr --user 1000 $i sh -c 'echo $A $(pwd) $(id -u) $(hostname); sleep 1000' >/dev/null
 		podman kube generate $n >y; podman pod rm --force --time 0 $n >/dev/null; podman kube play --network none y >/dev/null
-		eventually says podman pod logs $n podhost; podman pod logs $n | grep -o 'b .*'; podman kube down --force y >/dev/null`,
-		want: "b /usr 1000 podhost"},
+		eventually says podman pod logs $n podhost; podman pod logs $n | grep -o "value .*"; podman kube down --force y >/dev/null`,
+		want: "value /usr 1000 podhost"},
 }
