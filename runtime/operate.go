@@ -17,7 +17,7 @@ var ErrNotPaused = errors.New("container not paused")
 
 // operator finds a container for a command that runc has beyond the OCI
 // lifecycle. A container of another runtime's is handed over to it, and
-// operator then does not return; a stopped one is ErrNotRunning.
+// operator then does not return; a stopped one comes with ErrNotRunning.
 func (r *Runtime) operator(id string, call backends.Call) (*backends.Container, backends.Operator, specs.ContainerState, error) {
 	c, b, err := r.find(id)
 	if err != nil {
@@ -30,14 +30,17 @@ func (r *Runtime) operator(id string, call backends.Call) (*backends.Container, 
 	if err != nil {
 		return nil, nil, "", err
 	}
-	if b == nil || status == specs.StateStopped || status == specs.StateCreating {
+	if b == nil {
 		return c, nil, status, ErrNotRunning
 	}
 	o, ok := b.(backends.Operator)
 	if !ok {
 		return nil, nil, "", fmt.Errorf("%s: not supported by the %s backend", call.Command, c.Backend)
 	}
-	return c, o, status, nil
+	if status == specs.StateStopped || status == specs.StateCreating {
+		err = ErrNotRunning
+	}
+	return c, o, status, err
 }
 
 // running turns the end of a container under way into ErrNotRunning.
@@ -48,15 +51,16 @@ func running(err error) error {
 	return err
 }
 
-// Pids are the host's pids of a container's processes; none of one that has stopped.
+// Pids are the host's pids of a container's processes: of one that has stopped
+// those that have outlived the first.
 func (r *Runtime) Pids(id string, call backends.Call) ([]int, error) {
-	c, o, _, err := r.operator(id, call)
-	if err != nil {
+	c, o, status, err := r.operator(id, call)
+	if err != nil && status != specs.StateStopped || o == nil {
 		return nil, err
 	}
 	pids, err := o.Pids(c)
 	if errors.Is(err, os.ErrProcessDone) {
-		return nil, nil // as runc: what has stopped has no processes
+		return nil, nil
 	}
 	return pids, err
 }

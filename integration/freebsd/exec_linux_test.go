@@ -177,6 +177,7 @@ func TestNoRacct(t *testing.T) {
 func TestDeleteAll(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)
+	b.sh("touch " + b.root("dev", "null")) // a shell's jobs read it
 	b.config.Process.Args = []string{"sh", "-c", "for i in 1 2 3 4 5; do (trap '' TERM HUP; sleep 1000) & done; exit 0"}
 	b.create()
 	b.berth("start", b.id)

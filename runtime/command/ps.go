@@ -37,7 +37,7 @@ var psCommand = &cli.Command{
 		case "table":
 			return psTable(c.App.Writer, c.Args().Tail(), pids)
 		case "json":
-			return json.NewEncoder(c.App.Writer).Encode(slices.Concat([]int{}, pids))
+			return json.NewEncoder(c.App.Writer).Encode(append([]int{}, pids...))
 		default:
 			return fmt.Errorf("invalid format option %q: it is table or json", format)
 		}
