@@ -67,6 +67,7 @@ func (cr *creation) run(ctx context.Context, up chan struct{}) error {
 	if err != nil {
 		return err
 	}
+	few := takeFew(limits)
 	if err := cr.mount(j); err != nil {
 		return err
 	}
@@ -131,7 +132,27 @@ func (cr *creation) run(ctx context.Context, up chan struct{}) error {
 	if err := wait(); err != nil {
 		return err
 	}
+	if few != nil {
+		limits.PidsLimit, limits.SkipDevices = few, true
+		if err := limit(j, limits); err != nil {
+			return err
+		}
+	}
 	return cr.finish()
+}
+
+// stageTasks is more than the tasks that a stage has.
+const stageTasks = 64
+
+// takeFew takes a limit away that the stage's own threads could exceed: it is set
+// when the stage has all of them.
+func takeFew(r *cgroups.Resources) *int64 {
+	few := r.PidsLimit
+	if few == nil || *few < 0 || *few >= stageTasks {
+		return nil
+	}
+	r.PidsLimit = nil
+	return few
 }
 
 // spawn starts the stage and notes what came of its namespaces.
