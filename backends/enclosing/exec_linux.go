@@ -317,8 +317,11 @@ func (e *execution) enterCgroup(pid int, sub string) error {
 		return errors.New("the container's cgroup has gone")
 	}
 	if sub != "" {
-		// A leading slash keeps .. from leaving the container's.
-		err := cgroup.Enter(path.Join(e.data.Cgroup, path.Clean("/"+sub)), pid)
+		at := path.Join(e.data.Cgroup, sub)
+		if !below(at, e.data.Cgroup) {
+			return fmt.Errorf("--cgroup %s: bad sub cgroup path: it is outside of the container's cgroup", sub)
+		}
+		err := cgroup.Enter(at, pid)
 		if errors.Is(err, unix.ENOENT) {
 			return fmt.Errorf("--cgroup %s: the container has no such cgroup: %w", sub, err)
 		}

@@ -427,3 +427,11 @@ func TestSpecCommand(t *testing.T) {
 		t.Errorf("status %d, stdout %q, stderr %q", o.status, o.stdout, o.stderr)
 	}
 }
+
+// TestListOfNoRoot: one that was named by mistake is not an empty one (runc).
+func TestListOfNoRoot(t *testing.T) {
+	t.Parallel()
+	b := newBox(t, "true")
+	b.root = filepath.Join(b.root, "none")
+	b.refused("list: --root", "list")
+}

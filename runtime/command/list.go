@@ -3,6 +3,7 @@ package command
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"text/tabwriter"
 	"time"
 
@@ -19,6 +20,12 @@ var listCommand = &cli.Command{
 	Action: func(c *cli.Context) error {
 		if c.NArg() != 0 {
 			return fmt.Errorf("berth: %q requires exactly 0 arguments", c.Command.Name)
+		}
+		// As runc: a root that was named by mistake is not an empty one.
+		if root := c.String("root"); c.IsSet("root") {
+			if _, err := os.Stat(root); err != nil {
+				return fmt.Errorf("list: --root: %w", err)
+			}
 		}
 		r, err := open(c)
 		if err != nil {
