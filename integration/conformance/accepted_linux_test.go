@@ -46,3 +46,8 @@ func (d difference) isMeantBy(a acceptance) bool {
 	}
 	return match(a.trials, d.trial) && match(a.keys, d.key) && (a.runtime == "" || a.runtime == d.runtime)
 }
+
+// acceptedWithControllers are those of TestControllers.
+var acceptedWithControllers = []acceptance{
+	{keys: "processes", why: "LXC's init, the warden, is one task of the container's pid namespace."},
+}

@@ -24,7 +24,13 @@ func TestDifferential(t *testing.T) {
 	prepareGround(t)
 	list := trials()
 	outcomes := runTrials(t, list)
-	var found []difference
+	found := differences(list, outcomes)
+	report(t, explain(t, found, accepted), outcomes, list)
+	checkDocs(t, list, outcomes, found)
+}
+
+// differences are those of all backends under test, in all trials.
+func differences(list []trial, outcomes []map[string]outcome) (found []difference) {
 	for i, c := range list {
 		of := outcomes[i]
 		if len(of) == 0 {
@@ -34,9 +40,7 @@ func TestDifferential(t *testing.T) {
 			found = append(found, compare(c.name, ours, of, outcomes[0])...)
 		}
 	}
-	left := explain(t, found)
-	report(t, left, outcomes, list)
-	checkDocs(t, list, outcomes, found)
+	return found
 }
 
 // backendsUnderTest are the runtimes that make their containers by themselves.
@@ -107,7 +111,7 @@ func compare(trial, ours string, of, usual map[string]outcome) (list []differenc
 
 // explain removes the differences that have a reason; a reason for nothing is an
 // error.
-func explain(t *testing.T, found []difference) (left []difference) {
+func explain(t *testing.T, found []difference, accepted []acceptance) (left []difference) {
 	t.Helper()
 	used := map[int]bool{}
 	for _, d := range found {

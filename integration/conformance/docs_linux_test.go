@@ -19,8 +19,10 @@ For each field containers are made that differ in it from the usual one, by runc
 program inside looks at its mounts, namespaces, identity, capabilities, limits, descriptors, environment, files, devices,
 sysctls and at what it may do. *Exact*: in everything that was looked at as under runc, or as under crun where those two
 differ. *As below*: but for a difference that is listed with its reason. *Refused*: an error at create that names the
-field. *Nobody*: in the suite's host, which has no cgroup controllers, neither runc nor crun nor berth accepts it. Through the backend crun
-berth hands config.json to crun or runc as it is: the suite wants the same results there as without berth.
+field. *Nobody*: in the suite's host, which has no cgroup controllers, neither runc nor crun nor berth accepts it. The trials
+of linux.resources and AppArmor are made once more where there are the controllers cpu, io, memory and pids (TestControllers):
+all settings of the container's cgroup are then compared, too. Through the backend crun berth hands config.json to crun
+or runc as it is: the suite wants the same results there as without berth.
 
 `
 
@@ -138,8 +140,16 @@ func verdict(field, runtime string, trials []int, list []trial, outcomes []map[s
 // differenceTable has each accepted difference with its reason.
 func differenceTable() string {
 	var text strings.Builder
-	text.WriteString("## Differences\n\n| in the trials | what | why |\n|---|---|---|\n")
-	for _, a := range accepted {
+	text.WriteString("## Differences\n")
+	writeDifferences(&text, accepted)
+	text.WriteString("\nOn a host with the cgroup controllers cpu, io, memory and pids and with AppArmor:\n")
+	writeDifferences(&text, acceptedWithControllers)
+	return text.String() + "\n"
+}
+
+func writeDifferences(text *strings.Builder, list []acceptance) {
+	text.WriteString("\n| in the trials | what | why |\n|---|---|---|\n")
+	for _, a := range list {
 		what, where := a.keys, a.trials
 		if what == "" {
 			what = "all"
@@ -150,9 +160,8 @@ func differenceTable() string {
 		if a.runtime != "" {
 			what += ", " + a.runtime
 		}
-		fmt.Fprintf(&text, "| %s | %s | %s |\n", where, what, a.why)
+		fmt.Fprintf(text, "| %s | %s | %s |\n", where, what, a.why)
 	}
-	return text.String() + "\n"
 }
 
 // reasonTable has the reasons for what the validation programs find.

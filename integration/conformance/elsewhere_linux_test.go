@@ -9,7 +9,7 @@ var elsewhere = []struct{ prefix, test string }{
 	{"process.terminal", "integration/operate TestTerminal"},
 	{"process.consoleSize", "integration/operate TestTerminal"},
 	{"process.execCPUAffinity", "integration/operate TestCPUAffinity"},
-	{"process.apparmorProfile", "backends/process TestLabelsWithoutTheModule"},
+	{"process.apparmorProfile", "integration/conformance TestAppArmorExec"},
 	{"process.selinuxLabel", "backends/process TestLabelsWithoutTheModule"},
 	{"linux.mountLabel", "backends/process TestLabelsWithoutTheModule"},
 	{"linux.resources.memory.limit", "integration/engines TestLimits"},
@@ -19,5 +19,8 @@ var elsewhere = []struct{ prefix, test string }{
 	{"linux.resources.pids.limit", "integration/engines TestLimits"},
 	{"linux.resources.cpu.quota", "integration/engines TestLimits"},
 	{"linux.resources.cpu.period", "integration/engines TestLimits"},
+	{"linux.resources.cpu.burst", "integration/conformance TestControllers"},
+	{"linux.resources.cpu.idle", "integration/conformance TestControllers"},
+	{"linux.resources.blockIO.throttle", "integration/conformance TestControllers"},
 	{"linux.seccomp.listener", "backends/process TestListener"},
 }

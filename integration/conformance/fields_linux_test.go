@@ -91,10 +91,17 @@ func touched(name string, config, usual []byte, fields []string) (list []string)
 	a, b := values(config, fields), values(usual, fields)
 	for _, side := range []map[string]int{a, b} {
 		for value := range side {
-			if path, _, _ := strings.Cut(value, " = "); a[value] != b[value] && slices.Contains(fields, path) && !slices.Contains(list, path) && (path != "process.args[]" || strings.HasPrefix(name, "process.args")) {
+			if path, _, _ := strings.Cut(value, " = "); a[value] != b[value] && slices.Contains(fields, path) && !slices.Contains(list, path) && !isLook(name, path) {
 				list = append(list, path)
 			}
 		}
 	}
 	return list
+}
+
+// isLook tells whether a field is there for the probe alone: its arguments, and the
+// cgroup in which it reads limits.
+func isLook(trial, path string) bool {
+	return path == "process.args[]" && !strings.HasPrefix(trial, "process.args") ||
+		strings.HasPrefix(path, "mounts[]") && strings.HasPrefix(trial, "linux.resources.")
 }

@@ -9,8 +9,8 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// resourceTrials are limits. Where the host has no controllers they tell only
-// which runtime refuses what it cannot do.
+// resourceTrials are limits, which the probe reads in the container's cgroup. Where
+// the host has no controllers they tell only which runtime refuses what it cannot do.
 func resourceTrials() (list []trial) {
 	for _, r := range []struct {
 		name string
@@ -32,6 +32,16 @@ func resourceTrials() (list []trial) {
 		}},
 		{"cpu.burst", func(r *specs.LinuxResources) {
 			r.CPU = &specs.LinuxCPU{Quota: ptr(int64(50000)), Burst: ptr(uint64(1000))}
+		}},
+		{"cpu.shares, least", func(r *specs.LinuxResources) { r.CPU = &specs.LinuxCPU{Shares: ptr(uint64(2))} }},
+		{"cpu.shares, most", func(r *specs.LinuxResources) { r.CPU = &specs.LinuxCPU{Shares: ptr(uint64(262144))} }},
+		{"cpu.period alone", func(r *specs.LinuxResources) { r.CPU = &specs.LinuxCPU{Period: ptr(uint64(50000))} }},
+		{"cpu.quota -1", func(r *specs.LinuxResources) { r.CPU = &specs.LinuxCPU{Quota: ptr(int64(-1))} }},
+		{"memory.swap -1", func(r *specs.LinuxResources) {
+			r.Memory = &specs.LinuxMemory{Limit: ptr(int64(64 << 20)), Swap: ptr(int64(-1))}
+		}},
+		{"unified, several", func(r *specs.LinuxResources) {
+			r.Unified = map[string]string{"memory.low": "4096", "memory.min": "4096", "memory.oom.group": "1", "pids.max": "77", "cpu.weight": "33"}
 		}},
 		{"cpu.idle", func(r *specs.LinuxResources) { r.CPU = &specs.LinuxCPU{Idle: ptr(int64(1))} }},
 		{"cpu.cpus", func(r *specs.LinuxResources) { r.CPU = &specs.LinuxCPU{Cpus: "0", Mems: "0"} }},
@@ -74,6 +84,7 @@ func resourceTrials() (list []trial) {
 		{"empty", func(*specs.LinuxResources) {}},
 	} {
 		list = append(list, trial{"linux.resources." + r.name, func(c *config) {
+			c.mount("/sys/fs/cgroup", "cgroup", "cgroup", "nosuid", "noexec", "nodev", "ro")
 			c.Linux.Resources = &specs.LinuxResources{}
 			r.edit(c.Linux.Resources)
 		}})

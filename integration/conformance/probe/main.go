@@ -35,6 +35,7 @@ func main() {
 	f.mounts()
 	f.tree("/")
 	f.network()
+	f.limits()
 	f.devicePolicy()
 	f.tries()
 	for _, path := range os.Args[1:] {

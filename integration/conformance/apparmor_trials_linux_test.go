@@ -1,0 +1,35 @@
+//go:build linux && integration
+
+package conformance
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// profile is an AppArmor profile that allows all, and is none of an engine's.
+const profile = "berth-conformance"
+
+// apparmorTrials are process.apparmorProfile where the kernel has AppArmor; the
+// usual container has none.
+func apparmorTrials() (list []trial) {
+	for name, value := range map[string]string{"loaded": profile, "unconfined": "unconfined", "unknown": "berth-nosuch"} {
+		list = append(list, trial{"process.apparmorProfile " + name, func(c *config) { c.Process.ApparmorProfile = value }})
+	}
+	return sorted(list)
+}
+
+// loadProfile gives it to the kernel, and takes it away at the end.
+func loadProfile(t *testing.T) {
+	t.Helper()
+	parser := func(option string) {
+		c := exec.Command("apparmor_parser", option)
+		c.Stdin = strings.NewReader("profile " + profile + " flags=(attach_disconnected,mediate_deleted) {\n file, capability, network, mount, umount, signal, ptrace, unix, dbus, pivot_root,\n}\n")
+		if out, err := c.CombinedOutput(); err != nil {
+			t.Errorf("apparmor_parser %s: %v: %s", option, err, out)
+		}
+	}
+	parser("--replace")
+	t.Cleanup(func() { parser("--remove") })
+}
