@@ -147,6 +147,9 @@ func TestKill(t *testing.T) {
 func TestList(t *testing.T) {
 	t.Parallel()
 	a := newBox(t, forever)
+	if err := os.Mkdir(a.root, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	if text := a.must("list", "--quiet"); text != "" {
 		t.Errorf("an empty list: %q", text)
 	}
