@@ -40,10 +40,11 @@ func Inside(c *Config, j *enclosing.Job, at, mountOptions string) error {
 	// LXC removes the cgroup right after, once, so the hook waits, 1 s at most,
 	// for the first line of cgroup.events to be "populated 0". Whoever watches
 	// for the kernel's OOM kills, as containerd's shim, reads their count after
-	// it was told of a change, and runc leaves the cgroup until delete.
+	// it was told of a change, and runc leaves the cgroup until delete. The hook is
+	// in it for as long, or systemd would remove the scope around it.
 	c.Set("lxc.hook.stop", Hook("cd "+cgroupLink(j)+" 2>/dev/null || exit 0; echo 1 >cgroup.kill; n=0; "+
 		"while read -r k v <cgroup.events && [ $v = 1 ] && [ $n -lt 100 ]; do n=$((n+1)); sleep 0.01; done; "+
-		"grep -q \"^oom_kill [1-9]\" memory.events 2>/dev/null && sleep 1; exit 0"))
+		"grep -q \"^oom_kill [1-9]\" memory.events 2>/dev/null && { echo 0 >cgroup.procs; sleep 1; } 2>/dev/null; exit 0"))
 	return nil
 }
 
