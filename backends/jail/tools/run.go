@@ -84,7 +84,7 @@ func (b *Box) Run(ctx context.Context, c Command) (string, error) {
 	}
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &limited{&out}, &limited{&errs}
-	cmd.WaitDelay = time.Second
+	cmd.WaitDelay = 5 * time.Second // a loaded machine reads late
 	begin := time.Now()
 	err = cmd.Run()
 	backends.Called(c, begin, cmd.ProcessState.ExitCode())
