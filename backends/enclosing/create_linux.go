@@ -265,6 +265,9 @@ func (cr *creation) enter(caller *caller) error {
 	}
 	j.Data.Cgroup = path
 	j.Data.LimitsID = cgroup.ID(j.Data.Limits)
+	if j.Data.Profile, err = j.ownProfile(); err != nil {
+		return err
+	}
 	if err := j.Save(); err != nil {
 		return err
 	}
@@ -339,6 +342,9 @@ func (cr *creation) prepareInside(ctx context.Context, prep *preparation, caller
 		return err
 	}
 	defer start.Close()
+	if profile := j.Data.Profile; profile != "" {
+		prep.process.AppArmorProfile = profile
+	}
 	plan, files, err := prep.plan(j, caller.pidfd, start)
 	if err != nil {
 		return err

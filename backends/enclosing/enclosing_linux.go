@@ -61,6 +61,8 @@ type Data struct {
 	Scope bool `json:"scope,omitempty"`
 	// Resctrl is the group of linux.intelRdt.
 	Resctrl resctrl.Group `json:"resctrl,omitzero"`
+	// Profile is the AppArmor profile of the enclosure's own, if processes have it.
+	Profile string `json:"profile,omitempty"`
 	// Warden is the enclosure's init, Monitor the tool's process above it.
 	Warden  backends.Process `json:"warden"`
 	Monitor backends.Process `json:"monitor"`

@@ -71,7 +71,7 @@ func (e *execution) prepare(p *specs.Process, o *backends.ExecOptions) error {
 		return err
 	}
 	e.kept = k
-	e.process = complete(p, k.Process)
+	e.process = e.data.confined(complete(p, k.Process))
 	if err := spec.CheckProcess(e.process, spec.Linux).Err(); err != nil {
 		return err
 	}

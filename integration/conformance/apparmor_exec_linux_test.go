@@ -5,6 +5,7 @@ package conformance
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -12,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
 // attached takes away what Debian's profile "crun" adds, which is attached to crun's
@@ -41,6 +44,45 @@ func TestAppArmorExec(t *testing.T) {
 	}
 }
 
+// TestAppArmorExecInCT has containers that name no profile: processes of a CT have
+// that which LXC generates for it, unless the container is privileged. It makes a
+// namespace of profiles, so that only the host sees it.
+func TestAppArmorExecInCT(t *testing.T) {
+	prepareGround(t)
+	for runtime, want := range map[string]string{"berth-pct": "lxc-", "berth-lxc": "unconfined"} {
+		for _, own := range []string{"CAP_KILL", "CAP_SYS_ADMIN"} {
+			if own == "CAP_SYS_ADMIN" {
+				want = "unconfined"
+			}
+			r := runSleeper(t, runtime, func(c *config) {
+				c.Process.Capabilities = &specs.LinuxCapabilities{Bounding: []string{own}}
+			})
+			file := filepath.Join(r.dir, "pid")
+			// In the foreground, or nobody would reap it.
+			inside := exec.Command(runtime, "--root", r.state, "exec", "--pid-file", file, r.id, "/bin/busybox", "cat")
+			in, err := inside.StdinPipe()
+			r.must(err)
+			r.must(inside.Start())
+			for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+				if _, err := os.Stat(file); err == nil {
+					break // it is written when the program runs
+				}
+			}
+			for _, f := range []string{filepath.Join(r.dir, "first"), file} {
+				pid, err := os.ReadFile(f)
+				r.must(err)
+				got, err := os.ReadFile("/proc/" + string(pid) + "/attr/current")
+				if err != nil || !strings.HasPrefix(string(got), want) {
+					t.Errorf("%s, %s, %s: %q (%v), want %s", runtime, own, filepath.Base(f), got, err, want)
+				}
+			}
+			r.must(in.Close())
+			_ = inside.Wait()
+			r.end()
+		}
+	}
+}
+
 // execNames are the ways to exec that execProfiles tries.
 func execNames(profiles []string) (names []string) {
 	for _, p := range profiles {
@@ -49,33 +91,55 @@ func execNames(profiles []string) (names []string) {
 	return names
 }
 
-// execProfiles are the profiles that processes of exec have, or "refused".
-func execProfiles(t *testing.T, runtime, own string, profiles []string) (found []string) {
+// sleeper is a container that sleeps.
+type sleeper struct {
+	*config
+	runtime, state, id, dir string
+}
+
+func runSleeper(t *testing.T, runtime string, edit func(*config)) *sleeper {
 	t.Helper()
-	id := fmt.Sprintf("apparmor%d-%s-%t", os.Getpid(), runtime, own == "")
+	id := fmt.Sprintf("apparmor%d-%s", os.Getpid(), runtime)
 	dir := filepath.Join(workDir, id)
-	defer os.RemoveAll(dir)
 	if err := newRoot(filepath.Join(dir, "rootfs")); err != nil {
 		t.Fatal(err)
 	}
-	conf := newConfig(t, dir, dir, id)
-	conf.Process.Args, conf.Process.ApparmorProfile = []string{"/bin/busybox", "sleep", "1000"}, own
-	conf.must(os.WriteFile(filepath.Join(dir, "config.json"), conf.encode(), 0o644))
-	state := filepath.Join(workDir, "state-"+runtime)
-	call := func(args ...string) (string, error) {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		defer cancel()
-		c := exec.CommandContext(ctx, runtime, append([]string{"--root", state}, args...)...)
-		c.WaitDelay = time.Second
-		out, err := c.Output()
-		return strings.TrimSpace(string(out)), err
-	}
+	s := &sleeper{newConfig(t, dir, dir, id), runtime, filepath.Join(workDir, "state-"+runtime), id, dir}
+	s.Process.Args = []string{"/bin/busybox", "sleep", "1000"}
+	edit(s.config)
+	s.must(os.WriteFile(filepath.Join(dir, "config.json"), s.encode(), 0o644))
 	// Its descriptors are the container's for as long as it lives: none of a pipe.
-	run := exec.Command(runtime, "--root", state, "run", "--detach", "--bundle", dir, id)
+	run := exec.Command(runtime, "--root", s.state, "run", "--detach", "--pid-file", filepath.Join(dir, "first"), "--bundle", dir, id)
 	if err := run.Run(); err != nil {
-		t.Fatalf("%s run, profile %q: %v", runtime, own, err)
+		t.Fatalf("%s run: %v", runtime, err)
 	}
-	defer func() { _, _ = call("delete", "--force", id) }()
+	return s
+}
+
+func (s *sleeper) call(args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	c := exec.CommandContext(ctx, s.runtime, append([]string{"--root", s.state}, args...)...)
+	c.WaitDelay = time.Second
+	out, err := c.Output()
+	if failed := (*exec.ExitError)(nil); errors.As(err, &failed) {
+		err = fmt.Errorf("%w: %s", err, failed.Stderr)
+	}
+	return strings.TrimSpace(string(out)), err
+}
+
+func (s *sleeper) end() {
+	if out, err := s.call("delete", "--force", s.id); err != nil {
+		s.t.Errorf("%s delete: %v: %s", s.runtime, err, out)
+	}
+	s.must(os.RemoveAll(s.dir))
+}
+
+// execProfiles are the profiles that processes of exec have, or "refused".
+func execProfiles(t *testing.T, runtime, own string, profiles []string) (found []string) {
+	t.Helper()
+	s := runSleeper(t, runtime, func(c *config) { c.Process.ApparmorProfile = own })
+	defer s.end()
 	show := []string{"/bin/busybox", "cat", "/proc/self/attr/current"}
 	said := func(out string, err error) string {
 		if err != nil {
@@ -84,13 +148,13 @@ func execProfiles(t *testing.T, runtime, own string, profiles []string) (found [
 		return attached.Replace(out)
 	}
 	for _, p := range profiles {
-		found = append(found, said(call(append([]string{"exec", "--apparmor", p, id}, show...)...)))
-		conf.Process.Args, conf.Process.ApparmorProfile = show, p
-		file := filepath.Join(dir, "process.json")
-		data, err := json.Marshal(conf.Process)
-		conf.must(err)
-		conf.must(os.WriteFile(file, data, 0o644))
-		found = append(found, said(call("exec", "--process", file, id)))
+		found = append(found, said(s.call(append([]string{"exec", "--apparmor", p, s.id}, show...)...)))
+		s.Process.Args, s.Process.ApparmorProfile = show, p
+		file := filepath.Join(s.dir, "process.json")
+		data, err := json.Marshal(s.Process)
+		s.must(err)
+		s.must(os.WriteFile(file, data, 0o644))
+		found = append(found, said(s.call("exec", "--process", file, s.id)))
 	}
 	return found
 }

@@ -1,0 +1,34 @@
+package enclosing
+
+import (
+	"os"
+	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+func TestConfined(t *testing.T) {
+	d := &Data{Profile: "lxc-1"}
+	for named, want := range map[string]string{"": "lxc-1", "unconfined": "unconfined", "own": "own"} {
+		if got := d.confined(&specs.Process{ApparmorProfile: named}).ApparmorProfile; got != want {
+			t.Errorf("%q: %q, want %q", named, got, want)
+		}
+	}
+}
+
+// A container that names a profile, or is privileged, is not given another.
+func TestOwnProfile(t *testing.T) {
+	for _, p := range []*specs.Process{
+		{ApparmorProfile: "own"},
+		{Capabilities: &specs.LinuxCapabilities{Bounding: []string{"CAP_KILL", "CAP_SYS_ADMIN"}}},
+	} {
+		j := &Job{Spec: &specs.Spec{Process: p}, Data: &Data{}}
+		j.Data.Warden.Pid = -1 // it must not be looked at
+		if got, err := j.ownProfile(); got != "" || err != nil {
+			t.Errorf("%+v: %q, %v", p, got, err)
+		}
+	}
+	if _, err := profileOf(os.Getpid()); err != nil {
+		t.Error(err)
+	}
+}
