@@ -38,17 +38,20 @@ const patience = time.Minute
 
 // run calls pct and returns what it wrote to stdout. An error is a *Error.
 func (c *Client) run(ctx context.Context, args []string) (string, error) {
-	begin := time.Now()
+	var failed time.Time // For the first time.
 	for {
 		out, err := c.once(ctx, args)
 		if err == nil || !worthRetrying(ctx, err, c.QuorumWait > 0) {
 			return out, err
 		}
+		if failed.IsZero() {
+			failed = time.Now()
+		}
 		limit := patience
 		if errors.Is(err, ErrNoQuorum) {
 			limit = c.QuorumWait
 		}
-		if time.Since(begin) > limit {
+		if time.Since(failed) > limit {
 			return out, err
 		}
 		logrus.WithError(err).Debug("pct is called again")

@@ -2,6 +2,7 @@ package process
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -110,7 +111,11 @@ func TestListener(t *testing.T) {
 func receive(t *testing.T, socket int) int {
 	t.Helper()
 	oob := make([]byte, unix.CmsgSpace(4))
-	_, n, _, _, err := unix.Recvmsg(socket, make([]byte, 8), oob, unix.MSG_CMSG_CLOEXEC)
+	var n int
+	err := uninterrupted(func() (err error) {
+		_, n, _, _, err = unix.Recvmsg(socket, make([]byte, 8), oob, unix.MSG_CMSG_CLOEXEC)
+		return err
+	})
 	if err != nil {
 		t.Fatalf("receive the listener: %v", err)
 	}
@@ -125,16 +130,38 @@ func receive(t *testing.T, socket int) int {
 	return fds[0]
 }
 
+// uninterrupted calls again while a signal, which Go's scheduler sends itself, comes between.
+func uninterrupted(call func() error) error {
+	for {
+		if err := call(); !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}
+
 // answer has the next call that the listener hears of fail.
 func answer(t *testing.T, listener int, errno unix.Errno) {
 	t.Helper()
 	poll := []unix.PollFd{{Fd: int32(listener), Events: unix.POLLIN}}
-	if n, err := unix.Poll(poll, int((20 * time.Second).Milliseconds())); n != 1 {
-		t.Fatalf("no call arrived: %d, %v", n, err)
+	err := uninterrupted(func() error {
+		n, err := unix.Poll(poll, int((20 * time.Second).Milliseconds()))
+		if n == 0 && err == nil {
+			return os.ErrDeadlineExceeded
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatalf("no call arrived: %v", err)
 	}
 	var notif [80]byte // struct seccomp_notif
-	if _, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(listener), unix.SECCOMP_IOCTL_NOTIF_RECV, uintptr(unsafe.Pointer(&notif))); e != 0 {
-		t.Fatalf("SECCOMP_IOCTL_NOTIF_RECV: %v", e)
+	err = uninterrupted(func() error {
+		if _, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(listener), unix.SECCOMP_IOCTL_NOTIF_RECV, uintptr(unsafe.Pointer(&notif))); e != 0 {
+			return e
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatalf("SECCOMP_IOCTL_NOTIF_RECV: %v", err)
 	}
 	var resp [24]byte // struct seccomp_notif_resp: id, val, error, flags
 	copy(resp[:8], notif[:8])

@@ -162,7 +162,7 @@ func TestHostilePasswd(t *testing.T) {
 		if got := c.output(t); got != "HOME=/\n" {
 			t.Errorf("%s: %q", name, got)
 		}
-		if d := time.Since(start); d > 10*time.Second {
+		if d := time.Since(start); d > time.Minute {
 			t.Errorf("%s: took %v", name, d)
 		}
 	}

@@ -3,7 +3,10 @@
 package main
 
 import (
+	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -131,23 +134,25 @@ func TestSetOnRunning(t *testing.T) {
 // TestKilledCreate: killed before its worker, pct leaves the ID locked; killed later, the worker goes on.
 func TestKilledCreate(t *testing.T) {
 	t.Parallel()
-	wait := func(n *node, done func(string) bool) {
+	until := func(done func() bool) {
 		t.Helper()
-		for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
-			if n.exists("etc/pve/lxc/100.conf") && done(n.read("etc/pve/lxc/100.conf")) {
-				return
+		for deadline := time.Now().Add(time.Minute); !done(); time.Sleep(2 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatal("it did not come to that")
 			}
 		}
-		t.Fatal("it did not come to that")
+	}
+	configured := func(n *node, done func(string) bool) func() bool {
+		return func() bool { return n.exists("etc/pve/lxc/100.conf") && done(n.read("etc/pve/lxc/100.conf")) }
 	}
 	claimed := func(conf string) bool { return conf == "lock: create\n" }
 
-	early := newNode(t, host.Settings{PauseAfterLock: 5000})
+	early := newNode(t, host.Settings{PauseAfterLock: 60000})
 	c := early.command(creation("100")...)
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
-	wait(early, claimed)
+	until(configured(early, claimed))
 	_ = c.Process.Kill()
 	_ = c.Wait()
 	if o := early.pct("start", "100"); o.stderr != "CT is locked (create)\n" {
@@ -161,11 +166,21 @@ func TestKilledCreate(t *testing.T) {
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
-	wait(late, claimed)
-	time.Sleep(100 * time.Millisecond)
+	until(func() bool { return hasWorker(c.Process.Pid) })
 	_ = c.Process.Kill()
 	_ = c.Wait()
-	wait(late, func(conf string) bool { return strings.Contains(conf, "rootfs: /srv/ct\n") })
+	until(configured(late, func(conf string) bool { return strings.Contains(conf, "rootfs: /srv/ct\n") }))
+}
+
+func hasWorker(pid int) bool {
+	lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	return slices.ContainsFunc(lists, func(list string) bool {
+		children, _ := os.ReadFile(list)
+		return slices.ContainsFunc(strings.Fields(string(children)), func(child string) bool {
+			name, _ := os.ReadFile("/proc/" + child + "/cmdline")
+			return strings.HasPrefix(string(name), "task ")
+		})
+	})
 }
 
 func TestGetopt(t *testing.T) {
