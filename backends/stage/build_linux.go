@@ -95,7 +95,7 @@ func (s *stage) terminal(root *rootfs.Root) error {
 	}
 	defer master.Close()
 	defer slave.Close()
-	if err := resize(master, s.plan.Console); err != nil {
+	if err := link.Resize(master, s.plan.Console); err != nil {
 		return err
 	}
 	if err := root.Console(slave); err != nil {
@@ -115,17 +115,6 @@ func (s *stage) terminal(root *rootfs.Root) error {
 	}
 	if err := unix.IoctlSetInt(0, unix.TIOCSCTTY, 0); err != nil {
 		return fmt.Errorf("make the terminal the controlling one: %w", err)
-	}
-	return nil
-}
-
-func resize(master *os.File, size *specs.Box) error {
-	if size == nil {
-		return nil
-	}
-	ws := &unix.Winsize{Row: uint16(size.Height), Col: uint16(size.Width)}
-	if err := unix.IoctlSetWinsize(int(master.Fd()), unix.TIOCSWINSZ, ws); err != nil {
-		return fmt.Errorf("process.consoleSize: %w", err)
 	}
 	return nil
 }

@@ -260,7 +260,7 @@ func (b *birth) terminal() (slave int, err error) {
 	}
 	defer master.Close()
 	defer end.Close()
-	if err := resize(master, b.plan.Console); err != nil {
+	if err := link.Resize(master, b.plan.Console); err != nil {
 		return -1, err
 	}
 	if err := link.SendTerminal(b.console, master); err != nil {

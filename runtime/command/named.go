@@ -25,11 +25,9 @@ func (f *named) Names() []string { return f.names }
 func withNames(flags []cli.Flag) []cli.Flag {
 	list := make([]cli.Flag, len(flags))
 	for i, f := range flags {
-		switch f := f.(type) {
-		case *cli.BoolFlag:
-			list[i] = &named{f, append([]string{f.Name}, f.Aliases...)}
-		case *cli.StringFlag:
-			list[i] = &named{f, append([]string{f.Name}, f.Aliases...)}
+		switch f.(type) {
+		case *cli.BoolFlag, *cli.StringFlag:
+			list[i] = &named{f.(documented), f.Names()}
 		default:
 			list[i] = f
 		}

@@ -157,11 +157,8 @@ func (p *inside) terminal() error {
 	}
 	defer master.Close()
 	defer slave.Close()
-	if size := p.plan.Console; size != nil {
-		ws := &unix.Winsize{Row: uint16(size.Height), Col: uint16(size.Width)}
-		if err := unix.IoctlSetWinsize(int(master.Fd()), unix.TIOCSWINSZ, ws); err != nil {
-			return fmt.Errorf("process.consoleSize: %w", err)
-		}
+	if err := link.Resize(master, p.plan.Console); err != nil {
+		return err
 	}
 	if err := link.SendTerminal(socket, master); err != nil {
 		return err

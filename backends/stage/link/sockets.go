@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 
+	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 )
 
@@ -68,6 +69,18 @@ func DialUnix(path string) (*os.File, error) {
 		return nil, err
 	}
 	return os.NewFile(uintptr(fd), path), nil
+}
+
+// Resize gives a terminal the size of process.consoleSize, in characters; nil leaves it.
+func Resize(master *os.File, size *specs.Box) error {
+	if size == nil {
+		return nil
+	}
+	ws := &unix.Winsize{Row: uint16(size.Height), Col: uint16(size.Width)}
+	if err := unix.IoctlSetWinsize(int(master.Fd()), unix.TIOCSWINSZ, ws); err != nil {
+		return fmt.Errorf("process.consoleSize: %w", err)
+	}
+	return nil
 }
 
 // SendTerminal gives the terminal's master side to the engine (runc's
