@@ -1,6 +1,7 @@
 package cgroup
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -43,6 +44,34 @@ func TestResources(t *testing.T) {
 	}
 	if len(r.Devices) != 1+len(defaultDevices) || r.Devices[0].Allow {
 		t.Errorf("devices: %d rules, the first %+v", len(r.Devices), r.Devices[0])
+	}
+}
+
+func TestDeviceRules(t *testing.T) {
+	t.Parallel()
+	seven, one := int64(7), int64(1)
+	for name, c := range map[string]struct {
+		device specs.LinuxDeviceCgroup
+		want   []string
+	}{
+		"all":            {specs.LinuxDeviceCgroup{Allow: true, Access: "rwm"}, []string{"a *:* rwm"}},
+		"all refused":    {specs.LinuxDeviceCgroup{Major: &seven, Access: "r"}, []string{"a 7:* r"}},
+		"any order":      {specs.LinuxDeviceCgroup{Allow: true, Type: "b", Major: &seven, Access: "mrw"}, []string{"b 7:* rwm"}},
+		"twice the same": {specs.LinuxDeviceCgroup{Allow: true, Type: "c", Access: "rr"}, []string{"c *:* r"}},
+		"of any type":    {specs.LinuxDeviceCgroup{Allow: true, Type: "a", Major: &seven, Minor: &one, Access: "rmw"}, []string{"b 7:1 rwm", "c 7:1 rwm"}},
+		"reading of any": {specs.LinuxDeviceCgroup{Allow: true, Access: "r"}, []string{"b *:* r", "c *:* r"}},
+	} {
+		rules, err := deviceRules(&c.device)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		var got []string
+		for _, r := range rules {
+			got = append(got, r.CgroupString())
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package cgroup
 import (
 	"fmt"
 	"maps"
+	"strings"
 
 	"github.com/opencontainers/cgroups"
 	devices "github.com/opencontainers/cgroups/devices/config"
@@ -17,11 +18,11 @@ func Resources(r *specs.LinuxResources) (*cgroups.Resources, error) {
 		r = &specs.LinuxResources{}
 	}
 	for i := range r.Devices {
-		rule, err := deviceRule(&r.Devices[i])
+		rules, err := deviceRules(&r.Devices[i])
 		if err != nil {
 			return nil, fmt.Errorf("linux.resources.devices[%d].%w", i, err)
 		}
-		out.Devices = append(out.Devices, rule)
+		out.Devices = append(out.Devices, rules...)
 	}
 	out.Devices = append(out.Devices, defaultDevices...)
 	memory(out, r.Memory)
@@ -104,10 +105,25 @@ func set[T any](to *T, from *T) {
 	}
 }
 
-func deviceRule(d *specs.LinuxDeviceCgroup) (*devices.Rule, error) {
-	rule := &devices.Rule{Major: devices.Wildcard, Minor: devices.Wildcard, Permissions: devices.Permissions(d.Access), Allow: d.Allow}
+// deviceRules are the kernel's rules for one of config.json.
+func deviceRules(d *specs.LinuxDeviceCgroup) ([]*devices.Rule, error) {
+	if d.Access == "" || strings.Trim(d.Access, "rwm") != "" {
+		return nil, fmt.Errorf("access: %q is not made of r, w and m", d.Access)
+	}
+	// In the order that the library wants, whatever the engine's is.
+	access := devices.Permissions("").Union(devices.Permissions(d.Access))
+	rule := devices.Rule{Major: devices.Wildcard, Minor: devices.Wildcard, Permissions: access, Allow: d.Allow}
+	set(&rule.Major, d.Major)
+	set(&rule.Minor, d.Minor)
 	switch d.Type {
 	case "", "a":
+		// With cgroup v1, and in the library, a rule for all types is for every
+		// device, whatever else it says. That must not allow more than it names.
+		if d.Allow && (rule.Major != devices.Wildcard || rule.Minor != devices.Wildcard || access != "rwm") {
+			block, char := rule, rule
+			block.Type, char.Type = devices.BlockDevice, devices.CharDevice
+			return []*devices.Rule{&block, &char}, nil
+		}
 		rule.Type = devices.WildcardDevice
 	case "b":
 		rule.Type = devices.BlockDevice
@@ -116,12 +132,7 @@ func deviceRule(d *specs.LinuxDeviceCgroup) (*devices.Rule, error) {
 	default:
 		return nil, fmt.Errorf("type: %q is not one of a, b, c", d.Type)
 	}
-	if d.Access == "" || !rule.Permissions.IsValid() {
-		return nil, fmt.Errorf("access: %q is not made of r, w and m", d.Access)
-	}
-	set(&rule.Major, d.Major)
-	set(&rule.Minor, d.Minor)
-	return rule, nil
+	return []*devices.Rule{&rule}, nil
 }
 
 // defaultDevices are allowed whatever config.json says: making any node, the

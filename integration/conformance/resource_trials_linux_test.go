@@ -102,6 +102,9 @@ func resourceTrials() (list []trial) {
 		{{Allow: false, Access: "rwm"}, {Allow: true, Type: "c", Access: "m"}, {Allow: true, Type: "b", Access: "m"}},
 		{{Allow: false, Type: "x", Access: "rwm"}},
 		{{Allow: true, Type: "c", Major: ptr(int64(-1)), Minor: ptr(int64(-1)), Access: "rwm"}},
+		{{Allow: false, Access: "rwm"}, {Allow: true, Type: "c", Major: ptr(int64(10)), Access: "mwr"}},
+		{{Allow: false, Access: "rwm"}, {Allow: true, Type: "a", Major: ptr(int64(10)), Minor: ptr(int64(229)), Access: "rmw"}},
+		{{Allow: false, Access: "rwm"}, {Allow: true, Access: "r"}},
 	} {
 		list = append(list, trial{fmt.Sprintf("linux.resources.devices %d", i), func(c *config) {
 			c.Linux.Resources = &specs.LinuxResources{Devices: rules}
