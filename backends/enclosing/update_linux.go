@@ -116,6 +116,10 @@ func mergeCPU(a, b *specs.LinuxCPU) *specs.LinuxCPU {
 		return either(a, b)
 	}
 	out := *a
+	if b.Idle != nil {
+		// The kernel takes no weight while cpu.idle is 1, and forgets what it was.
+		out.Shares = nil
+	}
 	over(&out.Shares, b.Shares)
 	over(&out.Quota, b.Quota)
 	over(&out.Burst, b.Burst)

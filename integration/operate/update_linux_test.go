@@ -34,7 +34,11 @@ func TestUpdate(t *testing.T) {
 			"memory: 48\nswap: 81\n"},
 		{"--memory 32m --memory-swap 32m", "",
 			map[string]string{"memory.max": "33554432", "memory.swap.max": "0", "memory.high": "max"}, "memory: 32\nswap: 0\n"},
-		{"--memory -1", "", map[string]string{"memory.max": "max", "memory.swap.max": "max", "pids.max": "44"}, ""},
+		{"--memory -1", "", map[string]string{"memory.max": "max", "memory.swap.max": "max", "pids.max": "44", "cpu.weight": "59"}, ""},
+		// The kernel takes no weight beside it.
+		{"--cpu-idle 1", "", map[string]string{"cpu.idle": "1", "cpu.max": "50000 50000", "pids.max": "44"}, ""},
+		{"--cpu-idle 0", "", map[string]string{"cpu.idle": "0", "cpu.weight": "100", "cpu.max": "50000 50000"}, ""},
+		{"--cpu-share 512", "", map[string]string{"cpu.idle": "0", "cpu.weight": "59"}, ""},
 	} {
 		cmd := b.command(append(append([]string{"update"}, strings.Fields(step.flags)...), b.id)...)
 		cmd.Stdin = strings.NewReader(step.stdin)
