@@ -279,10 +279,10 @@ func (cr *creation) enter(caller *caller) error {
 		// cgroups below only if it holds no process itself.
 		return cgroup.Enter(path, j.Stage)
 	}
-	if err := caller.watch(cr.stage.Pidfd); err != nil {
+	if err := cgroup.Enter(path, j.Stage); err != nil {
 		return err
 	}
-	return cgroup.Enter(path, j.Stage)
+	return cr.attend(caller)
 }
 
 // settle takes over the user's process, which the stage has borne.
@@ -294,10 +294,10 @@ func (cr *creation) settle(prep *preparation, caller *caller) (err error) {
 	if err := j.Save(); err != nil {
 		return err
 	}
-	if err := caller.watch(cr.stage.Pidfd); err != nil {
+	if err := cgroup.Enter(j.Data.Cgroup, cr.stage.Pid); err != nil {
 		return err
 	}
-	if err := cgroup.Enter(j.Data.Cgroup, cr.stage.Pid); err != nil {
+	if err := cr.attend(caller); err != nil {
 		return err
 	}
 	if j.Data.Scope {

@@ -60,20 +60,25 @@ func (b Backend) Salvage(ctx context.Context, c *backends.Container) (done []str
 // anchor looks for the warden and the stage of a container, and takes the
 // cgroup that they are in.
 func anchor(c *backends.Container, d *Data) error {
+	link, _ := os.Readlink(filepath.Join(c.Dir, "cgroup"))
+	linked := strings.TrimPrefix(link, cgroup.Mount)
 	if warden := runs(filepath.Join(c.Dir, wardenDir, WardenFile)); warden != 0 {
-		path, err := cgroup.Of(warden)
+		path, err := CgroupOf(warden)
 		if err != nil {
 			return nil //nolint:nilerr // it has ended
 		}
 		d.Cgroup = path
+		if linked != "" && below(path, linked) {
+			d.Cgroup = linked // the process has moved to one below
+		}
 		if d.Warden, err = backends.FindProcess(warden); err != nil {
 			return nil //nolint:nilerr // the same
 		}
 		if ppid, err := backends.Parent(warden); err == nil {
 			d.Monitor, _ = backends.FindProcess(ppid)
 		}
-	} else if link, err := os.Readlink(filepath.Join(c.Dir, "cgroup")); err == nil {
-		d.Cgroup = strings.TrimPrefix(link, cgroup.Mount)
+	} else {
+		d.Cgroup = linked
 	}
 	stage, err := backends.FindProcess(namedStage(c.Dir))
 	if err == nil {

@@ -88,19 +88,24 @@ func TestWarden(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pids := strings.Fields(string(data))
-	i := slices.Index(pids, strconv.Itoa(b.pid))
-	if len(pids) != 2 || i < 0 {
-		t.Fatalf("cgroup %s holds the processes %q, want %d and the warden", cgroup, pids, b.pid)
+	if got := strings.TrimSpace(string(data)); got != strconv.Itoa(b.pid) {
+		t.Fatalf("cgroup %s holds the processes %q, want %d alone", cgroup, got, b.pid)
 	}
-	warden, _ := strconv.Atoi(pids[1-i])
 	if *backend == "pct" {
 		if want := "/lxc/" + b.enclosureName() + "/ns"; cgroup != want {
 			t.Errorf("the cgroup is %s, want %s", cgroup, want)
 		}
 	}
-	if got := strings.TrimSpace(output(t, "lxc-info", "-n", b.enclosureName(), "-p", "-H")); got != strconv.Itoa(warden) {
-		t.Errorf("LXC says that its init is %s, want the warden %d", got, warden)
+	init := strings.TrimSpace(output(t, "lxc-info", "-n", b.enclosureName(), "-p", "-H"))
+	warden, err := strconv.Atoi(init)
+	if err != nil {
+		t.Fatalf("LXC says that its init is %q", init)
+	}
+	if name, err := os.ReadFile("/proc/" + init + "/cmdline"); err != nil || !strings.HasPrefix(string(name), "@/warden") {
+		t.Errorf("LXC's init is %q (%v), want the warden", name, err)
+	}
+	if own, monitor := cgroupOf(t, init), cgroupOf(t, statusLine(t, warden, "PPid")); own != monitor {
+		t.Errorf("the warden is in the cgroup %s, its monitor in %s", own, monitor)
 	}
 	for _, kind := range []string{"pid", "net", "ipc", "uts", "cgroup"} {
 		if ns(t, warden, kind) != ns(t, b.pid, kind) {

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
 // TestUpdate changes limits one after the other; each leaves the others alone.
@@ -65,6 +67,26 @@ func TestUpdate(t *testing.T) {
 		if o := b.call(append(append([]string{"update"}, strings.Fields(flags)...), b.id)...); o.status != 1 || o.stderr == "" {
 			t.Errorf("%s: %+v", flags, o)
 		}
+	}
+}
+
+// TestDelegation: those inside a container give their cgroups controllers, and exec
+// goes on to work. No process of another's is in the cgroup, which would forbid it
+// (cgroups(7), no internal processes).
+func TestDelegation(t *testing.T) {
+	if !*limits {
+		t.Skip("without -limits")
+	}
+	b := run(t, func(s *specs.Spec) {
+		s.Mounts = append(s.Mounts, specs.Mount{Destination: "/sys/fs/cgroup", Type: "cgroup", Source: "cgroup"})
+	})
+	o := b.exec("sh", "-ec", `cd /sys/fs/cgroup; mkdir inner; for p in 1 $$ $(pidof sleep); do echo $p >inner/cgroup.procs; done
+		echo +memory +pids >cgroup.subtree_control; mkdir other; cat cgroup.procs other/memory.max other/pids.max`)
+	if o.status != 0 || o.stdout != "max\nmax\n" {
+		t.Errorf("%+v", o)
+	}
+	if o := b.exec("grep", "^0::", "/proc/self/cgroup"); o.status != 0 || o.stdout != "0::/inner\n" {
+		t.Errorf("exec after that: %+v", o)
 	}
 }
 

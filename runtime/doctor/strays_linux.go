@@ -17,6 +17,7 @@ import (
 
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/cgroup"
+	"github.com/berth-oci/berth/backends/enclosing"
 )
 
 // leftovers are LXC containers, processes, cgroups and mounts of berth's that no
@@ -116,7 +117,7 @@ func endMonitor(pid int, name string) error {
 		if err != nil {
 			continue
 		}
-		if path, err := cgroup.Of(n); err == nil && path != "/" {
+		if path, err := enclosing.CgroupOf(n); err == nil && path != "/" {
 			if err := cgroup.Kill(path); err != nil {
 				return err
 			}
