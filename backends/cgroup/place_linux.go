@@ -17,6 +17,7 @@ type Place struct {
 	// Limits is the cgroup that carries its limits: Path or one above it.
 	Limits string
 	scope  *systemd.UnifiedManager
+	unit   *cgroups.Cgroup // what the scope is made of
 }
 
 // Find reads linux.cgroupsPath: a path, relative ones being below /berth, or
@@ -54,7 +55,7 @@ func Find(cgroupsPath, name string, byScope bool) (*Place, error) {
 	if err := checkPath(limits); err != nil {
 		return nil, err
 	}
-	return &Place{Path: path.Join(limits, "container"), Limits: limits, scope: scope}, nil
+	return &Place{Path: path.Join(limits, "container"), Limits: limits, scope: scope, unit: c}, nil
 }
 
 // checkPath refuses what cannot be written into an LXC config, a line of text.
@@ -70,11 +71,16 @@ func checkPath(p string) error {
 	return nil
 }
 
-// Open makes the systemd scope around a process, or enables the controllers on
-// the way to the path, which stays until what is returned is closed.
-func (p *Place) Open(pid int) (io.Closer, error) {
+// Open makes the systemd scope around a process, with the properties that the
+// container's annotations name, or enables the controllers on the way to the path,
+// which stays until what is returned is closed.
+func (p *Place) Open(pid int, annotations map[string]string) (io.Closer, error) {
 	if p.scope == nil {
 		return prepare(p.Path)
+	}
+	var err error
+	if p.unit.SystemdProps, err = properties(annotations); err != nil {
+		return nil, err
 	}
 	if err := p.scope.Apply(pid); err != nil {
 		return nil, fmt.Errorf("systemd scope of the container: %w", err)

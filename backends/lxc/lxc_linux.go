@@ -100,7 +100,7 @@ func (e Enclosure) Raise(ctx context.Context, j *enclosing.Job) error {
 	if err != nil {
 		return err
 	}
-	opened, err := place.Open(j.Stage)
+	opened, err := place.Open(j.Stage, j.Annotations)
 	if err != nil {
 		return err
 	}

@@ -50,7 +50,7 @@ func (e *Enclosure) openCgroup(j *enclosing.Job) (io.Closer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p.Open(j.Stage)
+	return p.Open(j.Stage, j.Annotations)
 }
 
 // cgroups has LXC use that cgroup. It comes after what Proxmox VE says.

@@ -1,0 +1,74 @@
+package cgroup
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	systemd "github.com/coreos/go-systemd/v22/dbus"
+	"github.com/godbus/dbus/v5"
+)
+
+// propertyPrefix begins the annotations that are properties of a container's
+// systemd scope, the value in GVariant's text format (runc's
+// docs/systemd.md#auxiliary-properties).
+const propertyPrefix = "org.systemd.property."
+
+var propertyName = regexp.MustCompile(`^[A-Za-z]{3,}$`)
+
+// properties are those that annotations name. A time in seconds becomes the one
+// in microseconds that systemd has, as runc and crun do it: TimeoutStopSec is
+// TimeoutStopUSec.
+func properties(annotations map[string]string) ([]systemd.Property, error) {
+	var list []systemd.Property
+	for _, key := range slices.Sorted(maps.Keys(annotations)) {
+		name, ok := strings.CutPrefix(key, propertyPrefix)
+		if !ok {
+			continue
+		}
+		if !propertyName.MatchString(name) {
+			return nil, fmt.Errorf("annotations[%q]: %q is no name of a systemd property: three letters or more, and nothing else", key, name)
+		}
+		value, err := dbus.ParseVariant(annotations[key], dbus.Signature{})
+		if err != nil {
+			return nil, fmt.Errorf("annotations[%q]: %q is no value in GVariant's text format, like 5, 'text' or uint64 7: %w", key, annotations[key], err)
+		}
+		if begin, ok := strings.CutSuffix(name, "Sec"); ok && begin[len(begin)-1] >= 'a' {
+			name = begin + "USec"
+			if value, err = microseconds(value); err != nil {
+				return nil, fmt.Errorf("annotations[%q]: %w", key, err)
+			}
+		}
+		list = append(list, systemd.Property{Name: name, Value: value})
+	}
+	return list, nil
+}
+
+func microseconds(seconds dbus.Variant) (dbus.Variant, error) {
+	const factor = uint64(time.Second / time.Microsecond)
+	var n uint64
+	switch v := seconds.Value().(type) {
+	case byte:
+		n = uint64(v) * factor
+	case int16:
+		n = uint64(v) * factor
+	case uint16:
+		n = uint64(v) * factor
+	case int32:
+		n = uint64(v) * factor
+	case uint32:
+		n = uint64(v) * factor
+	case int64:
+		n = uint64(v) * factor
+	case uint64:
+		n = v * factor
+	case float64:
+		n = uint64(v * float64(factor))
+	default:
+		return seconds, fmt.Errorf("%s is not a number of seconds", seconds)
+	}
+	return dbus.MakeVariant(n), nil
+}
