@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/opencontainers/cgroups"
+	devices "github.com/opencontainers/cgroups/devices/config"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/berth-oci/berth/backends"
@@ -39,15 +40,16 @@ func Explain(r *specs.LinuxResources) ([]backends.Line, error) {
 		x.add(fmt.Sprintf("rdma[%q]", name), "rdma.max = %s", text)
 	}
 	for i := range r.Devices {
-		d := &r.Devices[i]
-		verb := "deny"
-		if d.Allow {
-			verb = "allow"
+		rules, err := deviceRules(&r.Devices[i])
+		if err != nil {
+			return nil, fmt.Errorf("linux.resources.devices[%d].%w", i, err)
 		}
-		x.add(fmt.Sprintf("devices[%d]", i), "devices: %s %s %s:%s %s", verb, orAll(d.Type), number(d.Major), number(d.Minor), d.Access)
+		for _, rule := range rules {
+			x.add(fmt.Sprintf("devices[%d]", i), "%s", ruleText(rule))
+		}
 	}
-	for _, d := range defaultDevices {
-		x = append(x, backends.Line{Text: fmt.Sprintf("devices: allow %c %s:%s %s", d.Type, wild(d.Major), wild(d.Minor), d.Permissions)})
+	for _, rule := range defaultDevices {
+		x = append(x, backends.Line{Text: ruleText(rule)})
 	}
 	// Last, as they win over what the other fields have written.
 	for _, name := range slices.Sorted(maps.Keys(r.Unified)) {
@@ -140,23 +142,9 @@ func orMax(v int64) string {
 	return fmt.Sprint(v)
 }
 
-func orAll(kind string) string {
-	if kind == "" {
-		return "a"
+func ruleText(r *devices.Rule) string {
+	if r.Allow {
+		return "devices: allow " + r.CgroupString()
 	}
-	return kind
-}
-
-func number(n *int64) string {
-	if n == nil {
-		return "*"
-	}
-	return wild(*n)
-}
-
-func wild(n int64) string {
-	if n < 0 {
-		return "*"
-	}
-	return fmt.Sprint(n)
+	return "devices: deny " + r.CgroupString()
 }
