@@ -41,6 +41,7 @@ func TestUpdate(t *testing.T) {
 		{"--cpu-idle 1", "", map[string]string{"cpu.idle": "1", "cpu.max": "50000 50000", "pids.max": "44"}, ""},
 		{"--cpu-idle 0", "", map[string]string{"cpu.idle": "0", "cpu.weight": "100", "cpu.max": "50000 50000"}, ""},
 		{"--cpu-share 512", "", map[string]string{"cpu.idle": "0", "cpu.weight": "59"}, ""},
+		{"--pids-limit 0", "", map[string]string{"pids.max": "1"}, ""},
 	} {
 		cmd := b.command(append(append([]string{"update"}, strings.Fields(step.flags)...), b.id)...)
 		cmd.Stdin = strings.NewReader(step.stdin)

@@ -51,8 +51,7 @@ func updateResources(c *cli.Context) (*specs.LinuxResources, error) {
 		w := uint16(*weight)
 		r.BlockIO = &specs.LinuxBlockIO{Weight: &w}
 	}
-	// 0 is runc's default, and leaves the limit alone.
-	if pids != nil && *pids != 0 {
+	if pids != nil {
 		r.Pids = &specs.LinuxPids{Limit: pids}
 	}
 	return r, nil
