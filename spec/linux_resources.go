@@ -54,10 +54,13 @@ func (c *checker) deviceRules(rules []specs.LinuxDeviceCgroup) {
 		if d.Type != "" {
 			oneOf(c, path+".type", d.Type, "a", "c", "b")
 		}
-		if d.Access == "" {
+		switch {
+		case d.Access == "":
 			c.warnf(path+".access", "is empty: the rule has no effect, and runc refuses it")
-		} else if strings.Trim(d.Access, "rwm") != "" {
+		case !strings.ContainsAny(d.Access, "rwm"):
 			c.errorf(path+".access", "must be of r, w and m, is %s", quote(d.Access))
+		case strings.Trim(d.Access, "rwm") != "":
+			c.warnf(path+".access", "is %s: runc and crun pass over what is not r, w or m", quote(d.Access))
 		}
 		for _, n := range []struct {
 			name  string

@@ -59,6 +59,7 @@ func TestDeviceRules(t *testing.T) {
 		"any order":      {specs.LinuxDeviceCgroup{Allow: true, Type: "b", Major: &seven, Access: "mrw"}, []string{"b 7:* rwm"}},
 		"twice the same": {specs.LinuxDeviceCgroup{Allow: true, Type: "c", Access: "rr"}, []string{"c *:* r"}},
 		"of any type":    {specs.LinuxDeviceCgroup{Allow: true, Type: "a", Major: &seven, Minor: &one, Access: "rmw"}, []string{"b 7:1 rwm", "c 7:1 rwm"}},
+		"other letters":  {specs.LinuxDeviceCgroup{Type: "c", Access: "rwa"}, []string{"c *:* rw"}},
 		"reading of any": {specs.LinuxDeviceCgroup{Allow: true, Access: "r"}, []string{"b *:* r", "c *:* r"}},
 	} {
 		rules, err := deviceRules(&c.device)
@@ -82,7 +83,7 @@ func TestResourcesErrorsNameTheField(t *testing.T) {
 		want   string
 	}{
 		"type":   {specs.LinuxDeviceCgroup{Type: "x", Access: "r"}, "linux.resources.devices[0].type"},
-		"access": {specs.LinuxDeviceCgroup{Type: "c", Access: "rz"}, "linux.resources.devices[0].access"},
+		"access": {specs.LinuxDeviceCgroup{Type: "c", Access: "z"}, "linux.resources.devices[0].access"},
 		"none":   {specs.LinuxDeviceCgroup{Type: "c"}, "linux.resources.devices[0].access"},
 	} {
 		_, err := Resources(&specs.LinuxResources{Devices: []specs.LinuxDeviceCgroup{c.device}})

@@ -3,7 +3,6 @@ package cgroup
 import (
 	"fmt"
 	"maps"
-	"strings"
 
 	"github.com/opencontainers/cgroups"
 	devices "github.com/opencontainers/cgroups/devices/config"
@@ -107,11 +106,12 @@ func set[T any](to *T, from *T) {
 
 // deviceRules are the kernel's rules for one of config.json.
 func deviceRules(d *specs.LinuxDeviceCgroup) ([]*devices.Rule, error) {
-	if d.Access == "" || strings.Trim(d.Access, "rwm") != "" {
+	// In the order that the library wants, whatever the engine's is, and without
+	// letters that mean nothing.
+	access := devices.Permissions("").Union(devices.Permissions(d.Access))
+	if access.IsEmpty() {
 		return nil, fmt.Errorf("access: %q is not made of r, w and m", d.Access)
 	}
-	// In the order that the library wants, whatever the engine's is.
-	access := devices.Permissions("").Union(devices.Permissions(d.Access))
 	rule := devices.Rule{Major: devices.Wildcard, Minor: devices.Wildcard, Permissions: access, Allow: d.Allow}
 	set(&rule.Major, d.Major)
 	set(&rule.Minor, d.Minor)
