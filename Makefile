@@ -53,7 +53,7 @@ lint:
 	$(GO) vet ./...
 	$(MAKE) --no-print-directory freebsd
 	$(GO) run $(STATICCHECK) ./...
-	shellcheck -x -P SCRIPTDIR integration/suites integration/cover integration/setup integration/quickstart integration/deb $(TESTHOST) .ci/run \
+	shellcheck -x -P SCRIPTDIR integration/suites integration/unit integration/cover integration/setup integration/quickstart integration/deb $(TESTHOST) .ci/run \
 		integration/engines/scenario.sh
 
 # For FreeBSD: vetted, built as one static file each, which needs no other to be loaded, and the tests of what jails
@@ -69,8 +69,8 @@ freebsd:
 	done
 
 unit:
-	$(GO) test -count=1 $(UNIT)
-	$(GO) test -count=1 -race $(UNIT)
+	@GO=$(GO) integration/unit $(UNIT)
+	@GO=$(GO) integration/unit -race $(UNIT)
 
 integration: build
 	integration/suites $(BUILD)

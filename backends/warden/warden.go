@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -65,8 +66,11 @@ func Executable() []byte {
 }
 
 // Install writes the executable to path, which must not exist, owned by root
-// and executable by root and by group gid alone.
+// and executable by root and by group gid alone. It can be executed at once: no
+// child is forked meanwhile, which would have it open for writing (ETXTBSY).
 func Install(path string, gid int) error {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL|unix.O_NOFOLLOW, 0)
 	if err != nil {
 		return fmt.Errorf("install the warden: %w", err)
