@@ -36,7 +36,7 @@ func properties(annotations map[string]string) ([]systemd.Property, error) {
 		if err != nil {
 			return nil, fmt.Errorf("annotations[%q]: %q is no value in GVariant's text format, like 5, 'text' or uint64 7: %w", key, annotations[key], err)
 		}
-		if begin, ok := strings.CutSuffix(name, "Sec"); ok && begin[len(begin)-1] >= 'a' {
+		if begin, ok := strings.CutSuffix(name, "Sec"); ok && begin != "" && begin[len(begin)-1] >= 'a' {
 			name = begin + "USec"
 			if value, err = microseconds(value); err != nil {
 				return nil, fmt.Errorf("annotations[%q]: %w", key, err)

@@ -16,6 +16,7 @@ func TestProperties(t *testing.T) {
 		"half a second":    {"TimeoutStopSec", "0.5", "TimeoutStopUSec=@t 500000"},
 		"typed seconds":    {"TimeoutStopSec", "uint16 2", "TimeoutStopUSec=@t 2000000"},
 		"no seconds":       {"USec", "7", "USec=7"},
+		"seconds of none":  {"Sec", "7", "Sec=7"},
 		"words as seconds": {"TimeoutStopSec", "'soon'", "not a number of seconds"},
 		"not a name":       {"Kill-Signal", "5", "no name"},
 		"short":            {"K", "5", "no name"},
