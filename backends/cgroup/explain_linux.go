@@ -40,10 +40,7 @@ func Explain(r *specs.LinuxResources) ([]backends.Line, error) {
 		x.add(fmt.Sprintf("rdma[%q]", name), "rdma.max = %s", text)
 	}
 	for i := range r.Devices {
-		rules, err := deviceRules(&r.Devices[i])
-		if err != nil {
-			return nil, fmt.Errorf("linux.resources.devices[%d].%w", i, err)
-		}
+		rules, _ := deviceRules(&r.Devices[i]) // Resources has refused a wrong one
 		for _, rule := range rules {
 			x.add(fmt.Sprintf("devices[%d]", i), "%s", ruleText(rule))
 		}

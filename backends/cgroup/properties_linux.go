@@ -3,7 +3,7 @@ package cgroup
 import (
 	"fmt"
 	"maps"
-	"regexp"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -17,8 +17,6 @@ import (
 // docs/systemd.md#auxiliary-properties).
 const propertyPrefix = "org.systemd.property."
 
-var propertyName = regexp.MustCompile(`^[A-Za-z]{3,}$`)
-
 // properties are those that annotations name. A time in seconds becomes the one
 // in microseconds that systemd has, as runc and crun do it: TimeoutStopSec is
 // TimeoutStopUSec.
@@ -29,7 +27,7 @@ func properties(annotations map[string]string) ([]systemd.Property, error) {
 		if !ok {
 			continue
 		}
-		if !propertyName.MatchString(name) {
+		if len(name) < 3 || strings.ContainsFunc(name, notLetter) {
 			return nil, fmt.Errorf("annotations[%q]: %q is no name of a systemd property: three letters or more, and nothing else", key, name)
 		}
 		value, err := dbus.ParseVariant(annotations[key], dbus.Signature{})
@@ -47,28 +45,18 @@ func properties(annotations map[string]string) ([]systemd.Property, error) {
 	return list, nil
 }
 
+func notLetter(r rune) bool { return (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') }
+
 func microseconds(seconds dbus.Variant) (dbus.Variant, error) {
 	const factor = uint64(time.Second / time.Microsecond)
-	var n uint64
-	switch v := seconds.Value().(type) {
-	case byte:
-		n = uint64(v) * factor
-	case int16:
-		n = uint64(v) * factor
-	case uint16:
-		n = uint64(v) * factor
-	case int32:
-		n = uint64(v) * factor
-	case uint32:
-		n = uint64(v) * factor
-	case int64:
-		n = uint64(v) * factor
-	case uint64:
-		n = v * factor
-	case float64:
-		n = uint64(v * float64(factor))
+	switch v := reflect.ValueOf(seconds.Value()); {
+	case v.CanInt():
+		return dbus.MakeVariant(uint64(v.Int()) * factor), nil
+	case v.CanUint():
+		return dbus.MakeVariant(v.Uint() * factor), nil
+	case v.CanFloat():
+		return dbus.MakeVariant(uint64(v.Float() * float64(factor))), nil
 	default:
 		return seconds, fmt.Errorf("%s is not a number of seconds", seconds)
 	}
-	return dbus.MakeVariant(n), nil
 }

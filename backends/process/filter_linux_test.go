@@ -2,7 +2,6 @@ package process
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/berth-oci/berth/backends/seccomp"
+	"github.com/berth-oci/berth/backends/stage/link"
 )
 
 // program assembles a filter that returns action for the calls numbered, and other for the rest.
@@ -112,7 +112,7 @@ func receive(t *testing.T, socket int) int {
 	t.Helper()
 	oob := make([]byte, unix.CmsgSpace(4))
 	var n int
-	err := uninterrupted(func() (err error) {
+	err := link.Retry(func() (err error) {
 		_, n, _, _, err = unix.Recvmsg(socket, make([]byte, 8), oob, unix.MSG_CMSG_CLOEXEC)
 		return err
 	})
@@ -130,20 +130,11 @@ func receive(t *testing.T, socket int) int {
 	return fds[0]
 }
 
-// uninterrupted calls again while a signal, which Go's scheduler sends itself, comes between.
-func uninterrupted(call func() error) error {
-	for {
-		if err := call(); !errors.Is(err, unix.EINTR) {
-			return err
-		}
-	}
-}
-
 // answer has the next call that the listener hears of fail.
 func answer(t *testing.T, listener int, errno unix.Errno) {
 	t.Helper()
 	poll := []unix.PollFd{{Fd: int32(listener), Events: unix.POLLIN}}
-	err := uninterrupted(func() error {
+	err := link.Retry(func() error {
 		n, err := unix.Poll(poll, int((20 * time.Second).Milliseconds()))
 		if n == 0 && err == nil {
 			return os.ErrDeadlineExceeded
@@ -154,7 +145,7 @@ func answer(t *testing.T, listener int, errno unix.Errno) {
 		t.Fatalf("no call arrived: %v", err)
 	}
 	var notif [80]byte // struct seccomp_notif
-	err = uninterrupted(func() error {
+	err = link.Retry(func() error {
 		if _, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(listener), unix.SECCOMP_IOCTL_NOTIF_RECV, uintptr(unsafe.Pointer(&notif))); e != 0 {
 			return e
 		}
