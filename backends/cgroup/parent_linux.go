@@ -7,6 +7,8 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -14,28 +16,48 @@ import (
 // defaultParent holds the containers whose config.json names no absolute path.
 const defaultParent = "/berth"
 
+// spaceMark begins the names of the parents below it that are made for a
+// Default.Space.
+const spaceMark = "@"
+
+// parents are the cgroups above p that are berth's own to make and to remove, the
+// innermost first.
+func parents(p string) []string {
+	parent := path.Dir(p)
+	switch {
+	case parent == defaultParent:
+		return []string{parent}
+	case path.Dir(parent) == defaultParent && strings.HasPrefix(path.Base(parent), spaceMark):
+		return []string{parent, defaultParent}
+	}
+	return nil
+}
+
 // holdParent keeps the parent of a container's cgroup from being trimmed while
 // the cgroup is not there yet, as another program is about to make it. The hold
 // is a lock of the parent, which ends with the process at the latest.
 func holdParent(p string) (io.Closer, error) {
-	if path.Dir(p) != defaultParent {
+	own := parents(p)
+	if len(own) == 0 {
 		return io.NopCloser(nil), nil
 	}
-	dir := filepath.Join(Mount, defaultParent)
 	for {
-		if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
-			return nil, fmt.Errorf("make cgroup %s: %w", defaultParent, err)
+		for _, parent := range slices.Backward(own) {
+			if err := os.Mkdir(filepath.Join(Mount, parent), 0o755); err != nil && !errors.Is(err, os.ErrExist) && !gone(err) {
+				return nil, fmt.Errorf("make cgroup %s: %w", parent, err)
+			}
 		}
+		dir := filepath.Join(Mount, own[0])
 		f, err := os.Open(dir)
 		if gone(err) {
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("open cgroup %s: %w", defaultParent, err)
+			return nil, fmt.Errorf("open cgroup %s: %w", own[0], err)
 		}
 		if err := lock(f, unix.LOCK_SH); err != nil {
 			f.Close()
-			return nil, fmt.Errorf("lock cgroup %s: %w", defaultParent, err)
+			return nil, fmt.Errorf("lock cgroup %s: %w", own[0], err)
 		}
 		held, err := f.Stat()
 		if now, nowErr := os.Stat(dir); err == nil && nowErr == nil && os.SameFile(held, now) {
@@ -45,19 +67,18 @@ func holdParent(p string) (io.Closer, error) {
 	}
 }
 
-// TrimDefault removes the parent of a cgroup that was placed by default, if it
+// TrimDefault removes the parents of a cgroup that was placed by default, if it
 // was the last one there and none is about to be made.
 func TrimDefault(p string) {
-	if path.Dir(p) != defaultParent {
-		return
-	}
-	f, err := os.Open(filepath.Join(Mount, defaultParent))
-	if err != nil {
-		return
-	}
-	defer f.Close()
-	if lock(f, unix.LOCK_EX|unix.LOCK_NB) == nil {
-		_ = unix.Rmdir(f.Name())
+	for _, parent := range parents(p) {
+		f, err := os.Open(filepath.Join(Mount, parent))
+		if err != nil {
+			continue
+		}
+		if lock(f, unix.LOCK_EX|unix.LOCK_NB) == nil {
+			_ = unix.Rmdir(f.Name())
+		}
+		f.Close()
 	}
 }
 

@@ -20,15 +20,37 @@ type Place struct {
 	unit   *cgroups.Cgroup // what the scope is made of
 }
 
+// Default is the place of a container whose config.json names none.
+type Default struct {
+	// Name is the cgroup's, or in it the end of a scope's. It is not empty.
+	Name string
+	// Space keeps containers of one name apart: those of one space have their own
+	// parent, whose name is made of it. It has letters and digits only, or is empty.
+	Space string
+}
+
+func (d Default) path() string {
+	if d.Space == "" {
+		return path.Join(defaultParent, d.Name)
+	}
+	return path.Join(defaultParent, spaceMark+d.Space, d.Name)
+}
+
+func (d Default) prefix() string {
+	if d.Space == "" {
+		return "berth"
+	}
+	return "berth-" + d.Space
+}
+
 // Find reads linux.cgroupsPath: a path, relative ones being below /berth, or
-// with systemd slice:prefix:name (what runc's --systemd-cgroup means). name is
-// for containers that do not say.
-func Find(cgroupsPath, name string, byScope bool) (*Place, error) {
+// with systemd slice:prefix:name (what runc's --systemd-cgroup means).
+func Find(cgroupsPath string, d Default, byScope bool) (*Place, error) {
 	if !byScope {
 		p := cgroupsPath
 		switch {
 		case p == "":
-			p = path.Join(defaultParent, name)
+			p = d.path()
 		case !path.IsAbs(p):
 			// A leading slash keeps .. from leaving the parent.
 			p = path.Join(defaultParent, path.Clean("/"+p))
@@ -39,7 +61,7 @@ func Find(cgroupsPath, name string, byScope bool) (*Place, error) {
 		}
 		return &Place{Path: p, Limits: p}, nil
 	}
-	c := &cgroups.Cgroup{Systemd: true, ScopePrefix: "berth", Name: name, Resources: &cgroups.Resources{}}
+	c := &cgroups.Cgroup{ScopePrefix: d.prefix(), Name: d.Name}
 	if cgroupsPath != "" {
 		parts := strings.Split(cgroupsPath, ":")
 		if len(parts) != 3 {
@@ -47,15 +69,47 @@ func Find(cgroupsPath, name string, byScope bool) (*Place, error) {
 		}
 		c.Parent, c.ScopePrefix, c.Name = parts[0], parts[1], parts[2]
 	}
-	scope, err := systemd.NewUnifiedManager(c, "")
+	p, err := scoped(c, "")
 	if err != nil {
 		return nil, fmt.Errorf("linux.cgroupsPath: %q: %w", cgroupsPath, err)
 	}
-	limits := strings.TrimPrefix(scope.Path(""), Mount)
-	if err := checkPath(limits); err != nil {
+	return p, checkPath(p.Limits)
+}
+
+// At is the place of a container that has one, as Place's Limits and Scoped say.
+func At(limits string, isScope bool) (*Place, error) {
+	if !isScope {
+		return &Place{Path: limits, Limits: limits}, nil
+	}
+	c := &cgroups.Cgroup{Name: path.Base(limits)}
+	if unit, found := strings.CutSuffix(c.Name, ".scope"); found {
+		c.ScopePrefix, c.Name, _ = strings.Cut(unit, "-")
+	}
+	return scoped(c, limits)
+}
+
+// InScope finds the scope that Find has put a container's cgroup into.
+func InScope(p string) (limits string, is bool) {
+	limits, inner := path.Split(p)
+	limits = path.Clean(limits)
+	return limits, inner == inScope && path.Ext(limits) == ".scope"
+}
+
+// inScope is the container's cgroup in its scope.
+const inScope = "container"
+
+// scoped is the place in a unit of systemd's, in the cgroup at if that is not "".
+func scoped(c *cgroups.Cgroup, at string) (*Place, error) {
+	if at != "" {
+		at = path.Join(Mount, at)
+	}
+	c.Systemd, c.Resources = true, &cgroups.Resources{}
+	scope, err := systemd.NewUnifiedManager(c, at)
+	if err != nil {
 		return nil, err
 	}
-	return &Place{Path: path.Join(limits, "container"), Limits: limits, scope: scope, unit: c}, nil
+	limits := strings.TrimPrefix(scope.Path(""), Mount)
+	return &Place{Path: path.Join(limits, inScope), Limits: limits, scope: scope, unit: c}, nil
 }
 
 // checkPath refuses what cannot be written into an LXC config, a line of text.

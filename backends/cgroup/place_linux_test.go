@@ -13,14 +13,45 @@ func TestFindPath(t *testing.T) {
 	for in, want := range map[string]string{
 		"": "/berth/name", "/a/b": "/a/b", "a/b": "/berth/a/b", "/a/../b": "/b", "../../x": "/berth/x", "/a//b/": "/a/b", "/x;y $z": "/x;y $z",
 	} {
-		p, err := Find(in, "name", false)
+		p, err := Find(in, Default{Name: "name"}, false)
 		if err != nil || p.Path != want || p.Limits != want || p.Scoped() {
 			t.Errorf("%q: %+v, %v, want %s", in, p, err, want)
 		}
 	}
 	for _, in := range []string{"/", "/..", "/a\nb", "a\x00b"} {
-		if p, err := Find(in, "name", false); err == nil || !strings.Contains(err.Error(), "linux.cgroupsPath") {
+		if p, err := Find(in, Default{Name: "name"}, false); err == nil || !strings.Contains(err.Error(), "linux.cgroupsPath") {
 			t.Errorf("%q: %+v, %v, want an error that names the field", in, p, err)
+		}
+	}
+}
+
+func TestDefault(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		of      Default
+		byScope bool
+		want    string
+		parents []string
+	}{
+		{Default{Name: "web"}, false, "/berth/web", []string{"/berth"}},
+		{Default{Name: "web", Space: "1f"}, false, "/berth/@1f/web", []string{"/berth/@1f", "/berth"}},
+		{Default{Name: "web"}, true, "/system.slice/berth-web.scope", nil},
+		{Default{Name: "web", Space: "1f"}, true, "/system.slice/berth-1f-web.scope", nil},
+	} {
+		p, err := Find("", c.of, c.byScope)
+		if err != nil || p.Limits != c.want || !slices.Equal(parents(p.Limits), c.parents) {
+			t.Errorf("%+v: %+v, %v, want %s below %v", c.of, p, err, c.want, c.parents)
+			continue
+		}
+		again, err := At(p.Limits, c.byScope)
+		if err != nil || again.Path != p.Path || again.Limits != p.Limits {
+			t.Errorf("%+v: recorded %+v, found again %+v, %v", c.of, p, again, err)
+		}
+		if c.byScope && (again.unit.ScopePrefix+"-"+again.unit.Name != p.unit.ScopePrefix+"-"+p.unit.Name) {
+			t.Errorf("%+v: the unit found again is of %+v, not %+v", c.of, again.unit, p.unit)
+		}
+		if limits, is := InScope(p.Path); is != c.byScope || is && limits != p.Limits {
+			t.Errorf("InScope(%s) is %s, %v", p.Path, limits, is)
 		}
 	}
 }

@@ -117,7 +117,7 @@ func (cr *creation) run(ctx context.Context, up chan struct{}) error {
 	if err := cr.enter(caller); err != nil {
 		return err
 	}
-	if err := limit(j, limits); err != nil {
+	if err := limit(j.Data, limits); err != nil {
 		return err
 	}
 	if err := enterResctrl(j); err != nil {
@@ -134,7 +134,7 @@ func (cr *creation) run(ctx context.Context, up chan struct{}) error {
 	}
 	if few != nil {
 		limits.PidsLimit, limits.SkipDevices = few, true
-		if err := limit(j, limits); err != nil {
+		if err := limit(j.Data, limits); err != nil {
 			return err
 		}
 	}
@@ -316,9 +316,7 @@ func (cr *creation) settle(prep *preparation, caller *caller) (err error) {
 }
 
 // limit applies the container's limits before anything of it runs.
-func limit(j *Job, r *cgroups.Resources) error { return limitAt(j.Container, j.Data, r) }
-
-func limitAt(c *backends.Container, d *Data, r *cgroups.Resources) error {
+func limit(d *Data, r *cgroups.Resources) error {
 	if !d.Scope {
 		err := cgroup.Limit(d.Limits, r)
 		if err == nil && d.Cgroup != d.Limits {
@@ -326,7 +324,7 @@ func limitAt(c *backends.Container, d *Data, r *cgroups.Resources) error {
 		}
 		return err
 	}
-	place, err := cgroup.Find(c.CgroupsPath, d.Name, true)
+	place, err := cgroup.At(d.Limits, true)
 	if err != nil {
 		return err
 	}

@@ -45,24 +45,24 @@ func (b Backend) Update(ctx context.Context, c *backends.Container, r *specs.Lin
 			return err
 		}
 	}
-	if err := apply(c, d, now); err != nil {
+	if err := apply(d, now); err != nil {
 		// What has been set in part, or by the tool, is put back.
 		if a, ok := b.Enclosure.(Adjuster); ok {
 			err = errors.Join(err, a.Adjust(context.WithoutCancel(ctx), c, d, before, now))
 		}
-		return errors.Join(err, apply(c, d, before))
+		return errors.Join(err, apply(d, before))
 	}
 	k.Linux.Resources = now
 	return k.write(c)
 }
 
-func apply(c *backends.Container, d *Data, r *specs.LinuxResources) error {
+func apply(d *Data, r *specs.LinuxResources) error {
 	limits, err := cgroup.Resources(r)
 	if err != nil {
 		return err
 	}
 	limits.SkipDevices = true
-	return limitAt(c, d, limits)
+	return limit(d, limits)
 }
 
 // merge is a with what b names instead.

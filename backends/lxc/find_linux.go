@@ -2,7 +2,6 @@ package lxc
 
 import (
 	"os"
-	"path"
 	"path/filepath"
 	"strings"
 
@@ -23,13 +22,7 @@ func (Enclosure) Find(c *backends.Container, d *enclosing.Data) error {
 		return nil
 	}
 	d.Name = named.Name
-	c.CgroupsPath = d.Cgroup
-	// The scope above the container's cgroup, as --systemd-cgroup has it named.
-	scope, inner := path.Split(d.Cgroup)
-	scope = path.Clean(scope)
-	if unit, isScope := strings.CutSuffix(path.Base(scope), ".scope"); isScope && inner == "container" {
-		prefix, name, _ := strings.Cut(unit, "-")
-		c.CgroupsPath = path.Base(path.Dir(scope)) + ":" + prefix + ":" + name
+	if scope, is := cgroup.InScope(d.Cgroup); is {
 		d.Scope, d.Limits = true, scope
 		if d.LimitsID == cgroup.ID(d.Cgroup) {
 			d.LimitsID = cgroup.ID(scope)

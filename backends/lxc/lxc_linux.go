@@ -57,15 +57,28 @@ func (Enclosure) HostTree() bool { return true }
 // the administrator's own containers. Ids are unique in a state directory only,
 // so those of other directories have a suffix made from it.
 func Name(c *backends.Container) string {
-	name := "berth-" + c.ID
-	if strings.Contains(name, "..") {
-		// LXC takes a cgroup of this name for a way upwards.
-		name = strings.ReplaceAll(name, ".", "_") + fmt.Sprintf("-%08x", hash(c.ID))
-	}
-	if c.Root != DefaultRoot {
-		name += fmt.Sprintf("-%08x", hash(c.Root))
+	name := "berth-" + label(c.ID)
+	if space := space(c.Root); space != "" {
+		name += "-" + space
 	}
 	return name
+}
+
+// label is an id that LXC does not take for a way upwards in the cgroups.
+func label(id string) string {
+	if !strings.Contains(id, "..") {
+		return id
+	}
+	return strings.ReplaceAll(id, ".", "_") + fmt.Sprintf("-%08x", hash(id))
+}
+
+// space is what names of containers in a state directory have more than those in
+// the usual one.
+func space(root string) string {
+	if root == DefaultRoot {
+		return ""
+	}
+	return fmt.Sprintf("%08x", hash(root))
 }
 
 func hash(s string) uint32 {
@@ -78,7 +91,7 @@ func hash(s string) uint32 {
 func (Enclosure) Place(j *enclosing.Job) error {
 	j.Data.Name = Name(j.Container)
 	cgroup.Anticipate()
-	p, err := cgroup.Find(j.CgroupsPath, j.Data.Name, j.SystemdCgroup)
+	p, err := cgroup.Find(j.CgroupsPath, cgroup.Default{Name: label(j.ID), Space: space(j.Root)}, j.SystemdCgroup)
 	if err != nil {
 		return err
 	}
@@ -96,7 +109,7 @@ func CheckCgroup(path string) error {
 
 // Raise starts the container with lxc-start, whose monitor stays.
 func (e Enclosure) Raise(ctx context.Context, j *enclosing.Job) error {
-	place, err := cgroup.Find(j.CgroupsPath, j.Data.Name, j.SystemdCgroup)
+	place, err := cgroup.At(j.Data.Limits, j.Data.Scope)
 	if err != nil {
 		return err
 	}
@@ -210,7 +223,7 @@ func pivotCgroup(d *enclosing.Data) string   { return "lxc.pivot." + d.Name }
 
 // Lower waits for LXC to have cleaned up behind the container, whose end it
 // has noticed by itself, and does it where LXC cannot any more.
-func (e Enclosure) Lower(ctx context.Context, c *backends.Container, d *enclosing.Data) error {
+func (e Enclosure) Lower(ctx context.Context, _ *backends.Container, d *enclosing.Data) error {
 	if d.Name == "" {
 		return nil
 	}
@@ -224,16 +237,16 @@ func (e Enclosure) Lower(ctx context.Context, c *backends.Container, d *enclosin
 			return err
 		}
 	}
-	return RemoveCgroup(c, d)
+	return RemoveCgroup(d)
 }
 
 // RemoveCgroup removes the cgroup that cgroup.Find has found for a container.
-func RemoveCgroup(c *backends.Container, d *enclosing.Data) error {
+func RemoveCgroup(d *enclosing.Data) error {
 	defer cgroup.TrimDefault(d.Limits)
 	if d.LimitsID != 0 && !d.Cgrouped() {
 		return nil // gone; what bears its name is another container's
 	}
-	place, err := cgroup.Find(c.CgroupsPath, d.Name, d.Scope)
+	place, err := cgroup.At(d.Limits, d.Scope)
 	if err != nil {
 		return err
 	}

@@ -41,7 +41,7 @@ func (e *Enclosure) Lower(ctx context.Context, c *backends.Container, d *enclosi
 		if !used[vmid] {
 			removeTraces(vmid)
 		}
-		return removeCgroup(c, d)
+		return removeCgroup(d)
 	}
 	if err := endMonitor(ctx, d); err != nil {
 		return err
@@ -52,7 +52,7 @@ func (e *Enclosure) Lower(ctx context.Context, c *backends.Container, d *enclosi
 	if d.Warden.Pid == 0 {
 		forgetFailure(ctx, vmid)
 	}
-	return removeCgroup(c, d)
+	return removeCgroup(d)
 }
 
 // forgetFailure takes the CT's unit off systemd's list of failed ones, where it

@@ -33,7 +33,7 @@ func (e *Enclosure) place(j *enclosing.Job, vmid int) error {
 		j.Data.Cgroup = j.Data.Limits + "/ns"
 		return nil
 	}
-	p, err := cgroup.Find(j.CgroupsPath, j.Data.Name, j.SystemdCgroup)
+	p, err := cgroup.Find(j.CgroupsPath, cgroup.Default{Name: j.Data.Name}, j.SystemdCgroup)
 	if err != nil {
 		return err
 	}
@@ -46,7 +46,7 @@ func (e *Enclosure) openCgroup(j *enclosing.Job) (io.Closer, error) {
 	if !e.followsConfig(j.Container) {
 		return io.NopCloser(nil), nil
 	}
-	p, err := cgroup.Find(j.CgroupsPath, j.Data.Name, j.SystemdCgroup)
+	p, err := cgroup.At(j.Data.Limits, j.Data.Scope)
 	if err != nil {
 		return nil, err
 	}
@@ -64,11 +64,11 @@ func (e *Enclosure) cgroups(c *lxc.Config, j *enclosing.Job) {
 
 // removeCgroup removes that of config.json. Which one the container was given is
 // in its record, for the setting can have changed.
-func removeCgroup(c *backends.Container, d *enclosing.Data) error {
+func removeCgroup(d *enclosing.Data) error {
 	if d.Limits == "" || d.Limits == ownCgroup(d.Name) {
 		return nil
 	}
-	return lxc.RemoveCgroup(c, d)
+	return lxc.RemoveCgroup(d)
 }
 
 // ownCgroup is where Proxmox VE has a CT.

@@ -106,7 +106,7 @@ func join(list ...map[string]string) map[string]string {
 	return all
 }
 
-const complete = `{"id":"x","backend":"lxc","complete":true,"process":{"pid":7},"data":{"name":"berth-x","cgroup":"/berth/berth-x","limits":"/berth/berth-x"}}`
+const complete = `{"id":"x","backend":"lxc","complete":true,"process":{"pid":7},"data":{"name":"berth-x","cgroup":"/berth/x","limits":"/berth/x"}}`
 
 // Each row is what is wrong with a host, and the one finding that says so.
 func TestExamine(t *testing.T) {
@@ -145,17 +145,19 @@ func TestExamine(t *testing.T) {
 		"LXC without record":        {proc(70, 1, "/usr/bin/lxc-start", "-n", "berth-x", "-f", "DIR/run/berth/x/lxc.conf", "-F"), "LXC containers", backends.Fail, "berth-x (process 70)"},
 		"LXC with record": {join(proc(70, 1, "/usr/bin/lxc-start", "-n", "berth-x", "-f", "DIR/run/berth/x/lxc.conf", "-F"), proc(71, 70, "./warden", "sock"),
 			map[string]string{"run/berth/x/state.json": complete}), "", backends.Pass, ""},
-		"somebody's own LXC":  {proc(70, 1, "lxc-start", "-n", "web", "-f", "/var/lib/lxc/web/lxc.conf", "-F"), "", backends.Pass, ""},
-		"stage":               {proc(80, 1, "berth-stage"), "processes", backends.Fail, "process 80"},
-		"stage of a record":   {join(proc(7, 1, "berth-stage"), map[string]string{"run/berth/x/state.json": complete}), "", backends.Pass, ""},
-		"stage being made":    {join(proc(80, 79, "berth-stage"), proc(79, 1, "/usr/bin/berth-lxc", "create", "z")), "", backends.Pass, ""},
-		"warden":              {proc(81, 1, "./warden", "sock"), "processes", backends.Fail, "process 81"},
-		"cgroup":              {map[string]string{"sys/fs/cgroup/berth/berth-y/cgroup.events": "populated 0\nfrozen 0\n"}, "cgroups", backends.Fail, "/berth/berth-y"},
-		"monitor's cgroup":    {map[string]string{"sys/fs/cgroup/lxc.monitor.berth-y/cgroup.events": "populated 0\nfrozen 0\n"}, "cgroups", backends.Fail, "lxc.monitor.berth-y"},
-		"cgroup in use":       {map[string]string{"sys/fs/cgroup/berth/berth-y/cgroup.events": "populated 1\nfrozen 0\n"}, "", backends.Pass, ""},
-		"cgroup of a record":  {map[string]string{"sys/fs/cgroup/berth/berth-x/cgroup.events": "populated 0\n", "run/berth/x/state.json": complete}, "", backends.Pass, ""},
-		"mount":               {map[string]string{"proc/self/mountinfo": "22 1 0:20 / DIR/run/berth/x/rootfs rw - ext4 /dev/sda rw\n"}, "mounts", backends.Fail, "run/berth/x/rootfs"},
-		"mount of crun's own": {map[string]string{"proc/self/mountinfo": "22 1 0:20 / DIR/run/berth/@crun/x rw - tmpfs tmpfs rw\n"}, "", backends.Pass, ""},
+		"somebody's own LXC":   {proc(70, 1, "lxc-start", "-n", "web", "-f", "/var/lib/lxc/web/lxc.conf", "-F"), "", backends.Pass, ""},
+		"stage":                {proc(80, 1, "berth-stage"), "processes", backends.Fail, "process 80"},
+		"stage of a record":    {join(proc(7, 1, "berth-stage"), map[string]string{"run/berth/x/state.json": complete}), "", backends.Pass, ""},
+		"stage being made":     {join(proc(80, 79, "berth-stage"), proc(79, 1, "/usr/bin/berth-lxc", "create", "z")), "", backends.Pass, ""},
+		"warden":               {proc(81, 1, "./warden", "sock"), "processes", backends.Fail, "process 81"},
+		"cgroup":               {map[string]string{"sys/fs/cgroup/berth/y/cgroup.events": "populated 0\nfrozen 0\n"}, "cgroups", backends.Fail, "/berth/y"},
+		"monitor's cgroup":     {map[string]string{"sys/fs/cgroup/lxc.monitor.berth-y/cgroup.events": "populated 0\nfrozen 0\n"}, "cgroups", backends.Fail, "lxc.monitor.berth-y"},
+		"cgroup in use":        {map[string]string{"sys/fs/cgroup/berth/y/cgroup.events": "populated 1\nfrozen 0\n"}, "", backends.Pass, ""},
+		"cgroup of a record":   {map[string]string{"sys/fs/cgroup/berth/x/cgroup.events": "populated 0\n", "run/berth/x/state.json": complete}, "", backends.Pass, ""},
+		"cgroup of a root":     {map[string]string{"sys/fs/cgroup/berth/@1/y/cgroup.events": "populated 0\n"}, "cgroups", backends.Fail, "/berth/@1/y"},
+		"a root's last cgroup": {map[string]string{"sys/fs/cgroup/berth/@1/cgroup.events": "populated 0\n"}, "cgroups", backends.Fail, "/berth/@1"},
+		"mount":                {map[string]string{"proc/self/mountinfo": "22 1 0:20 / DIR/run/berth/x/rootfs rw - ext4 /dev/sda rw\n"}, "mounts", backends.Fail, "run/berth/x/rootfs"},
+		"mount of crun's own":  {map[string]string{"proc/self/mountinfo": "22 1 0:20 / DIR/run/berth/@crun/x rw - tmpfs tmpfs rw\n"}, "", backends.Pass, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -188,13 +188,14 @@ func (d *Doctor) cgroups(known *inventory) ([]backends.Finding, error) {
 		if len(c.Data) == 0 || json.Unmarshal(c.Data, &data) != nil {
 			continue
 		}
+		used[filepath.Dir(data.Limits)] = true
 		for _, path := range []string{data.Cgroup, data.Limits, "/lxc.monitor." + data.Name, "/lxc.pivot." + data.Name} {
 			used[path] = true
 		}
 	}
 	var list []backends.Finding
 	mount := d.path(cgroup.Mount)
-	for _, pattern := range []string{"/berth/*", "/lxc.monitor.berth-*", "/lxc.pivot.berth-*"} {
+	for _, pattern := range []string{"/berth/@*/*", "/berth/*", "/lxc.monitor.berth-*", "/lxc.pivot.berth-*"} {
 		dirs, err := filepath.Glob(mount + pattern)
 		if err != nil {
 			return list, err
@@ -205,6 +206,7 @@ func (d *Doctor) cgroups(known *inventory) ([]backends.Finding, error) {
 			if err != nil || used[path] || !slices.Contains(strings.Split(string(events), "\n"), "populated 0") {
 				continue // a file, or a container that another row is about
 			}
+			used[filepath.Dir(path)] = true // goes with the last one below it
 			list = append(list, backends.Finding{
 				Looked: dir,
 				Fix: func(context.Context) error {
