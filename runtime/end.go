@@ -28,7 +28,8 @@ func (r *Runtime) Kill(ctx context.Context, id string, sig syscall.Signal, all b
 	if err != nil {
 		return err
 	}
-	if b == nil || (status == specs.StateStopped && !all) {
+	// SIGKILL is for those, too, that have outlived the container's first process.
+	if b == nil || (status == specs.StateStopped && !all && sig != syscall.SIGKILL) {
 		return ErrNotRunning
 	}
 	err = b.Kill(ctx, c, sig, all)

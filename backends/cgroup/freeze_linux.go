@@ -70,8 +70,14 @@ func Thaw(path string) error {
 	return nil
 }
 
-// Frozen says whether the processes of a cgroup are stopped, by whomever.
+// Frozen says whether the processes of a cgroup are stopped, by whomever, or told
+// to stop there: the kernel takes back that they are stopped while another one comes
+// into the cgroup.
 func Frozen(path string) (bool, error) {
+	told, err := os.ReadFile(filepath.Join(Mount, path, "cgroup.freeze"))
+	if err == nil && bytes.HasPrefix(told, []byte("1")) {
+		return true, nil
+	}
 	events, err := os.Open(filepath.Join(Mount, path, "cgroup.events"))
 	if gone(err) {
 		return false, nil

@@ -86,6 +86,7 @@ func (cr *creation) run(ctx context.Context, up chan struct{}) error {
 	if err := planResctrl(j); err != nil {
 		return err
 	}
+	j.Data.SharedPIDs = !j.OwnPIDs()
 	if err := keep(j, cr.opts); err != nil {
 		return err
 	}
@@ -363,6 +364,9 @@ func (cr *creation) prepareInside(ctx context.Context, prep *preparation, caller
 // finish records the container as created and lets the stage go.
 func (cr *creation) finish() error {
 	j := cr.job
+	if err := j.linkProcess(); err != nil {
+		return err
+	}
 	j.Complete = true
 	if err := j.Save(); err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 
@@ -57,6 +58,9 @@ type Data struct {
 	// LimitsID is the identity of Limits' directory, for another container may
 	// have a cgroup of the same name later; 0 while there is none.
 	LimitsID uint64 `json:"limitsID,omitempty"`
+	// SharedPIDs says that the container has no pid namespace of its own, so that
+	// its processes do not end with the first one.
+	SharedPIDs bool `json:"sharedPIDs,omitempty"`
 	// Scope says that Limits is a systemd scope.
 	Scope bool `json:"scope,omitempty"`
 	// Resctrl is the group of linux.intelRdt.
@@ -125,6 +129,21 @@ func (j *Job) Save() error {
 // WardenDir holds what the enclosure is given to run its init: the executable
 // WardenFile, to be started with the argument WardenSocket in this directory.
 func (j *Job) WardenDir() string { return filepath.Join(j.Dir, wardenDir) }
+
+// ProcessLink leads to the container's process in /proc, once the container is
+// created, where the pid namespace is not its own.
+func (j *Job) ProcessLink() string { return filepath.Join(j.Dir, "process") }
+
+// linkProcess makes what ProcessLink names.
+func (j *Job) linkProcess() error {
+	if j.OwnPIDs() {
+		return nil
+	}
+	if err := os.Symlink(fmt.Sprintf("/proc/%d", j.Process.Pid), j.ProcessLink()); err != nil {
+		return fmt.Errorf("the container's process: %w", err)
+	}
+	return nil
+}
 
 // LogFile is where the tool may write its log.
 func (j *Job) LogFile() string { return LogFile(j.Container) }

@@ -26,7 +26,7 @@ func (b Backend) Status(c *backends.Container) (specs.ContainerState, error) {
 	if err != nil {
 		return "", err
 	}
-	if paused, err := cgroup.Frozen(d.Cgroup); err != nil {
+	if paused, err := d.paused(); err != nil {
 		return "", err
 	} else if paused && d.Cgrouped() {
 		return statePaused, nil
@@ -43,6 +43,16 @@ func (b Backend) Status(c *backends.Container) (specs.ContainerState, error) {
 		return specs.StateStopped, nil
 	}
 	return specs.StateRunning, nil
+}
+
+// paused looks at the cgroup that Pause freezes, and at the processes' own, which
+// others may have frozen.
+func (d *Data) paused() (bool, error) {
+	is, err := cgroup.Frozen(d.Limits)
+	if err != nil || is || d.Cgroup == d.Limits {
+		return is, err
+	}
+	return cgroup.Frozen(d.Cgroup)
 }
 
 // Start tells the stage to become the user's process. One whose seccomp filter
@@ -66,6 +76,13 @@ func (b Backend) Kill(_ context.Context, c *backends.Container, sig os.Signal, a
 		return err
 	}
 	signal := sig.(syscall.Signal)
+	if !all && signal == unix.SIGKILL && d.SharedPIDs {
+		// As under runc, which leaves none behind that has no namespace to end with.
+		if !d.Cgrouped() {
+			return os.ErrProcessDone
+		}
+		all = true
+	}
 	if !all {
 		err := signalProcess(c.Process, signal)
 		if err == nil && signal == unix.SIGKILL {
@@ -161,6 +178,11 @@ func (b Backend) remove(ctx context.Context, c *backends.Container, d *Data) err
 	}
 	if err := WaitGone(ctx, c.Process, 10*time.Second); err != nil {
 		return fmt.Errorf("the container's process: %w", err)
+	}
+	if d.SharedPIDs && d.Cgrouped() {
+		if err := cgroup.Kill(d.Limits); err != nil {
+			return err
+		}
 	}
 	return errors.Join(b.Lower(ctx, c, d), d.Resctrl.Remove())
 }

@@ -42,10 +42,22 @@ func Inside(c *Config, j *enclosing.Job, at, mountOptions string) error {
 	// for the kernel's OOM kills, as containerd's shim, reads their count after
 	// it was told of a change, and runc leaves the cgroup until delete. The hook is
 	// in it for as long, or systemd would remove the scope around it.
-	c.Set("lxc.hook.stop", Hook("cd "+cgroupLink(j)+" 2>/dev/null || exit 0; echo 1 >cgroup.kill; n=0; "+
-		"while read -r k v <cgroup.events && [ $v = 1 ] && [ $n -lt 100 ]; do n=$((n+1)); sleep 0.01; done; "+
+	c.Set("lxc.hook.stop", Hook("cd "+cgroupLink(j)+" 2>/dev/null || exit 0; "+unlessEnded(j)+"{ echo 1 >cgroup.kill; n=0; "+
+		"while read -r k v <cgroup.events && [ $v = 1 ] && [ $n -lt 100 ]; do n=$((n+1)); sleep 0.01; done; }; "+
 		"grep -q \"^oom_kill [1-9]\" memory.events 2>/dev/null && { echo 0 >cgroup.procs; sleep 1; } 2>/dev/null; exit 0"))
 	return nil
+}
+
+// unlessEnded begins what the stop hook does only if LXC was told to stop, and not
+// if the container's process has ended: in a pid namespace that is not the
+// container's own, others may outlive that until delete, as under runc.
+// The kernel says Z, too, of a process whose first thread alone has ended.
+func unlessEnded(j *enclosing.Job) string {
+	if j.OwnPIDs() {
+		return ""
+	}
+	return "s=x; [ -L " + j.ProcessLink() + " ] && s=$(cat " + filepath.Join(j.ProcessLink(), "status") + " 2>/dev/null); " +
+		"[ -z \"$s\" ] || { echo \"$s\" | grep -q \"^State:.[XZ]\" && echo \"$s\" | grep -q \"^Threads:.1$\"; } || "
 }
 
 // cgroupLink leads to the container's cgroup, whose name comes from config.json:

@@ -3,11 +3,15 @@
 package lifecycle
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -69,38 +73,104 @@ func TestHostNamespaces(t *testing.T) {
 	})
 }
 
-// With the host's pid namespace, children outlive the first process until
-// delete.
-func TestHostPidOrphans(t *testing.T) {
+// Without a pid namespace of the container's own, others outlive the first process
+// until delete, or until they are killed, as under runc; but not the enclosure's
+// end from outside.
+func TestOrphans(t *testing.T) {
 	t.Parallel()
-	b := newBox(t, "sh -c 'echo $$ >/out/child; exec sleep 1000' & read x </out/wait; exit 4", shared(specs.PIDNamespace, ""))
-	fifo := filepath.Join(b.out, "wait")
-	output(t, "mkfifo", fifo)
-	b.create()
-	b.start()
-	b.awaitFile("child")
-	var child int
-	if _, err := fmt.Sscan(b.awaitFile("child"), &child); err != nil {
-		t.Fatal(err)
+	for name, foreign := range map[string]bool{"host": false, "joined": true} {
+		for _, how := range []string{"delete", "delete --force", "kill", "stop"} {
+			t.Run(name+", "+how, func(t *testing.T) {
+				t.Parallel()
+				script := "sh -c 'echo started >/out/child; exec sleep 1000' & read x </out/wait; exit 4"
+				var b *box
+				if foreign {
+					a := newBox(t, forever)
+					a.create()
+					a.start()
+					b = a.sibling("b", script, shared(specs.PIDNamespace, fmt.Sprintf("/proc/%d/ns/pid", a.pid)))
+				} else {
+					b = newBox(t, script, shared(specs.PIDNamespace, ""))
+				}
+				fifo := filepath.Join(b.out, "wait")
+				output(t, "mkfifo", fifo)
+				b.create()
+				b.start()
+				b.awaitFile("child")
+				var child process
+				for _, pid := range b.processes() {
+					if pid != b.pid {
+						child, _ = readProcess(pid)
+					}
+				}
+				if !child.exists() {
+					t.Fatalf("it has the processes %v, the first is %d", b.processes(), b.pid)
+				}
+				if how == "stop" {
+					tool := map[string][]string{"lxc": {"lxc-stop", "-k", "-n"}, "pct": {"pct", "stop"}}[*backend]
+					output(t, tool[0], append(tool[1:], b.enclosureName())...)
+					b.wait()
+					child.awaitEnd(t)
+					b.must("delete", b.id)
+					return
+				}
+				if err := os.WriteFile(fifo, []byte("\n"), 0); err != nil {
+					t.Fatal(err)
+				}
+				if ws := b.wait(); ws.ExitStatus() != 4 {
+					t.Errorf("it ended with %#x", ws)
+				}
+				b.await("stopped")
+				b.awaitEnclosureEnd()
+				if !child.exists() {
+					t.Errorf("process %d ended with the first one", child.pid)
+				}
+				if got := b.processes(); !slices.Equal(got, []int{child.pid}) {
+					t.Errorf("ps names %v, want %d", got, child.pid)
+				}
+				if how == "kill" {
+					b.must("kill", b.id, "KILL")
+					child.awaitEnd(t)
+				}
+				b.must(append(strings.Fields(strings.Replace(how, "kill", "delete", 1)), b.id)...)
+				if child.exists() {
+					t.Errorf("process %d of the deleted container still runs", child.pid)
+				}
+			})
+		}
 	}
-	p, err := readProcess(child)
-	if err != nil {
-		t.Fatal(err)
+}
+
+// processes are the container's, by ps.
+func (b *box) processes() (pids []int) {
+	b.Helper()
+	if err := json.Unmarshal([]byte(b.must("ps", "--format=json", b.id)), &pids); err != nil {
+		b.Fatal(err)
 	}
-	if err := os.WriteFile(fifo, []byte("\n"), 0); err != nil {
-		t.Fatal(err)
+	return pids
+}
+
+// awaitEnclosureEnd waits until LXC has cleaned up.
+func (b *box) awaitEnclosureEnd() {
+	b.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+		o := execute(b.T, exec.Command("lxc-info", "-n", b.enclosureName(), "-s", "-H"))
+		if state := strings.TrimSpace(o.stdout); o.status != 0 || state == "STOPPED" {
+			return
+		} else if time.Now().After(deadline) {
+			b.Fatalf("LXC says %s", state)
+		}
 	}
-	if ws := b.wait(); ws.ExitStatus() != 4 {
-		t.Errorf("it ended with %#x", ws)
+}
+
+// awaitEnd waits until a process has ended, whoever its parent is.
+func (p process) awaitEnd(t *testing.T) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); p.exists(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("process %d still runs", p.pid)
+		}
 	}
-	b.await("stopped")
-	if o := b.berth("delete", b.id); o.status != 0 {
-		t.Errorf("delete: status %d, stderr %q", o.status, o.stderr)
-	}
-	if p.exists() {
-		t.Errorf("process %d of the deleted container still runs", child)
-	}
-	waitFor(t, child)
 }
 
 // Two containers share a namespace that one names by the other's process.
