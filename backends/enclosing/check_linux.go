@@ -23,9 +23,6 @@ func checkStage(s *specs.Spec) spec.Problems {
 		refuse("linux", "must be set: the container runs on Linux")
 		return ps
 	}
-	if path, kind := spec.Namespace(s, specs.MountNamespace); kind != spec.New {
-		refuse("linux.namespaces", "a mount namespace of its own is needed, not the host's or "+orNone(path))
-	}
 	if _, kind := spec.Namespace(s, specs.UserNamespace); kind == spec.New {
 		for path, maps := range map[string][]specs.LinuxIDMapping{"linux.uidMappings": l.UIDMappings, "linux.gidMappings": l.GIDMappings} {
 			if !mapsRoot(maps) {
@@ -40,13 +37,6 @@ func checkStage(s *specs.Spec) spec.Problems {
 		refuse("linux.netDevices", "unable to move network devices without a NET namespace: linux.namespaces needs network")
 	}
 	return ps
-}
-
-func orNone(path string) string {
-	if path == "" {
-		return "none"
-	}
-	return path
 }
 
 func seccompNotifies(s *specs.LinuxSeccomp) bool {

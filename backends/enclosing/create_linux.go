@@ -104,6 +104,9 @@ func (cr *creation) run(ctx context.Context, up chan struct{}) error {
 	if err := prep.openRoot(j); err != nil {
 		return err
 	}
+	if err := findAttachment(j); err != nil {
+		return err
+	}
 	if err := j.Save(); err != nil {
 		return err
 	}

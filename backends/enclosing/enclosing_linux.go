@@ -17,6 +17,7 @@ import (
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/cgroup"
 	"github.com/berth-oci/berth/backends/resctrl"
+	"github.com/berth-oci/berth/backends/rootfs"
 	"github.com/berth-oci/berth/spec"
 )
 
@@ -63,6 +64,10 @@ type Data struct {
 	SharedPIDs bool `json:"sharedPIDs,omitempty"`
 	// Scope says that Limits is a systemd scope.
 	Scope bool `json:"scope,omitempty"`
+	// Attachment is where the root is mounted if the mount namespace is not the
+	// container's own, MountNamespace the inode of one that was joined by its path.
+	Attachment     *rootfs.Attachment `json:"attachment,omitempty"`
+	MountNamespace *joinedMounts      `json:"mountNamespace,omitempty"`
 	// Resctrl is the group of linux.intelRdt.
 	Resctrl resctrl.Group `json:"resctrl,omitzero"`
 	// Profile is the AppArmor profile of the enclosure's own, if processes have it.

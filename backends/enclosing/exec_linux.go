@@ -57,7 +57,7 @@ func (b Backend) Exec(_ context.Context, c *backends.Container, p *specs.Process
 func lives(p backends.Process) bool { return p.Alive() && !p.Ending() }
 
 func (e *execution) close() {
-	for _, f := range []*os.File{e.files.Member, e.files.PID, e.files.User, e.files.Time, e.files.Cgroup, e.files.ConsoleSocket} {
+	for _, f := range []*os.File{e.files.Member, e.files.PID, e.files.User, e.files.Time, e.files.Cgroup, e.files.Mount, e.files.Root, e.files.ConsoleSocket} {
 		if f != nil {
 			f.Close()
 		}
@@ -176,7 +176,7 @@ func (e *execution) open() error {
 		"mnt": unix.CLONE_NEWNS, "net": unix.CLONE_NEWNET, "ipc": unix.CLONE_NEWIPC, "uts": unix.CLONE_NEWUTS,
 		"cgroup": unix.CLONE_NEWCGROUP, "user": unix.CLONE_NEWUSER,
 	} {
-		if name == "cgroup" && cgroups != spec.New {
+		if name == "cgroup" && cgroups != spec.New || name == "mnt" && e.data.Attachment != nil {
 			continue // LXC gives its init one in any case
 		}
 		theirs := fmt.Sprintf("/proc/%d/ns/%s", warden.Pid, name)
@@ -203,8 +203,31 @@ func (e *execution) open() error {
 	if err := e.openCgroup(); err != nil {
 		return err
 	}
-	if e.plan.Namespaces&unix.CLONE_NEWNS == 0 {
-		return errors.New("the container has no mount namespace of its own")
+	return e.openMounts()
+}
+
+// openMounts opens the first process's root, and its mount namespace, where that is
+// not the container's own: the warden is not in it.
+func (e *execution) openMounts() error {
+	if e.data.Attachment == nil {
+		if e.plan.Namespaces&unix.CLONE_NEWNS == 0 {
+			return errors.New("the container has no mount namespace of its own")
+		}
+		return nil
+	}
+	first := e.c.Process
+	root, err := unix.Open(fmt.Sprintf("/proc/%d/root", first.Pid), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err == nil {
+		e.files.Root = os.NewFile(uintptr(root), "/")
+		if e.data.MountNamespace != nil {
+			e.files.Mount, err = os.Open(fmt.Sprintf("/proc/%d/ns/mnt", first.Pid))
+		}
+	}
+	if err == nil && !first.Alive() {
+		err = unix.ESRCH
+	}
+	if err != nil {
+		return fmt.Errorf("the container's root: %w", err)
 	}
 	return nil
 }

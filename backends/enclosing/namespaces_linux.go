@@ -20,6 +20,7 @@ var cloneFlags = map[specs.LinuxNamespaceType]int{
 	specs.UTSNamespace:     unix.CLONE_NEWUTS,
 	specs.CgroupNamespace:  unix.CLONE_NEWCGROUP,
 	specs.TimeNamespace:    unix.CLONE_NEWTIME,
+	specs.MountNamespace:   unix.CLONE_NEWNS,
 }
 
 // namespaces are the ones that config.json names by path, open: whoever joins

@@ -137,7 +137,10 @@ func (p *preparation) plan(j *Job, warden, start *os.File) (*stage.Plan, []*os.F
 	}
 	flags, loopback := joined(s)
 	plan.Loopback = loopback
-	plan.Join = []stage.Join{{Flags: flags, File: add(warden)}}
+	plan.Namespaces, plan.Member, plan.MountNamespace = flags, add(warden), stage.None
+	if f, ok := j.namespaces[specs.MountNamespace]; ok {
+		plan.MountNamespace = add(f)
+	}
 	plan.StartSocket = add(start)
 	plan.PIDNamespace = stage.None
 	if f, ok := j.namespaces[specs.PIDNamespace]; ok {
@@ -148,7 +151,9 @@ func (p *preparation) plan(j *Job, warden, start *os.File) (*stage.Plan, []*os.F
 	if p.console != nil {
 		plan.ConsoleSocket = add(p.console)
 	}
-	if spec.HasHooks(s, spec.Prestart, spec.CreateRuntime, spec.CreateContainer) {
+	if a := j.Data.Attachment; a != nil {
+		plan.At = a.At
+	} else if spec.HasHooks(s, spec.Prestart, spec.CreateRuntime, spec.CreateContainer) {
 		plan.At = j.Rootfs
 		if p.hostTree != nil {
 			plan.HostTree = add(p.hostTree)
@@ -162,7 +167,9 @@ func (p *preparation) plan(j *Job, warden, start *os.File) (*stage.Plan, []*os.F
 // ask for rights over the host in a user namespace. In a cgroup namespace that
 // exists it is from its birth, without the warden, for LXC would make a new one.
 func joined(s *specs.Spec) (flags int, loopback bool) {
-	flags = unix.CLONE_NEWNS
+	if !rootfs.Foreign(s) {
+		flags = unix.CLONE_NEWNS
+	}
 	for t, flag := range map[specs.LinuxNamespaceType]int{
 		specs.NetworkNamespace: unix.CLONE_NEWNET,
 		specs.IPCNamespace:     unix.CLONE_NEWIPC,

@@ -49,7 +49,11 @@ func Explain(s *specs.Spec, bundle string) (backends.Explanation, error) {
 }
 
 func (h *host) explainRoot() []backends.Line {
-	lines := []backends.Line{{Text: fmt.Sprintf("%q becomes /, by pivot_root", h.abs(h.spec.Root.Path)), From: "root.path"}}
+	how := "%q becomes /, by pivot_root"
+	if Foreign(h.spec) {
+		how = "%q is mounted on itself until delete, and becomes / by chroot"
+	}
+	lines := []backends.Line{{Text: fmt.Sprintf(how, h.abs(h.spec.Root.Path)), From: "root.path"}}
 	if h.spec.Root.Readonly {
 		lines = append(lines, backends.Line{Text: "read-only, when all mounts are made", From: "root.readonly"})
 	}

@@ -106,7 +106,7 @@ func (h *host) openRoot() error {
 		return fmt.Errorf("root.path: invalid rootfs %q: open_tree: %w", path, err)
 	}
 	h.plan.Root = h.keep(fd, path)
-	h.plan.RootReadonly = h.spec.Root.Readonly
+	h.plan.RootReadonly, h.plan.Foreign = h.spec.Root.Readonly, Foreign(h.spec)
 	st, err := fstat(fd)
 	if err != nil {
 		return fmt.Errorf("root.path: %w", err)
@@ -121,7 +121,8 @@ func (h *host) openRoot() error {
 	top := uint64(unix.MS_PRIVATE)
 	if want&unix.MS_SLAVE != 0 {
 		top = unix.MS_SLAVE
-	} else if want&unix.MS_PRIVATE == 0 {
+	}
+	if want != 0 && (h.plan.Foreign || want&(unix.MS_SLAVE|unix.MS_PRIVATE) == 0) {
 		h.plan.RootPropagation = want
 	}
 	if err := h.inherit(fd); err != nil {

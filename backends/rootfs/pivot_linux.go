@@ -7,10 +7,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Pivot makes the root the calling thread's root directory and takes the old one away. The working
-// directory is "/" then. Standard descriptors that are the old /dev/null become the container's.
+// Pivot makes the root the calling thread's root directory and takes the old one away, if that is not
+// others' too. The working directory is "/" then. Standard descriptors that are the old /dev/null become the container's.
 func (r *Root) Pivot() error {
-	if err := r.pivot(); err != nil {
+	enter := r.pivot
+	if r.plan.Foreign {
+		enter = r.chroot
+	}
+	if err := enter(); err != nil {
 		return fmt.Errorf("pivot into the root: %w", err)
 	}
 	if !r.plan.SetupDev {

@@ -7,6 +7,7 @@ const None = -1
 // named by their index in the slice that [Open] returns beside it.
 type Plan struct {
 	Root            int               // the root's tree of mounts
+	Foreign         bool              // the mount namespace is not the container's own
 	RootReadonly    bool              // root.readonly
 	RootPropagation uint64            // MS_* flags of linux.rootfsPropagation that are due after the pivot; 0 for none
 	Mounts          []Mount           // in the config's order

@@ -26,7 +26,8 @@ type lateMount struct {
 }
 
 // Attach mounts the root over the directory at in the calling thread's mount namespace, "/" when at is
-// "". It takes over the files. Mounts of the namespace no longer propagate to where they came from.
+// "". It takes over the files. Mounts of the namespace no longer propagate to where they came from, if
+// it is the container's own.
 //
 // The namespace's /proc has to be a whole procfs still, where the container has a user namespace: the
 // kernel allows a new procfs or sysfs only beside one (mount_namespaces(7)).
@@ -50,8 +51,10 @@ func (r *Root) attach(at string) error {
 	if r.proc, err = openProc(); err != nil {
 		return err
 	}
-	if err := unix.Mount("", "/", "", unix.MS_SLAVE|unix.MS_REC, ""); err != nil {
-		return fmt.Errorf("make / a recursive slave: %w", err)
+	if !r.plan.Foreign {
+		if err := unix.Mount("", "/", "", unix.MS_SLAVE|unix.MS_REC, ""); err != nil {
+			return fmt.Errorf("make / a recursive slave: %w", err)
+		}
 	}
 	target, err := openat(unix.AT_FDCWD, at, unix.O_PATH|unix.O_DIRECTORY, 0)
 	if err != nil {
@@ -66,6 +69,9 @@ func (r *Root) attach(at string) error {
 		return os.NewSyscallError("fcntl(F_DUPFD_CLOEXEC)", err)
 	}
 	r.tree = tree(dup)
+	if r.plan.Foreign {
+		return r.settle()
+	}
 	return nil
 }
 

@@ -23,10 +23,10 @@ func Unsupported(s *specs.Spec) []Refusal {
 		unsupportedMount(&s.Mounts[i], func(reason, field string) { add(reason, "mounts[%d].%s", i, field) })
 	}
 	if s.Linux == nil {
-		return append(list, Refusal{"linux.namespaces", "a container without a mount namespace of its own is not supported"})
+		return list
 	}
-	if !hasNamespace(s, specs.MountNamespace) {
-		add("a container without a mount namespace of its own is not supported", "linux.namespaces")
+	if Foreign(s) && hasNamespace(s, specs.UserNamespace) {
+		add("a user namespace needs a mount namespace of the container's own: it may mount in no other", "linux.namespaces")
 	}
 	if p := s.Linux.RootfsPropagation; p != "" && propagations[p] == 0 {
 		add(fmt.Sprintf("%q is not a mount propagation", p), "linux.rootfsPropagation")

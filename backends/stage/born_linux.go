@@ -22,9 +22,8 @@ func (s *stage) bear(root *rootfs.Root) (launch func() error, pid int, err error
 	if err != nil {
 		return nil, 0, fmt.Errorf("socketpair: %w", err)
 	}
-	join := s.plan.Join[0]
 	w := &Waiting{gate: os.NewFile(uintptr(pair[0]), "gate"), plan: &ExecPlan{
-		Namespaces: join.Flags, Process: s.plan.Process, Terminal: s.plan.Terminal, Inherited: s.plan.Inherited,
+		Namespaces: s.plan.Namespaces, Process: s.plan.Process, Terminal: s.plan.Terminal, Inherited: s.plan.Inherited,
 	}}
 	inner := os.NewFile(uintptr(pair[1]), "gate")
 	defer inner.Close()
@@ -34,7 +33,16 @@ func (s *stage) bear(root *rootfs.Root) (launch func() error, pid int, err error
 	w.Listener = func(f *os.File) error { return s.handListener(int(f.Fd())) }
 	b := &birth{
 		board: w.board,
-		plan:  w.plan, member: s.file(join.File), pid: s.file(s.plan.PIDNamespace), gate: inner, stdio: [3]int{0, 1, 2}, sibling: true,
+		plan:  w.plan, member: s.file(s.plan.Member), pid: s.file(s.plan.PIDNamespace), gate: inner, stdio: [3]int{0, 1, 2}, sibling: true,
+		mounts: s.fileOrNil(s.plan.MountNamespace),
+	}
+	if s.plan.Root.Foreign {
+		fd, err := unix.FcntlInt(uintptr(root.Dir()), unix.F_DUPFD_CLOEXEC, 0)
+		if err != nil {
+			return nil, 0, fmt.Errorf("the container's root: %w", err)
+		}
+		b.root = os.NewFile(uintptr(fd), "/")
+		defer b.root.Close()
 	}
 	if s.plan.NewTime {
 		b.offsets = &s.plan.Offsets

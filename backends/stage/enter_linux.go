@@ -2,6 +2,7 @@ package stage
 
 import (
 	"fmt"
+	"os"
 
 	"golang.org/x/sys/unix"
 )
@@ -13,10 +14,8 @@ func (s *stage) enter() error {
 	if err := unix.Unshare(unix.CLONE_FS); err != nil {
 		return fmt.Errorf("unshare(CLONE_FS): %w", err)
 	}
-	for _, j := range s.plan.Join {
-		if err := unix.Setns(int(s.file(j.File).Fd()), j.Flags); err != nil {
-			return fmt.Errorf("enter the enclosure's namespaces (%#x): setns: %w", j.Flags, err)
-		}
+	if err := join(s.file(s.plan.Member), s.plan.Namespaces, s.fileOrNil(s.plan.MountNamespace)); err != nil {
+		return err
 	}
 	if s.plan.Loopback {
 		if err := loopbackUp(); err != nil {
@@ -31,6 +30,22 @@ func (s *stage) enter() error {
 	if n := s.plan.Domainname; n != "" {
 		if err := unix.Setdomainname([]byte(n)); err != nil {
 			return fmt.Errorf("domainname: set to %q: %w", n, err)
+		}
+	}
+	return nil
+}
+
+// join enters namespaces of a member of the container's, and a mount namespace
+// that is not the member's, if it is not nil.
+func join(member *os.File, flags int, mounts *os.File) error {
+	if flags != 0 {
+		if err := unix.Setns(int(member.Fd()), flags); err != nil {
+			return fmt.Errorf("enter the container's namespaces (%#x): setns: %w", flags, err)
+		}
+	}
+	if mounts != nil {
+		if err := unix.Setns(int(mounts.Fd()), unix.CLONE_NEWNS); err != nil {
+			return fmt.Errorf("enter the mount namespace %s: setns: %w", mounts.Name(), err)
 		}
 	}
 	return nil

@@ -44,9 +44,12 @@ type ExecFiles struct {
 	// Member is a pidfd of a process whose namespaces are the container's, PID
 	// the pid namespace to be born in; nil for berth's own.
 	Member, PID *os.File
-	// User, Time and Cgroup are namespaces to join; nil for berth's own, and for
-	// a cgroup namespace that is Member's.
-	User, Time, Cgroup *os.File
+	// User, Time, Cgroup and Mount are namespaces to join; nil for berth's own, and
+	// for a cgroup or mount namespace that is Member's.
+	User, Time, Cgroup, Mount *os.File
+	// Root is the container's root directory where it is not that of the mount
+	// namespace; else nil.
+	Root *os.File
 	// Secret keeps the process that joins the user namespace from those in it:
 	// it is for containers that see the host's processes.
 	Secret bool
@@ -102,7 +105,7 @@ func (w *Waiting) execHere(files *ExecFiles, gate *os.File) (err error) {
 		return fmt.Errorf("prctl(PR_SET_DUMPABLE): %w", err)
 	}
 	path := os.Getenv("PATH")
-	b := &birth{plan: w.plan, member: files.Member, pid: files.PID, cgroup: files.Cgroup, gate: gate, console: files.ConsoleSocket, board: w.board}
+	b := &birth{plan: w.plan, member: files.Member, pid: files.PID, cgroup: files.Cgroup, mounts: files.Mount, root: files.Root, gate: gate, console: files.ConsoleSocket, board: w.board}
 	for i, f := range files.Stdio {
 		b.stdio[i] = int(f.Fd())
 	}
@@ -181,6 +184,7 @@ type birth struct {
 	// member is as in ExecFiles, pid and cgroup are namespaces; nil for our own.
 	member, pid   *os.File
 	cgroup        *os.File
+	mounts, root  *os.File
 	gate, console *os.File
 	stdio         [3]int
 	sibling       bool
@@ -228,8 +232,13 @@ func (b *birth) prepare() (*process.Prepared, error) {
 	if err := joinCgroup(b.cgroup); err != nil {
 		return nil, err
 	}
-	if err := unix.Setns(int(b.member.Fd()), b.plan.Namespaces); err != nil {
-		return nil, fmt.Errorf("join the container's namespaces (%#x): setns: %w", b.plan.Namespaces, err)
+	if err := join(b.member, b.plan.Namespaces, b.mounts); err != nil {
+		return nil, err
+	}
+	if b.root != nil {
+		if err := rootfs.Enter(int(b.root.Fd())); err != nil {
+			return nil, fmt.Errorf("enter the container's root: %w", err)
+		}
 	}
 	if b.pid != nil {
 		if err := joinPID(b.pid); err != nil {

@@ -16,12 +16,12 @@ import (
 // execVar makes a re-executed berth the helper of Exec in a user namespace.
 const execVar = "_BERTH_STAGE_EXEC"
 
-// helperPlan is what the helper is told; PID and Tty are where PID and
-// ConsoleSocket of ExecFiles are, after Member and the gate, and Board is where the
-// board is, or None.
+// helperPlan is what the helper is told; PID, Tty, Mount and Root are where PID,
+// ConsoleSocket, Mount and Root of ExecFiles are, after Member and the gate, and
+// Board is where the board is, or None.
 type helperPlan struct {
 	*ExecPlan
-	PID, Tty, Board int
+	PID, Tty, Board, Mount, Root int
 }
 
 // born is the helper's answer.
@@ -117,6 +117,7 @@ func (w *Waiting) instruct(host link.Conn, files *ExecFiles, gate *os.File) erro
 		return len(passed) - 1
 	}
 	plan.PID, plan.Tty, plan.Board = add(files.PID), add(files.ConsoleSocket), None
+	plan.Mount, plan.Root = add(files.Mount), add(files.Root)
 	if w.board != nil {
 		plan.Board = add(w.board.File())
 	}
@@ -156,20 +157,19 @@ func helpBear(c link.Conn) (pid int, path string, err error) {
 	if err != nil {
 		return -1, "", fmt.Errorf("receive the plan: %w", err)
 	}
-	if len(files) < 2 || max(plan.PID, plan.Tty, plan.Board) >= len(files) {
+	if len(files) < 2 || max(plan.PID, plan.Tty, plan.Board, plan.Mount, plan.Root) >= len(files) {
 		return -1, "", errors.New("descriptors are missing beside the plan")
 	}
 	b := &birth{plan: plan.ExecPlan, member: files[0], gate: files[1], stdio: [3]int{0, 1, 2}, sibling: true}
-	if plan.PID != None {
-		b.pid = files[plan.PID]
+	for at, f := range map[int]**os.File{plan.PID: &b.pid, plan.Tty: &b.console, plan.Mount: &b.mounts, plan.Root: &b.root} {
+		if at != None {
+			*f = files[at]
+		}
 	}
 	if plan.Board != None {
 		if b.board, err = process.OpenBoard(files[plan.Board]); err != nil {
 			return -1, "", fmt.Errorf("linux.seccomp: memory for the filter's listener: %w", err)
 		}
-	}
-	if plan.Tty != None {
-		b.console = files[plan.Tty]
 	}
 	// Not on this thread, which has to answer.
 	onThread(func() { pid, path, err = b.bear() })

@@ -10,12 +10,16 @@ import (
 // Plan is all that the stage does between its birth and the user's process.
 // Descriptors are named by their place in the slice that goes beside it.
 type Plan struct {
-	// Join are the namespaces to enter, in this order.
-	Join []Join
+	// Member is a pidfd of a process whose namespaces of the types Namespaces (CLONE_NEW* flags, as in
+	// setns(2)) are to be entered.
+	Member     int
+	Namespaces int
+	// MountNamespace is an existing one to enter that is not the member's (None without).
+	MountNamespace int
 	// PIDNamespace is an existing pid namespace for the user's process to be
 	// born in as the last step (None without). Whoever is in that namespace may
 	// have the right to look at a process there, so that it must have nothing of
-	// the host's. The first of Join says what it joins beside.
+	// the host's.
 	PIDNamespace int
 	// NewTime makes a time namespace for a process so born, as in Config.
 	NewTime bool
@@ -46,12 +50,6 @@ type Plan struct {
 	State specs.State
 	// Inherited is the number of descriptors from 3 on for the user's process.
 	Inherited int
-}
-
-// Join is a namespace to enter: Flags are the CLONE_NEW* flags of setns(2).
-type Join struct {
-	Flags int
-	File  int
 }
 
 // None is the index that says "no descriptor".

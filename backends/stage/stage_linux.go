@@ -121,3 +121,10 @@ type stage struct {
 }
 
 func (s *stage) file(i int) *os.File { return s.files[i] }
+
+func (s *stage) fileOrNil(i int) *os.File {
+	if i == None {
+		return nil
+	}
+	return s.files[i]
+}

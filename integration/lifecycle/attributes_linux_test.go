@@ -187,7 +187,11 @@ func TestRefusedFields(t *testing.T) {
 		"process.args":                func(s *specs.Spec) { s.Process.Args = nil },
 		"root.path":                   func(s *specs.Spec) { s.Root.Path = "" },
 		"mounts[0].destination":       func(s *specs.Spec) { s.Mounts[0].Destination = "" },
-		"linux.namespaces":            func(s *specs.Spec) { shared(specs.MountNamespace, "")(s) },
+		"linux.namespaces": func(s *specs.Spec) {
+			shared(specs.MountNamespace, "")(s)
+			s.Linux.MaskedPaths, s.Linux.ReadonlyPaths = nil, nil
+			inUserNamespace(s)
+		},
 		"hostname":                    shared(specs.UTSNamespace, ""),
 		"process.rlimits[0].type":     func(s *specs.Spec) { s.Process.Rlimits = []specs.POSIXRlimit{{Type: "RLIMIT_X"}} },
 		"linux.seccomp.defaultAction": func(s *specs.Spec) { s.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: "SCMP_ACT_X"} },

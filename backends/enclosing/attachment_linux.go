@@ -1,0 +1,64 @@
+package enclosing
+
+import (
+	"fmt"
+	"os"
+	"syscall"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/backends/rootfs"
+	"github.com/berth-oci/berth/spec"
+)
+
+// joinedMounts is a mount namespace that a container has joined: what config.json
+// calls it, and which one that was.
+type joinedMounts struct {
+	Path  string `json:"path"`
+	Inode uint64 `json:"inode"`
+}
+
+// findAttachment notes where a root comes to be mounted that others see.
+func findAttachment(j *Job) error {
+	if !rootfs.Foreign(j.Spec) {
+		return nil
+	}
+	ns := j.namespaces[specs.MountNamespace]
+	a, err := rootfs.FindAttachment(ns, j.Rootfs)
+	if err != nil {
+		return err
+	}
+	j.Data.Attachment = &a
+	if ns == nil {
+		return nil
+	}
+	info, err := ns.Stat()
+	if err != nil {
+		return fmt.Errorf("mount namespace: %w", err)
+	}
+	path, _ := spec.Namespace(j.Spec, specs.MountNamespace)
+	j.Data.MountNamespace = &joinedMounts{Path: path, Inode: info.Sys().(*syscall.Stat_t).Ino}
+	return nil
+}
+
+// detach takes such a root away. A joined namespace that cannot be found any more
+// by its name is left alone: it has ended, or is others' only.
+func detach(d *Data) error {
+	if d.Attachment == nil {
+		return nil
+	}
+	var ns *os.File
+	if m := d.MountNamespace; m != nil {
+		f, err := openNamespace(m.Path, unix.CLONE_NEWNS)
+		if err != nil {
+			return nil //nolint:nilerr // as said
+		}
+		defer f.Close()
+		if info, err := f.Stat(); err != nil || info.Sys().(*syscall.Stat_t).Ino != m.Inode {
+			return err
+		}
+		ns = f
+	}
+	return d.Attachment.Detach(ns)
+}

@@ -1,0 +1,160 @@
+//go:build linux && integration
+
+package lifecycle
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// mountsBelow are the mount points at and below a directory in a process's mount
+// namespace.
+func mountsBelow(t *testing.T, pid int, dir string) (list []string) {
+	t.Helper()
+	table, err := os.ReadFile(fmt.Sprintf("/proc/%d/mountinfo", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(table)) {
+		if w := strings.Fields(line); len(w) > 4 && (w[4] == dir || strings.HasPrefix(w[4], dir+"/")) {
+			list = append(list, w[4])
+		}
+	}
+	return list
+}
+
+// otherMounts is a process with a mount namespace of its own.
+func otherMounts(t *testing.T) int {
+	t.Helper()
+	cmd := exec.Command("sleep", "1000")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	adopt(cmd.Process.Pid)
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		waitFor(t, cmd.Process.Pid)
+	})
+	return cmd.Process.Pid
+}
+
+// TestForeignMounts: a container in the host's mount namespace, or one that it
+// joins, has its own root there, and nothing is left of it.
+func TestForeignMounts(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		other bool // joins a mount namespace
+		pids  bool // joins a pid namespace, too
+		edit  func(*specs.Spec)
+	}{
+		{name: "host"},
+		{name: "joined", other: true},
+		{name: "host, joined processes", pids: true},
+		{name: "joined, joined processes", other: true, pids: true},
+		{name: "host, all of it", edit: func(s *specs.Spec) {
+			s.Linux.Namespaces = nil
+			s.Hostname = ""
+			s.Linux.RootfsPropagation = "slave"
+		}},
+		{name: "host, time", edit: func(s *specs.Spec) {
+			s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: specs.TimeNamespace})
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			b := newBox(t, "echo $(readlink /proc/self/ns/mnt) >/out/ns; mkdir /made; echo started >/out/started; exec sleep 1000")
+			member, path := os.Getpid(), ""
+			if c.other {
+				member = otherMounts(t)
+				path = fmt.Sprintf("/proc/%d/ns/mnt", member)
+			}
+			shared(specs.MountNamespace, path)(b.spec)
+			b.spec.Linux.MaskedPaths, b.spec.Linux.ReadonlyPaths = nil, nil
+			if c.pids {
+				a := b.sibling("pids", forever)
+				a.create()
+				a.start()
+				shared(specs.PIDNamespace, fmt.Sprintf("/proc/%d/ns/pid", a.pid))(b.spec)
+			}
+			if c.edit != nil {
+				c.edit(b.spec)
+			}
+			b.write()
+			if *backend == "pct" {
+				b.refused("linux.namespaces", b.createArgs()...)
+				return
+			}
+			was := mountsBelow(t, member, b.bundle)
+			b.create()
+			b.start()
+			b.awaitFile("started")
+			if got, want := strings.TrimSpace(b.awaitFile("ns")), ns(t, member, "mnt"); got != want {
+				t.Errorf("its mount namespace is %s, want %s", got, want)
+			}
+			if got := mountsBelow(t, member, b.bundle); !slices.Contains(got, b.rootfs()) || !slices.Contains(got, b.rootfs()+"/proc") {
+				t.Errorf("mounts: %q", got)
+			}
+			if out := b.must("exec", b.id, "sh", "-c", "ls -d /made; readlink /proc/self/ns/mnt"); out != "/made\n"+ns(t, member, "mnt")+"\n" {
+				t.Errorf("exec sees %q", out)
+			}
+			b.must("kill", b.id, "KILL")
+			b.wait()
+			b.await("stopped")
+			b.must("delete", b.id)
+			if got := mountsBelow(t, member, b.bundle); !slices.Equal(got, was) {
+				t.Errorf("left behind: %q, there was %q", got, was)
+			}
+			if _, err := os.Stat(filepath.Join(b.rootfs(), "made")); err != nil {
+				t.Errorf("what it wrote: %v", err)
+			}
+		})
+	}
+}
+
+// TestForeignMountsUndone: a create that fails or is killed takes its mounts away,
+// and leaves the engine's.
+func TestForeignMountsUndone(t *testing.T) {
+	t.Parallel()
+	if *backend == "pct" {
+		t.Skip("a CT has a mount namespace of its own")
+	}
+	b := newBox(t, "exit 0", shared(specs.MountNamespace, ""))
+	b.spec.Hooks = &specs.Hooks{CreateRuntime: []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c", "mountpoint -q " + b.rootfs() + "/proc && echo there >" + b.out + "/hook; exit 1"}}}}
+	b.write()
+	output(t, "mount", "--bind", b.rootfs(), b.rootfs())
+	defer output(t, "umount", b.rootfs())
+	was := mountsBelow(t, os.Getpid(), b.bundle)
+	if len(was) != 1 {
+		t.Fatalf("mounts: %q", was)
+	}
+	b.refused("hooks.createRuntime[0]", b.createArgs()...)
+	b.awaitFile("hook")
+	if got := mountsBelow(t, os.Getpid(), b.bundle); !slices.Equal(got, was) {
+		t.Errorf("left behind: %q, there was %q", got, was)
+	}
+
+	b.spec.Hooks.CreateRuntime[0].Args[2] = "echo there >" + b.out + "/again; while kill -0 $PPID; do sleep 0.02; done"
+	b.write()
+	cmd := b.command(b.createArgs()...)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	adopt(cmd.Process.Pid)
+	b.awaitFile("again")
+	_ = cmd.Process.Kill()
+	waitFor(t, cmd.Process.Pid)
+	b.must("delete", "--force", b.id)
+	if got := mountsBelow(t, os.Getpid(), b.bundle); !slices.Equal(got, was) {
+		t.Errorf("left behind after create was killed: %q, there was %q", got, was)
+	}
+}
