@@ -184,7 +184,7 @@ func (b Backend) remove(ctx context.Context, c *backends.Container, d *Data) err
 			return err
 		}
 	}
-	return errors.Join(b.Lower(ctx, c, d), detach(d), d.Resctrl.Remove())
+	return errors.Join(detach(d), b.Lower(ctx, c, d), d.Resctrl.Remove())
 }
 
 // WaitGone waits until a process has ended; a zombie has.

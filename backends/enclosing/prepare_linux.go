@@ -68,9 +68,9 @@ func prepare(j *Job, o *backends.CreateOptions) (*preparation, error) {
 }
 
 // openHostTree is for hooks that run before the pivot, in an enclosure whose
-// init is in a root of its own.
+// init is in a root of its own, if the stage comes there.
 func (p *preparation) openHostTree(j *Job) (err error) {
-	if spec.HasHooks(j.Spec, spec.Prestart, spec.CreateRuntime, spec.CreateContainer) {
+	if !rootfs.Foreign(j.Spec) && spec.HasHooks(j.Spec, spec.Prestart, spec.CreateRuntime, spec.CreateContainer) {
 		p.hostTree, err = stage.OpenHostTree()
 	}
 	return err

@@ -104,10 +104,6 @@ func (e *Enclosure) Usable() error {
 func (e *Enclosure) Check(s *specs.Spec) spec.Problems {
 	ps := append(checkAnnotations(s), e.settings.Network.check(s)...)
 	ps = append(ps, checkLXCFS(s)...)
-	if _, kind := spec.Namespace(s, specs.MountNamespace); kind != spec.New {
-		ps = append(ps, spec.Problem{Path: "linux.namespaces", Level: spec.Error,
-			Message: "with Proxmox VE a container has a mount namespace of its own, as every CT; the lxc backend can do without"})
-	}
 	// A comma ends the path in a volume's properties (pct(1), --rootfs).
 	if s.Root != nil && strings.ContainsAny(s.Root.Path, ", \t\n\r\"'=;") {
 		ps = append(ps, spec.Problem{Path: "root.path", Level: spec.Error,

@@ -21,6 +21,10 @@ func namespaceTrials() (list []trial) {
 	for kind, file := range of {
 		list = append(list, trial{"linux.namespaces without " + string(kind), func(c *config) { c.without(kind) }})
 		if kind == "mount" {
+			list = append(list, trial{"linux.namespaces without mount, nothing hidden", func(c *config) {
+				c.without(kind)
+				c.Linux.MaskedPaths, c.Linux.ReadonlyPaths = nil, nil
+			}})
 			continue // what joins one changes it for the next; the program linux_ns_path is about it
 		}
 		list = append(list,

@@ -90,10 +90,6 @@ func TestForeignMounts(t *testing.T) {
 				c.edit(b.spec)
 			}
 			b.write()
-			if *backend == "pct" {
-				b.refused("linux.namespaces", b.createArgs()...)
-				return
-			}
 			was := mountsBelow(t, member, b.bundle)
 			b.create()
 			b.start()
@@ -125,9 +121,6 @@ func TestForeignMounts(t *testing.T) {
 // and leaves the engine's.
 func TestForeignMountsUndone(t *testing.T) {
 	t.Parallel()
-	if *backend == "pct" {
-		t.Skip("a CT has a mount namespace of its own")
-	}
 	b := newBox(t, "exit 0", shared(specs.MountNamespace, ""))
 	b.spec.Hooks = &specs.Hooks{CreateRuntime: []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c", "mountpoint -q " + b.rootfs() + "/proc && echo there >" + b.out + "/hook; exit 1"}}}}
 	b.write()
