@@ -14,10 +14,14 @@ type reason struct {
 	why string
 }
 
-// racing are programs whose result is a matter of time with every runtime: they
-// send a signal to a process that ends by itself, or has not set its handler yet.
-// They have to pass once.
-var racing = []string{"pidfile", "killsig"}
+// steady is what the command does first that a program calls as its runtime, where
+// its result would be a matter of time with every runtime: pidfile wants to see and
+// to kill a container whose process, true, ends at once; killsig sends a signal as
+// soon as a shell runs, which has not set its handler then.
+var steady = map[string]string{
+	"pidfile": `[ "$1" != create ] || { t=$5/bin/true; rm "$t"; printf '#!/bin/sh\nexec sleep 2\n' >"$t"; chmod 755 "$t"; }`,
+	"killsig": `[ "$1" != kill ] || sleep 0.5`,
+}
 
 // reasons are all there are; one that explains nothing fails the suite.
 var reasons = []reason{

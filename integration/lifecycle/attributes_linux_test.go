@@ -181,12 +181,12 @@ func TestRefusedFields(t *testing.T) {
 	t.Parallel()
 	berthOnly(t)
 	for path, edit := range map[string]func(*specs.Spec){
-		"linux.timeOffsets":           func(s *specs.Spec) { s.Linux.TimeOffsets = map[string]specs.LinuxTimeOffset{"monotonic": {Secs: 1}} },
-		"linux.intelRdt":              func(s *specs.Spec) { s.Linux.IntelRdt = &specs.LinuxIntelRdt{ClosID: "x"} },
-		"process.cwd":                 func(s *specs.Spec) { s.Process.Cwd = "relative" },
-		"process.args":                func(s *specs.Spec) { s.Process.Args = nil },
-		"root.path":                   func(s *specs.Spec) { s.Root.Path = "" },
-		"mounts[0].destination":       func(s *specs.Spec) { s.Mounts[0].Destination = "" },
+		"linux.timeOffsets":     func(s *specs.Spec) { s.Linux.TimeOffsets = map[string]specs.LinuxTimeOffset{"monotonic": {Secs: 1}} },
+		"linux.intelRdt":        func(s *specs.Spec) { s.Linux.IntelRdt = &specs.LinuxIntelRdt{ClosID: "x"} },
+		"process.cwd":           func(s *specs.Spec) { s.Process.Cwd = "relative" },
+		"process.args":          func(s *specs.Spec) { s.Process.Args = nil },
+		"root.path":             func(s *specs.Spec) { s.Root.Path = "" },
+		"mounts[0].destination": func(s *specs.Spec) { s.Mounts[0].Destination = "" },
 		"linux.namespaces": func(s *specs.Spec) {
 			shared(specs.MountNamespace, "")(s)
 			s.Linux.MaskedPaths, s.Linux.ReadonlyPaths = nil, nil
