@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"runtime"
 	"syscall"
@@ -40,18 +41,74 @@ func (p *Prepared) Fork(o ForkOptions) (pid int, err error) {
 	if o.Sibling {
 		c.flags |= unix.CLONE_PARENT
 	}
-	for i, fd := range o.Stdio {
+	if err := c.take(p.attributes, p.path, p.env, o.Board); err != nil {
+		return -1, err
+	}
+	return c.start(o.Stdio)
+}
+
+// Spawn starts another program than the container's as a child in this process's session, with the container's
+// attributes and filter: a hook. It gets stdio as its descriptors 0 to 2 and no other. A filter that makes a listener
+// is for the container's program alone. Spawn has to be called on the thread that called Prepare; it returns when the
+// program runs.
+func (p *Prepared) Spawn(path string, args, env []string, stdio [3]int) (pid int, err error) {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return -1, fmt.Errorf("socketpair: %w", err)
+	}
+	gate := os.NewFile(uintptr(pair[0]), "gate")
+	defer gate.Close()
+	inner := pair[1]
+	defer func() { unix.Close(inner) }()
+	if inner < firstExtra {
+		return -1, fmt.Errorf("descriptor %d is a standard one, and free", inner)
+	}
+	a := *p.attributes
+	a.Args = args
+	if a.Seccomp != nil && a.Seccomp.Listener {
+		a.Seccomp = nil
+	}
+	c := &forkedChild{flags: uintptr(unix.SIGCHLD), gate: uintptr(inner), inSession: true}
+	if err := c.take(&a, path, env, nil); err != nil {
+		return -1, err
+	}
+	if !p.options.Fork {
+		c.limits = nil // they are this process's already
+	}
+	if _, err := gate.Write([]byte{1}); err != nil {
+		return -1, fmt.Errorf("let the process run: %w", err)
+	}
+	if pid, err = c.start(stdio); err != nil {
+		return -1, err
+	}
+	unix.Close(inner)
+	inner = -1
+	report, err := io.ReadAll(gate)
+	if err == nil {
+		err = a.Failure(report, path)
+	}
+	if err != nil {
+		_ = unix.Kill(pid, unix.SIGKILL)
+		for {
+			if _, werr := unix.Wait4(pid, nil, 0, nil); !errors.Is(werr, unix.EINTR) {
+				return -1, err
+			}
+		}
+	}
+	return pid, nil
+}
+
+// start forks, with stdio in their places.
+func (c *forkedChild) start(stdio [3]int) (pid int, err error) {
+	for i, fd := range stdio {
 		if fd != i {
 			// Out of the way of the ones that it goes to.
-			if fd, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, firstExtra+p.options.Preserve); err != nil {
-				return -1, fmt.Errorf("duplicate descriptor %d: %w", o.Stdio[i], err)
+			if fd, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, firstExtra+int(c.preserve)); err != nil {
+				return -1, fmt.Errorf("duplicate descriptor %d: %w", stdio[i], err)
 			}
 			defer unix.Close(fd)
 		}
 		c.stdio[i] = uintptr(fd)
-	}
-	if err := c.take(p.attributes, p.path, p.env, o.Board); err != nil {
-		return -1, err
 	}
 	var all, own unix.Sigset_t
 	for i := range all.Val {

@@ -14,8 +14,10 @@ type forkedChild struct {
 	flags    uintptr
 	stdio    [3]uintptr
 	terminal bool
-	gate     uintptr
-	preserve uintptr
+	// inSession leaves it in its parent's.
+	inSession bool
+	gate      uintptr
+	preserve  uintptr
 
 	limits      []rlimit
 	filter      *unix.SockFprog
@@ -61,8 +63,10 @@ func (c *forkedChild) fork() (pid uintptr, errno syscall.Errno) {
 //go:nosplit
 //go:noinline
 func (c *forkedChild) become() (step uint32, errno syscall.Errno) {
-	if _, _, errno = unix.RawSyscall(unix.SYS_SETSID, 0, 0, 0); errno != 0 {
-		return stepSession, errno
+	if !c.inSession {
+		if _, _, errno = unix.RawSyscall(unix.SYS_SETSID, 0, 0, 0); errno != 0 {
+			return stepSession, errno
+		}
 	}
 	for i := uintptr(0); i < uintptr(len(c.stdio)); i++ {
 		if c.stdio[i] == i {

@@ -88,7 +88,8 @@ func (s *stage) prepareHooks(root *rootfs.Root) error {
 	if err := joinPID(s.file(s.plan.PIDNamespace)); err != nil {
 		return err
 	}
-	_, err := s.plan.Process.Prepare(process.Options{Proc: root.Proc(), Preserve: s.plan.Inherited, Fork: true})
+	var err error
+	s.prepared, err = s.plan.Process.Prepare(process.Options{Proc: root.Proc(), Preserve: s.plan.Inherited, Fork: true})
 	return err
 }
 

@@ -37,11 +37,10 @@ func (s *stage) build() (launch func() error, pid int, err error) {
 	if s.plan.PIDNamespace != None {
 		return s.bear(root)
 	}
-	prepared, err := s.prepare(root)
-	if err != nil {
+	if s.prepared, err = s.prepare(root); err != nil {
 		return nil, 0, err
 	}
-	return prepared.Exec, 0, nil
+	return s.prepared.Exec, 0, nil
 }
 
 func (s *stage) make(root *rootfs.Root) error {

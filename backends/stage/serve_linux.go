@@ -24,7 +24,7 @@ func (s *stage) serve(launch func() error) error {
 	}
 	link.Serve(s.start, func() error {
 		started()
-		if err := hooks.Run(context.Background(), "startContainer", hooks.Inside(s.plan.StartContainer, s.plan.Process.Environment()), state); err != nil {
+		if err := hooks.RunBy(context.Background(), s.startHook, "startContainer", hooks.Inside(s.plan.StartContainer, s.plan.Process.Environment()), state); err != nil {
 			return err
 		}
 		if err := launch(); err != nil {
@@ -34,4 +34,13 @@ func (s *stage) serve(launch func() error) error {
 		return nil
 	})
 	return nil
+}
+
+// startHook starts a program as the user's is, under its filter.
+func (s *stage) startHook(path string, args, env []string, stdio [3]*os.File) (*os.Process, error) {
+	pid, err := s.prepared.Spawn(path, args, env, [3]int{int(stdio[0].Fd()), int(stdio[1].Fd()), int(stdio[2].Fd())})
+	if err != nil {
+		return nil, err
+	}
+	return os.FindProcess(pid)
 }

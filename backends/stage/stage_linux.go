@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/berth-oci/berth/backends/process"
 	"github.com/berth-oci/berth/backends/stage/link"
 )
 
@@ -115,6 +116,8 @@ type stage struct {
 	files []*os.File
 	// start is the listening socket.
 	start int
+	// prepared is what has the user's attributes, for hooks to be like it.
+	prepared *process.Prepared
 	// waiting is the process at whose gate the stage stands, if it is not to
 	// become the user's process itself.
 	waiting *Waiting

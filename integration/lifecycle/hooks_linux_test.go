@@ -280,3 +280,63 @@ func TestStartContainerEnvironment(t *testing.T) {
 	}
 	b.must("delete", b.id)
 }
+
+// A startContainer hook is under the container's filter, and what else holds of its
+// process, as under runc.
+func TestStartContainerFilter(t *testing.T) {
+	t.Parallel()
+	kill := func(s *specs.Spec) {
+		s.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.ActAllow, Syscalls: []specs.LinuxSyscall{{Names: []string{"mkdir", "mkdirat"}, Action: specs.ActKillProcess}}}
+		s.Process.Rlimits = []specs.POSIXRlimit{{Type: "RLIMIT_CORE"}}
+		s.Hooks = &specs.Hooks{StartContainer: []specs.Hook{
+			{Path: "/bin/sh", Args: []string{"sh", "-c", "umask >/out/umask; ulimit -c >>/out/umask; mkdir /out/made"}},
+			{Path: "/bin/sh", Args: []string{"sh", "-c", "mkdir /out/made2"}},
+		}}
+		s.Process.User.Umask = new(uint32)
+		*s.Process.User.Umask = 0o27
+	}
+	for name, edit := range map[string]func(*specs.Spec){
+		"plain":                func(*specs.Spec) {},
+		"no new privileges":    func(s *specs.Spec) { s.Process.NoNewPrivileges = true },
+		"user":                 func(s *specs.Spec) { s.Process.User.UID, s.Process.User.GID = 7, 7 },
+		"user namespace":       inUserNamespace,
+		"another's processes":  nil,
+		"the host's processes": shared(specs.PIDNamespace, ""),
+		"a file's limit is low": func(s *specs.Spec) {
+			s.Process.Rlimits = append(s.Process.Rlimits, specs.POSIXRlimit{Type: "RLIMIT_NOFILE", Soft: 24, Hard: 24})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBox(t, "echo ran", kill)
+			if edit == nil {
+				a := b.sibling("pids", forever)
+				a.create()
+				a.start()
+				edit = shared(specs.PIDNamespace, fmt.Sprintf("/proc/%d/ns/pid", a.pid))
+			}
+			edit(b.spec)
+			b.write()
+			if err := os.Chmod(b.out, 0o777); err != nil {
+				t.Fatal(err)
+			}
+			b.create()
+			if o := b.berth("start", b.id); o.status == 0 || !strings.Contains(o.stderr, "hooks.startContainer[0] (/bin/sh)") || !strings.Contains(strings.ToLower(o.stderr), "bad system call") {
+				t.Errorf("start: %+v", o)
+			}
+			b.wait()
+			if got := b.awaitFile("umask"); got != "0027\n0\n" {
+				t.Errorf("umask and limit: %q", got)
+			}
+			for _, made := range []string{"made", "made2"} {
+				if _, err := os.Stat(filepath.Join(b.out, made)); err == nil {
+					t.Errorf("%s was made", made)
+				}
+			}
+			if out := b.said("stdout"); out != "" {
+				t.Errorf("the process ran: %q", out)
+			}
+			b.must("delete", b.id)
+		})
+	}
+}
