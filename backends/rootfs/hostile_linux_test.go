@@ -306,7 +306,7 @@ func TestOpenFails(t *testing.T) {
 		"idmap tmpfs":   {func(_ *testing.T, c *container) { c.mount("tmpfs", "/", "/x", "idmap") }, "mounts[0].options: id-mapped mounts are only supported", nil},
 		"idmap no maps": {func(_ *testing.T, c *container) { c.mount("bind", "/", "/x", "bind", "idmap") }, "must have both uid and gid mappings", nil},
 		"propagation":   {func(_ *testing.T, c *container) { c.spec.Linux.RootfsPropagation = "no" }, "linux.rootfsPropagation: \"no\" is not", nil},
-		"no namespace":  {func(_ *testing.T, c *container) { c.spec.Linux.Namespaces = nil }, "linux.namespaces: a container without a mount namespace", nil},
+		"no namespace":  {func(_ *testing.T, c *container) { c.spec.Linux.Namespaces = []specs.LinuxNamespace{{Type: "user"}} }, "linux.namespaces: a user namespace needs a mount namespace", nil},
 		"device type":   {func(_ *testing.T, c *container) { c.device(specs.LinuxDevice{Path: "/dev/x", Type: "q"}) }, "linux.devices[0] (/dev/x): invalid device type \"q\"", nil},
 		"device number": {func(_ *testing.T, c *container) {
 			c.device(specs.LinuxDevice{Path: "/dev/x", Type: "c", Major: 1 << 40})
