@@ -126,6 +126,28 @@ func (s *stage) prepare(root *rootfs.Root) (*process.Prepared, error) {
 	return s.plan.Process.Prepare(process.Options{Proc: root.Proc(), Preserve: s.plan.Inherited, Keep: []int{s.start}, Listener: s.handListener})
 }
 
+// needFiles fails where start would, and could not say so: the connection takes a
+// descriptor and then the listening socket's number (link.Serve), and hooks have
+// pipes.
+func (s *stage) needFiles() error {
+	need := 2
+	if len(s.plan.StartContainer) > 0 {
+		need += 10
+	}
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err == nil && uint64(s.start) >= limit.Cur {
+		return fmt.Errorf("process.rlimits: RLIMIT_NOFILE is too low for start: %w", unix.EMFILE)
+	}
+	for range need {
+		fd, err := unix.FcntlInt(uintptr(s.start), unix.F_DUPFD_CLOEXEC, 0)
+		if err != nil {
+			return fmt.Errorf("process.rlimits: RLIMIT_NOFILE is too low for start: %w", err)
+		}
+		defer unix.Close(fd)
+	}
+	return nil
+}
+
 // handListener gives start the listener of the seccomp filter.
 func (s *stage) handListener(fd int) error { return link.HandListener(s.start, fd) }
 

@@ -91,6 +91,9 @@ func run(c link.Conn) error {
 		return err
 	}
 	launch, pid, err := s.build()
+	if err == nil {
+		err = s.needFiles()
+	}
 	if err != nil {
 		return err
 	}
