@@ -81,7 +81,10 @@ func At(limits string, isScope bool) (*Place, error) {
 	if !isScope {
 		return &Place{Path: limits, Limits: limits}, nil
 	}
-	c := &cgroups.Cgroup{Name: path.Base(limits)}
+	c := &cgroups.Cgroup{Name: path.Base(limits), Parent: path.Base(path.Dir(limits))}
+	if c.Parent == "/" {
+		c.Parent = "-.slice"
+	}
 	if unit, found := strings.CutSuffix(c.Name, ".scope"); found {
 		c.ScopePrefix, c.Name, _ = strings.Cut(unit, "-")
 	}

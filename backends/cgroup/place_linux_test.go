@@ -1,6 +1,7 @@
 package cgroup
 
 import (
+	"path"
 	"slices"
 	"strings"
 	"testing"
@@ -28,17 +29,21 @@ func TestFindPath(t *testing.T) {
 func TestDefault(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
+		said    string
 		of      Default
 		byScope bool
 		want    string
 		parents []string
 	}{
-		{Default{Name: "web"}, false, "/berth/web", []string{"/berth"}},
-		{Default{Name: "web", Space: "1f"}, false, "/berth/@1f/web", []string{"/berth/@1f", "/berth"}},
-		{Default{Name: "web"}, true, "/system.slice/berth-web.scope", nil},
-		{Default{Name: "web", Space: "1f"}, true, "/system.slice/berth-1f-web.scope", nil},
+		{"", Default{Name: "web"}, false, "/berth/web", []string{"/berth"}},
+		{"", Default{Name: "web", Space: "1f"}, false, "/berth/@1f/web", []string{"/berth/@1f", "/berth"}},
+		{"", Default{Name: "web"}, true, "/system.slice/berth-web.scope", nil},
+		{"", Default{Name: "web", Space: "1f"}, true, "/system.slice/berth-1f-web.scope", nil},
+		{"user-7.slice:lib-pod:a-b", Default{Name: "web"}, true, "/user.slice/user-7.slice/lib-pod-a-b.scope", nil},
+		{"-.slice:x:y", Default{Name: "web"}, true, "/x-y.scope", nil},
+		{"machine.slice:x:y.slice", Default{Name: "web"}, true, "/machine.slice/y.slice", nil},
 	} {
-		p, err := Find("", c.of, c.byScope)
+		p, err := Find(c.said, c.of, c.byScope)
 		if err != nil || p.Limits != c.want || !slices.Equal(parents(p.Limits), c.parents) {
 			t.Errorf("%+v: %+v, %v, want %s below %v", c.of, p, err, c.want, c.parents)
 			continue
@@ -47,10 +52,19 @@ func TestDefault(t *testing.T) {
 		if err != nil || again.Path != p.Path || again.Limits != p.Limits {
 			t.Errorf("%+v: recorded %+v, found again %+v, %v", c.of, p, again, err)
 		}
-		if c.byScope && (again.unit.ScopePrefix+"-"+again.unit.Name != p.unit.ScopePrefix+"-"+p.unit.Name) {
-			t.Errorf("%+v: the unit found again is of %+v, not %+v", c.of, again.unit, p.unit)
+		unit := func(p *Place) string {
+			if strings.HasSuffix(p.unit.Name, ".slice") {
+				return p.unit.Name
+			}
+			return p.unit.ScopePrefix + "-" + p.unit.Name
 		}
-		if limits, is := InScope(p.Path); is != c.byScope || is && limits != p.Limits {
+		if c.byScope && unit(again) != unit(p) {
+			t.Errorf("%+v: the unit found again is %s, not %s", c.of, unit(again), unit(p))
+		}
+		if slice := strings.Replace(path.Base(path.Dir(p.Limits)), "/", "-.slice", 1); c.byScope && again.unit.Parent != slice {
+			t.Errorf("%+v: the unit found again is in %s, not in %s", c.of, again.unit.Parent, slice)
+		}
+		if limits, is := InScope(p.Path); is != (c.byScope && path.Ext(c.want) == ".scope") || is && limits != p.Limits {
 			t.Errorf("InScope(%s) is %s, %v", p.Path, limits, is)
 		}
 	}
