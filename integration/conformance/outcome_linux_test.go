@@ -52,7 +52,8 @@ func (c trial) run(t *testing.T, number int, runtime string) outcome {
 		t.Fatal(err)
 	}
 	state := filepath.Join(workDir, "state-"+runtime)
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	// A life under pct takes ten seconds on User-mode Linux when four share its processor.
+	ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
 	defer cancel()
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, runtime, "--root", state, "run", "--bundle", dir, id)
