@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/moby/sys/mountinfo"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
@@ -48,9 +49,15 @@ func FindAttachment(ns *os.File, at string) (a Attachment, err error) {
 }
 
 // Detach takes the container's root with all that is mounted in it out of the namespace (nil for the
-// caller's), if it is there. What uses it still keeps it.
+// caller's), if it is there. What uses it still keeps it. It is an error if something else is mounted
+// over it.
 func (a Attachment) Detach(ns *os.File) error {
-	err := inNamespaces(ns, nil, func() error {
+	proc, err := os.OpenFile("/proc", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer proc.Close()
+	err = inNamespaces(ns, nil, func() error {
 		id, isRoot, err := mountOf(a.At)
 		if errors.Is(err, unix.ENOENT) || err == nil && (!isRoot || id == a.Over) {
 			return nil
@@ -58,12 +65,37 @@ func (a Attachment) Detach(ns *os.File) error {
 		if err != nil {
 			return err
 		}
+		own, err := a.find(proc)
+		if err != nil || own == 0 {
+			return err
+		}
+		if own != id {
+			return errors.New("something else is mounted over it: unmount that, or delete its container, first")
+		}
 		return unix.Unmount(a.At, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
 	})
 	if err != nil {
 		return fmt.Errorf("unmount the container's root from %s: %w", a.At, err)
 	}
 	return nil
+}
+
+// find is the id of the mount that lies directly over the place; 0 if there is none.
+func (a Attachment) find(proc *os.File) (uint64, error) {
+	// The caller's view: the thread is perhaps in another namespace than the process.
+	fd, err := unix.Openat(int(proc.Fd()), "thread-self/mountinfo", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return 0, fmt.Errorf("/proc/thread-self/mountinfo: %w", err)
+	}
+	f := os.NewFile(uintptr(fd), "mountinfo")
+	defer f.Close()
+	mounts, err := mountinfo.GetMountsFromReader(f, func(m *mountinfo.Info) (skip, stop bool) {
+		return m.Mountpoint != a.At || uint64(m.Parent) != a.Over, false
+	})
+	if err != nil || len(mounts) == 0 {
+		return 0, err
+	}
+	return uint64(mounts[0].ID), nil
 }
 
 // mountOf is the mount that a file belongs to, and whether the file is its root.

@@ -57,6 +57,25 @@ func TestAttachment(t *testing.T) {
 				}
 			}
 		}
+		lower, err := FindAttachment(ns, engines)
+		if err != nil {
+			t.Error(err)
+		}
+		put("lower")
+		upper, err := FindAttachment(ns, engines)
+		if err != nil {
+			t.Error(err)
+		}
+		put("upper")
+		if err := lower.Detach(ns); err == nil || !there("upper") {
+			t.Errorf("the lower one of two: %v, the upper one is there: %v", err, there("upper"))
+		}
+		if err := upper.Detach(ns); err != nil || !there("lower") {
+			t.Errorf("the upper one of two: %v, the lower one is there: %v", err, there("lower"))
+		}
+		if err := lower.Detach(ns); err != nil || there("lower") || !there("engine's") {
+			t.Errorf("the lower one, alone: %v", err)
+		}
 		a, err := FindAttachment(ns, engines)
 		if err != nil {
 			t.Error(err)
@@ -66,6 +85,13 @@ func TestAttachment(t *testing.T) {
 		}
 		if err := a.Detach(ns); err != nil {
 			t.Errorf("the engine's has gone: %v", err)
+		}
+		put("another")
+		if err := a.Detach(ns); err != nil || !there("another") {
+			t.Errorf("the engine has mounted another one: %v, it is there: %v", err, there("another"))
+		}
+		if err := unix.Unmount(engines, 0); err != nil {
+			t.Error(err)
 		}
 		if err := os.Remove(engines); err != nil {
 			t.Error(err)
