@@ -49,7 +49,11 @@ func Plan(root, id string, r *specs.LinuxIntelRdt) (Group, error) {
 	if name == "" {
 		name = id
 	}
-	g := Group{Class: filepath.Join(root, name), Own: r.ClosID == ""}
+	g := Group{Class: filepath.Join(root, name)}
+	if r.ClosID == "" {
+		_, err := os.Lstat(g.Class)
+		g.Own = errors.Is(err, os.ErrNotExist) // one that bears the id already is somebody else's
+	}
 	if r.EnableMonitoring {
 		g.Monitor = filepath.Join(g.Class, "mon_groups", id)
 	}
