@@ -48,8 +48,8 @@ func (p *Prepared) Fork(o ForkOptions) (pid int, err error) {
 }
 
 // Spawn starts another program than the container's as a child in this process's session, with the container's
-// attributes and filter: a hook. It gets stdio as its descriptors 0 to 2 and no other. A filter that makes a listener
-// is for the container's program alone. Spawn has to be called on the thread that called Prepare; it returns when the
+// attributes and filter: a hook. It gets stdio as its descriptors 0 to 2 and no other. Of a filter that makes a listener
+// it gets [seccomp.Filter.Deaf]. Spawn has to be called on the thread that called Prepare; it returns when the
 // program runs.
 func (p *Prepared) Spawn(path string, args, env []string, stdio [3]int) (pid int, err error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
@@ -65,8 +65,8 @@ func (p *Prepared) Spawn(path string, args, env []string, stdio [3]int) (pid int
 	}
 	a := *p.attributes
 	a.Args = args
-	if a.Seccomp != nil && a.Seccomp.Listener {
-		a.Seccomp = nil
+	if a.Seccomp != nil {
+		a.Seccomp = a.Seccomp.Deaf()
 	}
 	c := &forkedChild{flags: uintptr(unix.SIGCHLD), gate: uintptr(inner), inSession: true}
 	if err := c.take(&a, path, env, nil); err != nil {

@@ -282,3 +282,36 @@ func TestRefused(t *testing.T) {
 		})
 	}
 }
+
+// Without a listener only what it would be asked about is different.
+func TestDeaf(t *testing.T) {
+	t.Parallel()
+	profile := specs.LinuxSeccomp{
+		DefaultAction: specs.ActAllow, Architectures: []specs.Arch{specs.ArchX86_64, specs.ArchX86},
+		Flags: []specs.LinuxSeccompFlag{specs.LinuxSeccompFlagWaitKillableRecv, specs.LinuxSeccompFlagLog},
+		Syscalls: []specs.LinuxSyscall{
+			rule(specs.ActNotify, "chmod"), rule(specs.ActKillProcess, "getpid"), {Names: []string{"write"}, Action: specs.ActErrno, ErrnoRet: ptr(0x7fc)},
+		},
+	}
+	f, err := Compile(&profile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	deaf := f.Deaf()
+	if deaf.Listener || deaf.Flags != unix.SECCOMP_FILTER_FLAG_LOG {
+		t.Errorf("listener %t, flags %#x", deaf.Listener, deaf.Flags)
+	}
+	for c, want := range map[call]uint32{
+		x64(chmod64): errno(unix.EPERM), x86(chmod86): errno(unix.EPERM), x64(getpid64): killProcess, x64(write64): errno(0x7fc), x64(read64): allow,
+	} {
+		if got := decide(t, deaf.Program, c); got != want {
+			t.Errorf("%+v: action %#x, want %#x", c, got, want)
+		}
+	}
+	if got := decide(t, f.Program, x64(chmod64)); got != notify {
+		t.Errorf("the filter itself has changed: action %#x", got)
+	}
+	if deaf.Deaf() != deaf {
+		t.Error("a filter without a listener is another")
+	}
+}

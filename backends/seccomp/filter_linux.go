@@ -1,8 +1,13 @@
 package seccomp
 
 import (
+	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
+
+	"golang.org/x/sys/unix"
 )
 
 // Filter is a compiled seccomp filter: plain data that can be kept in a file or sent to another process of the same
@@ -14,6 +19,22 @@ type Filter struct {
 	Program []byte `json:"program"`
 	// Listener says that a rule has SCMP_ACT_NOTIFY: loading the filter makes a descriptor for the listener.
 	Listener bool `json:"listener,omitempty"`
+}
+
+// Deaf is the filter for a process that nobody listens to: what would be asked about (SCMP_ACT_NOTIFY) fails there
+// with EPERM, and everything else is as it was. A filter without a listener is its own.
+func (f *Filter) Deaf() *Filter {
+	if !f.Listener {
+		return f
+	}
+	deaf := &Filter{Flags: f.Flags &^ unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, Program: bytes.Clone(f.Program)}
+	for at := range slices.Chunk(deaf.Program, instructionSize) {
+		code, k := binary.NativeEndian.Uint16(at), binary.NativeEndian.Uint32(at[4:])
+		if code == unix.BPF_RET|unix.BPF_K && k&unix.SECCOMP_RET_ACTION_FULL == unix.SECCOMP_RET_USER_NOTIF {
+			binary.NativeEndian.PutUint32(at[4:], unix.SECCOMP_RET_ERRNO|uint32(unix.EPERM))
+		}
+	}
+	return deaf
 }
 
 const (
