@@ -163,6 +163,23 @@ func (r *Runtime) status(c *backends.Container, b backends.Backend) (specs.Conta
 	return specs.StateStopped, nil
 }
 
+// removeStarted ends and removes a container, if it is still there and has not
+// become another one of that id.
+func (r *Runtime) removeStarted(ctx context.Context, c *backends.Container) error {
+	e, b, err := r.lock(c.ID)
+	if errors.Is(err, state.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer e.Close()
+	if e.Process != c.Process {
+		return nil
+	}
+	return r.remove(ctx, e, b, true)
+}
+
 // Start runs the user's process of a created container, and the poststart
 // hooks. When one of these fails the container is stopped and removed
 // (runtime.md#lifecycle, step 9). Under a service manager that wants to know
@@ -204,12 +221,12 @@ func (r *Runtime) start(ctx context.Context, id string, wait func(forward func()
 		ready.close()
 		return err
 	}
+	e.Close() // other commands need not wait
 	if err := poststart(ctx, e.Container); err != nil {
 		ready.close()
-		return errors.Join(err, r.remove(ctx, e, b, true))
+		return errors.Join(err, r.removeStarted(ctx, e.Container))
 	}
 	first := e.Process
-	e.Close() // other commands need not wait
 	wait(func() {
 		ready.forward(first)
 		ready.close()

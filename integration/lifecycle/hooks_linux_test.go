@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -338,5 +339,93 @@ func TestStartContainerFilter(t *testing.T) {
 			}
 			b.must("delete", b.id)
 		})
+	}
+}
+
+// The hooks of startContainer are in the container's cgroup, with its limits, and
+// end with all that is in it.
+func TestStartContainerCgroup(t *testing.T) {
+	t.Parallel()
+	for name, edit := range map[string]func(*specs.Spec){
+		"plain":                func(*specs.Spec) {},
+		"another's processes":  nil,
+		"the host's processes": shared(specs.PIDNamespace, ""),
+	} {
+		for _, flags := range [][]string{nil, {"--systemd-cgroup"}} {
+			t.Run(strings.Join(append([]string{name}, flags...), " "), func(t *testing.T) {
+				t.Parallel()
+				b := newBox(t, "cat /proc/self/cgroup >/out/program", shared(specs.CgroupNamespace, ""), func(s *specs.Spec) {
+					s.Hooks = &specs.Hooks{StartContainer: []specs.Hook{
+						{Path: "/bin/sh", Args: []string{"sh", "-c", "cat /proc/self/cgroup >/out/hook; [ -e /out/go ] || exec sleep 1000"}},
+					}}
+				})
+				edit := edit
+				if edit == nil {
+					a := b.sibling("pids", forever)
+					a.create()
+					a.start()
+					edit = shared(specs.PIDNamespace, fmt.Sprintf("/proc/%d/ns/pid", a.pid))
+				}
+				edit(b.spec)
+				b.write()
+				create := func() {
+					cmd := b.command(b.createArgs()...)
+					cmd.Args = slices.Insert(cmd.Args, 1, flags...)
+					b.createWith(cmd)
+				}
+				create()
+				start := b.command("start", b.id)
+				b.must1(start.Start())
+				hook := b.awaitFile("hook")
+				b.must("kill", b.id, "KILL")
+				late := time.AfterFunc(patience, func() {
+					t.Error("start waits for a hook that should have been killed")
+					_ = start.Process.Kill()
+				})
+				_ = start.Wait() // its status depends on which of the two it saw end
+				late.Stop()
+				b.wait()
+				b.must("delete", b.id)
+				b.must1(os.WriteFile(filepath.Join(b.out, "go"), nil, 0o644))
+				create()
+				b.start()
+				b.wait()
+				if program := b.awaitFile("program"); program != hook {
+					t.Errorf("the hook was in %s, the program in %s", hook, program)
+				}
+			})
+		}
+	}
+}
+
+// A poststart hook that hangs keeps nobody from ending the container, and its
+// failure later does not reach another one of the same id.
+func TestPoststartHangs(t *testing.T) {
+	t.Parallel()
+	b := newBox(t, forever)
+	pid := filepath.Join(b.out, "hook.pid")
+	b.spec.Hooks = &specs.Hooks{Poststart: []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c", "echo $$ >" + pid + ".new; mv " + pid + ".new " + pid + "; exec sleep 1000"}}}}
+	b.write()
+	b.create()
+	start := b.command("start", b.id)
+	b.must1(start.Start())
+	hook, err := strconv.Atoi(strings.TrimSpace(b.awaitFile("hook.pid")))
+	b.must1(err)
+	begin := time.Now()
+	b.must("delete", "--force", b.id)
+	if took := time.Since(begin); took > patience {
+		t.Errorf("delete took %v", took)
+	}
+	b.wait()
+	b.spec.Hooks = nil
+	b.write()
+	b.create()
+	b.start()
+	b.must1(unix.Kill(hook, unix.SIGKILL))
+	if err := start.Wait(); err == nil {
+		t.Error("start succeeded with a hook that was killed")
+	}
+	if got := b.state().Status; got != "running" {
+		t.Errorf("the next container of that id is %q", got)
 	}
 }
