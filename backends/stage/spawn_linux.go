@@ -103,7 +103,7 @@ func (cfg *Config) fork(exe, inside *os.File, host link.Conn) (int, error) {
 		attr.Env = append(attr.Env, timeVar+"="+cfg.Offsets)
 	}
 	if cfg.UserPath != "" || cfg.TimePath != "" {
-		return cfg.forkJoined(exe, attr, host)
+		return cfg.forkJoined(exe, inside, attr, host)
 	}
 	if cfg.NewPID {
 		attr.Sys.Cloneflags |= unix.CLONE_NEWPID

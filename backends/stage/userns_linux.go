@@ -22,7 +22,7 @@ const forkVar = "_BERTH_STAGE_FORK"
 // cannot join one, having threads (setns(2)); nsenter(1) does, and goes on as
 // berth, which makes the stage as its sibling, so that its other namespaces are
 // the user namespace's own.
-func (cfg *Config) forkJoined(exe *os.File, attr *syscall.ProcAttr, host link.Conn) (int, error) {
+func (cfg *Config) forkJoined(exe, inside *os.File, attr *syscall.ProcAttr, host link.Conn) (int, error) {
 	var spaces joining
 	defer spaces.close()
 	if err := errors.Join(spaces.add("user", cfg.UserPath), spaces.add("time", cfg.TimePath)); err != nil {
@@ -51,6 +51,7 @@ func (cfg *Config) forkJoined(exe *os.File, attr *syscall.ProcAttr, host link.Co
 	if status != 0 {
 		return 0, fmt.Errorf("join the %s: nsenter ended with status %d", strings.Join(spaces.names, " and the "), status.ExitStatus())
 	}
+	inside.Close() // or the end of a stage that says nothing would not be seen
 	return receivePid(host)
 }
 

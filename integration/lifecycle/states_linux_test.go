@@ -438,3 +438,20 @@ func TestListOfNoRoot(t *testing.T) {
 	b.root = filepath.Join(b.root, "none")
 	b.refused("list: --root", "list")
 }
+
+// A container that is created and was sent SIGSTOP answers nobody; who asks for its
+// state does not wait for it.
+func TestStateOfStopped(t *testing.T) {
+	t.Parallel()
+	b := newBox(t, forever)
+	b.create()
+	b.must("kill", b.id, "STOP")
+	for range 40 {
+		if got := b.state().Status; got != "created" {
+			t.Fatalf("status %q", got)
+		}
+	}
+	b.must("kill", b.id, "CONT")
+	b.start()
+	b.awaitFile("started")
+}
