@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"runtime"
-	"runtime/debug"
 	"strconv"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -17,11 +16,12 @@ import (
 	"github.com/berth-oci/berth/backends/stage/link"
 )
 
-// ExecPlan is a further process of a container that runs. Berth takes its place
-// from outside: a thread joins the container's namespaces, takes on the
-// attributes, and has a child in the container's pid namespace, in which nothing
-// of berth runs but a few system calls up to execve. So there is no berth in the
-// container for anyone there to get at.
+// ExecPlan is a further process of a container that runs. A helper of berth's
+// takes its place from outside: a thread joins the container's namespaces, takes
+// on the attributes, and has a child in the container's pid namespace, in which
+// nothing of berth runs but a few system calls up to execve. What the child is
+// until then, and what the container can have it run again as /proc/self/exe, is
+// the executable of openSelf (CVE-2019-5736).
 type ExecPlan struct {
 	// Namespaces are the CLONE_NEW* flags of those to join, without the user and
 	// the pid namespace.
@@ -86,35 +86,11 @@ func Exec(plan *ExecPlan, files *ExecFiles) (*Waiting, error) {
 		w.gate.Close()
 		return nil, err
 	}
-	if files.User != nil || files.Time != nil {
-		err = w.exec(files, inner)
-	} else {
-		err = w.execHere(files, inner)
-	}
-	if err != nil {
+	if err := w.exec(files, inner); err != nil {
 		w.gate.Close()
 		return nil, err
 	}
 	return w, nil
-}
-
-// execHere uses a thread of this process, which ends with it.
-func (w *Waiting) execHere(files *ExecFiles, gate *os.File) (err error) {
-	// The child is a copy of this process until it execs.
-	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
-		return fmt.Errorf("prctl(PR_SET_DUMPABLE): %w", err)
-	}
-	path := os.Getenv("PATH")
-	b := &birth{plan: w.plan, member: files.Member, pid: files.PID, cgroup: files.Cgroup, mounts: files.Mount, root: files.Root, gate: gate, console: files.ConsoleSocket, board: w.board}
-	for i, f := range files.Stdio {
-		b.stdio[i] = int(f.Fd())
-	}
-	onThread(func() { w.Pid, w.path, err = b.bear() })
-	debug.SetGCPercent(100)
-	if e := os.Setenv("PATH", path); err == nil {
-		err = e
-	}
-	return err
 }
 
 // onThread calls f on a thread that is thrown away afterwards. It is not the
@@ -181,9 +157,8 @@ func (w *Waiting) Kill() {
 // birth is what happens on the thread that goes into the container.
 type birth struct {
 	plan *ExecPlan
-	// member is as in ExecFiles, pid and cgroup are namespaces; nil for our own.
+	// member is as in ExecFiles, pid is a namespace; nil for our own.
 	member, pid   *os.File
-	cgroup        *os.File
 	mounts, root  *os.File
 	gate, console *os.File
 	stdio         [3]int
@@ -229,9 +204,6 @@ func (b *birth) prepare() (*process.Prepared, error) {
 		return nil, fmt.Errorf("/proc: %w", err)
 	}
 	defer unix.Close(proc)
-	if err := joinCgroup(b.cgroup); err != nil {
-		return nil, err
-	}
 	if err := join(b.member, b.plan.Namespaces, b.mounts); err != nil {
 		return nil, err
 	}

@@ -47,17 +47,22 @@ func (j *joining) close() {
 }
 
 // command adds to a process's descriptors the executable, first, and the
-// namespaces, and returns the program that joins these and becomes that.
+// namespaces, and returns the program that joins these and becomes that; where
+// there are none it is the executable itself.
 func (j *joining) command(attr *syscall.ProcAttr, exe *os.File) (path string, argv []string, err error) {
+	exeAt := len(attr.Files)
+	attr.Files = append(attr.Files, exe.Fd())
+	self := fmt.Sprintf("/proc/self/fd/%d", exeAt)
+	if len(j.files) == 0 {
+		return self, []string{processName}, nil
+	}
 	if path, err = exec.LookPath("nsenter"); err != nil {
 		return "", nil, fmt.Errorf("to join a user or time namespace, nsenter of util-linux is needed: %w", err)
 	}
-	exeAt := len(attr.Files)
-	attr.Files = append(attr.Files, exe.Fd())
 	argv = []string{"nsenter"}
 	for i, f := range j.files {
 		argv = append(argv, fmt.Sprintf("--%s=/proc/self/fd/%d", j.kinds[i], len(attr.Files)))
 		attr.Files = append(attr.Files, f.Fd())
 	}
-	return path, append(argv, "--", fmt.Sprintf("/proc/self/fd/%d", exeAt)), nil
+	return path, append(argv, "--", self), nil
 }

@@ -3,6 +3,7 @@
 package lifecycle
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"fmt"
 	"os"
@@ -73,6 +74,54 @@ func TestExecutableIsNotOverwritten(t *testing.T) {
 	}
 	if sum() != before {
 		t.Error("berth has been overwritten")
+	}
+}
+
+// The same, where the program that comes in by exec has the kernel run the runtime
+// again, and keeps it waiting: a descriptor for reading, taken meanwhile, is opened
+// for writing when nothing runs the file any more. The runtime is a copy, so that
+// no other test runs it.
+func TestExecutableIsNotOverwrittenLater(t *testing.T) {
+	t.Parallel()
+	own := filepath.Join(t.TempDir(), "berth")
+	before, err := os.ReadFile(*program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(own, before, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	b := newBox(t, `mkfifo /out/log; echo >/out/ready
+		while [ ! -e /out/saw ]; do
+			for exe in /proc/[0-9]*/exe; do
+				name=$(readlink $exe) || continue
+				case $name in */busybox) continue;; esac
+				exec 9<$exe && echo "$name" >/out/saw && break
+			done
+		done
+		cat /out/log >/dev/null
+		while [ ! -e /out/over ]; do sleep 0.05; done
+		( printf x | dd of=/proc/self/fd/9 conv=notrunc ) 2>/out/error && echo >/out/wrote
+		echo >/out/tried; sleep 1000`)
+	b.must1(os.WriteFile(filepath.Join(b.rootfs(), "bin/evil"), []byte("#!/proc/self/exe --log=/out/log\n"), 0o755))
+	b.create()
+	b.start()
+	b.awaitFile("ready")
+	cmd := b.command("exec", b.id, "/bin/evil")
+	cmd.Path, cmd.Args[0] = own, own
+	if o, err := tryExecute(cmd); err != nil || o.status == 0 {
+		t.Errorf("exec of the runtime itself: %v, status %d, %s", err, o.status, o.stderr)
+	}
+	b.must1(os.WriteFile(filepath.Join(b.out, "over"), nil, 0o644))
+	b.awaitFile("tried")
+	if saw := b.awaitFile("saw"); strings.Contains(saw, own) {
+		t.Errorf("inside, /proc/PID/exe leads to %s", saw)
+	}
+	if data, err := os.ReadFile(filepath.Join(b.out, "wrote")); err == nil {
+		t.Errorf("it wrote to berth %s", data)
+	}
+	if after, err := os.ReadFile(own); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("berth has been overwritten (%v)", err)
 	}
 }
 

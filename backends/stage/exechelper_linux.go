@@ -13,7 +13,7 @@ import (
 	"github.com/berth-oci/berth/backends/stage/link"
 )
 
-// execVar makes a re-executed berth the helper of Exec in a user namespace.
+// execVar makes a re-executed berth the helper of Exec.
 const execVar = "_BERTH_STAGE_EXEC"
 
 // helperPlan is what the helper is told; PID, Tty, Mount and Root are where PID,
@@ -31,11 +31,11 @@ type born struct {
 	Error string `json:",omitempty"`
 }
 
-// exec is execHere in a helper, which has joined the user or time namespace
-// through nsenter(1) as a Go program cannot (setns(2)). The helper stays in berth's pid
+// exec has the process made by a helper, which joins a user or time namespace
+// through nsenter(1), as a Go program cannot (setns(2)). The helper stays in berth's pid
 // namespace, where the container cannot see it.
 func (w *Waiting) exec(files *ExecFiles, gate *os.File) error {
-	exe, err := openHelper(files.Secret)
+	exe, err := openHelper(files.Secret && files.User != nil)
 	if err != nil {
 		return err
 	}
@@ -57,15 +57,15 @@ func (w *Waiting) exec(files *ExecFiles, gate *os.File) error {
 	var spaces joining
 	spaces.addFile("user", files.User)
 	spaces.addFile("time", files.Time)
-	nsenter, argv, err := spaces.command(attr, exe)
+	program, argv, err := spaces.command(attr, exe)
 	if err != nil {
 		return err
 	}
 	attr.Env = append(stageEnv(), socketVar+"="+strconv.Itoa(socketAt), execVar+"=1")
 	var pid int
 	err = inCgroupNamespace(files.Cgroup, func() (err error) {
-		if pid, err = syscall.ForkExec(nsenter, argv, attr); err != nil {
-			return fmt.Errorf("%s: %w", nsenter, err)
+		if pid, err = syscall.ForkExec(program, argv, attr); err != nil {
+			return fmt.Errorf("%s: %w", program, err)
 		}
 		return nil
 	})
