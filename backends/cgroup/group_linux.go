@@ -49,12 +49,32 @@ func ID(path string) uint64 {
 	return info.Sys().(*syscall.Stat_t).Ino
 }
 
+// ErrTaken says that a container cannot have a cgroup, because there is one.
+var ErrTaken = errors.New("it belongs to another container, or was left behind by one")
+
+// CheckFree returns an error that wraps ErrTaken if there is a cgroup, or anything
+// else, at path.
+func CheckFree(path string) error {
+	if _, err := os.Lstat(filepath.Join(Mount, path)); gone(err) {
+		return nil
+	} else if err != nil {
+		return fmt.Errorf("cgroup %s: %w", path, err)
+	}
+	if pids, err := Processes(path); err == nil && len(pids) > 0 {
+		return fmt.Errorf("container's cgroup is not empty: %d process(es) found in cgroup %s: %w", len(pids), path, ErrTaken)
+	}
+	if frozen, err := Frozen(path); err == nil && frozen {
+		return fmt.Errorf("container's cgroup unexpectedly frozen: cgroup %s: %w", path, ErrTaken)
+	}
+	return fmt.Errorf("cgroup %s exists already: %w", path, ErrTaken)
+}
+
 // prepare enables the controllers for a cgroup that another program is about to
 // make, path being relative to Mount, and holds its parent.
 func prepare(path string) (io.Closer, error) {
 	dir := filepath.Join(Mount, path)
-	if _, err := os.Stat(dir); err == nil {
-		return nil, fmt.Errorf("cgroup %s exists already: it belongs to another container, or was left behind by one", path)
+	if err := CheckFree(path); err != nil {
+		return nil, err
 	}
 	hold, err := holdParent(path)
 	if err != nil {
@@ -175,7 +195,7 @@ func Remove(path string) error {
 		return nil
 	}
 	var err error
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
 		if err = removeTree(dir); err == nil || !errors.Is(err, unix.EBUSY) {
 			return err
 		}
@@ -185,6 +205,27 @@ func Remove(path string) error {
 	}
 	return fmt.Errorf("remove cgroup %s: %w", path, err)
 }
+
+// withdraw removes a cgroup when nothing is in it any more, and leaves it, without
+// an error, if something stays there: that is not the container's.
+func withdraw(path string, remove func() error) error {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
+		pids, err := Processes(path)
+		if err != nil {
+			return fmt.Errorf("processes of cgroup %s: %w", path, err)
+		}
+		if len(pids) > 0 {
+			continue
+		}
+		if err := remove(); !errors.Is(err, unix.EBUSY) {
+			return err
+		}
+	}
+	return nil
+}
+
+// patience is how long the kernel is given to let go of processes that have ended.
+const patience = 5 * time.Second
 
 func removeTree(dir string) error {
 	err := unix.Rmdir(dir)

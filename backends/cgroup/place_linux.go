@@ -40,7 +40,7 @@ func (d Default) prefix() string {
 	if d.Space == "" {
 		return "berth"
 	}
-	return "berth-" + d.Space
+	return "berth:" + d.Space // no name begins with a colon
 }
 
 // Find reads linux.cgroupsPath: a path, relative ones being below /berth, or
@@ -120,6 +120,9 @@ func checkPath(p string) error {
 	if p == "/" {
 		return fmt.Errorf("linux.cgroupsPath: a container cannot have the root cgroup")
 	}
+	if p == defaultParent || path.Dir(p) == defaultParent && strings.HasPrefix(path.Base(p), spaceMark) {
+		return fmt.Errorf("linux.cgroupsPath: %s is where berth puts the cgroups of containers", p)
+	}
 	for _, r := range p {
 		if r < ' ' || r == 0x7f {
 			return fmt.Errorf("linux.cgroupsPath: %q holds a control character", p)
@@ -170,6 +173,22 @@ func (p *Place) Remove() error {
 		}
 	}
 	return Remove(p.Limits)
+}
+
+// Withdraw removes the cgroup of a container that was being created, in case it
+// was made: only when there is nobody in it, for by now it can be another's.
+func (p *Place) Withdraw() error {
+	if ID(p.Limits) == 0 {
+		return nil
+	}
+	return withdraw(p.Limits, func() error {
+		if p.scope != nil {
+			if err := p.scope.Destroy(); err != nil {
+				return fmt.Errorf("remove the systemd scope of %s: %w", p.Limits, err)
+			}
+		}
+		return removeTree(path.Join(Mount, p.Limits))
+	})
 }
 
 // Scoped says that the container's limits are those of a systemd scope.

@@ -19,7 +19,7 @@ func TestFindPath(t *testing.T) {
 			t.Errorf("%q: %+v, %v, want %s", in, p, err, want)
 		}
 	}
-	for _, in := range []string{"/", "/..", "/a\nb", "a\x00b"} {
+	for _, in := range []string{"/", "/..", "/a\nb", "a\x00b", ".", "a/..", "/berth", "@1f", "/berth/@1f/."} {
 		if p, err := Find(in, Default{Name: "name"}, false); err == nil || !strings.Contains(err.Error(), "linux.cgroupsPath") {
 			t.Errorf("%q: %+v, %v, want an error that names the field", in, p, err)
 		}
@@ -38,7 +38,7 @@ func TestDefault(t *testing.T) {
 		{"", Default{Name: "web"}, false, "/berth/web", []string{"/berth"}},
 		{"", Default{Name: "web", Space: "1f"}, false, "/berth/@1f/web", []string{"/berth/@1f", "/berth"}},
 		{"", Default{Name: "web"}, true, "/system.slice/berth-web.scope", nil},
-		{"", Default{Name: "web", Space: "1f"}, true, "/system.slice/berth-1f-web.scope", nil},
+		{"", Default{Name: "web", Space: "1f"}, true, "/system.slice/berth:1f-web.scope", nil},
 		{"user-7.slice:lib-pod:a-b", Default{Name: "web"}, true, "/user.slice/user-7.slice/lib-pod-a-b.scope", nil},
 		{"-.slice:x:y", Default{Name: "web"}, true, "/x-y.scope", nil},
 		{"machine.slice:x:y.slice", Default{Name: "web"}, true, "/machine.slice/y.slice", nil},

@@ -83,6 +83,11 @@ func (cr *creation) run(ctx context.Context, up chan struct{}) error {
 	if err := cr.Place(j); err != nil {
 		return err
 	}
+	if j.Data.Limits != "" {
+		if err := j.Data.Claim(); err != nil {
+			return err
+		}
+	}
 	if err := planResctrl(j); err != nil {
 		return err
 	}
@@ -304,19 +309,31 @@ func (cr *creation) settle(prep *preparation, caller *caller) (err error) {
 	if err := cr.attend(caller); err != nil {
 		return err
 	}
-	if j.Data.Scope {
-		own, err := cgroup.Of(os.Getpid())
-		if err != nil {
-			return fmt.Errorf("berth's own cgroup: %w", err)
-		}
-		if err := cgroup.Enter(own, cr.stage.Keeper()); err != nil {
-			return err
-		}
+	if err := cr.placeKeeper(); err != nil {
+		return err
 	}
 	if err := j.Data.Resctrl.Enter(cr.stage.Pid); err != nil {
 		return err
 	}
 	return prep.process.GrantChild(cr.stage.Pid)
+}
+
+// placeKeeper has the stage, whose children the hooks of startContainer are, in the
+// container's cgroup if there are some, so that its limits are theirs, and what
+// ends it ends them; else out of it.
+func (cr *creation) placeKeeper() error {
+	j := cr.job
+	if h := j.Spec.Hooks; h != nil && len(h.StartContainer) > 0 {
+		return cgroup.Enter(j.Data.Cgroup, cr.stage.Keeper())
+	}
+	if !j.Data.Scope {
+		return nil
+	}
+	own, err := cgroup.Of(os.Getpid())
+	if err != nil {
+		return fmt.Errorf("berth's own cgroup: %w", err)
+	}
+	return cgroup.Enter(own, cr.stage.Keeper())
 }
 
 // limit applies the container's limits before anything of it runs.

@@ -7,6 +7,7 @@ package enclosing
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -59,6 +60,9 @@ type Data struct {
 	// LimitsID is the identity of Limits' directory, for another container may
 	// have a cgroup of the same name later; 0 while there is none.
 	LimitsID uint64 `json:"limitsID,omitempty"`
+	// Claimed says that Limits was free when the container was to have it. Without
+	// that and without a LimitsID it is somebody else's.
+	Claimed bool `json:"claimed,omitempty"`
 	// SharedPIDs says that the container has no pid namespace of its own, so that
 	// its processes do not end with the first one.
 	SharedPIDs bool `json:"sharedPIDs,omitempty"`
@@ -80,6 +84,24 @@ type Data struct {
 // Cgrouped says whether the container's cgroup is still there, and its own.
 func (d *Data) Cgrouped() bool {
 	return d.LimitsID != 0 && cgroup.ID(d.Limits) == d.LimitsID
+}
+
+// Claim notes that the cgroup with the limits is to be the container's. The error
+// wraps cgroup.ErrTaken if it is another's.
+func (d *Data) Claim() error {
+	if err := cgroup.CheckFree(d.Limits); err != nil {
+		return err
+	}
+	d.Claimed = true
+	return nil
+}
+
+// Unclaim takes back Claim if the cgroup could not be opened because it has become
+// another's.
+func (d *Data) Unclaim(err error) {
+	if errors.Is(err, cgroup.ErrTaken) {
+		d.Claimed = false
+	}
 }
 
 // Job is one container being created.

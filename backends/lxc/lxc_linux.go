@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -59,17 +60,28 @@ func (Enclosure) HostTree() bool { return true }
 func Name(c *backends.Container) string {
 	name := "berth-" + label(c.ID)
 	if space := space(c.Root); space != "" {
-		name += "-" + space
+		name += mark + space
 	}
 	return name
 }
 
-// label is an id that LXC does not take for a way upwards in the cgroups.
+// mark is before what is added to an id; no id has it.
+const mark = "@"
+
+// label is an id that LXC does not take for a way upwards in the cgroups, and that
+// the kernel has no file for in a cgroup's directory.
 func label(id string) string {
-	if !strings.Contains(id, "..") {
+	first, _, dotted := strings.Cut(id, ".")
+	if !strings.Contains(id, "..") && (!dotted || !slices.Contains(interfaceFiles, first)) {
 		return id
 	}
-	return strings.ReplaceAll(id, ".", "_") + fmt.Sprintf("-%08x", hash(id))
+	return strings.ReplaceAll(id, ".", "_") + fmt.Sprintf("%s%08x", mark, hash(id))
+}
+
+// interfaceFiles are what the names of the files in a cgroup begin with, up to a
+// dot: the core's and the controllers' (cgroups(7), "Cgroups v2").
+var interfaceFiles = []string{
+	"cgroup", "cpu", "cpuset", "devices", "dmem", "freezer", "hugetlb", "io", "irq", "memory", "misc", "perf_event", "pids", "rdma",
 }
 
 // space is what names of containers in a state directory have more than those in
@@ -115,6 +127,7 @@ func (e Enclosure) Raise(ctx context.Context, j *enclosing.Job) error {
 	}
 	opened, err := place.Open(j.Stage, j.Annotations)
 	if err != nil {
+		j.Data.Unclaim(err)
 		return err
 	}
 	defer opened.Close()
@@ -243,12 +256,16 @@ func (e Enclosure) Lower(ctx context.Context, _ *backends.Container, d *enclosin
 // RemoveCgroup removes the cgroup that cgroup.Find has found for a container.
 func RemoveCgroup(d *enclosing.Data) error {
 	defer cgroup.TrimDefault(d.Limits)
-	if d.LimitsID != 0 && !d.Cgrouped() {
-		return nil // gone; what bears its name is another container's
+	own := d.Cgrouped()
+	if !own && (d.LimitsID != 0 || !d.Claimed) {
+		return nil // gone, or never made; what bears its name is another container's
 	}
 	place, err := cgroup.At(d.Limits, d.Scope)
 	if err != nil {
 		return err
+	}
+	if !own {
+		return place.Withdraw()
 	}
 	return place.Remove()
 }

@@ -22,6 +22,11 @@ func (e *Enclosure) take(j *enclosing.Job, vmid int) error {
 	if err := e.place(j, vmid); err != nil {
 		return err
 	}
+	if e.followsConfig(j.Container) {
+		if err := j.Data.Claim(); err != nil {
+			return err
+		}
+	}
 	return j.Save()
 }
 
@@ -50,7 +55,9 @@ func (e *Enclosure) openCgroup(j *enclosing.Job) (io.Closer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p.Open(j.Stage, j.Annotations)
+	opened, err := p.Open(j.Stage, j.Annotations)
+	j.Data.Unclaim(err)
+	return opened, err
 }
 
 // cgroups has LXC use that cgroup. It comes after what Proxmox VE says.

@@ -230,7 +230,7 @@ func (b *box) remains() string {
 			cmdline, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p.pid))
 			environ, _ := os.ReadFile(fmt.Sprintf("/proc/%d/environ", p.pid))
 			if p.pid != os.Getpid() && (strings.Contains(string(cmdline), b.id) || strings.Contains(string(environ), "NAME="+b.id) ||
-				strings.HasPrefix(string(cmdline), "berth-stage") || strings.HasPrefix(string(cmdline), "./warden")) {
+				strings.HasPrefix(string(cmdline), "berth-stage") || strings.HasPrefix(string(cmdline), "@/warden")) {
 				list = append(list, fmt.Sprintf("  process %d %c, child of %d: %q\n", p.pid, p.state, p.parent, cmdline))
 			}
 		}

@@ -1,0 +1,127 @@
+//go:build linux && integration
+
+package lifecycle
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// A create that fails touches no cgroup that was there before: not the processes
+// in it, and not an empty one.
+func TestForeignCgroups(t *testing.T) {
+	t.Parallel()
+	noSource := func(s *specs.Spec) {
+		s.Mounts = append(s.Mounts, specs.Mount{Destination: "/mnt", Type: "bind", Source: "/nothing/there", Options: []string{"bind"}})
+	}
+	for name, c := range map[string]struct {
+		scope, empty, frozen bool
+		edit                 func(*specs.Spec)
+		words                string
+	}{
+		"processes":                  {words: "container's cgroup is not empty"},
+		"processes, another error":   {edit: noSource},
+		"systemd scope":              {scope: true, words: "container's cgroup is not empty"},
+		"systemd scope, other error": {scope: true, edit: noSource},
+		"empty":                      {empty: true, words: "exists already"},
+		"empty, another error":       {empty: true, edit: noSource},
+		"frozen":                     {empty: true, frozen: true, words: "container's cgroup unexpectedly frozen"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBox(t, forever)
+			path := "/berth-test-taken-" + b.id
+			occupant := exec.Command("sleep", "1000")
+			flags := []string(nil)
+			b.spec.Linux.CgroupsPath = path
+			if c.scope {
+				unit := "berth-test-taken-" + b.id
+				path = "/system.slice/" + unit + ".scope"
+				b.spec.Linux.CgroupsPath = "system.slice:berth-test-taken:" + b.id
+				flags = []string{"--systemd-cgroup"}
+				occupant = exec.Command("systemd-run", "--scope", "--quiet", "--slice=system.slice", "--unit="+unit, "sleep", "1000")
+			} else {
+				b.must1(os.Mkdir("/sys/fs/cgroup"+path, 0o755))
+				t.Cleanup(func() {
+					err := os.Remove("/sys/fs/cgroup" + path)
+					for err != nil && errors.Is(err, unix.EBUSY) {
+						err = os.Remove("/sys/fs/cgroup" + path)
+					}
+					if err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			procs := "/sys/fs/cgroup" + path + "/cgroup.procs"
+			if !c.empty {
+				b.must1(occupant.Start())
+				t.Cleanup(func() { _ = occupant.Process.Kill(); _ = occupant.Wait() })
+				if c.scope {
+					for data, err := os.ReadFile(procs); err != nil || len(data) == 0; data, err = os.ReadFile(procs) {
+						time.Sleep(10 * time.Millisecond)
+					}
+				} else {
+					b.must1(os.WriteFile(procs, []byte(strconv.Itoa(occupant.Process.Pid)), 0))
+				}
+			}
+			if c.frozen {
+				b.must1(os.WriteFile("/sys/fs/cgroup"+path+"/cgroup.freeze", []byte("1"), 0))
+			}
+			if c.edit != nil {
+				c.edit(b.spec)
+			}
+			b.write()
+			before, err := os.Stat("/sys/fs/cgroup" + path)
+			b.must1(err)
+			create := b.command(b.createArgs()...)
+			if *backend == "pct" {
+				file := filepath.Join(b.bundle, "berth.toml")
+				b.must1(os.WriteFile(file, []byte("[pct]\ncgroups-path = true\n"), 0o644))
+				flags = append(flags, "--config", file)
+			}
+			create.Args = slices.Insert(create.Args, 1, flags...)
+			o := execute(t, create)
+			if o.status == 0 || !strings.Contains(o.stderr, c.words) {
+				t.Errorf("create: status %d, %q, want %q", o.status, o.stderr, c.words)
+			}
+			after, err := os.Stat("/sys/fs/cgroup" + path)
+			if err != nil || !os.SameFile(before, after) {
+				t.Errorf("the cgroup is not there any more: %v", err)
+			}
+			if c.empty {
+				return
+			}
+			if inside, err := os.ReadFile(procs); err != nil || len(inside) == 0 {
+				t.Errorf("who was in the cgroup has been killed (%v)", err)
+			}
+		})
+	}
+}
+
+// Ids that are names of files in every cgroup.
+func TestNamesOfCgroupFiles(t *testing.T) {
+	t.Parallel()
+	for _, id := range []string{"cgroup.procs", "cgroup.kill", "pids.max", "memory.events.local", "io.stat"} {
+		t.Run(id, func(t *testing.T) {
+			t.Parallel()
+			b := newBox(t, forever)
+			b.id = id
+			b.create()
+			b.start()
+			b.awaitFile("started")
+			b.must("kill", b.id, "KILL")
+			b.wait()
+			b.must("delete", b.id)
+		})
+	}
+}
