@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/lxc"
 	"github.com/berth-oci/berth/runtime"
 	"github.com/berth-oci/berth/spec"
 )
@@ -36,10 +37,12 @@ var sound = map[string]string{
 	"etc/containers/containers.conf.d/b.conf": "[engine]\nruntime_supports_json = [\"crun\", \"berth\"]\n[engine.runtimes]\nberth = [\"/usr/bin/berth\"]\n",
 	"etc/containerd/config.toml":              "version = 2\n[plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.b]\n[plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.b.options]\nBinaryName = \"/usr/bin/berth\"\n",
 	"etc/docker/daemon.json":                  `{"runtimes": {"b": {"path": "/usr/bin/berth-lxc"}}}`,
+	"usr/bin/lxc-start":                       "",
 	"run/berth/":                              "",
 }
 
-// host makes a host's root directory of files; "-" as the text removes one.
+// host makes a host's root directory of files; "-" as the text removes one, and "->"
+// makes a link. NAME is what LXC calls container x.
 func host(t *testing.T, changes map[string]string) *Doctor {
 	t.Helper()
 	dir := t.TempDir()
@@ -64,7 +67,15 @@ func host(t *testing.T, changes map[string]string) *Doctor {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(path, []byte(strings.ReplaceAll(text, "DIR", dir)), 0o644); err != nil {
+		name := lxc.Name(&backends.Container{ID: "x", Root: filepath.Join(dir, "run/berth")})
+		text = strings.NewReplacer("DIR", dir, "NAME", name).Replace(text)
+		if target, ok := strings.CutPrefix(text, "->"); ok {
+			if err := os.Symlink(target, path); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -92,8 +103,24 @@ func proc(pid, parent int, args ...string) map[string]string {
 	dir := fmt.Sprintf("proc/%d/", pid)
 	return map[string]string{
 		dir + "cmdline": strings.Join(args, "\x00") + "\x00",
-		dir + "stat":    fmt.Sprintf("%d (a (b) c) S %d 1 1 0", pid, parent),
+		dir + "stat":    fmt.Sprintf("%d (a (b) c) S %d 1 1 0 0 0 0 0 0 0 0 0 0 0 0 0 1 0 %d 0", pid, parent, 1000+pid),
+		dir + "fdinfo/": "",
 	}
+}
+
+// watching is a pidfd that a process holds.
+func watching(pid, other int) map[string]string {
+	return map[string]string{fmt.Sprintf("proc/%d/fdinfo/5", pid): fmt.Sprintf("pos:\t0\nPid:\t%d\nNSpid:\t%d\n", other, other)}
+}
+
+func in(pid int, cgroup string) map[string]string {
+	return map[string]string{fmt.Sprintf("proc/%d/cgroup", pid): "0::" + cgroup + "\n"}
+}
+
+// lxcStart are the files of a monitor.
+func lxcStart(pid int, name, config string) map[string]string {
+	return join(proc(pid, 1, "/usr/bin/lxc-start", "-n", name, "-f", config, "-F"), in(pid, "/lxc.monitor."+name),
+		map[string]string{fmt.Sprintf("proc/%d/exe", pid): "->DIR/usr/bin/lxc-start"})
 }
 
 func join(list ...map[string]string) map[string]string {
@@ -106,7 +133,7 @@ func join(list ...map[string]string) map[string]string {
 	return all
 }
 
-const complete = `{"id":"x","backend":"lxc","complete":true,"process":{"pid":7},"data":{"name":"berth-x","cgroup":"/berth/x","limits":"/berth/x"}}`
+const complete = `{"id":"x","backend":"lxc","complete":true,"process":{"pid":7},"data":{"name":"berth-x","cgroup":"/berth/x","limits":"/berth/x","warden":{"pid":9}}}`
 
 // Each row is what is wrong with a host, and the one finding that says so.
 func TestExamine(t *testing.T) {
@@ -142,22 +169,36 @@ func TestExamine(t *testing.T) {
 		"damaged record":            {map[string]string{"run/berth/x/state.json": `{"id"`}, "records", backends.Fail, "damaged"},
 		"an engine's directory":     {map[string]string{"run/containerd/runc/k8s.io/y/state.json": `{"id":"y","backend":"lxc"}`}, "records", backends.Fail, "k8s.io"},
 		"another runtime's":         {map[string]string{"run/containerd/runc/k8s.io/y/state.json": `{"id":"y","init_process_pid":7}`}, "", backends.Pass, ""},
-		"LXC without record":        {proc(70, 1, "/usr/bin/lxc-start", "-n", "berth-x", "-f", "DIR/run/berth/x/lxc.conf", "-F"), "LXC containers", backends.Fail, "berth-x (process 70)"},
-		"LXC with record": {join(proc(70, 1, "/usr/bin/lxc-start", "-n", "berth-x", "-f", "DIR/run/berth/x/lxc.conf", "-F"), proc(71, 70, "./warden", "sock"),
+		"LXC without record":        {lxcStart(70, "NAME", "DIR/run/berth/x/lxc.conf"), "LXC containers", backends.Fail, "(process 70)"},
+		"LXC that only begins":      {join(lxcStart(70, "NAME", "DIR/run/berth/x/lxc.conf"), in(70, "/lxc.pivot.NAME")), "LXC containers", backends.Fail, "(process 70)"},
+		"LXC with record": {join(lxcStart(70, "NAME", "DIR/run/berth/x/lxc.conf"), proc(71, 70, "@/warden", "sock"),
 			map[string]string{"run/berth/x/state.json": complete}), "", backends.Pass, ""},
-		"somebody's own LXC":   {proc(70, 1, "lxc-start", "-n", "web", "-f", "/var/lib/lxc/web/lxc.conf", "-F"), "", backends.Pass, ""},
-		"stage":                {proc(80, 1, "berth-stage"), "processes", backends.Fail, "process 80"},
-		"stage of a record":    {join(proc(7, 1, "berth-stage"), map[string]string{"run/berth/x/state.json": complete}), "", backends.Pass, ""},
-		"stage being made":     {join(proc(80, 79, "berth-stage"), proc(79, 1, "/usr/bin/berth-lxc", "create", "z")), "", backends.Pass, ""},
-		"warden":               {proc(81, 1, "./warden", "sock"), "processes", backends.Fail, "process 81"},
-		"cgroup":               {map[string]string{"sys/fs/cgroup/berth/y/cgroup.events": "populated 0\nfrozen 0\n"}, "cgroups", backends.Fail, "/berth/y"},
-		"monitor's cgroup":     {map[string]string{"sys/fs/cgroup/lxc.monitor.berth-y/cgroup.events": "populated 0\nfrozen 0\n"}, "cgroups", backends.Fail, "lxc.monitor.berth-y"},
-		"cgroup in use":        {map[string]string{"sys/fs/cgroup/berth/y/cgroup.events": "populated 1\nfrozen 0\n"}, "", backends.Pass, ""},
-		"cgroup of a record":   {map[string]string{"sys/fs/cgroup/berth/x/cgroup.events": "populated 0\n", "run/berth/x/state.json": complete}, "", backends.Pass, ""},
-		"cgroup of a root":     {map[string]string{"sys/fs/cgroup/berth/@1/y/cgroup.events": "populated 0\n"}, "cgroups", backends.Fail, "/berth/@1/y"},
-		"a root's last cgroup": {map[string]string{"sys/fs/cgroup/berth/@1/cgroup.events": "populated 0\n"}, "cgroups", backends.Fail, "/berth/@1"},
-		"mount":                {map[string]string{"proc/self/mountinfo": "22 1 0:20 / DIR/run/berth/x/rootfs rw - ext4 /dev/sda rw\n"}, "mounts", backends.Fail, "run/berth/x/rootfs"},
-		"mount of crun's own":  {map[string]string{"proc/self/mountinfo": "22 1 0:20 / DIR/run/berth/@crun/x rw - tmpfs tmpfs rw\n"}, "", backends.Pass, ""},
+		"LXC by name only":        {join(lxcStart(70, "NAME", "DIR/run/berth/x/lxc.conf"), in(70, "/berth/y")), "", backends.Pass, ""},
+		"LXC by name and cgroup":  {join(lxcStart(70, "NAME", "DIR/run/berth/x/lxc.conf"), map[string]string{"proc/70/exe": "->DIR/usr/bin/podman"}), "", backends.Pass, ""},
+		"LXC with a way upwards":  {lxcStart(70, "berth-x/../system.slice", "/a/b/lxc.conf"), "", backends.Pass, ""},
+		"LXC of another id":       {lxcStart(70, "NAME", "DIR/run/berth/y/lxc.conf"), "", backends.Pass, ""},
+		"LXC by a roundabout way": {lxcStart(70, "NAME", "DIR/run/berth/y/../x/lxc.conf"), "", backends.Pass, ""},
+		"somebody's own LXC":      {proc(70, 1, "lxc-start", "-n", "web", "-f", "/var/lib/lxc/web/lxc.conf", "-F"), "", backends.Pass, ""},
+		"stage":                   {proc(80, 1, "berth-stage"), "processes", backends.Fail, "process 80"},
+		"stage of a record":       {join(proc(7, 1, "berth-stage"), map[string]string{"run/berth/x/state.json": complete}), "", backends.Pass, ""},
+		"stage being made":        {join(proc(80, 79, "berth-stage"), proc(79, 1, "/usr/bin/berth-lxc", "create", "z")), "", backends.Pass, ""},
+		"stage beside the process of a record": {join(proc(69, 1, "/usr/bin/conmon"), proc(80, 69, "berth-stage"), watching(80, 7), proc(7, 69, "berth-stage"),
+			map[string]string{"run/berth/x/state.json": complete}), "", backends.Pass, ""},
+		"stage beside another process": {join(proc(80, 1, "berth-stage"), watching(80, 8)), "processes", backends.Fail, "process 80"},
+		"stage that a warden waits for": {join(proc(70, 1, "lxc-start", "-F", "-n", "956332"), proc(71, 70, "@/warden", "sock"), watching(71, 80),
+			proc(80, 1, "berth-stage")), "", backends.Pass, ""},
+		"stage that cannot be looked at": {join(proc(80, 1, "berth-stage"), map[string]string{"proc/80/fdinfo/": "-"}), "", backends.Pass, ""},
+		"warden":                         {proc(81, 1, "@/warden", "sock"), "processes", backends.Fail, "process 81"},
+		"warden of a record":             {join(proc(9, 1, "@/warden", "sock"), map[string]string{"run/berth/x/state.json": complete}), "", backends.Pass, ""},
+		"somebody's own warden":          {proc(81, 1, "./warden", "sock"), "", backends.Pass, ""},
+		"cgroup":                         {map[string]string{"sys/fs/cgroup/berth/y/cgroup.events": "populated 0\nfrozen 0\n"}, "cgroups", backends.Fail, "/berth/y"},
+		"monitor's cgroup":               {map[string]string{"sys/fs/cgroup/lxc.monitor.berth-y/cgroup.events": "populated 0\nfrozen 0\n"}, "cgroups", backends.Fail, "lxc.monitor.berth-y"},
+		"cgroup in use":                  {map[string]string{"sys/fs/cgroup/berth/y/cgroup.events": "populated 1\nfrozen 0\n"}, "", backends.Pass, ""},
+		"cgroup of a record":             {map[string]string{"sys/fs/cgroup/berth/x/cgroup.events": "populated 0\n", "run/berth/x/state.json": complete}, "", backends.Pass, ""},
+		"cgroup of a root":               {map[string]string{"sys/fs/cgroup/berth/@1/y/cgroup.events": "populated 0\n"}, "cgroups", backends.Fail, "/berth/@1/y"},
+		"a root's last cgroup":           {map[string]string{"sys/fs/cgroup/berth/@1/cgroup.events": "populated 0\n"}, "cgroups", backends.Fail, "/berth/@1"},
+		"mount":                          {map[string]string{"proc/self/mountinfo": "22 1 0:20 / DIR/run/berth/x/rootfs rw - ext4 /dev/sda rw\n"}, "mounts", backends.Fail, "run/berth/x/rootfs"},
+		"mount of crun's own":            {map[string]string{"proc/self/mountinfo": "22 1 0:20 / DIR/run/berth/@crun/x rw - tmpfs tmpfs rw\n"}, "", backends.Pass, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

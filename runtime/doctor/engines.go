@@ -37,8 +37,10 @@ func (d *Doctor) engines(context.Context) []backends.Finding {
 // lines are for a file, to be pasted.
 func lines(text ...string) string { return strings.Join(text, "\n") }
 
+var programDirs = []string{"/usr/local/bin", "/usr/bin", "/usr/sbin", "/usr/local/sbin"}
+
 func (d *Doctor) installed(program string) bool {
-	for _, dir := range []string{"/usr/local/bin", "/usr/bin", "/usr/sbin", "/usr/local/sbin"} {
+	for _, dir := range programDirs {
 		if info, err := os.Stat(d.path(filepath.Join(dir, program))); err == nil && info.Mode().IsRegular() {
 			return true
 		}

@@ -25,18 +25,85 @@ var engineRoots = []string{
 	"/run/berth", "/run/containerd/runc/*", "/run/docker/runtime-*/moby", "/run/user/*/berth",
 }
 
-// roots are the state directories that hold records of berth's.
-func (d *Doctor) roots() []string {
-	list := []string{d.Root}
+// roots are the state directories that hold records of berth's. Those that others
+// can write to are left alone, and named: what a record says is done, with the
+// rights of who calls doctor.
+func (d *Doctor) roots() (list []string, skipped []backends.Finding) {
+	dirs := []string{d.Root}
 	for _, pattern := range engineRoots {
 		found, _ := filepath.Glob(d.path(pattern))
-		for _, dir := range found {
-			if !slices.Contains(list, dir) && ours(dir) {
-				list = append(list, dir)
-			}
+		dirs = append(dirs, found...)
+	}
+	for i, dir := range dirs {
+		if slices.Contains(dirs[:i], dir) {
+			continue
+		}
+		if err := d.distrust(dir); err != nil {
+			skipped = append(skipped, skip(err, dir == d.Root))
+		} else if i == 0 || ours(dir) {
+			list = append(list, dir)
 		}
 	}
-	return list
+	return list, skipped
+}
+
+// skip is the row of a state directory that is not trusted. One of another user's
+// is nothing to warn of.
+func skip(err error, chosen bool) backends.Finding {
+	f := backends.Finding{Check: "records", Verdict: backends.Warn, Looked: err.Error() + "; it was not looked at",
+		Advice: "make it its owner's alone (chmod go-w), or have its owner call 'berth doctor'"}
+	if errors.Is(err, errOthers) && !chosen {
+		f.Verdict, f.Advice = backends.Pass, "its owner can call 'berth doctor'"
+	}
+	return f
+}
+
+// errOthers is of what belongs to another user.
+var errOthers = errors.New("belongs to another user")
+
+// distrust says why others could write to a state directory, or put another in its
+// place; nil if they cannot.
+func (d *Doctor) distrust(root string) error {
+	if err := d.guarded(root); err != nil {
+		return fmt.Errorf("state directory %s: %w", root, err)
+	}
+	real, err := filepath.EvalSymlinks(root)
+	if errors.Is(err, os.ErrNotExist) || real == root {
+		return nil // without links, there is but the one way to it
+	}
+	if err == nil {
+		err = d.guarded(real)
+	}
+	if err != nil {
+		return fmt.Errorf("state directory %s: %w", root, err)
+	}
+	return nil
+}
+
+// guarded looks at a directory and at those above it, up to the host's root.
+func (d *Doctor) guarded(root string) error {
+	host, err := filepath.EvalSymlinks(d.Dir)
+	if err != nil {
+		return err
+	}
+	for dir := root; dir != d.Dir && dir != host && dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+		info, err := os.Lstat(dir)
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		uid, mode := int(info.Sys().(*syscall.Stat_t).Uid), info.Mode()
+		link, sticky := mode&os.ModeSymlink != 0, dir != root && mode&os.ModeSticky != 0
+		switch {
+		case uid != os.Geteuid() && (uid != 0 || dir == root && !link):
+			return fmt.Errorf("%s %w (uid %d)", dir, errOthers, uid)
+		case mode.Perm()&0o022 != 0 && !link && !sticky:
+			return fmt.Errorf("others can write to %s (mode %v)", dir, mode)
+		}
+	}
+	return nil
 }
 
 // ours says whether a state directory holds a record of berth's: another
@@ -58,8 +125,9 @@ func ours(root string) bool {
 // strays are records without containers, and what there is of containers
 // without a record.
 func (d *Doctor) strays(ctx context.Context) []backends.Finding {
-	known := &inventory{roots: d.roots()}
-	list := d.records(known)
+	roots, skipped := d.roots()
+	known := &inventory{roots: roots}
+	list := append(d.records(known), skipped...)
 	return append(list, d.leftovers(ctx, known)...)
 }
 
@@ -114,7 +182,7 @@ func (d *Doctor) records(known *inventory) []backends.Finding {
 			}
 		}
 	}
-	if len(list) == 0 {
+	if len(list) == 0 && len(known.roots) > 0 {
 		list = append(list, pass(check, fmt.Sprintf("%d in %s", len(known.records), strings.Join(known.roots, ", "))))
 	}
 	return list

@@ -18,6 +18,8 @@ import (
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/cgroup"
 	"github.com/berth-oci/berth/backends/enclosing"
+	"github.com/berth-oci/berth/backends/lxc"
+	"github.com/berth-oci/berth/runtime/state"
 )
 
 // leftovers are LXC containers, processes, cgroups and mounts of berth's that no
@@ -51,8 +53,9 @@ func (d *Doctor) leftovers(_ context.Context, known *inventory) []backends.Findi
 
 // process is one of /proc.
 type process struct {
-	pid, parent int
-	args        []string
+	backends.Process
+	parent int
+	args   []string
 }
 
 // all lists the host's processes.
@@ -63,61 +66,146 @@ func (d *Doctor) all() (map[int]process, error) {
 	}
 	list := map[int]process{}
 	for _, e := range entries {
-		pid, err := strconv.Atoi(e.Name())
-		if err != nil {
-			continue
+		if pid, err := strconv.Atoi(e.Name()); err == nil {
+			if p, ok := d.process(pid); ok {
+				list[pid] = p
+			}
 		}
-		dir := d.path(filepath.Join("/proc", e.Name()))
-		cmdline, err1 := os.ReadFile(dir + "/cmdline")
-		stat, err2 := os.ReadFile(dir + "/stat")
-		if err1 != nil || err2 != nil || len(cmdline) == 0 {
-			continue // it has gone, or is the kernel's
-		}
-		// Behind the name, which can hold anything: state and parent (proc_pid_stat(5)).
-		fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
-		if len(fields) < 2 {
-			continue
-		}
-		parent, _ := strconv.Atoi(fields[1])
-		list[pid] = process{pid, parent, strings.Split(strings.TrimSuffix(string(cmdline), "\x00"), "\x00")}
 	}
 	return list, nil
 }
 
-// monitors are LXC's processes above containers of the lxc backend. Their
-// command line tells the record: lxc-start -n NAME -f ROOT/ID/lxc.conf -F.
+// process reads one; it is not ok if that has gone, or is the kernel's.
+func (d *Doctor) process(pid int) (p process, ok bool) {
+	cmdline, err1 := os.ReadFile(d.proc(pid, "cmdline"))
+	stat, err2 := os.ReadFile(d.proc(pid, "stat"))
+	if err1 != nil || err2 != nil || len(cmdline) == 0 {
+		return p, false
+	}
+	// Behind the name, which can hold anything: state, parent, and as the 20th the
+	// start time (proc_pid_stat(5)).
+	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+	if len(fields) < 20 {
+		return p, false
+	}
+	parent, err1 := strconv.Atoi(fields[1])
+	start, err2 := strconv.ParseUint(fields[19], 10, 64)
+	return process{backends.Process{Pid: pid, StartTime: start}, parent,
+		strings.Split(strings.TrimSuffix(string(cmdline), "\x00"), "\x00")}, err1 == nil && err2 == nil
+}
+
+// proc is a file of a process.
+func (d *Doctor) proc(pid int, name string) string {
+	return d.path(filepath.Join("/proc", strconv.Itoa(pid), name))
+}
+
+// cgroupOf is the cgroup of a process, "" if it has gone.
+func (d *Doctor) cgroupOf(pid int) string {
+	data, _ := os.ReadFile(d.proc(pid, "cgroup"))
+	for line := range strings.Lines(string(data)) {
+		if path, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "0::"); ok {
+			return path
+		}
+	}
+	return ""
+}
+
+// watched are the processes of which one holds pidfds (proc_pid_fdinfo(5)).
+func (d *Doctor) watched(pid int) ([]int, error) {
+	dir := d.proc(pid, "fdinfo")
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var pids []int
+	for _, f := range files {
+		data, _ := os.ReadFile(filepath.Join(dir, f.Name()))
+		for line := range strings.Lines(string(data)) {
+			if value, ok := strings.CutPrefix(line, "Pid:\t"); ok {
+				if n, err := strconv.Atoi(strings.TrimSpace(value)); err == nil && n > 0 {
+					pids = append(pids, n)
+				}
+			}
+		}
+	}
+	return pids, nil
+}
+
+// The command line of a warden: the program has put an at sign in place of the
+// dot that it is started with.
+const wardenName = "@/" + enclosing.WardenFile
+
+func (p process) isWarden() bool {
+	return len(p.args) == 2 && p.args[0] == wardenName && p.args[1] == enclosing.WardenSocket
+}
+
+// monitor is LXC's process above a container of the lxc backend.
+type monitor struct {
+	process
+	name, root, id string
+}
+
+// cgroups are those that LXC may have put it into.
+func (m *monitor) cgroups() []string {
+	return []string{"/lxc.monitor." + m.name, "/lxc.pivot." + m.name}
+}
+
+// monitor knows one by its command line, which names the record: lxc-start -n
+// NAME -f ROOT/ID/lxc.conf -F. Any process can call itself so, and one in a
+// container does not get into these cgroups, nor does it choose a name that is a
+// way to others.
+func (d *Doctor) monitor(p process) (m monitor, ok bool) {
+	if len(p.args) != 6 || filepath.Base(p.args[0]) != "lxc-start" || p.args[1] != "-n" || p.args[3] != "-f" || p.args[5] != "-F" {
+		return m, false
+	}
+	file := p.args[4]
+	dir := filepath.Dir(file)
+	m = monitor{p, p.args[2], filepath.Dir(dir), filepath.Base(dir)}
+	return m, filepath.IsAbs(file) && filepath.Clean(file) == file && filepath.Base(file) == "lxc.conf" && state.CheckID(m.id) == nil &&
+		m.name == lxc.Name(&backends.Container{ID: m.id, Root: m.root}) &&
+		slices.Contains(m.cgroups(), d.cgroupOf(p.Pid)) && d.isLXCStart(p.Pid)
+}
+
+// isLXCStart says whether a process runs the host's lxc-start.
+func (d *Doctor) isLXCStart(pid int) bool {
+	runs, err := os.Stat(d.proc(pid, "exe"))
+	if err != nil {
+		return false
+	}
+	dirs := append(filepath.SplitList(os.Getenv("PATH")), programDirs...)
+	return slices.ContainsFunc(dirs, func(dir string) bool {
+		program, err := os.Stat(d.path(filepath.Join(dir, "lxc-start")))
+		return err == nil && filepath.IsAbs(dir) && os.SameFile(program, runs)
+	})
+}
+
+// monitors are those whose record has gone.
 func (d *Doctor) monitors(*inventory) ([]backends.Finding, error) {
 	all, err := d.all()
 	var list []backends.Finding
 	for _, p := range all {
-		if len(p.args) != 6 || filepath.Base(p.args[0]) != "lxc-start" || p.args[1] != "-n" || p.args[3] != "-f" {
-			continue
-		}
-		name, dir := p.args[2], filepath.Dir(p.args[4])
-		if !strings.HasPrefix(name, "berth-") || filepath.Base(p.args[4]) != "lxc.conf" || holds(filepath.Dir(dir), filepath.Base(dir)) {
+		m, ok := d.monitor(p)
+		if !ok || holds(m.root, m.id) || d.distrust(m.root) != nil {
 			continue
 		}
 		list = append(list, backends.Finding{
-			Looked: fmt.Sprintf("%s (process %d) of %s", name, p.pid, dir),
-			Fix:    func(context.Context) error { return endMonitor(p.pid, name) },
+			Looked: fmt.Sprintf("%s (process %d) of %s", m.name, m.Pid, filepath.Join(m.root, m.id)),
+			Fix:    func(ctx context.Context) error { return d.endMonitor(ctx, m) },
 		})
 	}
 	return list, err
 }
 
-// endMonitor ends an LXC container by the end of its init, and the monitor if it
-// does not follow.
-func endMonitor(pid int, name string) error {
-	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
+// endMonitor ends an LXC container by the end of what is in it, and the monitor if
+// that does not follow.
+func (d *Doctor) endMonitor(ctx context.Context, m monitor) error {
+	held, err := d.hold(m.process)
+	if err != nil {
 		return err
 	}
-	for _, child := range strings.Fields(string(children)) {
-		n, err := strconv.Atoi(child)
-		if err != nil {
-			continue
-		}
-		if path, err := enclosing.CgroupOf(n); err == nil && path != "/" {
+	if held != nil {
+		defer held.Close()
+		for _, path := range d.enclosed(m) {
 			if err := cgroup.Kill(path); err != nil {
 				return err
 			}
@@ -126,16 +214,16 @@ func endMonitor(pid int, name string) error {
 				cgroup.TrimDefault(path)
 			}()
 		}
-	}
-	for deadline := time.Now().Add(5 * time.Second); unix.Kill(pid, 0) == nil; time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			if err := unix.Kill(pid, unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
-				return fmt.Errorf("kill process %d: %w", pid, err)
+		if enclosing.WaitGone(ctx, m.Process, 5*time.Second) != nil {
+			if err := kill(held, m.Pid); err != nil {
+				return err
 			}
-			break
 		}
 	}
-	for _, path := range []string{"/lxc.monitor." + name, "/lxc.pivot." + name} {
+	if holds(m.root, m.id) {
+		return fmt.Errorf("%s is there again: the cgroups of %s may be a new container's", filepath.Join(m.root, m.id), m.name)
+	}
+	for _, path := range m.cgroups() {
 		if err := cgroup.Remove(path); err != nil {
 			return err
 		}
@@ -143,40 +231,158 @@ func endMonitor(pid int, name string) error {
 	return nil
 }
 
+// enclosed are the cgroups of the container below a monitor: where LXC has put its
+// init, or, once that is with the monitor, where the process is that it waits for.
+func (d *Doctor) enclosed(m monitor) []string {
+	all, err := d.all()
+	if err != nil {
+		return nil
+	}
+	var paths []string
+	for _, p := range all {
+		if p.parent != m.Pid {
+			continue
+		}
+		path := d.cgroupOf(p.Pid)
+		if path == d.cgroupOf(m.Pid) {
+			if path = ""; p.isWarden() {
+				path = d.attended(p.Pid)
+			}
+		}
+		// A pid that is another process's by now is not the monitor's child.
+		if now, ok := d.process(p.Pid); !ok || now.StartTime != p.StartTime || now.parent != m.Pid {
+			continue
+		}
+		if d.foreign(path) && !slices.Contains(paths, path) {
+			paths = append(paths, path)
+		}
+	}
+	return paths
+}
+
+// attended is the cgroup of the process that a warden waits for, "" if that ends
+// meanwhile.
+func (d *Doctor) attended(warden int) string {
+	before, _ := d.watched(warden)
+	if len(before) != 1 {
+		return ""
+	}
+	path := d.cgroupOf(before[0])
+	if after, _ := d.watched(warden); !slices.Equal(before, after) {
+		return ""
+	}
+	return path
+}
+
+// foreign says that a cgroup can be a container's: it is named in full, and
+// neither this process nor the host's first one is in it.
+func (d *Doctor) foreign(path string) bool {
+	if !filepath.IsAbs(path) || filepath.Clean(path) != path || path == "/" {
+		return false
+	}
+	return !slices.ContainsFunc([]string{d.cgroupOf(1), d.cgroupOf(os.Getpid())}, func(own string) bool {
+		return own == path || strings.HasPrefix(own, path+"/")
+	})
+}
+
+// hold opens a process that was found, and makes sure that it is still what it was;
+// nil if it is not, for its pid may be another's by now, and a stage may have become
+// the user's process.
+func (d *Doctor) hold(p process) (*os.File, error) {
+	fd, err := unix.PidfdOpen(p.Pid, 0)
+	if errors.Is(err, unix.ESRCH) || errors.Is(err, unix.EINVAL) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("process %d: pidfd_open: %w", p.Pid, err)
+	}
+	pidfd := os.NewFile(uintptr(fd), "pidfd")
+	if now, ok := d.process(p.Pid); !ok || now.StartTime != p.StartTime || !slices.Equal(now.args, p.args) {
+		pidfd.Close()
+		return nil, nil
+	}
+	return pidfd, nil
+}
+
+func kill(pidfd *os.File, pid int) error {
+	if err := unix.PidfdSendSignal(int(pidfd.Fd()), unix.SIGKILL, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
+		return fmt.Errorf("kill process %d: %w", pid, err)
+	}
+	return nil
+}
+
+// end kills a process that was found.
+func (d *Doctor) end(p process) error {
+	pidfd, err := d.hold(p)
+	if pidfd == nil {
+		return err
+	}
+	defer pidfd.Close()
+	return kill(pidfd, p.Pid)
+}
+
 // processes are stages and wardens that nobody waits for any more.
 func (d *Doctor) processes(known *inventory) ([]backends.Finding, error) {
-	all, err := d.all()
-	recorded := map[int]bool{}
-	for _, c := range known.records {
-		recorded[c.Process.Pid] = true
-	}
+	stray, err := d.strayProcesses(known)
 	var list []backends.Finding
-	for _, p := range all {
-		above := ""
-		if parent, ok := all[p.parent]; ok {
-			above = parent.args[0]
-		}
-		stray := false
-		switch {
-		case p.args[0] == "berth-stage":
-			stray = !recorded[p.pid] && !isBerth(above)
-		case p.args[0] == "./warden" && len(p.args) == 2:
-			// In the background LXC's monitor gives itself another name.
-			stray = filepath.Base(above) != "lxc-start" && !strings.HasPrefix(above, "[lxc monitor]")
-		}
-		if stray {
-			list = append(list, backends.Finding{
-				Looked: fmt.Sprintf("%s (process %d)", p.args[0], p.pid),
-				Fix: func(context.Context) error {
-					if err := unix.Kill(p.pid, unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
-						return fmt.Errorf("kill process %d: %w", p.pid, err)
-					}
-					return nil
-				},
-			})
-		}
+	for _, p := range stray {
+		list = append(list, backends.Finding{
+			Looked: fmt.Sprintf("%s (process %d)", p.args[0], p.Pid),
+			Fix: func(context.Context) error {
+				// A create may only have been about to connect them.
+				still, err := d.strayProcesses(known)
+				if !slices.ContainsFunc(still, func(q process) bool { return q.Process == p.Process }) {
+					return err
+				}
+				return d.end(p)
+			},
+		})
 	}
 	return list, err
+}
+
+func (d *Doctor) strayProcesses(known *inventory) (stray []process, err error) {
+	all, err := d.all()
+	needed := map[int]bool{}
+	for _, c := range known.records {
+		var data struct{ Warden backends.Process }
+		_ = json.Unmarshal(c.Data, &data)
+		needed[c.Process.Pid], needed[data.Warden.Pid] = true, true
+	}
+	above := func(p process) string {
+		if parent, ok := all[p.parent]; ok {
+			return parent.args[0]
+		}
+		return ""
+	}
+	for _, p := range all {
+		if !p.isWarden() {
+			continue
+		}
+		// In the background LXC's monitor gives itself another name.
+		if name := above(p); !needed[p.Pid] && filepath.Base(name) != "lxc-start" && !strings.HasPrefix(name, "[lxc monitor]") {
+			stray = append(stray, p)
+			continue
+		}
+		// What it waits for belongs to a container that is there, be its record
+		// among the known ones or not: without one, that has a row of its own.
+		watched, _ := d.watched(p.Pid)
+		for _, pid := range watched {
+			needed[pid] = true
+		}
+	}
+	for _, p := range all {
+		if p.args[0] != "berth-stage" || needed[p.Pid] || isBerth(above(p)) {
+			continue
+		}
+		// In a pid namespace that was joined, the stage holds the container's process
+		// until start, and is not recorded itself.
+		watched, err := d.watched(p.Pid)
+		if err == nil && !slices.ContainsFunc(watched, func(pid int) bool { return needed[pid] }) {
+			stray = append(stray, p)
+		}
+	}
+	return stray, err
 }
 
 // cgroups are empty ones where berth puts containers by default, and LXC its
@@ -210,9 +416,12 @@ func (d *Doctor) cgroups(known *inventory) ([]backends.Finding, error) {
 			list = append(list, backends.Finding{
 				Looked: dir,
 				Fix: func(context.Context) error {
-					err := cgroup.Remove(path)
-					cgroup.TrimDefault(path)
-					return err
+					defer cgroup.TrimDefault(path)
+					p, err := cgroup.At(path, false)
+					if err != nil {
+						return err
+					}
+					return p.Withdraw()
 				},
 			})
 		}
