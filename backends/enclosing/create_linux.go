@@ -188,6 +188,9 @@ func (cr *creation) spawn(prep *preparation) error {
 			return err
 		}
 	}
+	if cfg.UserPath != "" {
+		return checkJoined(j)
+	}
 	return nil
 }
 

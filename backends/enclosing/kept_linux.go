@@ -24,6 +24,9 @@ type kept struct {
 	// devices.
 	Linux        *specs.Linux `json:"linux"`
 	NoNewKeyring bool         `json:"noNewKeyring,omitempty"`
+	// NoSeccompFlags says that linux.seccomp.flags is an empty list, which JSON
+	// does not tell from none: without one there are default flags.
+	NoSeccompFlags bool `json:"noSeccompFlags,omitempty"`
 }
 
 // keep writes the file for a container that is being created.
@@ -32,6 +35,7 @@ func keep(j *Job, o *backends.CreateOptions) error {
 	k := &kept{Process: j.Spec.Process, NoNewKeyring: o.NoNewKeyring, Linux: &specs.Linux{
 		Namespaces: l.Namespaces, Seccomp: l.Seccomp, Personality: l.Personality, MemoryPolicy: l.MemoryPolicy,
 	}}
+	k.NoSeccompFlags = l.Seccomp != nil && l.Seccomp.Flags != nil && len(l.Seccomp.Flags) == 0
 	if r := l.Resources; r != nil {
 		copied := *r
 		copied.Devices = nil
@@ -62,6 +66,9 @@ func loadKept(c *backends.Container) (*kept, error) {
 	}
 	if err != nil {
 		return nil, fmt.Errorf("state of container %q: %w", c.ID, err)
+	}
+	if s := k.Linux.Seccomp; s != nil && k.NoSeccompFlags {
+		s.Flags = []specs.LinuxSeccompFlag{}
 	}
 	return k, nil
 }

@@ -1,8 +1,10 @@
 package enclosing
 
 import (
+	"cmp"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	cgroups "github.com/opencontainers/cgroups"
@@ -35,6 +37,44 @@ func readMap(path string) ([]specs.LinuxIDMapping, error) {
 		maps = append(maps, m)
 	}
 	return maps, nil
+}
+
+// checkJoined refuses a joined user namespace in which the container cannot be
+// prepared, and mappings in config.json that are not the namespace's: files would
+// belong to others than whoever wrote them meant.
+func checkJoined(j *Job) error {
+	l := j.Spec.Linux
+	for _, side := range []struct {
+		path        string
+		want, being []specs.LinuxIDMapping
+	}{{"linux.uidMappings", l.UIDMappings, j.UIDMap}, {"linux.gidMappings", l.GIDMappings, j.GIDMap}} {
+		if len(side.want) > 0 && !slices.Equal(joinedUp(side.want), joinedUp(side.being)) {
+			return fmt.Errorf("%s: %v is not how the user namespace to join maps, which is %v: leave the mappings out", side.path, side.want, side.being)
+		}
+		if !mapsRoot(side.being) {
+			i := slices.IndexFunc(l.Namespaces, func(ns specs.LinuxNamespace) bool { return ns.Type == specs.UserNamespace })
+			return fmt.Errorf("linux.namespaces[%d].path: the %s of that user namespace map nothing to ID 0, as which the container is prepared inside", i, strings.TrimPrefix(side.path, "linux."))
+		}
+	}
+	return nil
+}
+
+// joinedUp is the same mapping in as few parts as can be, in order.
+func joinedUp(maps []specs.LinuxIDMapping) []specs.LinuxIDMapping {
+	sorted := slices.Clone(maps)
+	slices.SortFunc(sorted, func(a, b specs.LinuxIDMapping) int { return cmp.Compare(a.ContainerID, b.ContainerID) })
+	var parts []specs.LinuxIDMapping
+	for _, m := range sorted {
+		if n := len(parts) - 1; n >= 0 {
+			p := &parts[n]
+			if uint64(p.ContainerID)+uint64(p.Size) == uint64(m.ContainerID) && uint64(p.HostID)+uint64(p.Size) == uint64(m.HostID) {
+				p.Size += m.Size
+				continue
+			}
+		}
+		parts = append(parts, m)
+	}
+	return parts
 }
 
 func resources(s *specs.Spec) (*cgroups.Resources, error) {

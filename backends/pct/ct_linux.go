@@ -1,7 +1,6 @@
 package pct
 
 import (
-	"fmt"
 	goruntime "runtime"
 	"strconv"
 	"strings"
@@ -55,7 +54,7 @@ func describe(j *enclosing.Job, s *Settings) *CreateOptions {
 		text = append(text, podText(pod))
 	}
 	text = append(text,
-		fmt.Sprintf("Bundle: %q", j.Bundle),
+		"Bundle: "+quoted(j.Bundle, 512),
 		"Started and stopped by its container engine; it cannot be started here.",
 		marker(j.Container),
 	)
@@ -67,6 +66,17 @@ func describe(j *enclosing.Job, s *Settings) *CreateOptions {
 	o.Memory, o.Swap = memory(r)
 	o.CPULimit, o.CPUUnits = cpuLimit(r), cpuUnits(r)
 	return o
+}
+
+// quoted is %q of a text, cut so that it has at most so many bytes: a description
+// has no more than 8192 (pct(1), --description), and must hold the marker.
+func quoted(text string, atMost int) string {
+	const more = "…"
+	q := strconv.Quote(text)
+	for n := min(len(text), atMost); len(q) > atMost; n-- {
+		q = strconv.Quote(text[:n] + more)
+	}
+	return q
 }
 
 const mebibyte = 1 << 20
@@ -89,14 +99,27 @@ func memory(r *specs.LinuxResources) (ram, swap int64) {
 	if m.Limit == nil || *m.Limit <= 0 {
 		return ram, swap
 	}
-	ram = max(minMemory, (*m.Limit+mebibyte-1)/mebibyte)
+	ram = max(minMemory, mebibytes(*m.Limit))
 	if m.Swap != nil && *m.Swap >= *m.Limit {
-		swap = (*m.Swap - *m.Limit + mebibyte - 1) / mebibyte
+		swap = mebibytes(*m.Swap - *m.Limit)
 	}
 	return ram, swap
 }
 
-// cpuLimit is in CPUs; 0 is no limit.
+// mebibytes rounds bytes up.
+func mebibytes(n int64) int64 {
+	whole := n / mebibyte
+	if n%mebibyte > 0 {
+		whole++
+	}
+	return whole
+}
+
+// mostCPUs is the greatest --cpulimit that Proxmox VE accepts (pct(1)).
+const mostCPUs = 8192
+
+// cpuLimit is in CPUs, 0 being no limit, for the interface to show; the exact one
+// is set in the cgroup.
 func cpuLimit(r *specs.LinuxResources) float64 {
 	if r == nil || r.CPU == nil || r.CPU.Quota == nil || *r.CPU.Quota <= 0 {
 		return 0
@@ -106,7 +129,7 @@ func cpuLimit(r *specs.LinuxResources) float64 {
 	if c.Period != nil && *c.Period > 0 {
 		period = *c.Period
 	}
-	return float64(*c.Quota) / float64(period)
+	return min(mostCPUs, float64(*c.Quota)/float64(period))
 }
 
 func arch() string {
@@ -144,7 +167,8 @@ func cpuUnits(r *specs.LinuxResources) uint64 {
 	if r == nil {
 		return 0
 	}
-	if weight, err := strconv.ParseUint(r.Unified["cpu.weight"], 10, 64); err == nil {
+	// One that is out of bounds is for the kernel to refuse, in its words.
+	if weight, err := strconv.ParseUint(r.Unified["cpu.weight"], 10, 64); err == nil && weight <= 10000 {
 		return weight
 	}
 	if r.CPU == nil || r.CPU.Shares == nil {

@@ -104,12 +104,18 @@ func (e *Enclosure) Usable() error {
 func (e *Enclosure) Check(s *specs.Spec) spec.Problems {
 	ps := append(checkAnnotations(s), e.settings.Network.check(s)...)
 	ps = append(ps, checkLXCFS(s)...)
-	// A comma ends the path in a volume's properties (pct(1), --rootfs).
-	if s.Root != nil && strings.ContainsAny(s.Root.Path, ", \t\n\r\"'=;") {
-		ps = append(ps, spec.Problem{Path: "root.path", Level: spec.Error,
-			Message: fmt.Sprintf("%q: with Proxmox VE the path must be without spaces, quotes and , = ;", s.Root.Path)})
+	if s.Root != nil && !plain(s.Root.Path) {
+		ps = append(ps, spec.Problem{Path: "root.path", Level: spec.Error, Message: notPlain(s.Root.Path)})
 	}
 	return ps
+}
+
+// plain says whether Proxmox VE takes a path for a volume: a comma would end it
+// (pct(1), --rootfs).
+func plain(path string) bool { return !strings.ContainsAny(path, ", \t\n\r\"'=;") }
+
+func notPlain(path string) string {
+	return fmt.Sprintf("%q: with Proxmox VE the path must be without spaces, quotes and , = ;", path)
 }
 
 // HostTree is false: Proxmox VE has LXC pivot to the rootfs.
@@ -127,6 +133,9 @@ func (e *Enclosure) Place(j *enclosing.Job) error {
 	}
 	if !info.IsDir() {
 		return fmt.Errorf("root.path: %s is not a directory; Proxmox VE follows no symbolic link", j.Rootfs)
+	}
+	if at := rootfs(j); !plain(at) {
+		return fmt.Errorf("root.path: %s", notPlain(at))
 	}
 	return nil
 }

@@ -43,16 +43,17 @@ func podTag(pod spec.Pod) string {
 
 // podText is a line of a CT's description.
 func podText(pod spec.Pod) string {
+	const most = 256
 	what := "sandbox"
 	if pod.Container != "" {
-		what = fmt.Sprintf("container %q", pod.Container)
+		what = "container " + quoted(pod.Container, most)
 	}
-	text := fmt.Sprintf("Kubernetes: %s of pod %q in namespace %q", what, pod.Name, pod.Namespace)
+	text := fmt.Sprintf("Kubernetes: %s of pod %s in namespace %s", what, quoted(pod.Name, most), quoted(pod.Namespace, most))
 	if pod.UID != "" {
-		text += fmt.Sprintf(", uid %q", pod.UID)
+		text += ", uid " + quoted(pod.UID, most)
 	}
 	if pod.Image != "" {
-		text += fmt.Sprintf(", image %q", pod.Image)
+		text += ", image " + quoted(pod.Image, most)
 	}
 	return text + "."
 }
