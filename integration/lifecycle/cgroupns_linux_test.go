@@ -114,9 +114,11 @@ func TestCgroupNamespaceOfHost(t *testing.T) {
 	}
 }
 
-// lend gives the users of inUserNamespace what the container is to write.
+// lend gives the users of inUserNamespace the root, in which mount points are to be
+// made, and what the container is to write.
 func lend(b *box) {
 	b.Helper()
+	chownTree(b.T, b.rootfs(), 100000)
 	if err := os.Chmod(b.out, 0o777); err != nil {
 		b.Fatal(err)
 	}
