@@ -81,9 +81,8 @@ type Container struct {
 	Process Process `json:"process"`
 	// Runner is the process that runs the container in the foreground, and
 	// with whose end the container has gone.
-	Runner Process `json:"runner,omitzero"`
-	// Hooks holds the hooks that later commands have to run: poststart, poststop.
-	Hooks *specs.Hooks `json:"hooks,omitempty"`
+	Runner Process     `json:"runner,omitzero"`
+	Hooks  *LaterHooks `json:"hooks,omitempty"`
 	// Data belongs to the backend.
 	Data json.RawMessage `json:"data,omitempty"`
 

@@ -185,6 +185,6 @@ func fill(c *backends.Container, j *job) {
 		return // it runs the hooks itself
 	}
 	if spec.HasHooks(s, spec.Poststart, spec.Poststop) {
-		c.Hooks = &specs.Hooks{Poststart: spec.Hooks(s, spec.Poststart), Poststop: spec.Hooks(s, spec.Poststop)}
+		c.Hooks = &backends.LaterHooks{Poststart: spec.Hooks(s, spec.Poststart), Poststop: spec.Hooks(s, spec.Poststop)}
 	}
 }

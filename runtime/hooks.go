@@ -14,7 +14,7 @@ func poststart(ctx context.Context, c *backends.Container) error {
 	if c.Hooks == nil {
 		return nil
 	}
-	return hooks.Run(ctx, "poststart", c.Hooks.Poststart, c.State(specs.StateRunning))
+	return hooks.OnHost(ctx, "poststart", c.Hooks.Poststart, c.State(specs.StateRunning))
 }
 
 // poststop runs the hooks after the container has gone. One that fails is only
@@ -24,7 +24,7 @@ func poststop(ctx context.Context, c *backends.Container) {
 		return
 	}
 	for i := range c.Hooks.Poststop {
-		if err := hooks.Run(ctx, "poststop", c.Hooks.Poststop[i:i+1], c.State(specs.StateStopped)); err != nil {
+		if err := hooks.OnHost(ctx, "poststop", c.Hooks.Poststop[i:i+1], c.State(specs.StateStopped)); err != nil {
 			logrus.Warn(err)
 		}
 	}

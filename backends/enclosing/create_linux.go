@@ -283,18 +283,21 @@ func (cr *creation) enter(caller *caller) error {
 	if err := j.Save(); err != nil {
 		return err
 	}
-	if j.bornLast() {
-		if !j.Data.Scope {
-			return nil
-		}
-		// systemd has put it right into the scope, whose controllers are for
-		// cgroups below only if it holds no process itself.
-		return cgroup.Enter(path, j.Stage)
+	if j.bornLast() && !cr.stageIsInside() {
+		return nil
 	}
-	if err := cgroup.Enter(path, j.Stage); err != nil {
+	if err := cgroup.Enter(path, j.Stage); err != nil || j.bornLast() {
 		return err
 	}
 	return cr.attend(caller)
+}
+
+// stageIsInside says that a stage which is not to become the user's process is in
+// the container's cgroup until that is born: for hooks it is the container's
+// process, and systemd has put it right into the scope, whose controllers are for
+// cgroups below only if it holds no process itself.
+func (cr *creation) stageIsInside() bool {
+	return cr.job.Data.Scope || spec.HasHooks(cr.job.Spec, spec.Prestart, spec.CreateRuntime, spec.CreateContainer)
 }
 
 // settle takes over the user's process, which the stage has borne.
@@ -329,7 +332,7 @@ func (cr *creation) placeKeeper() error {
 	if h := j.Spec.Hooks; h != nil && len(h.StartContainer) > 0 {
 		return cgroup.Enter(j.Data.Cgroup, cr.stage.Keeper())
 	}
-	if !j.Data.Scope {
+	if !cr.stageIsInside() {
 		return nil
 	}
 	own, err := cgroup.Of(os.Getpid())
@@ -373,10 +376,10 @@ func (cr *creation) prepareInside(ctx context.Context, prep *preparation, caller
 	}
 	err = cr.stage.Prepare(plan, files, func() error {
 		state := j.State(specs.StateCreating)
-		if err := hooks.Run(ctx, "prestart", spec.Hooks(j.Spec, spec.Prestart), state); err != nil {
+		if err := hooks.OnHost(ctx, "prestart", spec.Hooks(j.Spec, spec.Prestart), state); err != nil {
 			return err
 		}
-		return hooks.Run(ctx, "createRuntime", spec.Hooks(j.Spec, spec.CreateRuntime), state)
+		return hooks.OnHost(ctx, "createRuntime", spec.Hooks(j.Spec, spec.CreateRuntime), state)
 	})
 	if err == nil && j.bornLast() {
 		err = cr.settle(prep, caller)

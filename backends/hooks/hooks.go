@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"slices"
 	"strings"
 	"time"
 
@@ -18,49 +17,58 @@ import (
 	"github.com/berth-oci/berth/backends"
 )
 
-// Run runs the hooks of one point in a container's life in their order, each
-// with the state as JSON on its stdin, and stops at the first that fails. The
-// error names it by its JSON path, such as hooks.poststop[0], with what it wrote
-// to stderr.
-func Run(ctx context.Context, point string, list []specs.Hook, state specs.State) error {
-	return RunBy(ctx, startProcess, point, list, state)
+// How says in what surroundings hooks run.
+type How struct {
+	// Dir is their working directory; the caller's if empty.
+	Dir string
+	// Env is the environment of those that have none of their own; the caller's
+	// if nil.
+	Env []string
+	// Start starts a program; by default as a child with nothing special.
+	Start Starter
 }
 
 // Starter starts a hook's program; stdio become its descriptors 0 to 2. It is called
 // on Run's own thread.
 type Starter func(path string, args, env []string, stdio [3]*os.File) (*os.Process, error)
 
-func startProcess(path string, args, env []string, stdio [3]*os.File) (*os.Process, error) {
-	return os.StartProcess(path, args, &os.ProcAttr{Env: env, Files: stdio[:]})
+// OnHost is Run for the hooks of the runtime namespace. They run in the bundle, if
+// it still exists, as under crun and runc's run, and without an environment of
+// their own have the runtime's, as under runc.
+func OnHost(ctx context.Context, point string, list []specs.Hook, state specs.State) error {
+	var how How
+	if info, err := os.Stat(state.Bundle); err == nil && info.IsDir() {
+		how.Dir = state.Bundle
+	}
+	return Run(ctx, how, point, list, state)
 }
 
-// RunBy is Run with a way of its own to start the programs.
-func RunBy(ctx context.Context, start Starter, point string, list []specs.Hook, state specs.State) error {
+// Run runs the hooks of one point in a container's life in their order, each
+// with the state as JSON on its stdin, and stops at the first that fails. The
+// error names it by its JSON path, such as hooks.poststop[0], with what it wrote
+// to stderr.
+func Run(ctx context.Context, how How, point string, list []specs.Hook, state specs.State) error {
 	if len(list) == 0 {
 		return nil
+	}
+	if how.Env == nil {
+		how.Env = os.Environ()
+	}
+	if how.Start == nil {
+		how.Start = func(path string, args, env []string, stdio [3]*os.File) (*os.Process, error) {
+			return os.StartProcess(path, args, &os.ProcAttr{Dir: how.Dir, Env: env, Files: stdio[:]})
+		}
 	}
 	stdin, err := json.Marshal(state)
 	if err != nil {
 		return err
 	}
 	for i := range list {
-		if err := run(ctx, start, &list[i], stdin); err != nil {
+		if err := run(ctx, &how, &list[i], stdin); err != nil {
 			return fmt.Errorf("hooks.%s[%d] (%s): %w", point, i, list[i].Path, err)
 		}
 	}
 	return nil
-}
-
-// Inside are hooks that run in the container: those without an environment of
-// their own have its process's, as under runc.
-func Inside(list []specs.Hook, environment []string) []specs.Hook {
-	list = slices.Clone(list)
-	for i := range list {
-		if list[i].Env == nil {
-			list[i].Env = environment
-		}
-	}
-	return list
 }
 
 // maxStderr is as much of a hook's stderr as an error carries, in bytes.
@@ -69,7 +77,7 @@ const maxStderr = 4096
 // leftOpen is how long a hook's own children may hold its output open, beyond its end.
 const leftOpen = 100 * time.Millisecond
 
-func run(ctx context.Context, start Starter, h *specs.Hook, stdin []byte) error {
+func run(ctx context.Context, how *How, h *specs.Hook, stdin []byte) error {
 	if h.Timeout != nil {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, time.Duration(*h.Timeout)*time.Second)
@@ -80,11 +88,10 @@ func run(ctx context.Context, start Starter, h *specs.Hook, stdin []byte) error 
 		args = []string{h.Path}
 	}
 	if env == nil {
-		// runc's way: hooks without an environment of their own get its.
-		env = os.Environ()
+		env = how.Env
 	}
 	begin := time.Now()
-	state, said, err := execute(ctx, stdin, func(stdio [3]*os.File) (*os.Process, error) { return start(h.Path, args, env, stdio) })
+	state, said, err := execute(ctx, stdin, func(stdio [3]*os.File) (*os.Process, error) { return how.Start(h.Path, args, env, stdio) })
 	// Its arguments are config.json's, and can be secrets.
 	backends.Called([]string{h.Path}, begin, state.ExitCode())
 	if err == nil && !state.Success() {

@@ -25,7 +25,7 @@ func TestStateArgsAndEnvironment(t *testing.T) {
 		{Path: "/bin/sh", Args: []string{"sh", "-c", script, "second", "x"}, Env: []string{}},
 	}
 	state := specs.State{Version: "1.0.2", ID: "c1", Status: specs.StateCreating, Pid: 7, Bundle: "/b"}
-	if err := Run(context.Background(), "createRuntime", list, state); err != nil {
+	if err := Run(context.Background(), How{}, "createRuntime", list, state); err != nil {
 		t.Fatal(err)
 	}
 	data, err := os.ReadFile(out)
@@ -57,7 +57,7 @@ func TestFailures(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			begin := time.Now()
-			err := Run(context.Background(), "prestart", []specs.Hook{c.hook, {Path: "/bin/touch", Args: []string{"touch", mark}}}, specs.State{})
+			err := Run(context.Background(), How{}, "prestart", []specs.Hook{c.hook, {Path: "/bin/touch", Args: []string{"touch", mark}}}, specs.State{})
 			if err == nil {
 				t.Fatal("no error")
 			}
@@ -82,7 +82,7 @@ func TestDaemonLeftBehind(t *testing.T) {
 	pidFile := filepath.Join(t.TempDir(), "pid")
 	list := []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c", "sleep 60 & echo $! >" + pidFile}}}
 	begin := time.Now()
-	if err := Run(context.Background(), "poststart", list, specs.State{}); err != nil {
+	if err := Run(context.Background(), How{}, "poststart", list, specs.State{}); err != nil {
 		t.Fatal(err)
 	}
 	if time.Since(begin) > 30*time.Second {

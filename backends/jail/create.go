@@ -292,10 +292,10 @@ func (cr *creation) enter(ctx context.Context) error {
 	}
 	return cr.first.Prepare(p, files, func() error {
 		state := cr.c.State(specs.StateCreating)
-		if err := hooks.Run(ctx, "prestart", spec.Hooks(s, spec.Prestart), state); err != nil {
+		if err := hooks.OnHost(ctx, "prestart", spec.Hooks(s, spec.Prestart), state); err != nil {
 			return err
 		}
-		return hooks.Run(ctx, "createRuntime", spec.Hooks(s, spec.CreateRuntime), state)
+		return hooks.OnHost(ctx, "createRuntime", spec.Hooks(s, spec.CreateRuntime), state)
 	})
 }
 

@@ -50,7 +50,7 @@ func (s *stage) make(root *rootfs.Root) error {
 	if err := root.Devices(); err != nil {
 		return err
 	}
-	if err := s.hooks(); err != nil {
+	if err := s.hooks(root); err != nil {
 		return err
 	}
 	if err := root.Pivot(); err != nil {
@@ -65,8 +65,9 @@ func (s *stage) make(root *rootfs.Root) error {
 }
 
 // hooks lets create run those of the runtime namespace, then runs those of the
-// container's namespace whose path is still the host's.
-func (s *stage) hooks() error {
+// container's namespace whose path is still the host's. As under runc these find
+// themselves in the container's root, and without an environment.
+func (s *stage) hooks(root *rootfs.Root) error {
 	if s.plan.HostHooks {
 		if err := s.conn.Send(link.Event{Kind: link.EventHooks}); err != nil {
 			return err
@@ -75,7 +76,13 @@ func (s *stage) hooks() error {
 			return err
 		}
 	}
-	return hooks.Run(context.Background(), "createContainer", s.plan.CreateContainer, s.state(specs.StateCreating))
+	if len(s.plan.CreateContainer) == 0 {
+		return nil
+	}
+	if err := unix.Fchdir(root.Dir()); err != nil {
+		return fmt.Errorf("fchdir to the root: %w", err)
+	}
+	return hooks.Run(context.Background(), hooks.How{Env: []string{}}, "createContainer", s.plan.CreateContainer, s.state(specs.StateCreating))
 }
 
 func (s *stage) state(status specs.ContainerState) specs.State {

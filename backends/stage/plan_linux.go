@@ -3,6 +3,7 @@ package stage
 import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
+	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/process"
 	"github.com/berth-oci/berth/backends/rootfs"
 )
@@ -45,7 +46,7 @@ type Plan struct {
 	// HostHooks says that create has hooks to run before the root is pivoted.
 	HostHooks bool
 	// CreateContainer and StartContainer are run by the stage itself.
-	CreateContainer, StartContainer []specs.Hook
+	CreateContainer, StartContainer backends.HookList
 	// State is what these hooks are told.
 	State specs.State
 	// Inherited is the number of descriptors from 3 on for the user's process.

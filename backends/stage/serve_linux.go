@@ -22,9 +22,10 @@ func (s *stage) serve(launch func() error) error {
 			return err
 		}
 	}
+	how := hooks.How{Start: s.startHook, Env: s.plan.Process.Environment()}
 	link.Serve(s.start, func() error {
 		started()
-		if err := hooks.RunBy(context.Background(), s.startHook, "startContainer", hooks.Inside(s.plan.StartContainer, s.plan.Process.Environment()), state); err != nil {
+		if err := hooks.Run(context.Background(), how, "startContainer", s.plan.StartContainer, state); err != nil {
 			return err
 		}
 		if err := launch(); err != nil {

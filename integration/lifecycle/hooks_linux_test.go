@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -261,25 +262,103 @@ func TestHookTimeout(t *testing.T) {
 	}
 }
 
-// A startContainer hook without an environment of its own has the process's.
-func TestStartContainerEnvironment(t *testing.T) {
+// Where hooks find themselves, and what environment they have: one without its own,
+// one with an empty one, and one with its own.
+func TestHookSurroundings(t *testing.T) {
 	t.Parallel()
-	const script = `echo "$ONE $HOME" >>/out/environment`
+	berthOnly(t) // runc has poststop hooks run where its caller is
 	b := newBox(t, "true", func(s *specs.Spec) {
 		s.Process.Env = append(s.Process.Env, "ONE=process's", "HOME=/x", "HOME=")
-		s.Hooks = &specs.Hooks{StartContainer: []specs.Hook{
-			{Path: "/bin/sh", Args: []string{"sh", "-c", script}},
-			{Path: "/bin/sh", Args: []string{"sh", "-c", script}, Env: []string{"ONE=its own"}},
-		}}
+		s.Process.Cwd = "/bin"
 	})
-	b.create()
-	b.start()
-	b.wait()
-	got, err := os.ReadFile(filepath.Join(b.out, "environment"))
-	if want := "process's /root\nits own \n"; err != nil || string(got) != want {
-		t.Errorf("%q, want %q (%v)", got, want, err)
+	for _, point := range hookPoints {
+		out := b.out
+		if point == "startContainer" {
+			out = "/out"
+		}
+		script := fmt.Sprintf(`{ pwd -P; e=$(env | grep -vE '^(PWD|OLDPWD|SHLVL|_)='); echo "$e" | grep -E '^(CALLER|ONE|HOME|_BERTH.*|GO.*)=' | grep -v "^HOME=$CALLERS_HOME$" | sort | tr '\n' ' '; echo; } >>%s/%s`, out, point)
+		for _, env := range [][]string{nil, {"none"}, {"ONE=its own"}} {
+			*hookList(b.spec, point) = append(*hookList(b.spec, point), specs.Hook{Path: "/bin/sh", Args: []string{"sh", "-c", script}, Env: env})
+		}
 	}
-	b.must("delete", b.id)
+	b.write()
+	// Go's type leaves an empty list out.
+	config := filepath.Join(b.bundle, "config.json")
+	data, err := os.ReadFile(config)
+	b.must1(err)
+	data = regexp.MustCompile(`\[\s*"none"\s*\]`).ReplaceAll(data, []byte("[]"))
+	b.must1(os.WriteFile(config, data, 0o644))
+	call := func(args ...string) {
+		cmd := b.command(args...)
+		cmd.Env = append(os.Environ(), "CALLER=x", "CALLERS_HOME="+os.Getenv("HOME"), "HOME="+os.Getenv("HOME"))
+		cmd.Dir = "/"
+		if args[0] == "create" {
+			b.createWith(cmd)
+		} else if o, err := tryExecute(cmd); err != nil || o.status != 0 {
+			t.Errorf("%s: %v: %+v", args[0], err, o)
+		}
+	}
+	call(b.createArgs()...)
+	call("start", b.id)
+	b.wait()
+	call("delete", b.id)
+	const empty, own = "\n", "ONE=its own \n"
+	for point, want := range map[string]struct{ dir, first string }{
+		"prestart":        {b.bundle, "CALLER=x \n"},
+		"createRuntime":   {b.bundle, "CALLER=x \n"},
+		"createContainer": {b.rootfs(), empty},
+		"startContainer":  {"/bin", "HOME=/root ONE=process's \n"},
+		"poststart":       {b.bundle, "CALLER=x \n"},
+		"poststop":        {b.bundle, "CALLER=x \n"},
+	} {
+		data, err := os.ReadFile(filepath.Join(b.out, point))
+		if w := want.dir + "\n" + want.first + want.dir + "\n" + empty + want.dir + "\n" + own; err != nil || string(data) != w {
+			t.Errorf("%s: %q, want %q (%v)", point, data, w, err)
+		}
+	}
+}
+
+// For hooks before the pivot, too, the state's pid is a process in the container's
+// cgroup, whosever the pid namespace is. That of createContainer is as the container
+// sees it.
+func TestHookProcess(t *testing.T) {
+	t.Parallel()
+	for name, edit := range map[string]func(*specs.Spec){
+		"plain":                func(*specs.Spec) {},
+		"the host's processes": shared(specs.PIDNamespace, ""),
+		"another's processes":  nil,
+	} {
+		for _, flags := range [][]string{nil, {"--systemd-cgroup"}} {
+			t.Run(strings.Join(append([]string{name}, flags...), " "), func(t *testing.T) {
+				t.Parallel()
+				b := newBox(t, "cat /proc/self/cgroup >/out/program", shared(specs.CgroupNamespace, ""))
+				before := []string{"prestart", "createRuntime"}
+				for _, point := range before {
+					*hookList(b.spec, point) = []specs.Hook{hook(`pid=$(grep -o '"pid":[0-9]*'); cat /proc/${pid#*:}/cgroup >` + filepath.Join(b.out, point))}
+				}
+				edit := edit
+				if edit == nil {
+					a := b.sibling("pids", forever)
+					a.create()
+					a.start()
+					edit = shared(specs.PIDNamespace, fmt.Sprintf("/proc/%d/ns/pid", a.pid))
+				}
+				edit(b.spec)
+				b.write()
+				cmd := b.command(b.createArgs()...)
+				cmd.Args = slices.Insert(cmd.Args, 1, flags...)
+				b.createWith(cmd)
+				b.start()
+				b.wait()
+				want := b.awaitFile("program")
+				for _, point := range before {
+					if got, err := os.ReadFile(filepath.Join(b.out, point)); err != nil || string(got) != want {
+						t.Errorf("%s: %q, want %q (%v)", point, got, want, err)
+					}
+				}
+			})
+		}
+	}
 }
 
 // A startContainer hook is under the container's filter, and what else holds of its
@@ -318,9 +397,7 @@ func TestStartContainerFilter(t *testing.T) {
 			}
 			edit(b.spec)
 			b.write()
-			if err := os.Chmod(b.out, 0o777); err != nil {
-				t.Fatal(err)
-			}
+			lend(b)
 			b.create()
 			if o := b.berth("start", b.id); o.status == 0 || !strings.Contains(o.stderr, "hooks.startContainer[0] (/bin/sh)") || !strings.Contains(strings.ToLower(o.stderr), "bad system call") {
 				t.Errorf("start: %+v", o)

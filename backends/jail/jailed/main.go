@@ -133,7 +133,7 @@ func (p *inside) createContainer() error {
 	if err := os.Chdir(p.plan.Root); err != nil {
 		return err
 	}
-	err := hooks.Run(context.Background(), "createContainer", p.plan.CreateContainer, p.state(specs.StateCreating))
+	err := hooks.Run(context.Background(), hooks.How{Env: []string{}}, "createContainer", p.plan.CreateContainer, p.state(specs.StateCreating))
 	return errors.Join(err, os.Chdir("/"))
 }
 
@@ -176,7 +176,7 @@ func (p *inside) terminal() error {
 
 // launch returns only if the user's program cannot be run.
 func (p *inside) launch() error {
-	if err := hooks.Run(context.Background(), "startContainer", hooks.Inside(p.plan.StartContainer, p.plan.Process.Environment()), p.state(specs.StateCreated)); err != nil {
+	if err := hooks.Run(context.Background(), hooks.How{Env: p.plan.Process.Environment()}, "startContainer", p.plan.StartContainer, p.state(specs.StateCreated)); err != nil {
 		return err
 	}
 	return p.exec()

@@ -11,6 +11,7 @@ package jailed
 import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
+	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/process"
 )
 
@@ -34,7 +35,7 @@ type Plan struct {
 	// HostHooks says that create has hooks to run before the jail is entered.
 	HostHooks bool
 	// CreateContainer and StartContainer are run by the process itself.
-	CreateContainer, StartContainer []specs.Hook
+	CreateContainer, StartContainer backends.HookList
 	// State is what these hooks are told.
 	State specs.State
 	// Inherited is the number of descriptors from 3 on for the user's program.
