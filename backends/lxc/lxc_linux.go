@@ -111,10 +111,15 @@ func (Enclosure) Place(j *enclosing.Job) error {
 	return CheckCgroup(p.Path)
 }
 
-// CheckCgroup refuses what LXC would take for a way upwards.
+// CheckCgroup refuses what LXC would take for a way upwards, and what it would not
+// read from its config as it is written there: it takes away blanks and quotes around
+// a value.
 func CheckCgroup(path string) error {
 	if strings.Contains(path, "..") {
 		return fmt.Errorf("linux.cgroupsPath: %q holds two dots in a row, which LXC refuses", path)
+	}
+	if value := strings.TrimPrefix(path, "/"); value != strings.Trim(value, " \t\"'") {
+		return fmt.Errorf("linux.cgroupsPath: %q begins or ends with a blank or a quote, which LXC would take away", path)
 	}
 	return nil
 }

@@ -182,7 +182,7 @@ func TestLabelsWithoutTheModule(t *testing.T) {
 		c := child{Attributes: run("true")}
 		c.Attributes.AppArmorProfile = "berth-test"
 		r := c.start(t)
-		if r.status.ExitStatus() != 99 || !strings.HasPrefix(r.stderr, `prepare: unable to apply apparmor profile: apparmor failed to apply profile "berth-test": `) {
+		if r.status.ExitStatus() != 99 || !strings.HasPrefix(r.stderr, `prepare: process.apparmorProfile: unable to apply apparmor profile: apparmor failed to apply profile "berth-test": `) {
 			t.Errorf("%+v", r)
 		}
 	}

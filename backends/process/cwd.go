@@ -17,7 +17,7 @@ func (a *Basics) MakeCwd() error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("make cwd (%q) set in config.json: %w", a.Cwd, err)
+		return fmt.Errorf("process.cwd: make cwd (%q) set in config.json: %w", a.Cwd, err)
 	}
 	return nil
 }
@@ -49,18 +49,18 @@ func (a *Basics) FinishCwd(again bool) error {
 	// Getwd fails with ENOENT where the kernel says "(unreachable)" (getcwd(3)).
 	switch wd, err := unix.Getwd(); {
 	case errors.Is(err, unix.ENOENT):
-		return errors.New("current working directory is outside of container mount namespace root -- possible container breakout detected")
+		return errors.New("process.cwd: current working directory is outside of container mount namespace root -- possible container breakout detected")
 	case err != nil:
-		return fmt.Errorf("failed to verify if current working directory is safe: %w", err)
+		return fmt.Errorf("process.cwd: failed to verify if current working directory is safe: %w", err)
 	case !path.IsAbs(wd):
-		return fmt.Errorf("current working directory is not absolute -- possible container breakout detected: cwd is %q", wd)
+		return fmt.Errorf("process.cwd: current working directory is not absolute -- possible container breakout detected: cwd is %q", wd)
 	}
 	return nil
 }
 
 func cwdError(cwd string, err error) error {
 	if err != nil {
-		return fmt.Errorf("chdir to cwd (%q) set in config.json failed: %w", cwd, err)
+		return fmt.Errorf("process.cwd: chdir to cwd (%q) set in config.json failed: %w", cwd, err)
 	}
 	return nil
 }

@@ -140,10 +140,10 @@ func TestUnmapped(t *testing.T) {
 		change func(a *Attributes)
 		want   string
 	}{
-		{func(a *Attributes) { a.UID = 70000 }, "prepare: unable to setup user: cannot setuid to unmapped uid 70000 in user namespace"},
-		{func(a *Attributes) { a.GID = 70000 }, "prepare: unable to setup user: cannot setgid to unmapped gid 70000 in user namespace"},
+		{func(a *Attributes) { a.UID = 70000 }, "prepare: process.user.uid: unable to setup user: cannot setuid to unmapped uid 70000 in user namespace"},
+		{func(a *Attributes) { a.GID = 70000 }, "prepare: process.user.gid: unable to setup user: cannot setgid to unmapped gid 70000 in user namespace"},
 		{func(a *Attributes) { a.Groups = []uint32{5, 70000} },
-			"prepare: unable to setup user: cannot setgroups [5 70000]: more than the kernel allows, or one is unmapped in user namespace: invalid argument"},
+			"prepare: process.user.additionalGids: unable to setup user: cannot setgroups [5 70000]: more than the kernel allows, or one is unmapped in user namespace: invalid argument"},
 	} {
 		c := child{Attributes: run("true"), Sys: inUserNamespace()}
 		tt.change(&c.Attributes)

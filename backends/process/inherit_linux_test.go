@@ -179,7 +179,7 @@ func TestNoWayOutByADescriptor(t *testing.T) {
 	c = child{Attributes: run("true"), Files: []*os.File{root}, Root: dir,
 		Sys: &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}}
 	c.Attributes.Cwd = "/proc/self/fd/3/etc"
-	c.fails(t, "prepare: current working directory is outside of container mount namespace root -- possible container breakout detected")
+	c.fails(t, "prepare: process.cwd: current working directory is outside of container mount namespace root -- possible container breakout detected")
 }
 
 func TestOOMScore(t *testing.T) {

@@ -59,12 +59,12 @@ func (a *Attributes) setLabels(proc *procfs) error {
 			err = proc.write("thread-self/attr/exec", value)
 		}
 		if err != nil {
-			return fmt.Errorf("unable to apply apparmor profile: apparmor failed to apply profile %q: %w", a.AppArmorProfile, err)
+			return fmt.Errorf("process.apparmorProfile: unable to apply apparmor profile: apparmor failed to apply profile %q: %w", a.AppArmorProfile, err)
 		}
 	}
 	if a.SELinuxLabel != "" {
 		if err := proc.write("thread-self/attr/exec", a.SELinuxLabel); err != nil {
-			return fmt.Errorf("can't set process label %q: %w", a.SELinuxLabel, err)
+			return fmt.Errorf("process.selinuxLabel: can't set process label %q: %w", a.SELinuxLabel, err)
 		}
 	}
 	return nil

@@ -209,7 +209,7 @@ func TestCwd(t *testing.T) {
 		{dir + "/none", "no such file or directory"}, {file, "not a directory"},
 	} {
 		a.Cwd = tt.cwd
-		c.fails(t, `prepare: chdir to cwd ("`+tt.cwd+`") set in config.json failed: `+tt.why)
+		c.fails(t, `prepare: process.cwd: chdir to cwd ("`+tt.cwd+`") set in config.json failed: `+tt.why)
 	}
 	// In a user namespace root has no say over what is not mapped.
 	c.Sys = inUserNamespace()
@@ -218,7 +218,7 @@ func TestCwd(t *testing.T) {
 		t.Errorf("the user's own: %q", got)
 	}
 	a.Cwd = foreign
-	c.fails(t, `prepare: chdir to cwd ("`+foreign+`") set in config.json failed: permission denied`)
+	c.fails(t, `prepare: process.cwd: chdir to cwd ("`+foreign+`") set in config.json failed: permission denied`)
 }
 
 func TestMakeCwd(t *testing.T) {

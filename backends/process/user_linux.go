@@ -31,7 +31,7 @@ func (a *Attributes) become(setgroups bool, keep uint64, stdio []int) (warnings 
 		return nil, fmt.Errorf("unable to setup user: %w", err)
 	}
 	if err := a.setUser(setgroups); err != nil {
-		return nil, fmt.Errorf("unable to setup user: %w", err)
+		return nil, err
 	}
 	if err := a.FinishCwd(chdir); err != nil {
 		return nil, err
@@ -59,25 +59,25 @@ func (a *Attributes) setUser(setgroups bool) error {
 		_, _, errno := unix.RawSyscall(sysSetgroups, uintptr(len(a.Groups)), uintptr(list), 0)
 		runtime.KeepAlive(a)
 		if errno == unix.EINVAL {
-			return fmt.Errorf("cannot setgroups %v: more than the kernel allows, or one is unmapped in user namespace: %w",
+			return fmt.Errorf("process.user.additionalGids: unable to setup user: cannot setgroups %v: more than the kernel allows, or one is unmapped in user namespace: %w",
 				a.Groups, errno)
 		}
 		if errno != 0 {
-			return fmt.Errorf("setgroups %v: %w", a.Groups, errno)
+			return fmt.Errorf("process.user.additionalGids: unable to setup user: setgroups %v: %w", a.Groups, errno)
 		}
 	}
 	gid, uid := uintptr(a.GID), uintptr(a.UID)
 	switch _, _, errno := unix.RawSyscall(sysSetresgid, gid, gid, gid); {
 	case errno == unix.EINVAL:
-		return fmt.Errorf("cannot setgid to unmapped gid %d in user namespace", a.GID)
+		return fmt.Errorf("process.user.gid: unable to setup user: cannot setgid to unmapped gid %d in user namespace", a.GID)
 	case errno != 0:
-		return fmt.Errorf("setgid %d: %w", a.GID, errno)
+		return fmt.Errorf("process.user.gid: unable to setup user: setgid %d: %w", a.GID, errno)
 	}
 	switch _, _, errno := unix.RawSyscall(sysSetresuid, uid, uid, uid); {
 	case errno == unix.EINVAL:
-		return fmt.Errorf("cannot setuid to unmapped uid %d in user namespace", a.UID)
+		return fmt.Errorf("process.user.uid: unable to setup user: cannot setuid to unmapped uid %d in user namespace", a.UID)
 	case errno != 0:
-		return fmt.Errorf("setuid %d: %w", a.UID, errno)
+		return fmt.Errorf("process.user.uid: unable to setup user: setuid %d: %w", a.UID, errno)
 	}
 	return nil
 }

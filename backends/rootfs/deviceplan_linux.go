@@ -33,6 +33,7 @@ func (h *host) planDevices() error {
 			if err != nil {
 				return fmt.Errorf("linux.devices[%d] (%s): %w", i, h.spec.Linux.Devices[i].Path, err)
 			}
+			d.From = fmt.Sprintf("linux.devices[%d]", i)
 			own[path.Clean(d.Path)] = true
 			if path.Clean(d.Path) != "/dev/ptmx" { // it always is the link to pts/ptmx
 				configured = append(configured, d)
@@ -62,7 +63,7 @@ func (h *host) openDevices() error {
 		}
 		d.Bind = h.userns
 		if err := h.openNode(d); err != nil && d.Bind {
-			return fmt.Errorf("device %s: %w", d.Path, err)
+			return d.error(err)
 		}
 	}
 	return nil
@@ -77,6 +78,13 @@ func bindsOverDev(s *specs.Spec) bool {
 		}
 	}
 	return false
+}
+
+func (d *Device) error(err error) error {
+	if d.From == "" {
+		return fmt.Errorf("device %s: %w", d.Path, err)
+	}
+	return fmt.Errorf("%s (%s): %w", d.From, d.Path, err)
 }
 
 func planDevice(d *specs.LinuxDevice) (Device, error) {

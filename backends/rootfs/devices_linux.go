@@ -17,7 +17,7 @@ func (r *Root) Devices() error {
 	return withUmask(0, func() error {
 		for i := range r.plan.Devices {
 			if err := r.device(&r.plan.Devices[i]); err != nil {
-				return fmt.Errorf("device %s: %w", r.plan.Devices[i].Path, err)
+				return r.plan.Devices[i].error(err)
 			}
 		}
 		if err := r.ptmx(); err != nil {

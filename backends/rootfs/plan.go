@@ -48,6 +48,7 @@ type Param struct {
 
 // Device is one device node.
 type Device struct {
+	From         string // its JSON path; none of a default device
 	Path         string // inside the container
 	Mode         uint32 // type and permission bits, as in stat(2)
 	Major, Minor uint32

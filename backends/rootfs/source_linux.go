@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -235,9 +236,11 @@ func (h *host) openHostMade(o options, plan *Mount) error {
 	return finishTree(fd, plan)
 }
 
-// withLabel adds the SELinux context of linux.mountLabel to a file system's options.
+// withLabel adds the SELinux context of linux.mountLabel to a file system's options,
+// where that is the container's alone: not what has labels of its own by file, and
+// not the cgroups, as under runc.
 func withLabel(typ, label string, params []Param) []Param {
-	if label == "" || typ == "proc" || typ == "sysfs" || typ == "mqueue" {
+	if label == "" || slices.Contains([]string{"proc", "sysfs", "mqueue", "cgroup", "cgroup2"}, typ) {
 		return params
 	}
 	return append(params[:len(params):len(params)], Param{Key: "context", Value: label})

@@ -48,11 +48,11 @@ const (
 func (f *Filter) check() error {
 	switch n := len(f.Program); {
 	case n == 0:
-		return errors.New("the seccomp filter program is empty")
+		return errors.New("linux.seccomp: the filter program is empty")
 	case n%instructionSize != 0:
-		return fmt.Errorf("the seccomp filter program has %d bytes, which is no whole number of instructions", n)
+		return fmt.Errorf("linux.seccomp: the filter program has %d bytes, which is no whole number of instructions", n)
 	case n/instructionSize > maxInstructions:
-		return fmt.Errorf("the seccomp filter program has %d instructions, more than the %d that the kernel takes",
+		return fmt.Errorf("linux.seccomp: the filter program has %d instructions, more than the %d that the kernel takes",
 			n/instructionSize, maxInstructions)
 	}
 	return nil

@@ -33,13 +33,13 @@ func (p *inside) takeOn() error {
 		groups = append(groups, int(g))
 	}
 	if err := syscall.Setgroups(groups); err != nil {
-		return fmt.Errorf("unable to setup user: setgroups %v: %w", groups, err)
+		return fmt.Errorf("process.user.additionalGids: unable to setup user: setgroups %v: %w", groups, err)
 	}
 	if err := syscall.Setgid(int(a.GID)); err != nil {
-		return fmt.Errorf("unable to setup user: setgid %d: %w", a.GID, err)
+		return fmt.Errorf("process.user.gid: unable to setup user: setgid %d: %w", a.GID, err)
 	}
 	if err := setresuid(int(a.UID), 0, int(a.UID)); err != nil {
-		return fmt.Errorf("unable to setup user: setresuid %d: %w", a.UID, err)
+		return fmt.Errorf("process.user.uid: unable to setup user: setresuid %d: %w", a.UID, err)
 	}
 	return nil
 }
@@ -56,7 +56,7 @@ func (p *inside) become() error {
 		return err
 	}
 	if err := setresuid(int(a.UID), int(a.UID), int(a.UID)); err != nil {
-		return fmt.Errorf("unable to setup user: setuid %d: %w", a.UID, err)
+		return fmt.Errorf("process.user.uid: unable to setup user: setuid %d: %w", a.UID, err)
 	}
 	// There is no descriptor of a directory by which it could be outside.
 	if err := a.RetryCwd(again); err != nil {
