@@ -13,9 +13,9 @@ import (
 )
 
 // Explain says what of linux.resources is written into which file of a cgroup,
-// as the library that applies it translates.
-func Explain(r *specs.LinuxResources) ([]backends.Line, error) {
-	res, err := Resources(r)
+// as the library that applies it translates; nodes are as in [Resources].
+func Explain(r *specs.LinuxResources, nodes []specs.LinuxDevice) ([]backends.Line, error) {
+	res, err := Resources(r, nodes)
 	if err != nil || r == nil {
 		return nil, err
 	}
@@ -45,7 +45,7 @@ func Explain(r *specs.LinuxResources) ([]backends.Line, error) {
 			x.add(fmt.Sprintf("devices[%d]", i), "%s", ruleText(rule))
 		}
 	}
-	for _, rule := range defaultDevices {
+	for _, rule := range defaultRules(nodes) {
 		x = append(x, backends.Line{Text: ruleText(rule)})
 	}
 	// Last, as they win over what the other fields have written.

@@ -79,7 +79,7 @@ func TestResources(t *testing.T) {
 		Pids:    &specs.LinuxPids{Limit: &pids},
 		Unified: map[string]string{"memory.high": "100"},
 		Devices: []specs.LinuxDeviceCgroup{{Access: "rwm"}},
-	})
+	}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,8 +87,18 @@ func TestResources(t *testing.T) {
 		*r.PidsLimit != pids || r.CpusetCpus != "0-1" || r.Unified["memory.high"] != "100" {
 		t.Errorf("%+v", r)
 	}
-	if len(r.Devices) != 1+len(defaultDevices) || r.Devices[0].Allow {
+	if len(r.Devices) != 1+11 || r.Devices[0].Allow {
 		t.Errorf("devices: %d rules, the first %+v", len(r.Devices), r.Devices[0])
+	}
+	// What config.json makes itself is allowed as it says.
+	r, err = Resources(nil, []specs.LinuxDevice{{Path: "/dev/full"}, {Path: "/dev/ptmx"}})
+	if err != nil || len(r.Devices) != 10 {
+		t.Errorf("devices: %d rules, %v", len(r.Devices), err)
+	}
+	for _, d := range r.Devices {
+		if d.Major == 1 && d.Minor == 7 {
+			t.Error("/dev/full is allowed")
+		}
 	}
 }
 
@@ -131,7 +141,7 @@ func TestResourcesErrorsNameTheField(t *testing.T) {
 		"access": {specs.LinuxDeviceCgroup{Type: "c", Access: "z"}, "linux.resources.devices[0].access"},
 		"none":   {specs.LinuxDeviceCgroup{Type: "c"}, "linux.resources.devices[0].access"},
 	} {
-		_, err := Resources(&specs.LinuxResources{Devices: []specs.LinuxDeviceCgroup{c.device}})
+		_, err := Resources(&specs.LinuxResources{Devices: []specs.LinuxDeviceCgroup{c.device}}, nil)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %s", name, err, c.want)
 		}

@@ -3,6 +3,7 @@ package cgroup
 import (
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/opencontainers/cgroups"
 	devices "github.com/opencontainers/cgroups/devices/config"
@@ -10,8 +11,10 @@ import (
 )
 
 // Resources translates linux.resources for the cgroup library that runc uses,
-// so that limits mean exactly what they mean there. Errors name the JSON path.
-func Resources(r *specs.LinuxResources) (*cgroups.Resources, error) {
+// so that limits mean exactly what they mean there. Nodes are those of linux.devices:
+// a default device among them is allowed only what the rules say, as under runc.
+// Errors name the JSON path.
+func Resources(r *specs.LinuxResources, nodes []specs.LinuxDevice) (*cgroups.Resources, error) {
 	out := &cgroups.Resources{}
 	if r == nil {
 		r = &specs.LinuxResources{}
@@ -23,7 +26,7 @@ func Resources(r *specs.LinuxResources) (*cgroups.Resources, error) {
 		}
 		out.Devices = append(out.Devices, rules...)
 	}
-	out.Devices = append(out.Devices, defaultDevices...)
+	out.Devices = append(out.Devices, defaultRules(nodes)...)
 	memory(out, r.Memory)
 	cpu(out, r.CPU)
 	if r.Pids != nil {
@@ -135,21 +138,28 @@ func deviceRules(d *specs.LinuxDeviceCgroup) ([]*devices.Rule, error) {
 	return []*devices.Rule{&rule}, nil
 }
 
-// defaultDevices are allowed whatever config.json says: making any node, the
-// devices that every container has (config-linux.md#default-devices), its
-// terminals.
-var defaultDevices = []*devices.Rule{
-	allow('c', devices.Wildcard, devices.Wildcard, "m"),
-	allow('b', devices.Wildcard, devices.Wildcard, "m"),
-	allow('c', 1, 3, "rwm"), // null
-	allow('c', 1, 5, "rwm"), // zero
-	allow('c', 1, 7, "rwm"), // full
-	allow('c', 1, 8, "rwm"), // random
-	allow('c', 1, 9, "rwm"), // urandom
-	allow('c', 5, 0, "rwm"), // tty
-	allow('c', 5, 2, "rwm"), // ptmx
-	allow('c', 136, devices.Wildcard, "rwm"),
-	allow('c', 10, 200, "rwm"), // net/tun: no default device, but runc and crun always allow it, and VPNs count on it
+// defaultRules allow making any node, the devices that every container has
+// (config-linux.md#default-devices), and its terminals.
+func defaultRules(nodes []specs.LinuxDevice) []*devices.Rule {
+	rules := []*devices.Rule{
+		allow('c', devices.Wildcard, devices.Wildcard, "m"),
+		allow('b', devices.Wildcard, devices.Wildcard, "m"),
+	}
+	for _, d := range []struct {
+		path         string
+		major, minor int64
+	}{
+		{"/dev/null", 1, 3}, {"/dev/zero", 1, 5}, {"/dev/full", 1, 7}, {"/dev/random", 1, 8}, {"/dev/urandom", 1, 9}, {"/dev/tty", 5, 0},
+	} {
+		if !slices.ContainsFunc(nodes, func(n specs.LinuxDevice) bool { return n.Path == d.path }) {
+			rules = append(rules, allow('c', d.major, d.minor, "rwm"))
+		}
+	}
+	return append(rules,
+		allow('c', 5, 2, "rwm"), // ptmx
+		allow('c', 136, devices.Wildcard, "rwm"),
+		allow('c', 10, 200, "rwm"), // net/tun: no default device, but runc and crun always allow it, and VPNs count on it
+	)
 }
 
 func allow(kind devices.Type, major, minor int64, permissions devices.Permissions) *devices.Rule {

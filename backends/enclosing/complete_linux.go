@@ -39,7 +39,7 @@ func complete(p, own *specs.Process) *specs.Process {
 
 // cpus reads a list such as "0-3,7", which spec has checked.
 func cpus(list string) ([]int, error) {
-	var out []int
+	var named [maxCPU + 1]bool
 	for part := range strings.SplitSeq(list, ",") {
 		part = strings.TrimSpace(part)
 		if part == "" {
@@ -55,6 +55,12 @@ func cpus(list string) ([]int, error) {
 			return nil, fmt.Errorf("%q is not a list of processors such as 0-3,7", list)
 		}
 		for n := first; n <= last; n++ {
+			named[n] = true
+		}
+	}
+	var out []int
+	for n, is := range named {
+		if is {
 			out = append(out, n)
 		}
 	}
@@ -62,6 +68,22 @@ func cpus(list string) ([]int, error) {
 		return nil, fmt.Errorf("%q names no processor", list)
 	}
 	return out, nil
+}
+
+// checkAffinity is for create to refuse what exec could not do.
+func checkAffinity(a *specs.CPUAffinity) error {
+	if a == nil {
+		return nil
+	}
+	for _, side := range []struct{ name, list string }{{"initial", a.Initial}, {"final", a.Final}} {
+		if side.list == "" {
+			continue
+		}
+		if _, err := cpus(side.list); err != nil {
+			return fmt.Errorf("process.execCPUAffinity.%s: %w", side.name, err)
+		}
+	}
+	return nil
 }
 
 // maxCPU bounds the lists that can be written.

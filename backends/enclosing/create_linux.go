@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/opencontainers/cgroups"
@@ -142,7 +143,8 @@ func (cr *creation) run(ctx context.Context, up chan struct{}) error {
 		return err
 	}
 	if few != nil {
-		limits.PidsLimit, limits.SkipDevices = few, true
+		few()
+		limits.SkipDevices = true
 		if err := limit(j.Data, limits); err != nil {
 			return err
 		}
@@ -154,15 +156,26 @@ func (cr *creation) run(ctx context.Context, up chan struct{}) error {
 const stageTasks = 64
 
 // takeFew takes a limit away that the stage's own threads could exceed: it is set
-// when the stage has all of them.
-func takeFew(r *cgroups.Resources) *int64 {
-	few := r.PidsLimit
-	if few == nil || *few < 0 || *few >= stageTasks {
+// when the stage has all of them. It returns how, or nil if there is no such limit.
+func takeFew(r *cgroups.Resources) (giveBack func()) {
+	limit, unified := r.PidsLimit, r.Unified[pidsMax]
+	few := limit != nil && *limit >= 0 && *limit < stageTasks
+	n, err := strconv.ParseInt(unified, 10, 64)
+	fewUnified := err == nil && n >= 0 && n < stageTasks
+	if !few && !fewUnified {
 		return nil
 	}
 	r.PidsLimit = nil
-	return few
+	delete(r.Unified, pidsMax)
+	return func() {
+		r.PidsLimit = limit
+		if unified != "" {
+			r.Unified[pidsMax] = unified
+		}
+	}
 }
+
+const pidsMax = "pids.max"
 
 // spawn starts the stage and notes what came of its namespaces.
 func (cr *creation) spawn(prep *preparation) error {

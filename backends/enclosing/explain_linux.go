@@ -92,5 +92,5 @@ func explainLimits(j *Job) ([]backends.Line, error) {
 	if j.Spec.Linux == nil {
 		return nil, nil
 	}
-	return cgroup.Explain(j.Spec.Linux.Resources)
+	return cgroup.Explain(j.Spec.Linux.Resources, j.Spec.Linux.Devices)
 }

@@ -2,6 +2,7 @@ package enclosing
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 
@@ -11,6 +12,24 @@ import (
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/stage/link"
 )
+
+// checkAgent is for create to say what start would fail for: the filter is loaded,
+// and its listener given away, as the last thing before the program. The agent sees
+// no connection that leads to nothing.
+func checkAgent(path string) error {
+	info, err := os.Stat(path)
+	if err == nil && info.Mode().Type() != os.ModeSocket {
+		err = errors.New("it is no socket")
+	}
+	if err != nil {
+		return noAgent(path, err)
+	}
+	return nil
+}
+
+func noAgent(path string, err error) error {
+	return fmt.Errorf("linux.seccomp.listenerPath: failed to connect with seccomp agent specified in the seccomp profile: %s: %w", path, err)
+}
 
 // sendListener gives the seccomp agent of linux.seccomp.listenerPath the listener
 // of a process's filter, with the container process state
@@ -29,7 +48,7 @@ func sendListener(c *backends.Container, pid int, status specs.ContainerState, l
 	}
 	agent, err := link.DialUnix(k.Linux.Seccomp.ListenerPath)
 	if err != nil {
-		return fmt.Errorf("linux.seccomp.listenerPath: failed to connect with seccomp agent specified in the seccomp profile: %s: %w", k.Linux.Seccomp.ListenerPath, err)
+		return noAgent(k.Linux.Seccomp.ListenerPath, err)
 	}
 	defer agent.Close()
 	n, err := unix.SendmsgN(int(agent.Fd()), data, unix.UnixRights(int(listener.Fd())), nil, unix.MSG_NOSIGNAL)

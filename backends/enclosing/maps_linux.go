@@ -79,7 +79,7 @@ func joinedUp(maps []specs.LinuxIDMapping) []specs.LinuxIDMapping {
 
 func resources(s *specs.Spec) (*cgroups.Resources, error) {
 	if s.Linux == nil {
-		return cgroup.Resources(nil)
+		return cgroup.Resources(nil, nil)
 	}
-	return cgroup.Resources(s.Linux.Resources)
+	return cgroup.Resources(s.Linux.Resources, s.Linux.Devices)
 }

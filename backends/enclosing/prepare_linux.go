@@ -38,6 +38,9 @@ func prepare(j *Job, o *backends.CreateOptions) (*preparation, error) {
 	if p.process, err = process.FromSpec(j.Spec.Process, j.Spec); err != nil {
 		return nil, err
 	}
+	if err := checkAffinity(j.Spec.Process.ExecCPUAffinity); err != nil {
+		return nil, err
+	}
 	if _, kind := spec.Namespace(j.Spec, specs.TimeNamespace); kind == spec.New {
 		if err := stage.CheckTime(); err != nil {
 			return nil, fmt.Errorf("linux.namespaces: time: %w", err)
@@ -54,6 +57,11 @@ func prepare(j *Job, o *backends.CreateOptions) (*preparation, error) {
 		// Not a valid id, so it cannot meet a container's directory.
 		if p.process.Seccomp, err = seccomp.Cached(l.Seccomp, filepath.Join(j.Root, "@seccomp")); err != nil {
 			return nil, err
+		}
+		if p.process.Seccomp != nil && p.process.Seccomp.Listener {
+			if err := checkAgent(l.Seccomp.ListenerPath); err != nil {
+				return nil, err
+			}
 		}
 	}
 	if p.inherited, err = link.Inheritable(o.ListenFDs, o.PreserveFDs); err != nil {

@@ -57,7 +57,7 @@ func (b Backend) Update(ctx context.Context, c *backends.Container, r *specs.Lin
 }
 
 func apply(d *Data, r *specs.LinuxResources) error {
-	limits, err := cgroup.Resources(r)
+	limits, err := cgroup.Resources(r, nil)
 	if err != nil {
 		return err
 	}

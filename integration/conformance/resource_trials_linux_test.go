@@ -142,6 +142,15 @@ func deviceTrials() (list []trial) {
 			}})
 		}
 	}
+	for name, access := range map[string]string{"denied": "", "for reading": "r"} {
+		list = append(list, trial{"linux.devices a default one, " + name, func(c *config) {
+			c.Linux.Devices = []specs.LinuxDevice{{Path: "/dev/full", Type: "c", Major: 1, Minor: 7}}
+			c.Linux.Resources = &specs.LinuxResources{Devices: []specs.LinuxDeviceCgroup{{Access: "rwm"}}}
+			if access != "" {
+				c.Linux.Resources.Devices = append(c.Linux.Resources.Devices, specs.LinuxDeviceCgroup{Allow: true, Type: "c", Major: ptr(int64(1)), Minor: ptr(int64(7)), Access: access})
+			}
+		}})
+	}
 	return sorted(list)
 }
 

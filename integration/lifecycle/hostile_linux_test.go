@@ -445,3 +445,43 @@ func (b *box) bind(target string) {
 	b.must1(os.WriteFile(source, []byte("mounted\n"), 0o644))
 	b.spec.Mounts = append(b.spec.Mounts, specs.Mount{Destination: target, Type: "bind", Source: source, Options: []string{"bind", "ro"}})
 }
+
+// What a later command, or the last step of start, could not do is refused by
+// create, with its JSON path.
+func TestRefusedAtCreate(t *testing.T) {
+	t.Parallel()
+	berthOnly(t)
+	for name, c := range map[string]struct {
+		want string
+		edit func(*specs.Spec)
+	}{
+		"no agent": {"linux.seccomp.listenerPath: failed to connect with seccomp agent specified in the seccomp profile: /nosuch/agent: ", func(s *specs.Spec) {
+			s.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.ActAllow, ListenerPath: "/nosuch/agent",
+				Syscalls: []specs.LinuxSyscall{{Names: []string{"mkdir"}, Action: specs.ActNotify}}}
+		}},
+		"an agent that is a file": {"/etc/passwd: it is no socket", func(s *specs.Spec) {
+			s.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.ActAllow, ListenerPath: "/etc/passwd",
+				Syscalls: []specs.LinuxSyscall{{Names: []string{"mkdir"}, Action: specs.ActNotify}}}
+		}},
+		"initial affinity": {"process.execCPUAffinity.initial: ", func(s *specs.Spec) { s.Process.ExecCPUAffinity = &specs.CPUAffinity{Initial: "9000"} }},
+		"final affinity":   {"process.execCPUAffinity.final: ", func(s *specs.Spec) { s.Process.ExecCPUAffinity = &specs.CPUAffinity{Final: ","} }},
+		"a device's place": {"linux.devices[0] (/etc/passwd/x): ", func(s *specs.Spec) {
+			s.Linux.Devices = []specs.LinuxDevice{{Path: "/etc/passwd/x", Type: "c", Major: 1, Minor: 3}}
+		}},
+		"an unmapped user":                   {"process.user.uid: ", func(s *specs.Spec) { inUserNamespace(s); s.Process.User.UID = 70000 }},
+		"a working directory that is a file": {`process.cwd \\"/etc/passwd\\": `, func(s *specs.Spec) { s.Process.Cwd = "/etc/passwd" }},
+		"a cgroup that ends with a blank":    {"linux.cgroupsPath: ", func(s *specs.Spec) { s.Linux.CgroupsPath = "/berth-test/a " }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBox(t, "true", c.edit)
+			if len(b.spec.Linux.UIDMappings) > 0 {
+				lend(b)
+			}
+			if *backend == "pct" && b.spec.Linux.CgroupsPath != "" {
+				t.Skip("Proxmox VE chooses the cgroup")
+			}
+			b.refused(c.want, b.createArgs()...)
+		})
+	}
+}
