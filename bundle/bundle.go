@@ -18,6 +18,8 @@ type Bundle struct {
 	Spec        *specs.Spec
 	// Config are the bytes of config.json.
 	Config []byte
+	// Warnings are what is wrong in it, and no reason to refuse it.
+	Warnings spec.Problems
 }
 
 // Load reads the bundle in dir. The error names every problem of config.json by
@@ -27,12 +29,12 @@ func Load(dir string) (*Bundle, error) {
 	if err != nil {
 		return nil, fmt.Errorf("bundle %q: %w", dir, err)
 	}
-	s, config, err := spec.Load(abs)
+	s, config, warnings, err := spec.Load(abs)
 	if err != nil {
 		return nil, fmt.Errorf("bundle %s: %w", abs, err)
 	}
 	b := newBundle(abs, s)
-	b.Config = config
+	b.Config, b.Warnings = config, warnings
 	return b, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/sirupsen/logrus"
 
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/bundle"
@@ -57,6 +58,7 @@ func (r *Runtime) plan(id string, o *CreateOptions) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
+	logWarnings(bun.Warnings)
 	name, err := o.Choose(id, bun)
 	if err != nil {
 		return nil, err
@@ -70,6 +72,19 @@ func (r *Runtime) plan(id string, o *CreateOptions) (*job, error) {
 	}
 	o.Config = bun.Config
 	return &job{id: id, bundle: bun, backend: b, options: o}, nil
+}
+
+// logWarnings logs that what somebody has meant to say is ignored, and the other
+// warnings for who debugs.
+func logWarnings(list spec.Problems) {
+	const most = 10 // of a hostile document's
+	for i, w := range list {
+		if w.Misnamed && i < most {
+			logrus.Warn("config.json: ", w)
+		} else {
+			logrus.Debug("config.json: ", w)
+		}
+	}
 }
 
 // check names what a backend cannot honour. The process may be missing until

@@ -23,19 +23,18 @@ var Platform = runtime.GOOS
 
 // Load reads and checks the config.json of a bundle for Platform. The
 // Spec is valid and has Root set; Process may be nil. The bytes are the file's.
-// The error is an *InvalidError if the config is refused; it satisfies errors.Is(err, fs.ErrNotExist) if there is none.
-//
-// Warnings are not returned: who wants them calls Read and Validate.
-func Load(bundle string) (*specs.Spec, []byte, error) {
+// The problems are warnings. The error is an *InvalidError if the config is refused;
+// it satisfies errors.Is(err, fs.ErrNotExist) if there is none.
+func Load(bundle string) (*specs.Spec, []byte, Problems, error) {
 	data, err := Read(bundle)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	s, ps := Validate(data, Platform)
 	if err := ps.Err(); err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	return s, data, nil
+	return s, data, ps.Warnings(), nil
 }
 
 // Validate is Parse and Check in one. A property that could not be decoded is

@@ -51,9 +51,18 @@ func TestLoad(t *testing.T) {
 	}
 	valid := strings.ReplaceAll(base, `"linux"`, `"other"`)
 	t.Run("valid", func(t *testing.T) {
-		s, data, err := Load(bundle(t, valid))
+		s, data, warnings, err := Load(bundle(t, valid))
 		if err != nil || s.Root.Path != "rootfs" || string(data) != valid {
 			t.Errorf("got %+v, %s, %v", s, data, err)
+		}
+		if len(warnings) != 1 || warnings[0].Path != "other" || warnings[0].Misnamed {
+			t.Errorf("warnings: %+v", warnings)
+		}
+	})
+	t.Run("a name in another case", func(t *testing.T) {
+		_, _, warnings, err := Load(bundle(t, strings.Replace(base, `"linux"`, `"Linux"`, 1)))
+		if err != nil || len(warnings) == 0 || warnings[0].Path != "Linux" || !warnings[0].Misnamed {
+			t.Errorf("%+v, %v", warnings, err)
 		}
 	})
 	t.Run("symbolic link", func(t *testing.T) {
@@ -61,12 +70,12 @@ func TestLoad(t *testing.T) {
 		if err := os.Symlink(filepath.Join(bundle(t, valid), ConfigFile), filepath.Join(dir, ConfigFile)); err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := Load(dir); err != nil {
+		if _, _, _, err := Load(dir); err != nil {
 			t.Error(err)
 		}
 	})
 	t.Run("invalid", func(t *testing.T) {
-		_, _, err := Load(bundle(t, `{"ociVersion":"1.0.2","process":{"args":["a"],"cwd":"x"}}`))
+		_, _, _, err := Load(bundle(t, `{"ociVersion":"1.0.2","process":{"args":["a"],"cwd":"x"}}`))
 		var invalid *InvalidError
 		if !errors.As(err, &invalid) || len(invalid.Problems) != 2 ||
 			err.Error() != "invalid config.json: root: root must be specified (and 1 more; see berth validate)" {
@@ -74,7 +83,7 @@ func TestLoad(t *testing.T) {
 		}
 	})
 	t.Run("cut short", func(t *testing.T) {
-		_, _, err := Load(bundle(t, `{"ociVersion":`))
+		_, _, _, err := Load(bundle(t, `{"ociVersion":`))
 		if err == nil || err.Error() != "invalid config.json: is not JSON: line 1, column 14: unexpected end of JSON input" {
 			t.Errorf("got %v", err)
 		}
@@ -94,7 +103,7 @@ func TestLoad(t *testing.T) {
 			if err := errors.Join(os.Mkdir(dir, 0o700), tt.prepare(filepath.Join(dir, ConfigFile))); err != nil {
 				t.Fatal(err)
 			}
-			_, _, err := Load(dir)
+			_, _, _, err := Load(dir)
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Fatalf("got %v, want %s", err, tt.want)
 			}
@@ -115,7 +124,7 @@ func BenchmarkLoad(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, _, err := Load(dir); err != nil {
+		if _, _, _, err := Load(dir); err != nil {
 			b.Fatal(err)
 		}
 	}

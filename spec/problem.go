@@ -39,6 +39,9 @@ type Problem struct {
 	Message string `json:"message"`
 	// Ref is the section of the specification, as "config.md#mounts".
 	Ref string `json:"ref,omitempty"`
+	// Misnamed says that a property is ignored which other runtimes take for one of
+	// the specification's.
+	Misnamed bool `json:"-"`
 }
 
 // String returns the path and the message, in one line.

@@ -3,6 +3,7 @@
 package lifecycle
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -484,4 +485,19 @@ func TestRefusedAtCreate(t *testing.T) {
 			b.refused(c.want, b.createArgs()...)
 		})
 	}
+}
+
+// A property in another case than the specification's is none, and create says so.
+func TestMisnamedProperty(t *testing.T) {
+	t.Parallel()
+	berthOnly(t)
+	b := newBox(t, "true")
+	data, err := json.Marshal(b.spec)
+	b.must1(err)
+	b.writeRaw(bytes.Replace(data, []byte(`{`), []byte(`{"HostName":"x",`), 1))
+	o := b.berth(b.createArgs()...)
+	if o.status != 0 || !strings.Contains(o.stderr, "level=warning") || !strings.Contains(o.stderr, "HostName: is unknown and ignored") {
+		t.Errorf("create: %+v", o)
+	}
+	b.must("delete", "--force", b.id)
 }
