@@ -8,9 +8,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
 	"github.com/berth-oci/berth/integration/executable"
@@ -342,4 +344,55 @@ func TestHangingDestroy(t *testing.T) {
 		t.Errorf("the state after a delete that failed is %s", got)
 	}
 	b.nothing(before)
+}
+
+// doctor --fix takes nothing for left behind that containers which come and go, in
+// its state directory and in another, are made of.
+func TestDoctorBesideCreates(t *testing.T) {
+	before := takeCensus()
+	a := newBox(t, forever)
+	a.running()
+	joined := shared(specs.PIDNamespace, fmt.Sprintf("/proc/%d/ns/pid", a.pid))
+	end := make(chan struct{})
+	var lives sync.WaitGroup
+	for i := range 4 {
+		var b *box
+		if i%2 == 0 {
+			b = a.sibling(fmt.Sprint("b", i), forever)
+		} else {
+			b = newBox(t, forever)
+		}
+		if i > 1 {
+			joined(b.spec)
+		}
+		b.spec.Hooks = &specs.Hooks{StartContainer: []specs.Hook{{Path: "/bin/true"}}}
+		b.write()
+		lives.Go(func() {
+			for range 12 {
+				for _, args := range [][]string{b.createArgs(), {"start", b.id}, {"exec", b.id, "true"}, {"delete", "--force", b.id}} {
+					if o := b.berth(args...); o.status != 0 {
+						t.Errorf("%s: status %d: %s", args[0], o.status, o.stderr)
+					}
+				}
+			}
+		})
+	}
+	go func() { lives.Wait(); close(end) }()
+	for rounds := 0; ; rounds++ {
+		select {
+		case <-end:
+			if rounds < 5 {
+				t.Errorf("doctor was called %d times only", rounds)
+			}
+			if got := a.state().Status; got != "running" {
+				t.Errorf("the container that was there before is %s", got)
+			}
+			a.nothing(before)
+			return
+		default:
+			if o := a.berth("doctor", "--fix"); strings.Contains(o.stdout+o.stderr, "without a record") && strings.Contains(o.stdout, "fixed") {
+				t.Errorf("doctor --fix: %s%s", o.stdout, o.stderr)
+			}
+		}
+	}
 }

@@ -388,8 +388,50 @@ func (d *Doctor) strayProcesses(known *inventory) (stray []process, err error) {
 // cgroups are empty ones where berth puts containers by default, and LXC its
 // monitors.
 func (d *Doctor) cgroups(known *inventory) ([]backends.Finding, error) {
+	mount := d.path(cgroup.Mount)
+	var paths []string
+	for _, pattern := range []string{"/berth/@*/*", "/berth/*", "/lxc.monitor.berth-*", "/lxc.pivot.berth-*"} {
+		dirs, err := filepath.Glob(mount + pattern)
+		if err != nil {
+			return nil, err
+		}
+		for _, dir := range dirs {
+			paths = append(paths, strings.TrimPrefix(dir, mount))
+		}
+	}
+	used := recordedCgroups(known)
+	var list []backends.Finding
+	for _, path := range paths {
+		id := cgroup.ID(path)
+		events, err := os.ReadFile(mount + path + "/cgroup.events")
+		if err != nil || used[path] || !slices.Contains(strings.Split(string(events), "\n"), "populated 0") {
+			continue // a file, or a container that another row is about
+		}
+		used[filepath.Dir(path)] = true // goes with the last one below it
+		list = append(list, backends.Finding{
+			Looked: mount + path,
+			Fix: func(context.Context) error {
+				if cgroup.ID(path) != id {
+					return nil // gone; what bears its name is being made
+				}
+				defer cgroup.TrimDefault(path)
+				p, err := cgroup.At(path, false)
+				if err != nil {
+					return err
+				}
+				return p.Withdraw()
+			},
+		})
+	}
+	return list, nil
+}
+
+// recordedCgroups are those that records name. They are written before a cgroup is
+// made: read after one was seen, they name it if it is a container's, even of one
+// that has begun meanwhile.
+func recordedCgroups(known *inventory) map[string]bool {
 	used := map[string]bool{}
-	for _, c := range known.records {
+	for _, c := range slices.Concat(known.records, read(known.roots)) {
 		var data struct{ Name, Cgroup, Limits string }
 		if len(c.Data) == 0 || json.Unmarshal(c.Data, &data) != nil {
 			continue
@@ -399,34 +441,24 @@ func (d *Doctor) cgroups(known *inventory) ([]backends.Finding, error) {
 			used[path] = true
 		}
 	}
-	var list []backends.Finding
-	mount := d.path(cgroup.Mount)
-	for _, pattern := range []string{"/berth/@*/*", "/berth/*", "/lxc.monitor.berth-*", "/lxc.pivot.berth-*"} {
-		dirs, err := filepath.Glob(mount + pattern)
+	return used
+}
+
+// read are the records of state directories.
+func read(roots []string) (list []*backends.Container) {
+	for _, root := range roots {
+		store, err := state.Open(root)
 		if err != nil {
-			return list, err
+			continue
 		}
-		for _, dir := range dirs {
-			path := strings.TrimPrefix(dir, mount)
-			events, err := os.ReadFile(dir + "/cgroup.events")
-			if err != nil || used[path] || !slices.Contains(strings.Split(string(events), "\n"), "populated 0") {
-				continue // a file, or a container that another row is about
+		ids, _ := store.List()
+		for _, id := range ids {
+			if c, err := store.Read(id); err == nil {
+				list = append(list, c)
 			}
-			used[filepath.Dir(path)] = true // goes with the last one below it
-			list = append(list, backends.Finding{
-				Looked: dir,
-				Fix: func(context.Context) error {
-					defer cgroup.TrimDefault(path)
-					p, err := cgroup.At(path, false)
-					if err != nil {
-						return err
-					}
-					return p.Withdraw()
-				},
-			})
 		}
 	}
-	return list, nil
+	return list
 }
 
 // mounts are those below state directories: berth makes none.
