@@ -76,7 +76,8 @@ func TestConsoleSocket(t *testing.T) {
 	}
 }
 
-// receiveTerminal is what the descriptor received refers to.
+// receiveTerminal is what the descriptor received refers to, which stays open until
+// the test ends.
 func receiveTerminal(t *testing.T, l *net.UnixListener) string {
 	t.Helper()
 	if err := l.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
@@ -100,7 +101,8 @@ func receiveTerminal(t *testing.T, l *net.UnixListener) string {
 	if err != nil || len(fds) != 1 {
 		t.Fatal(fds, err)
 	}
-	defer unix.Close(fds[0])
+	// Its end is SIGHUP for the container's process.
+	t.Cleanup(func() { _ = unix.Close(fds[0]) })
 	name, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(fds[0]))
 	if err != nil {
 		t.Fatal(err)
