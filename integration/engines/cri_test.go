@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 func TestCRI(t *testing.T) {
@@ -217,6 +218,13 @@ func (x *criContainer) pid() int {
 func (x *criContainer) exits(code int, reason string) {
 	x.Helper()
 	eventually(x.T, "exited", func() bool { return x.status().Status.State == "CONTAINER_EXITED" })
+	// containerd hears of the end and of an OOM kill separately.
+	for range 50 {
+		if x.status().Status.Reason == reason {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
 	if s := x.status().Status; s.ExitCode != code || s.Reason != reason {
 		x.Errorf("exit code %d (%s), not %d (%s): %+v; log: %s", s.ExitCode, s.Reason, code, reason, s, x.log())
 	}
