@@ -71,7 +71,9 @@ type stage struct {
 	dir     string // goes before PATH: the engine's name there is a script that names the runtime
 	runtime candidate
 	env     []string // besides
-	names   atomic.Int32
+	// again is how often a scenario may be repeated that fails.
+	again int
+	names atomic.Int32
 }
 
 // clearPodman removes what scenarios have made, in the end and all at once: a
@@ -112,6 +114,20 @@ func (s *stage) name(row string) string {
 }
 
 func (c scenario) run(t *testing.T, s *stage) {
+	for range s.again {
+		wrong := c.once(t, s)
+		if wrong == "" {
+			return
+		}
+		t.Log("once more:", wrong)
+	}
+	if wrong := c.once(t, s); wrong != "" {
+		t.Error(wrong)
+	}
+}
+
+// once says what is wrong, in the end.
+func (c scenario) once(t *testing.T, s *stage) string {
 	// Not t.TempDir: its name has what engines take for an option's end, and is
 	// too long for a socket's.
 	dir, err := os.MkdirTemp("", "row")
@@ -129,13 +145,14 @@ func (c scenario) run(t *testing.T, s *stage) {
 	stdout, stderr, status := s.sh(t, dir, s.name(c.name), c.script)
 	if want, refused := c.refused[s.runtime.name]; refused {
 		if status == 0 || !regexp.MustCompile(want).MatchString(stdout+stderr) {
-			t.Errorf("exit status %d, and not refused with %q\nstdout: %s\nstderr: %s", status, want, stdout, stderr)
+			return fmt.Sprintf("exit status %d, and not refused with %q\nstdout: %s\nstderr: %s", status, want, stdout, stderr)
 		}
-		return
+		return ""
 	}
 	if got := trimmed(stdout); status != 0 || got != trimmed(c.want) {
-		t.Errorf("exit status %d\n--- got\n%s\n--- want\n%s\n--- stderr\n%s", status, got, strings.TrimSpace(c.want), stderr)
+		return fmt.Sprintf("exit status %d\n--- got\n%s\n--- want\n%s\n--- stderr\n%s", status, got, strings.TrimSpace(c.want), stderr)
 	}
+	return ""
 }
 
 var spaceAtEnd = regexp.MustCompile(`(?m)[ \t]+$`)
