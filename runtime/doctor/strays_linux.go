@@ -400,12 +400,22 @@ func (d *Doctor) cgroups(known *inventory) ([]backends.Finding, error) {
 		}
 	}
 	used := recordedCgroups(known)
+	empty := map[string]uint64{}
+	for _, path := range paths {
+		if !used[path] && d.isEmpty(path) {
+			empty[path] = cgroup.ID(path)
+		}
+	}
+	if len(empty) > 0 {
+		// Not all state directories are known. What LXC has just made is in use soon,
+		// what it is done with soon gone.
+		time.Sleep(time.Second)
+	}
 	var list []backends.Finding
 	for _, path := range paths {
-		id := cgroup.ID(path)
-		events, err := os.ReadFile(mount + path + "/cgroup.events")
-		if err != nil || used[path] || !slices.Contains(strings.Split(string(events), "\n"), "populated 0") {
-			continue // a file, or a container that another row is about
+		id, was := empty[path]
+		if !was || used[path] || !d.isEmpty(path) || cgroup.ID(path) != id {
+			continue
 		}
 		used[filepath.Dir(path)] = true // goes with the last one below it
 		list = append(list, backends.Finding{
@@ -424,6 +434,12 @@ func (d *Doctor) cgroups(known *inventory) ([]backends.Finding, error) {
 		})
 	}
 	return list, nil
+}
+
+// isEmpty says that a path is a cgroup, and that there is no process in it or below.
+func (d *Doctor) isEmpty(path string) bool {
+	events, err := os.ReadFile(d.path(cgroup.Mount) + path + "/cgroup.events")
+	return err == nil && slices.Contains(strings.Split(string(events), "\n"), "populated 0")
 }
 
 // recordedCgroups are those that records name. They are written before a cgroup is
