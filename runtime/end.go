@@ -62,6 +62,24 @@ func (r *Runtime) Delete(ctx context.Context, id string, force bool) error {
 	return r.remove(ctx, e, b, force)
 }
 
+// DeleteUnfinished removes what an interrupted Create has left of a container of
+// berth's own; done is false if it has left nothing, or the container is another
+// runtime's.
+func (r *Runtime) DeleteUnfinished(ctx context.Context, id string) (done bool, err error) {
+	e, b, err := r.lock(id)
+	if errors.Is(err, state.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer e.Close()
+	if _, delegates := b.(backends.Delegating); delegates || e.Complete {
+		return false, nil
+	}
+	return true, r.remove(ctx, e, b, true)
+}
+
 func (r *Runtime) remove(ctx context.Context, e *state.Entry, b backends.Backend, force bool) error {
 	if b == nil {
 		return e.Remove()

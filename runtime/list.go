@@ -148,6 +148,15 @@ func (r *Runtime) missing(c *backends.Container) *Info {
 		r.discardOver(c.ID)
 		return nil
 	}
+	// Create may have ended since the runtime was asked for its containers.
+	if b, err := r.backend(c.Backend); err == nil {
+		if d, ok := b.(backends.Delegating); ok && d.Has(c) {
+			if report, err := d.Report(c); err == nil {
+				return reported(c, report)
+			}
+			return &Info{Container: c, Status: specs.StateCreating}
+		}
+	}
 	lost := *c
 	lost.Process = backends.Process{}
 	return &Info{Container: &lost, Status: StateLost}

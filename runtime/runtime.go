@@ -160,6 +160,19 @@ func (r *Runtime) status(c *backends.Container, b backends.Backend) (specs.Conta
 	if r.store.Busy(c.ID) {
 		return specs.StateCreating, nil
 	}
+	// Create may have ended between the two looks.
+	switch now, err := r.store.Read(c.ID); {
+	case err == nil && now.Complete:
+		b, err := r.backend(now.Backend) // the record had perhaps not been written
+		if _, delegates := b.(backends.Delegating); err != nil || delegates {
+			return specs.StateCreating, err
+		}
+		r.note(now)
+		*c = *now
+		return b.Status(c)
+	case err != nil && !errors.Is(err, state.ErrNotExist):
+		return "", err
+	}
 	return specs.StateStopped, nil
 }
 

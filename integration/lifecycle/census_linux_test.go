@@ -32,7 +32,11 @@ func takeCensus() census {
 			continue
 		}
 		cmdline, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p.pid))
-		c[fmt.Sprintf("process %d (%c %s, child of %d): %s", p.pid, p.state, p.start, p.parent, strings.ReplaceAll(string(cmdline), "\x00", " "))] = true
+		state := ""
+		if p.state == 'Z' { // the others come and go
+			state = "zombie "
+		}
+		c[fmt.Sprintf("process %d (%s%s, child of %d): %s", p.pid, state, p.start, p.parent, strings.ReplaceAll(string(cmdline), "\x00", " "))] = true
 		links, _ := filepath.Glob(fmt.Sprintf("/proc/%d/ns/*", p.pid))
 		for _, l := range links {
 			if ns, err := os.Readlink(l); err == nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -381,8 +382,8 @@ func TestDoctorBesideCreates(t *testing.T) {
 	for rounds := 0; ; rounds++ {
 		select {
 		case <-end:
-			if rounds < 5 {
-				t.Errorf("doctor was called %d times only", rounds)
+			if rounds == 0 {
+				t.Error("doctor was never called")
 			}
 			if got := a.state().Status; got != "running" {
 				t.Errorf("the container that was there before is %s", got)
@@ -390,7 +391,7 @@ func TestDoctorBesideCreates(t *testing.T) {
 			a.nothing(before)
 			return
 		default:
-			if o := a.berth("doctor", "--fix"); strings.Contains(o.stdout+o.stderr, "without a record") && strings.Contains(o.stdout, "fixed") {
+			if o := a.berth("doctor", "--fix"); regexp.MustCompile(`(?mi)^(not )?fixed `).MatchString(o.stdout) {
 				t.Errorf("doctor --fix: %s%s", o.stdout, o.stderr)
 			}
 		}

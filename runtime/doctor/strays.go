@@ -147,9 +147,9 @@ func (d *Doctor) records(known *inventory) []backends.Finding {
 			list = append(list, fail(check, err.Error(), "choose another --root"))
 			continue
 		}
-		remove := func(id, looked string) {
+		remove := func(id, looked string, fix func(context.Context) error) {
 			f := fail(check, fmt.Sprintf("%s in %s: %s", id, root, looked), fmt.Sprintf("'berth --root %s delete --force %s' removes what is left", root, id))
-			f.Fix = func(ctx context.Context) error { return d.delete(ctx, root, id) }
+			f.Fix = fix
 			list = append(list, f)
 		}
 		store, err := state.Open(root)
@@ -160,7 +160,7 @@ func (d *Doctor) records(known *inventory) []backends.Finding {
 				if c, err := store.Read(id); err == nil {
 					known.records = append(known.records, c)
 				} else if !errors.Is(err, state.ErrNotExist) {
-					remove(id, "the record is damaged")
+					remove(id, "the record is damaged", func(ctx context.Context) error { return d.delete(ctx, root, id) })
 				}
 			}
 		}
@@ -172,20 +172,41 @@ func (d *Doctor) records(known *inventory) []backends.Finding {
 		}
 		infos, _ := r.List() // what cannot be read has been named
 		for _, i := range infos {
-			switch {
-			case i.Unrecorded:
-				remove(i.ID, fmt.Sprintf("%s has it, and berth has no record", i.Backend))
-			case i.Status == runtime.StateLost:
-				remove(i.ID, fmt.Sprintf("%s has lost the container", i.Backend))
-			case i.Report == nil && !i.Complete && i.Status == specs.StateStopped:
-				remove(i.ID, "a create that was interrupted")
+			looked := wrong(i)
+			if looked == "" {
+				continue
 			}
+			remove(i.ID, looked, func(ctx context.Context) error {
+				// What was half of a container may be a whole one by now.
+				if i.Status == specs.StateStopped && !i.Unrecorded {
+					_, err := r.DeleteUnfinished(ctx, i.ID)
+					return err
+				}
+				infos, _ := r.List()
+				if !slices.ContainsFunc(infos, func(now *runtime.Info) bool { return now.ID == i.ID && wrong(now) == looked }) {
+					return nil
+				}
+				return d.delete(ctx, root, i.ID)
+			})
 		}
 	}
 	if len(list) == 0 && len(known.roots) > 0 {
 		list = append(list, pass(check, fmt.Sprintf("%d in %s", len(known.records), strings.Join(known.roots, ", "))))
 	}
 	return list
+}
+
+// wrong is what is wrong with a container's record, "" if nothing is.
+func wrong(i *runtime.Info) string {
+	switch {
+	case i.Unrecorded:
+		return fmt.Sprintf("%s has it, and berth has no record", i.Backend)
+	case i.Status == runtime.StateLost:
+		return fmt.Sprintf("%s has lost the container", i.Backend)
+	case i.Report == nil && !i.Complete && i.Status == specs.StateStopped:
+		return "a create that was interrupted"
+	}
+	return ""
 }
 
 // delete calls berth, for another runtime that a container was given to would

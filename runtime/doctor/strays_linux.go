@@ -324,6 +324,14 @@ func (d *Doctor) end(p process) error {
 // processes are stages and wardens that nobody waits for any more.
 func (d *Doctor) processes(known *inventory) ([]backends.Finding, error) {
 	stray, err := d.strayProcesses(known)
+	if len(stray) > 0 && err == nil {
+		time.Sleep(settles)
+		var later []process
+		later, err = d.strayProcesses(known)
+		stray = slices.DeleteFunc(stray, func(p process) bool {
+			return !slices.ContainsFunc(later, func(q process) bool { return q.Process == p.Process })
+		})
+	}
 	var list []backends.Finding
 	for _, p := range stray {
 		list = append(list, backends.Finding{
@@ -344,7 +352,7 @@ func (d *Doctor) processes(known *inventory) ([]backends.Finding, error) {
 func (d *Doctor) strayProcesses(known *inventory) (stray []process, err error) {
 	all, err := d.all()
 	needed := map[int]bool{}
-	for _, c := range known.records {
+	for _, c := range slices.Concat(known.records, read(known.roots)) {
 		var data struct{ Warden backends.Process }
 		_ = json.Unmarshal(c.Data, &data)
 		needed[c.Process.Pid], needed[data.Warden.Pid] = true, true
@@ -407,9 +415,7 @@ func (d *Doctor) cgroups(known *inventory) ([]backends.Finding, error) {
 		}
 	}
 	if len(empty) > 0 {
-		// Not all state directories are known. What LXC has just made is in use soon,
-		// what it is done with soon gone.
-		time.Sleep(time.Second)
+		time.Sleep(settles)
 	}
 	var list []backends.Finding
 	for _, path := range paths {
@@ -435,6 +441,11 @@ func (d *Doctor) cgroups(known *inventory) ([]backends.Finding, error) {
 	}
 	return list, nil
 }
+
+// settles is how long something has to look left behind before it is said to be. Not
+// all state directories are known, and processes are not all seen at one moment: what
+// has just been made is in use soon, and what others are done with is soon gone.
+const settles = time.Second
 
 // isEmpty says that a path is a cgroup, and that there is no process in it or below.
 func (d *Doctor) isEmpty(path string) bool {
