@@ -102,6 +102,9 @@ func (f facts) mounts() {
 func (f facts) tree(root string) {
 	_ = filepath.WalkDir(root, func(path string, entry os.DirEntry, err error) error {
 		var st unix.Stat_t
+		if filepath.Base(path) == madeName {
+			return nil
+		}
 		if err != nil || unix.Lstat(path, &st) != nil {
 			f["file "+path] = fmt.Sprint(err)
 			return nil

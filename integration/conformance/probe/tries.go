@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -22,12 +23,13 @@ func (f facts) path(path string) {
 	kind := fmt.Sprintf("%#o %d:%d", st.Mode, st.Uid, st.Gid)
 	if st.Mode&unix.S_IFMT == unix.S_IFDIR {
 		entries, err := os.ReadDir(path)
+		entries = slices.DeleteFunc(entries, func(e os.DirEntry) bool { return e.Name() == madeName })
 		number := fmt.Sprint(len(entries))
 		if ofTheKernel(path) {
 			number = "some"
 		}
 		f["path "+path] = fmt.Sprintf("%s %s entries %v", kind, number, code(err))
-		made := filepath.Join(path, "made by the probe")
+		made := filepath.Join(path, madeName)
 		err = os.WriteFile(made, nil, 0o600)
 		_ = os.Remove(made)
 		f["write "+path] = code(err)
@@ -43,6 +45,10 @@ func (f facts) path(path string) {
 	_ = unix.Close(fd)
 	f["write "+path] = code(err)
 }
+
+// madeName is that of a file which is made for a moment: another container's probe,
+// of the same bind mount, may see it.
+const madeName = "made by the probe"
 
 // code is the kernel's error alone, without the path it was about.
 func code(err error) string {
