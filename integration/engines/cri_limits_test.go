@@ -58,7 +58,7 @@ var criLimitsTests = []test[*cri]{
 	}},
 	{"stats of a container and of its pod", func(t *testing.T, c *cri) {
 		p := c.pod(set{"linux": set{"cgroup_parent": c.podCgroup()}})
-		x := p.start(nil, "sh", "-c", "dd if=/dev/zero of=/dev/shm/x bs=1M count=20 2>/dev/null; n=0; while [ $n -lt 50000 ]; do n=$((n+1)); done; echo ready; sleep 1000")
+		x := p.start(nil, "sh", "-c", "dd if=/dev/zero of=/dev/shm/x bs=1M count=20 2>/dev/null; n=0; while [ $n -lt 500000 ]; do n=$((n+1)); done; echo ready; sleep 1000")
 		x.said("ready")
 		type value struct{ Value string }
 		type usage struct {
