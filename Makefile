@@ -19,7 +19,7 @@ TESTHOST    := integration/testhost/testhost
 SUITES      := engines lifecycle operate
 UNIT         = $(shell $(GO) list ./... | grep -v -E '/integration/($(subst $(eval ) ,|,$(SUITES)))$$')
 
-.PHONY: build install deb setup quickstart test lint freebsd unit race integration bench soak coverage clean
+.PHONY: help build install deb setup quickstart test lint freebsd unit race integration bench soak coverage clean
 .DEFAULT_GOAL := build
 
 # One static file: libseccomp and libc are linked in.
@@ -41,10 +41,10 @@ deb: build
 
 # What building and testing need from Debian.
 setup:
-	integration/setup
+	@GO=$(GO) exec integration/setup
 
-quickstart: setup build
-	integration/quickstart $(BUILD)
+quickstart:
+	@GO=$(GO) exec integration/quickstart $(BUILD)
 
 test: setup lint unit integration
 
@@ -53,7 +53,8 @@ lint:
 	$(GO) vet ./...
 	$(MAKE) --no-print-directory freebsd
 	$(GO) run $(STATICCHECK) ./...
-	shellcheck -x -P SCRIPTDIR integration/suites integration/unit integration/cover integration/setup integration/quickstart integration/deb $(TESTHOST) .ci/run \
+	shellcheck -x -P SCRIPTDIR integration/suites integration/unit integration/cover integration/lib.sh integration/setup integration/v2 \
+		integration/quickstart integration/deb $(TESTHOST) .ci/run \
 		integration/engines/scenario.sh
 
 # For FreeBSD: vetted, built as one static file each, which needs no other to be loaded, and the tests of what jails
@@ -69,8 +70,8 @@ freebsd:
 	done
 
 unit:
-	@GO=$(GO) integration/unit $(UNIT)
-	@GO=$(GO) integration/unit -race $(UNIT)
+	@GO=$(GO) exec integration/unit $(UNIT)
+	@GO=$(GO) exec integration/unit -race $(UNIT)
 
 integration: build
 	integration/suites $(BUILD)
@@ -88,3 +89,17 @@ coverage:
 
 clean:
 	rm -rf $(BUILD)
+
+help:
+	@echo 'make quickstart    set everything up and run a first container on the best backend of this host'
+	@echo 'make test          set everything up and run all tests, as CI does'
+	@echo 'make               build/berth and its names berth-lxc, berth-pct, berth-crun, berth-runc'
+	@echo 'make install       install them below PREFIX, /usr/local by default'
+	@echo 'make deb           build/berth.deb, a Debian package'
+	@echo 'make setup         install what building and testing need from Debian'
+	@echo 'make lint unit integration    the parts of make test'
+	@echo 'make freebsd       vet and build for FreeBSD'
+	@echo 'make bench         the benchmark beside crun and runc'
+	@echo 'make soak          5000 lives of containers, and 300 at once'
+	@echo 'make coverage      which part of the code the tests run'
+	@echo 'make clean         remove build/'
