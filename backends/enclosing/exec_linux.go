@@ -163,11 +163,11 @@ func tellPidfd(pid int, socket string) error {
 // that are the same need not, and in a user namespace cannot be joined.
 func (e *execution) open() error {
 	warden := e.data.Warden
-	pidfd, err := unix.PidfdOpen(warden.Pid, 0)
+	pidfd, err := warden.Open()
 	if err != nil {
-		return fmt.Errorf("the enclosure's init, process %d: %w", warden.Pid, err)
+		return fmt.Errorf("the enclosure's init, %w", err)
 	}
-	e.files.Member = os.NewFile(uintptr(pidfd), "warden")
+	e.files.Member = pidfd
 	if !warden.Alive() {
 		return fmt.Errorf("the enclosure's init, process %d: %w", warden.Pid, unix.ESRCH)
 	}

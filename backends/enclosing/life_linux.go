@@ -127,21 +127,18 @@ func release(d *Data) error {
 
 // signalProcess signals a process and never one that got its pid later.
 func signalProcess(p backends.Process, sig syscall.Signal) error {
-	if p.Pid <= 0 {
-		return os.ErrProcessDone
-	}
-	pidfd, err := unix.PidfdOpen(p.Pid, 0)
-	if errors.Is(err, unix.ESRCH) {
+	pidfd, err := p.Open()
+	if errors.Is(err, os.ErrProcessDone) {
 		return os.ErrProcessDone
 	}
 	if err != nil {
-		return fmt.Errorf("signal process %d: %w", p.Pid, err)
+		return fmt.Errorf("signal %w", err)
 	}
-	defer unix.Close(pidfd)
+	defer pidfd.Close()
 	if !p.Alive() {
 		return os.ErrProcessDone
 	}
-	err = unix.PidfdSendSignal(pidfd, sig, nil, 0)
+	err = unix.PidfdSendSignal(int(pidfd.Fd()), sig, nil, 0)
 	if errors.Is(err, unix.ESRCH) {
 		return os.ErrProcessDone
 	}
@@ -189,17 +186,14 @@ func (b Backend) remove(ctx context.Context, c *backends.Container, d *Data) err
 
 // WaitGone waits until a process has ended; a zombie has.
 func WaitGone(ctx context.Context, p backends.Process, patience time.Duration) error {
-	if p.Pid <= 0 {
-		return nil
-	}
-	pidfd, err := unix.PidfdOpen(p.Pid, 0)
-	if errors.Is(err, unix.ESRCH) {
+	pidfd, err := p.Open()
+	if errors.Is(err, os.ErrProcessDone) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	defer unix.Close(pidfd)
+	defer pidfd.Close()
 	deadline := time.Now().Add(patience)
 	for p.Alive() {
 		if err := ctx.Err(); err != nil {
@@ -209,7 +203,7 @@ func WaitGone(ctx context.Context, p backends.Process, patience time.Duration) e
 		if left <= 0 {
 			return fmt.Errorf("process %d still runs after %v", p.Pid, patience)
 		}
-		fds := []unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}
+		fds := []unix.PollFd{{Fd: int32(pidfd.Fd()), Events: unix.POLLIN}}
 		if _, err := unix.Poll(fds, int(min(left, time.Second).Milliseconds())+1); err != nil && !errors.Is(err, unix.EINTR) {
 			return err
 		}

@@ -289,14 +289,13 @@ func (d *Doctor) foreign(path string) bool {
 // nil if it is not, for its pid may be another's by now, and a stage may have become
 // the user's process.
 func (d *Doctor) hold(p process) (*os.File, error) {
-	fd, err := unix.PidfdOpen(p.Pid, 0)
-	if errors.Is(err, unix.ESRCH) || errors.Is(err, unix.EINVAL) {
+	pidfd, err := p.Process.Open()
+	if errors.Is(err, os.ErrProcessDone) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("process %d: pidfd_open: %w", p.Pid, err)
+		return nil, err
 	}
-	pidfd := os.NewFile(uintptr(fd), "pidfd")
 	if now, ok := d.process(p.Pid); !ok || now.StartTime != p.StartTime || !slices.Equal(now.args, p.args) {
 		pidfd.Close()
 		return nil, nil
