@@ -47,6 +47,15 @@ type Foreseeing interface {
 	Foresee(s *specs.Spec) spec.Problems
 }
 
+// Recalling is a Backend that can tell a record that it can have written from one
+// that it cannot.
+type Recalling interface {
+	// Recall looks at what the record says. The error wraps record.ErrDamaged if
+	// that is not what the backend has written: then nothing in it is to be acted
+	// upon.
+	Recall(c *Container) error
+}
+
 // Salvaging is a Backend that can clear away a container whose record cannot be
 // understood, from its id, its state directory and what else is there.
 type Salvaging interface {

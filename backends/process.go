@@ -10,6 +10,10 @@ type Process struct {
 	StartTime uint64 `json:"startTime,omitempty"`
 }
 
+// Plausible says that it can be a container's process, or is not known: init's is
+// not, and a negative number is more than one process (kill(2)).
+func (p Process) Plausible() bool { return p.Pid == 0 && p.StartTime == 0 || p.Pid > 1 }
+
 // FindProcess reads the start time of a running process.
 func FindProcess(pid int) (Process, error) {
 	stat, err := readStat(pid)

@@ -9,6 +9,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/record"
 	"github.com/berth-oci/berth/runtime/state"
 )
 
@@ -79,7 +80,8 @@ func (r *Runtime) now(c *backends.Container) (*Info, error) {
 	return &Info{Container: c, Status: status}, nil
 }
 
-// records are those that can be understood, damaged those that cannot.
+// records are those that can be understood, damaged those that cannot, or not by
+// this berth.
 func (r *Runtime) records() (records []*backends.Container, damaged []*Info, errs []error) {
 	ids, err := r.store.List()
 	if err != nil {
@@ -87,10 +89,16 @@ func (r *Runtime) records() (records []*backends.Container, damaged []*Info, err
 	}
 	for _, id := range ids {
 		c, err := r.store.Read(id)
+		if err == nil {
+			_, err = r.recall(c)
+		}
+		var newer *record.NewerError
 		switch {
 		case errors.Is(err, state.ErrNotExist):
 		case errors.Is(err, state.ErrDamaged):
 			damaged = append(damaged, &Info{Container: r.store.Damaged(id), Status: StateDamaged})
+		case errors.As(err, &newer):
+			damaged = append(damaged, &Info{Container: r.store.Damaged(id), Status: StateNewer})
 		case err != nil:
 			errs = append(errs, err)
 		default:

@@ -13,6 +13,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/record"
 	"github.com/berth-oci/berth/runtime/state"
 )
 
@@ -25,6 +26,9 @@ const (
 	StateLost specs.ContainerState = "lost"
 	// StateDamaged is a container whose record cannot be understood.
 	StateDamaged specs.ContainerState = "damaged"
+	// StateNewer is one whose record a newer berth has written, in a format that
+	// this one does not know.
+	StateNewer specs.ContainerState = "newer"
 )
 
 // Errors that callers decide on.
@@ -34,6 +38,8 @@ var (
 	ErrHasStopped     = errors.New("cannot start a container that has stopped")
 	ErrNotStopped     = errors.New("is not stopped")
 )
+
+var errNoBackend = errors.New("this build of berth has no such backend")
 
 // Runtime knows the containers of one state directory.
 type Runtime struct {
@@ -71,12 +77,28 @@ func (r *Runtime) lock(id string) (*state.Entry, backends.Backend, error) {
 		return nil, nil, err
 	}
 	r.note(e.Container)
-	b, err := r.backend(e.Container.Backend)
+	b, err := r.recall(e.Container)
 	if err != nil {
 		e.Close()
 		return nil, nil, err
 	}
 	return e, b, nil
+}
+
+// recall finds the backend of a record, and asks it whether it can have written the
+// rest. The error wraps state.ErrDamaged if not.
+func (r *Runtime) recall(c *backends.Container) (backends.Backend, error) {
+	b, err := r.backend(c.Backend)
+	if errors.Is(err, errNoBackend) {
+		err = record.Damaged("%w", err)
+	}
+	if recalling, ok := b.(backends.Recalling); ok && err == nil {
+		err = recalling.Recall(c)
+	}
+	if errors.Is(err, state.ErrDamaged) {
+		return nil, r.store.Unreadable(c.ID, err)
+	}
+	return b, err
 }
 
 // backend finds the backend of a record. A record that was never written has
@@ -99,7 +121,7 @@ func (r *Runtime) backend(name string) (backends.Backend, error) {
 		r.backends[name] = b
 		return b, nil
 	}
-	return nil, fmt.Errorf("backend %q: this build of berth has no such backend", name)
+	return nil, fmt.Errorf("backend %.100q: %w", name, errNoBackend)
 }
 
 // Info is a container with its state at this moment.
@@ -147,7 +169,7 @@ func (r *Runtime) find(id string) (*backends.Container, backends.Backend, error)
 		return nil, nil, err
 	}
 	r.note(c)
-	b, err := r.backend(c.Backend)
+	b, err := r.recall(c)
 	return c, b, err
 }
 
@@ -163,7 +185,7 @@ func (r *Runtime) status(c *backends.Container, b backends.Backend) (specs.Conta
 	// Create may have ended between the two looks.
 	switch now, err := r.store.Read(c.ID); {
 	case err == nil && now.Complete:
-		b, err := r.backend(now.Backend) // the record had perhaps not been written
+		b, err := r.recall(now) // the record had perhaps not been written
 		if _, delegates := b.(backends.Delegating); err != nil || delegates {
 			return specs.StateCreating, err
 		}

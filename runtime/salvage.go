@@ -15,7 +15,10 @@ import (
 // is not known: each is asked for what it finds. Hooks are not known either, and
 // do not run.
 func (r *Runtime) salvage(ctx context.Context, id string) error {
-	e, err := r.store.LockDamaged(id, patience)
+	e, err := r.store.LockDamaged(id, patience, func(c *backends.Container) error {
+		_, err := r.recall(c)
+		return err
+	})
 	if err != nil {
 		return err
 	}

@@ -131,6 +131,22 @@ func checkPath(p string) error {
 	return nil
 }
 
+// CheckRecorded refuses what cannot be a container's cgroup that is known from a
+// record: one that Find does not give, and one that the host's first process is in,
+// or in one below. None is fine.
+func CheckRecorded(p string) error {
+	if p == "" {
+		return nil
+	}
+	if !path.IsAbs(p) || path.Clean(p) != p || checkPath(p) != nil {
+		return fmt.Errorf("%.100q is no container's cgroup", p)
+	}
+	if first, err := Of(1); err == nil && (first == p || strings.HasPrefix(first, p+"/")) {
+		return fmt.Errorf("%.100q has the host's first process in it", p)
+	}
+	return nil
+}
+
 // Open makes the systemd scope around a process, with the properties that the
 // container's annotations name, or enables the controllers on the way to the path,
 // which stays until what is returned is closed.

@@ -16,6 +16,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/record"
 	"github.com/berth-oci/berth/spec"
 )
 
@@ -46,6 +47,7 @@ type Backend struct {
 var (
 	_ backends.Delegating = (*Backend)(nil)
 	_ backends.Equipped   = (*Backend)(nil)
+	_ backends.Recalling  = (*Backend)(nil)
 )
 
 // New is the backend of the given name, Crun or Runc.
@@ -164,13 +166,33 @@ func (b *Backend) Has(c *backends.Container) bool {
 // where that has gone, and for a container without a record, today's.
 func (b *Backend) runtime(c *backends.Container) (string, error) {
 	if len(c.Data) > 0 {
-		var d data
-		if err := json.Unmarshal(c.Data, &d); err != nil {
-			return "", fmt.Errorf("state of container %q: backend data: %w", c.ID, err)
+		d, err := recalled(c)
+		if err != nil {
+			return "", fmt.Errorf("state of container %q: %w", c.ID, err)
 		}
 		if _, err := os.Stat(d.Runtime); err == nil {
 			return d.Runtime, nil
 		}
 	}
 	return b.find()
+}
+
+// Recall wants the path of a program.
+func (b *Backend) Recall(c *backends.Container) error {
+	if len(c.Data) == 0 {
+		return record.Damaged("data: it does not say which program has the container")
+	}
+	_, err := recalled(c)
+	return err
+}
+
+func recalled(c *backends.Container) (data, error) {
+	var d data
+	if err := record.Strictly(c.Data, &d); err != nil {
+		return d, fmt.Errorf("data: %w", err)
+	}
+	if !filepath.IsAbs(d.Runtime) || filepath.Clean(d.Runtime) != d.Runtime {
+		return d, record.Damaged("data.runtime: %.100q is not the path of a program", d.Runtime)
+	}
+	return d, nil
 }

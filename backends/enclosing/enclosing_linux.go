@@ -17,6 +17,7 @@ import (
 
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/cgroup"
+	"github.com/berth-oci/berth/backends/record"
 	"github.com/berth-oci/berth/backends/resctrl"
 	"github.com/berth-oci/berth/backends/rootfs"
 	"github.com/berth-oci/berth/spec"
@@ -212,8 +213,8 @@ func data(c *backends.Container) (*Data, error) {
 	if len(c.Data) == 0 {
 		return d, nil
 	}
-	if err := json.Unmarshal(c.Data, d); err != nil {
-		return nil, fmt.Errorf("state of container %q: backend data: %w", c.ID, err)
+	if err := record.Strictly(c.Data, d); err != nil {
+		return nil, fmt.Errorf("data: %w", err)
 	}
 	return d, nil
 }

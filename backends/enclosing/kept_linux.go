@@ -1,8 +1,6 @@
 package enclosing
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,6 +9,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/record"
 )
 
 // keptFile holds in a container's state directory what exec and update need of
@@ -45,7 +44,7 @@ func keep(j *Job, o *backends.CreateOptions) error {
 }
 
 func (k *kept) write(c *backends.Container) error {
-	data, err := json.Marshal(k)
+	data, err := record.Marshal(k)
 	if err == nil {
 		err = renameio.WriteFile(filepath.Join(c.Dir, keptFile), data, 0o600, renameio.WithTempDir(c.Dir))
 	}
@@ -59,13 +58,13 @@ func loadKept(c *backends.Container) (*kept, error) {
 	data, err := os.ReadFile(filepath.Join(c.Dir, keptFile))
 	k := &kept{}
 	if err == nil {
-		err = json.Unmarshal(data, k)
+		err = record.Unmarshal(data, k)
 	}
 	if err == nil && (k.Process == nil || k.Linux == nil) {
-		err = errors.New(keptFile + " is incomplete")
+		err = record.Damaged("it is incomplete")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("state of container %q: %w", c.ID, err)
+		return nil, fmt.Errorf("state of container %q: %s: %w", c.ID, filepath.Join(c.Dir, keptFile), err)
 	}
 	if s := k.Linux.Seccomp; s != nil && k.NoSeccompFlags {
 		s.Flags = []specs.LinuxSeccompFlag{}

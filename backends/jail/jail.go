@@ -5,7 +5,6 @@ package jail
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -19,6 +18,7 @@ import (
 	"github.com/berth-oci/berth/backends/jail/kernel"
 	"github.com/berth-oci/berth/backends/jail/tools"
 	"github.com/berth-oci/berth/backends/jail/tree"
+	"github.com/berth-oci/berth/backends/record"
 	"github.com/berth-oci/berth/spec"
 )
 
@@ -140,8 +140,8 @@ func data(c *backends.Container) (*Data, error) {
 	if len(c.Data) == 0 {
 		return d, nil
 	}
-	if err := json.Unmarshal(c.Data, d); err != nil {
-		return nil, fmt.Errorf("state of container %q: backend data: %w", c.ID, err)
+	if err := record.Strictly(c.Data, d); err != nil {
+		return nil, fmt.Errorf("data: %w", err)
 	}
 	return d, nil
 }

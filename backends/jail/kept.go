@@ -1,7 +1,6 @@
 package jail
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,6 +11,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/record"
 )
 
 // keptFile holds in a container's state directory what exec and update need of
@@ -26,7 +26,7 @@ type kept struct {
 }
 
 func writeKept(c *backends.Container, k *kept) error {
-	data, err := json.Marshal(k)
+	data, err := record.Marshal(k)
 	if err == nil {
 		err = renameio.WriteFile(filepath.Join(c.Dir, keptFile), data, 0o600, renameio.WithTempDir(c.Dir))
 	}
@@ -40,13 +40,13 @@ func readKept(c *backends.Container) (*kept, error) {
 	data, err := os.ReadFile(filepath.Join(c.Dir, keptFile))
 	k := &kept{}
 	if err == nil {
-		err = json.Unmarshal(data, k)
+		err = record.Unmarshal(data, k)
 	}
 	if err == nil && k.Process == nil {
-		err = errors.New(keptFile + " is incomplete")
+		err = record.Damaged("it is incomplete")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("state of container %q: %w", c.ID, err)
+		return nil, fmt.Errorf("state of container %q: %s: %w", c.ID, filepath.Join(c.Dir, keptFile), err)
 	}
 	return k, nil
 }

@@ -10,7 +10,13 @@ import (
 	"github.com/berth-oci/berth/backends/enclosing"
 )
 
-var _ enclosing.Finder = Enclosure{}
+var (
+	_ enclosing.Finder = Enclosure{}
+	_ enclosing.Naming = Enclosure{}
+)
+
+// Named compares with the name that comes from the id.
+func (Enclosure) Named(c *backends.Container, name string) bool { return name == Name(c) }
 
 // Find knows an LXC container by the name that LXC's configuration bears, or by
 // the monitor's cgroups.

@@ -7,7 +7,17 @@ import (
 	"github.com/berth-oci/berth/backends/enclosing"
 )
 
-var _ enclosing.Finder = (*Enclosure)(nil)
+var (
+	_ enclosing.Finder = (*Enclosure)(nil)
+	_ enclosing.Naming = (*Enclosure)(nil)
+)
+
+// Named takes every VMID: the range may have been another one (pct(1)). Whose CT it
+// is the CT says.
+func (*Enclosure) Named(_ *backends.Container, name string) bool {
+	vmid, err := strconv.Atoi(name)
+	return err == nil && vmid >= 100 && vmid <= 999999999 && strconv.Itoa(vmid) == name
+}
 
 // Find knows a CT by its description, whatever its number is.
 func (e *Enclosure) Find(c *backends.Container, d *enclosing.Data) error {

@@ -65,6 +65,17 @@ func Plan(root, id string, r *specs.LinuxIntelRdt) (Group, error) {
 	return g, nil
 }
 
+// CheckIn refuses what Plan cannot have given for the container of that id.
+func (g Group) CheckIn(root, id string) error {
+	if filepath.Dir(g.Class) != filepath.Clean(root) || g.Own && filepath.Base(g.Class) != id {
+		return fmt.Errorf("%.100q is no class of the container's", g.Class)
+	}
+	if g.Monitor != "" && g.Monitor != filepath.Join(g.Class, "mon_groups", id) {
+		return fmt.Errorf("%.100q is no group of the container's", g.Monitor)
+	}
+	return nil
+}
+
 // lines are those of the schemata file, in the specification's order.
 func lines(r *specs.LinuxIntelRdt) []string {
 	var out []string

@@ -15,6 +15,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/record"
 	"github.com/berth-oci/berth/runtime"
 	"github.com/berth-oci/berth/runtime/config"
 )
@@ -35,6 +36,7 @@ these it is pct on a Proxmox VE host and lxc elsewhere.`
 
 // Run executes the command line and returns the exit status.
 func Run(args []string) int {
+	record.Writer = strings.TrimSpace("berth " + Version + " " + Commit)
 	app := App()
 	begin := time.Now()
 	words := arrange(app, fromRunj(args))

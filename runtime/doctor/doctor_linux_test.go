@@ -167,6 +167,8 @@ func TestExamine(t *testing.T) {
 		"a record":                  {join(map[string]string{"run/berth/x/state.json": complete}), "", backends.Pass, ""},
 		"interrupted create":        {map[string]string{"run/berth/x/state.json": `{"id":"x","backend":"lxc"}`}, "records", backends.Fail, "x in"},
 		"damaged record":            {map[string]string{"run/berth/x/state.json": `{"id"`}, "records", backends.Fail, "damaged"},
+		"newer record":              {map[string]string{"run/berth/x/state.json": `{"format":9,"berth":"berth 9.9"}`}, "records", backends.Warn, "berth 9.9"},
+		"record of no backend":      {map[string]string{"run/berth/x/state.json": `{"id":"x","backend":"docker"}`}, "records", backends.Fail, "damaged"},
 		"an engine's directory":     {map[string]string{"run/containerd/runc/k8s.io/y/state.json": `{"id":"y","backend":"lxc"}`}, "records", backends.Fail, "k8s.io"},
 		"another runtime's":         {map[string]string{"run/containerd/runc/k8s.io/y/state.json": `{"id":"y","init_process_pid":7}`}, "", backends.Pass, ""},
 		"LXC without record":        {lxcStart(70, "NAME", "DIR/run/berth/x/lxc.conf"), "LXC containers", backends.Fail, "(process 70)"},

@@ -16,6 +16,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/record"
 	"github.com/berth-oci/berth/runtime"
 	"github.com/berth-oci/berth/runtime/state"
 )
@@ -135,6 +136,8 @@ func (d *Doctor) strays(ctx context.Context) []backends.Finding {
 type inventory struct {
 	roots   []string
 	records []*backends.Container
+	// newer are the records of newer berths, which this one does not understand.
+	newer []string
 }
 
 // records examines the containers of all state directories.
@@ -157,10 +160,16 @@ func (d *Doctor) records(known *inventory) []backends.Finding {
 			var ids []string
 			ids, err = store.List()
 			for _, id := range ids {
-				if c, err := store.Read(id); err == nil {
+				c, err := store.Read(id)
+				var newer *record.NewerError
+				switch {
+				case err == nil:
 					known.records = append(known.records, c)
-				} else if !errors.Is(err, state.ErrNotExist) {
-					remove(id, "the record is damaged", func(ctx context.Context) error { return d.delete(ctx, root, id) })
+				case errors.As(err, &newer):
+					known.newer = append(known.newer, filepath.Join(root, id))
+					list = append(list, warn(check, err.Error(), "only that berth can delete the container, and say what is left behind"))
+				case !errors.Is(err, state.ErrNotExist) && !errors.Is(err, state.ErrDamaged):
+					list = append(list, warn(check, err.Error(), "this could not be looked at"))
 				}
 			}
 		}
@@ -199,6 +208,8 @@ func (d *Doctor) records(known *inventory) []backends.Finding {
 // wrong is what is wrong with a container's record, "" if nothing is.
 func wrong(i *runtime.Info) string {
 	switch {
+	case i.Status == runtime.StateDamaged:
+		return "the record is damaged"
 	case i.Unrecorded:
 		return fmt.Sprintf("%s has it, and berth has no record", i.Backend)
 	case i.Status == runtime.StateLost:

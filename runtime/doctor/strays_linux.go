@@ -39,6 +39,11 @@ func (d *Doctor) leftovers(_ context.Context, known *inventory) []backends.Findi
 		for i := range found {
 			found[i].Check, found[i].Verdict = kind.check, backends.Fail
 			found[i].Advice = "it is left from a container without a record: 'berth doctor --fix' removes it"
+			if len(known.newer) > 0 {
+				// It can belong to one whose record cannot be read here.
+				found[i].Verdict, found[i].Fix = backends.Warn, nil
+				found[i].Advice = "it may be that of " + strings.Join(known.newer, " or ") + ", whose record a newer berth has written: ask that berth's doctor"
+			}
 		}
 		switch {
 		case err != nil:

@@ -4,7 +4,6 @@ package state
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -15,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/record"
 )
 
 // Errors that callers decide on. The words are runc's, which engines look for.
@@ -22,8 +22,9 @@ var (
 	ErrNotExist = errors.New("container does not exist")
 	ErrExist    = errors.New("container with given ID already exists")
 	ErrBusy     = errors.New("another command holds the container")
-	// ErrDamaged is of a record that cannot be understood.
-	ErrDamaged = errors.New("the record is damaged")
+	// ErrDamaged is of a record that cannot be understood. One of a newer berth's
+	// is not damaged: the error is a *record.NewerError.
+	ErrDamaged = record.ErrDamaged
 )
 
 const (
@@ -120,8 +121,8 @@ func (s *Store) Lock(id string, patience time.Duration) (*Entry, error) {
 }
 
 // LockDamaged is Lock for a container whose record is damaged: what is known of
-// it is where it is.
-func (s *Store) LockDamaged(id string, patience time.Duration) (*Entry, error) {
+// it is where it is. A record that can be read is damaged if check says so.
+func (s *Store) LockDamaged(id string, patience time.Duration, check func(*backends.Container) error) (*Entry, error) {
 	if err := CheckID(id); err != nil {
 		return nil, err
 	}
@@ -130,7 +131,11 @@ func (s *Store) LockDamaged(id string, patience time.Duration) (*Entry, error) {
 		return nil, err
 	}
 	// It may have been replaced meanwhile.
-	if _, err := s.Read(id); !errors.Is(err, ErrDamaged) {
+	now, err := s.Read(id)
+	if err == nil {
+		err = check(now)
+	}
+	if !errors.Is(err, ErrDamaged) {
 		lock.Close()
 		return nil, fmt.Errorf("container %q: %w", id, cmp.Or(err, ErrBusy))
 	}
@@ -179,17 +184,42 @@ func (s *Store) Read(id string) (*backends.Container, error) {
 	case err != nil:
 		return nil, fmt.Errorf("state of container %q: %w", id, err)
 	default:
-		err := json.Unmarshal(data, c)
-		if err == nil && c.Backend == "" {
-			err = errors.New("it names no backend")
+		err := record.Unmarshal(data, c)
+		if err == nil {
+			err = plausible(c, id)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("state of container %q: %w: %s: %w; 'berth delete --force %s' removes what it finds of the container",
-				id, ErrDamaged, filepath.Join(s.dir(id), recordName), err, id)
+			return nil, s.Unreadable(id, err)
 		}
 	}
 	c.ID, c.Root, c.Dir = id, s.root, s.dir(id)
 	return c, nil
+}
+
+// plausible looks at what every record must say. A process that is everybody's, or
+// no single one (kill(2)), is no container's.
+func plausible(c *backends.Container, id string) error {
+	switch {
+	case c.Backend == "":
+		return record.Damaged("it names no backend")
+	case c.ID != id:
+		return record.Damaged("it is that of a container %.100q", c.ID)
+	case !c.Process.Plausible():
+		return record.Damaged("no container's process is %d", c.Process.Pid)
+	case c.Runner.Pid < 0:
+		return record.Damaged("no container is run by process %d", c.Runner.Pid)
+	}
+	return nil
+}
+
+// Unreadable says of an error in a container's record where it is, and of a damaged
+// one what can be done.
+func (s *Store) Unreadable(id string, err error) error {
+	err = fmt.Errorf("state of container %q: %s: %w", id, filepath.Join(s.dir(id), recordName), err)
+	if errors.Is(err, ErrDamaged) {
+		err = fmt.Errorf("%w; 'berth delete --force %s' removes what it finds of the container", err, id)
+	}
+	return err
 }
 
 // List names the containers of the state directory in alphabetical order.
@@ -215,7 +245,7 @@ type Entry struct{ *backends.Container }
 
 // Save writes the record; a reader sees the old one or the new one whole.
 func (e *Entry) Save() error {
-	data, err := json.Marshal(e.Container)
+	data, err := record.Marshal(e.Container)
 	if err != nil {
 		return fmt.Errorf("state of container %q: %w", e.ID, err)
 	}

@@ -1,0 +1,60 @@
+package runtime
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/berth-oci/berth/backends/record"
+	"github.com/berth-oci/berth/runtime/state"
+)
+
+// FuzzRecord reads anything as a record, and has it deleted: no command panics, what
+// a backend is to act upon has passed its eye, and all goes but what is a newer berth's.
+func FuzzRecord(f *testing.F) {
+	for _, data := range formats(f) {
+		f.Add(data, false)
+		f.Add(data, true)
+	}
+	for _, seed := range []string{"", "{}", "null", `{"format":2}`, `{"id":"r","backend":"jail"}`, `{"id":"r","backend":"lxc","data":"x"}`} {
+		f.Add([]byte(seed), false)
+	}
+	f.Fuzz(func(t *testing.T, data []byte, sealed bool) {
+		if sealed { // as if a berth had written that
+			fields := map[string]any{}
+			if record.Unmarshal(data, &fields) != nil || len(fields) == 0 {
+				return
+			}
+			var err error
+			if data, err = record.Marshal(fields); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if bytes.Contains(bytes.ToLower(data), []byte("hooks")) || bytes.Contains(data, []byte(`\u`)) {
+			return // they would be run
+		}
+		r := newRecords(t, data)
+		_, stateErr := r.State(recordID)
+		if list, err := r.List(); err != nil || len(list) > 1 {
+			t.Fatalf("%q: list: %+v, %v", data, list, err)
+		}
+		err := r.Delete(t.Context(), recordID, true)
+		var newer *record.NewerError
+		if errors.As(err, &newer) && r.store.Holds(recordID) {
+			return
+		}
+		if err != nil || r.store.Holds(recordID) {
+			t.Fatalf("%q: delete --force: %v", data, err)
+		}
+		deleted, _ := r.deleted()
+		if stateErr != nil && (len(deleted) > 0 || !errors.Is(stateErr, state.ErrDamaged)) {
+			t.Fatalf("%q: %v, and a backend was to delete it", data, stateErr)
+		}
+		for _, c := range deleted {
+			if c.ID != recordID || c.Process.Pid == 1 || c.Process.Pid < 0 || strings.Contains(string(c.Data), `"limits":"/"`) {
+				t.Fatalf("%q: a backend was to delete %+v", data, c)
+			}
+		}
+	})
+}

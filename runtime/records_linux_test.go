@@ -1,0 +1,346 @@
+package runtime
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/sirupsen/logrus"
+
+	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/crun"
+	"github.com/berth-oci/berth/backends/jail"
+	"github.com/berth-oci/berth/backends/lxc"
+	"github.com/berth-oci/berth/backends/pct"
+	"github.com/berth-oci/berth/backends/record"
+	"github.com/berth-oci/berth/runtime/state"
+)
+
+// harmless is a backend that knows its records, and does nothing.
+type harmless struct {
+	backends.Backend
+	deleted  []*backends.Container
+	salvaged int
+}
+
+func (h *harmless) Recall(c *backends.Container) error {
+	known := *c
+	known.Root = lxc.DefaultRoot // where the records were written
+	return h.Backend.(backends.Recalling).Recall(&known)
+}
+
+func (h *harmless) Status(*backends.Container) (specs.ContainerState, error) {
+	return specs.StateStopped, nil
+}
+
+func (h *harmless) Kill(context.Context, *backends.Container, os.Signal, bool) error { return nil }
+
+func (h *harmless) Delete(_ context.Context, c *backends.Container, _ bool) error {
+	h.deleted = append(h.deleted, c)
+	return nil
+}
+
+func (h *harmless) Salvage(context.Context, *backends.Container) ([]string, error) {
+	h.salvaged++
+	return nil, nil
+}
+
+// records is a state directory with one record in it.
+type records struct {
+	*Runtime
+	all map[string]*harmless
+}
+
+const recordID = "r"
+
+func init() { logrus.SetOutput(io.Discard) } // salvage tells of each
+
+func newRecords(t testing.TB, data []byte) *records {
+	t.Helper()
+	s := crun.Settings{Runtime: func() string { return "" }}
+	r := &records{all: map[string]*harmless{}}
+	var makers []Maker
+	for _, b := range []backends.Backend{lxc.New(), pct.New(pct.Settings{}), jail.New(), crun.New(crun.Crun, s), crun.New(crun.Runc, s)} {
+		h := &harmless{Backend: b}
+		r.all[b.Name()] = h
+		makers = append(makers, Maker{Name: b.Name(), Make: func() (backends.Backend, error) { return h, nil }})
+	}
+	root := t.TempDir()
+	var err error
+	if r.Runtime, err = New(root, makers...); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(root, recordID), 0o711); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(root, recordID, "state.json"), data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// deleted are what backends were asked to delete, and how often to salvage.
+func (r *records) deleted() (list []*backends.Container, salvaged int) {
+	for _, h := range r.all {
+		list = append(list, h.deleted...)
+		salvaged += h.salvaged
+	}
+	return list, salvaged
+}
+
+// formats are records of every format there was, by format and backend.
+func formats(t testing.TB) map[string][]byte {
+	t.Helper()
+	files, err := filepath.Glob("testdata/records/*/*.json")
+	if err != nil || len(files) < 6*(record.Format+1) {
+		t.Fatalf("%d records of %d formats, %v", len(files), record.Format+1, err)
+	}
+	list := map[string][]byte{}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list[strings.TrimPrefix(file, "testdata/records/")] = bytes.TrimSuffix(data, []byte("\n"))
+	}
+	return list
+}
+
+// What every berth before this one has written is read as it was meant.
+func TestFormats(t *testing.T) {
+	t.Parallel()
+	for name, data := range formats(t) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRecords(t, data)
+			want := strings.TrimSuffix(filepath.Base(name), ".json")
+			want, _, _ = strings.Cut(want, "-")
+			info, err := r.State(recordID)
+			if err != nil || info.Backend != want || info.OCIVersion != "1.3.0" || info.Bundle != "/var/tmp/b" || !info.Complete || len(info.Data) == 0 || info.Created.Year() != 2026 {
+				t.Fatalf("%+v, %v", info, err)
+			}
+			if strings.HasSuffix(name, "lxc-created.json") &&
+				(len(info.Hooks.Poststop) != 1 || info.Hooks.Poststop[0].Env == nil || info.Process.Pid != 94 || info.Annotations["org.example.key"] != "a value" || info.CgroupsPath != "/pod/r") {
+				t.Errorf("%+v", info.Container)
+			}
+			if err := r.Delete(t.Context(), recordID, true); err != nil {
+				t.Error(err)
+			}
+			if list, salvaged := r.deleted(); len(list) != 1 || salvaged != 0 {
+				t.Errorf("%d were deleted, %d salvaged", len(list), salvaged)
+			}
+		})
+	}
+}
+
+// What a later one will write is refused, whoever asks for what, and stays.
+func TestNewerFormat(t *testing.T) {
+	t.Parallel()
+	data := fmt.Sprintf(`{"format":%d,"berth":"berth 12.3 (abc)","container":{"id":"r"}}`, record.Format+1)
+	r := newRecords(t, []byte(data))
+	ctx := t.Context()
+	for name, f := range map[string]func() error{
+		"state":          func() error { _, err := r.State(recordID); return err },
+		"kill":           func() error { return r.Kill(ctx, recordID, 9, true) },
+		"start":          func() error { return r.Start(ctx, recordID) },
+		"delete":         func() error { return r.Delete(ctx, recordID, false) },
+		"delete --force": func() error { return r.Delete(ctx, recordID, true) },
+	} {
+		err := f()
+		var newer *record.NewerError
+		if !errors.As(err, &newer) || errors.Is(err, state.ErrDamaged) || !strings.Contains(err.Error(), "berth 12.3 (abc)") ||
+			!strings.Contains(err.Error(), "use the berth that has written it") || !strings.Contains(err.Error(), "/r/state.json") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	list, err := r.List()
+	if err != nil || len(list) != 1 || list[0].ID != recordID || list[0].Status != StateNewer {
+		t.Errorf("list: %+v, %v", list, err)
+	}
+	if now, err := os.ReadFile(filepath.Join(r.Root(), recordID, "state.json")); err != nil || string(now) != data {
+		t.Errorf("the record has become %q, %v", now, err)
+	}
+}
+
+// edits are values that are not what a field has.
+var edits = map[string]any{
+	"gone": nil, "null": nil, "text": "x", "empty": "", "negative": -1, "zero": 0, "one": 1, "object": map[string]any{},
+}
+
+// fields are the paths of all fields of an object.
+func fields(o map[string]any, path ...string) (list [][]string) {
+	for _, key := range slices.Sorted(maps.Keys(o)) {
+		at := append(slices.Clone(path), key)
+		list = append(list, at)
+		if below, ok := o[key].(map[string]any); ok {
+			list = append(list, fields(below, at...)...)
+		}
+	}
+	return list
+}
+
+// edited has another value at a path.
+func edited(t *testing.T, data []byte, path []string, name string) []byte {
+	t.Helper()
+	var whole map[string]any
+	if err := json.Unmarshal(data, &whole); err != nil {
+		t.Fatal(err)
+	}
+	at := whole
+	for _, key := range path[:len(path)-1] {
+		at = at[key].(map[string]any)
+	}
+	at[path[len(path)-1]] = edits[name]
+	if name == "gone" {
+		delete(at, path[len(path)-1])
+	}
+	out, err := json.Marshal(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// Whatever field of a record has whatever value, no command panics, and delete
+// --force leaves nothing. Of a record with a sum nothing is believed then.
+func TestEdits(t *testing.T) {
+	t.Parallel()
+	for name, data := range formats(t) {
+		var whole map[string]any
+		if err := json.Unmarshal(data, &whole); err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range fields(whole) {
+			for edit := range edits {
+				t.Run(name+" "+strings.Join(path, ".")+" "+edit, func(t *testing.T) {
+					t.Parallel()
+					data := edited(t, data, path, edit)
+					if bytes.Contains(data, []byte(`"hooks"`)) && path[0] == "hooks" && bytes.HasPrefix([]byte(name), []byte("format-0")) {
+						data = bytes.ReplaceAll(data, []byte("/bin/true"), []byte("/nonexistent"))
+					}
+					r := newRecords(t, data)
+					_, stateErr := r.State(recordID)
+					list, err := r.List()
+					if err != nil || len(list) != 1 || (list[0].Status == StateDamaged) != (stateErr != nil) {
+						t.Errorf("list: %+v, %v; state: %v", list, err, stateErr)
+					}
+					_ = r.Kill(t.Context(), recordID, 9, false)
+					err = r.Delete(t.Context(), recordID, true)
+					if err != nil || r.store.Holds(recordID) {
+						t.Errorf("delete --force: %v", err)
+					}
+					deleted, salvaged := r.deleted()
+					if stateErr != nil && (!errors.Is(stateErr, state.ErrDamaged) || len(deleted) > 0 || salvaged == 0) {
+						t.Errorf("%v: %d were deleted, %d salvaged", stateErr, len(deleted), salvaged)
+					}
+					if stateErr == nil && !strings.HasPrefix(name, "format-0/") {
+						t.Errorf("it was believed: %s", data)
+					}
+					for _, c := range deleted {
+						if c.Process.Pid == 1 || c.Process.Pid < 0 || c.ID != recordID {
+							t.Errorf("the backend was to delete %+v", c)
+						}
+					}
+				})
+			}
+		}
+	}
+}
+
+// A record that is whole, and names what is another's, is not obeyed.
+func TestHostileRecords(t *testing.T) {
+	t.Parallel()
+	self, err := backends.FindProcess(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := backends.FindProcess(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := formats(t)
+	process := func(p backends.Process) map[string]any {
+		return map[string]any{"pid": p.Pid, "startTime": p.StartTime}
+	}
+	for name, c := range map[string]struct {
+		backend string
+		path    []string
+		value   any
+	}{
+		"the host's first process":    {"lxc", []string{"process"}, process(first)},
+		"as the jail's process":       {"jail", []string{"process"}, process(first)},
+		"as the warden":               {"lxc", []string{"data", "warden"}, process(first)},
+		"as the monitor":              {"pct", []string{"data", "monitor"}, process(first)},
+		"all processes (kill(2))":     {"lxc", []string{"process", "pid"}, -1},
+		"a process of the host's":     {"lxc", []string{"process"}, process(self)},
+		"of the host's, pct":          {"pct", []string{"process"}, process(self)},
+		"another id":                  {"lxc", []string{"id"}, "s"},
+		"another's name":              {"lxc", []string{"data", "name"}, "berth-other"},
+		"a name with slashes":         {"lxc", []string{"data", "name"}, "../../system.slice"},
+		"no VMID":                     {"pct", []string{"data", "name"}, "../100"},
+		"a VMID with zeros before":    {"pct", []string{"data", "name"}, "00900000"},
+		"a VMID out of bounds":        {"pct", []string{"data", "name"}, "99"},
+		"the root cgroup":             {"lxc", []string{"data", "limits"}, "/"},
+		"a cgroup by dots":            {"lxc", []string{"data", "limits"}, "/berth/r/../../system.slice"},
+		"a relative cgroup":           {"lxc", []string{"data", "cgroup"}, "berth/r"},
+		"a cgroup outside":            {"lxc", []string{"data", "cgroup"}, "/berth/s"},
+		"berth's parent":              {"lxc", []string{"data", "limits"}, "/berth"},
+		"a file as resctrl's":         {"lxc", []string{"data", "resctrl"}, map[string]any{"class": "/etc/passwd", "own": true}},
+		"the host's root to unmount":  {"lxc", []string{"data", "attachment"}, map[string]any{"at": "/", "over": 1}},
+		"a jail's root":               {"jail", []string{"data", "root"}, "/"},
+		"a mount outside":             {"jail", []string{"data", "mounts"}, []any{map[string]any{"target": "/home"}}},
+		"a mount by dots":             {"jail", []string{"data", "mounts"}, []any{map[string]any{"target": "/var/tmp/b/root/../../../../home"}}},
+		"a view that is none":         {"jail", []string{"data", "view"}, "/home"},
+		"another's jail":              {"jail", []string{"data", "jail"}, "other"},
+		"a jail below another":        {"jail", []string{"data", "jail"}, "-f x.r"},
+		"a jail not above":            {"jail", []string{"data", "raised"}, []any{"other"}},
+		"a file outside":              {"jail", []string{"data", "files"}, []any{map[string]any{"name": "../../../etc/passwd"}}},
+		"a file by its directory":     {"jail", []string{"data", "files"}, []any{map[string]any{"name": "passwd", "dir": []any{"..", "etc"}}}},
+		"an interface that is a flag": {"jail", []string{"data", "interfaces"}, []any{"-a"}},
+		"no program":                  {"crun", []string{"data", "runtime"}, "sh"},
+		"nothing of a program":        {"runc", []string{"data"}, nil},
+		"another backend":             {"lxc", []string{"backend"}, "docker"},
+		"another's data":              {"lxc", []string{"backend"}, "crun"},
+		"another's data, jail":        {"lxc", []string{"backend"}, "jail"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var whole map[string]any
+			d := json.NewDecoder(bytes.NewReader(all["format-0/"+c.backend+".json"]))
+			d.UseNumber()
+			if err := d.Decode(&whole); err != nil {
+				t.Fatal(err)
+			}
+			at := whole
+			for _, key := range c.path[:len(c.path)-1] {
+				at = at[key].(map[string]any)
+			}
+			at[c.path[len(c.path)-1]] = c.value
+			data, err := record.Marshal(whole) // with the sum of what it says now
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := newRecords(t, data)
+			_, stateErr := r.State(recordID)
+			if !errors.Is(stateErr, state.ErrDamaged) {
+				t.Errorf("state: %v", stateErr)
+			}
+			if err := r.Delete(t.Context(), recordID, true); err != nil || r.store.Holds(recordID) {
+				t.Errorf("delete --force: %v", err)
+			}
+			if list, salvaged := r.deleted(); len(list) > 0 || salvaged == 0 {
+				t.Errorf("%d were deleted, %d salvaged", len(list), salvaged)
+			}
+		})
+	}
+}
