@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/berth-oci/berth/spec"
 )
@@ -15,9 +14,9 @@ import (
 // a JSON object; its Spec may be incomplete where there are problems of level
 // Error. The error is for a bundle that cannot be read at all.
 func Validate(dir, platform string) (*Bundle, spec.Problems, error) {
-	abs, err := filepath.Abs(dir)
+	abs, err := locate(dir)
 	if err != nil {
-		return nil, nil, fmt.Errorf("bundle %q: %w", dir, err)
+		return nil, nil, err
 	}
 	data, err := spec.Read(abs)
 	if err != nil {

@@ -132,7 +132,7 @@ func (e *Enclosure) Place(j *enclosing.Job) error {
 		return fmt.Errorf("root.path: %w", err)
 	}
 	if !info.IsDir() {
-		return fmt.Errorf("root.path: %s is not a directory; Proxmox VE follows no symbolic link", j.Rootfs)
+		return fmt.Errorf("root.path: %s is not a directory", j.Rootfs)
 	}
 	if at := rootfs(j); !plain(at) {
 		return fmt.Errorf("root.path: %s", notPlain(at))

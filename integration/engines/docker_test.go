@@ -20,7 +20,7 @@ func TestDocker(t *testing.T) {
 	for _, runtime := range runtimes {
 		d := startDocker(t, runtime)
 		s := &stage{
-			dir: wrapper(t, "docker", "--host", "unix://"+d.socket), runtime: runtime,
+			dir: wrapper(t, "docker"), runtime: runtime,
 			env: []string{"engine=docker", "program=/usr/bin/docker", "DOCKER_BUILDKIT=0"},
 			// Under load Docker Engine loses output and events of containers that are
 			// over soon, with runc, too: it may not have opened their output yet.
@@ -42,26 +42,30 @@ const clearDocker = `
 	docker network prune --force
 	awk '$5 ~ "^/tmp/docker[0-9]+/data/overlay2/.*/merged$" {print $5}' /proc/self/mountinfo | xargs --no-run-if-empty umount`
 
-// docker is a Docker Engine that has all that is its own in one directory.
+// execRoot is Docker Engine's own, /var/run/docker: the engine hands out that path,
+// which leads through a link.
+const execRoot = "/run/docker"
+
+// docker is a Docker Engine as it comes, but for its images and its log.
 type docker struct {
-	socket, log string
-	process     *exec.Cmd
+	log     string
+	process *exec.Cmd
 }
 
 func startDocker(t *testing.T, runtime candidate) *docker {
 	t.Helper()
-	// Not t.TempDir: the sockets' paths must be short.
+	// /tmp can hold overlays, in every test host.
 	dir, err := os.MkdirTemp("", "docker")
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &docker{socket: filepath.Join(dir, "socket"), log: filepath.Join(dir, "log")}
+	d := &docker{log: filepath.Join(dir, "log")}
 	log, err := os.Create(d.log)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer log.Close()
-	arguments := []string{"--host", "unix://" + d.socket, "--data-root", dir + "/data", "--exec-root", dir + "/exec", "--pidfile", dir + "/pid"}
+	arguments := []string{"--data-root", dir + "/data"}
 	if runtime.name != "runc" { // Docker's own name for it
 		arguments = append(arguments, "--add-runtime", runtime.name+"="+runtime.path)
 	}
@@ -73,15 +77,11 @@ func startDocker(t *testing.T, runtime candidate) *docker {
 	}
 	t.Cleanup(func() {
 		d.stop(t)
-		// The host's network, which Docker Engine leaves mounted.
-		_ = syscall.Unmount(filepath.Join(dir, "exec/netns/default"), syscall.MNT_DETACH)
 		if err := os.RemoveAll(dir); err != nil {
 			t.Error(err)
 		}
 	})
-	eventually(t, "Docker Engine answers", func() bool {
-		return exec.Command("docker", "--host", "unix://"+d.socket, "version").Run() == nil
-	})
+	eventually(t, "Docker Engine answers", func() bool { return exec.Command("docker", "version").Run() == nil })
 	return d
 }
 
@@ -95,6 +95,11 @@ func (d *docker) stop(t *testing.T) {
 	}
 	if err := d.process.Wait(); err != nil {
 		t.Error("dockerd:", err)
+	}
+	// The host's network, which Docker Engine leaves mounted.
+	_ = syscall.Unmount(filepath.Join(execRoot, "netns/default"), syscall.MNT_DETACH)
+	if err := os.RemoveAll(execRoot); err != nil {
+		t.Error(err)
 	}
 	if t.Failed() {
 		data, err := os.ReadFile(d.log)

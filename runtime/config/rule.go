@@ -14,7 +14,7 @@ type Rule struct {
 
 	// Annotations match when each key is there with a value that matches.
 	Annotations map[string]string `toml:"annotations,omitempty"`
-	// ID matches the container's id, Bundle the absolute path of its bundle.
+	// ID matches the container's id, Bundle the absolute path of its bundle, without symbolic links.
 	ID     string `toml:"id,omitempty"`
 	Bundle string `toml:"bundle,omitempty"`
 	// Namespace and Pod match the names of the pod and of its namespace in

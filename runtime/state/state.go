@@ -38,16 +38,31 @@ const (
 // Store is a state directory.
 type Store struct{ root string }
 
-// Open names the state directory; it is made when a container is.
+// Open names the state directory; it is made when a container is. Symbolic links in
+// root, as Docker Engine's /var/run/docker has one, are resolved here and nowhere
+// else: LXC follows none in a path of its configuration.
 func Open(root string) (*Store, error) {
 	abs, err := filepath.Abs(root)
+	if err == nil {
+		abs, err = resolved(abs)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("state directory: %w", err)
 	}
 	return &Store{root: abs}, nil
 }
 
-// Root is the absolute path of the state directory.
+// resolved is an absolute path without symbolic links in that part of it that exists.
+func resolved(abs string) (string, error) {
+	real, err := filepath.EvalSymlinks(abs)
+	if !errors.Is(err, os.ErrNotExist) || abs == "/" {
+		return real, err
+	}
+	dir, err := resolved(filepath.Dir(abs))
+	return filepath.Join(dir, filepath.Base(abs)), err
+}
+
+// Root is the absolute path of the state directory, without symbolic links.
 func (s *Store) Root() string { return s.root }
 
 func (s *Store) dir(id string) string { return filepath.Join(s.root, id) }

@@ -155,3 +155,35 @@ func TestListIgnoresWhatIsNoContainer(t *testing.T) {
 		t.Errorf("list: %v, %v", ids, err)
 	}
 }
+
+// What is there of the path is looked up once, links and all.
+func TestOpenThroughLinks(t *testing.T) {
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for link, target := range map[string]string{"link": ".", "dangling": "absent", "loop": "loop"} {
+		if err := os.Symlink(target, filepath.Join(dir, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for root, want := range map[string]string{
+		"":              "",
+		"link":          "",
+		"link/run/x":    "run/x",
+		"link/link/run": "run",
+		"dangling/x":    "dangling/x", // Create says what is wrong there
+		"loop/x":        "-",
+	} {
+		s, err := Open(filepath.Join(dir, root))
+		if want == "-" {
+			if err == nil {
+				t.Errorf("%s: no error", root)
+			}
+			continue
+		}
+		if err != nil || s.Root() != filepath.Join(dir, want) {
+			t.Errorf("%s: %v, %v, want %s", root, s, err, want)
+		}
+	}
+}
