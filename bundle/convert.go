@@ -34,6 +34,9 @@ type Choices struct {
 	// PlainVolumes leaves the image's volumes to be directories of its root.
 	PlainVolumes bool
 	Annotations  map[string]string
+	// Reserved are keys of annotations that the image is not to set, beside those that
+	// runtimes and engines act on: the administrator's, by which backends are chosen.
+	Reserved []string
 }
 
 // Convert makes the configuration for an image whose root file system is at
@@ -75,7 +78,7 @@ func Convert(from *image.Config, rootfs string, c *Choices) (*specs.Spec, []stri
 	}
 	var refused []string
 	if fromImage {
-		refused = annotate(&g, from)
+		refused = annotate(&g, from, c.Reserved)
 	}
 	for _, key := range slices.Sorted(maps.Keys(c.Annotations)) {
 		g.AddAnnotation(key, c.Annotations[key])
@@ -142,7 +145,7 @@ const (
 
 // annotate carries what config.json has no field for, and the labels, which take
 // precedence (conversion.md#annotation-fields).
-func annotate(g *generate.Generator, from *image.Config) (refused []string) {
+func annotate(g *generate.Generator, from *image.Config, more []string) (refused []string) {
 	implicit := map[string]string{
 		annotationOS: from.OS, annotationArchitecture: from.Architecture, annotationVariant: from.Variant,
 		annotationAuthor: from.Author, annotationStopSignal: from.Config.StopSignal,
@@ -152,12 +155,16 @@ func annotate(g *generate.Generator, from *image.Config) (refused []string) {
 		implicit[annotationCreated] = from.Created.Format(time.RFC3339Nano)
 	}
 	for _, key := range slices.Sorted(maps.Keys(implicit)) {
-		if implicit[key] != "" {
+		switch {
+		case implicit[key] == "":
+		case slices.Contains(more, key):
+			refused = append(refused, key)
+		default:
 			g.AddAnnotation(key, implicit[key])
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(from.Config.Labels)) {
-		if reserved(key) {
+		if reserved(key) || slices.Contains(more, key) {
 			refused = append(refused, key)
 			continue
 		}

@@ -55,7 +55,7 @@ func Generate(ctx context.Context, dir string, o *GenerateOptions) error {
 // Fill unpacks the source into the draft and makes the configuration for it; with
 // it comes the size of the files, in bytes.
 func (d *Draft) Fill(ctx context.Context, o *GenerateOptions) (*specs.Spec, int64, error) {
-	source, err := OpenSource(ctx, o.Source, o.Image)
+	source, err := OpenSource(ctx, o.Source, o.Image, o.Layers.Limits)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -77,7 +77,7 @@ func (o *GenerateOptions) configure(source *Source, rootfs string) (*specs.Spec,
 		return nil, err
 	}
 	if len(refused) > 0 {
-		o.Warn("the image's labels %q do not become annotations: runtimes would act on them", refused)
+		o.Warn("the image's labels %q do not become annotations: runtimes, or berth's configuration, would act on them", refused)
 	}
 	data, err := json.Marshal(s)
 	if err != nil {

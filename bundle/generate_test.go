@@ -7,8 +7,11 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/berth-oci/berth/bundle/image"
 	"github.com/berth-oci/berth/bundle/layer"
@@ -184,6 +187,107 @@ func TestConvert(t *testing.T) {
 	}
 	if _, _, err := Convert(&image.Config{}, root, &Choices{Platform: spec.Linux}); err == nil {
 		t.Error("no command, and no error")
+	}
+}
+
+// Ids have 32 bits; what has more, or is no number, is nobody's (CVE-2024-40635).
+func TestIDsOutOfBounds(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	if err := os.Mkdir(filepath.Join(root, "etc"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	const passwd = `wide:x:4294967296:20::/:
+none:x:4294967295:20::/:
+huge:x:99999999999999999999:20::/:
+minus:x:-1:20::/:
+text:x:zero:20::/:
+empty:x::20::/:
+short:x:7
+widegroup:x:7:4294967296::/:
+textgroup:x:7:root::/:
+most:x:4294967294:4294967294::/:
+hex:x:0x10:20::/:
+plus:x:+0:20::/:
+app:x:10:20::/:
+12345:x:0:0::/:
+`
+	const group = "wide:x:4294967296:app\ntext:x:no:app\nroot:x:0:\nminus:x:-4294967296:app\nmost:x:4294967294:app\nlong:x:30:" + "app\n"
+	for file, text := range map[string]string{"passwd": passwd, "group": group + "many:x:40:" + strings.Repeat("member,", 20000) + "app\n"} {
+		if err := os.WriteFile(filepath.Join(root, "etc", file), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for user, want := range map[string]*specs.User{
+		"wide": nil, "none": nil, "huge": nil, "minus": nil, "text": nil, "empty": nil, "short": nil, "widegroup": nil, "textgroup": nil, "hex": nil, "plus": nil,
+		"app:wide": nil, "app:text": nil, "app:minus": nil,
+		"4294967296": nil, "4294967295": nil, "0:4294967296": nil, "-4294967296": nil, "99999999999999999999": nil, "10:-1": nil,
+		"most":       {UID: 4294967294, GID: 4294967294},
+		"app:most":   {UID: 10, GID: 4294967294},
+		"app":        {UID: 10, GID: 20, AdditionalGids: []uint32{4294967294, 30, 40}},
+		"12345":      {UID: 12345}, // a number is no name
+		"12346:text": nil,
+	} {
+		got, err := resolveUser(root, user)
+		if want == nil && err == nil || want != nil && !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %+v, %v", user, got, err)
+		}
+	}
+}
+
+// An image has no say in what the administrator's rules look at.
+func TestReservedLabels(t *testing.T) {
+	t.Parallel()
+	i := &image.Config{OS: "linux", Author: "somebody", Config: image.Execution{Cmd: []string{"x"}, StopSignal: "SIGTERM", Labels: map[string]string{
+		"example.org/backend": "runc", "example.org/trusted": "yes", "example.org/other": "a", "org.opencontainers.image.author": "another",
+	}}}
+	s, refused, err := Convert(i, t.TempDir(), &Choices{
+		Platform: spec.Linux, Reserved: []string{"example.org/backend", "example.org/trusted", "org.opencontainers.image.author"},
+		Annotations: map[string]string{"example.org/trusted": "by the caller"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := s.Annotations; got["example.org/backend"] != "" || got["example.org/trusted"] != "by the caller" || got["example.org/other"] != "a" || got["org.opencontainers.image.author"] != "" {
+		t.Errorf("annotations: %v", got)
+	}
+	if len(refused) != 4 {
+		t.Errorf("refused: %q", refused)
+	}
+}
+
+// An image without its transport is not taken for a root file system.
+func TestImageWithoutTransport(t *testing.T) {
+	t.Parallel()
+	reg := func(name string) tar.Header { return tar.Header{Name: name, Typeflag: tar.TypeReg} }
+	oci := []tar.Header{reg("oci-layout"), reg("index.json"), {Name: "blobs", Typeflag: tar.TypeDir}}
+	for name, c := range map[string]struct {
+		entries []tar.Header
+		words   string
+	}{
+		"an OCI layout":      {oci, "write oci-archive:"},
+		"of docker save":     {[]tar.Header{reg("manifest.json"), reg("repositories"), reg("x.json")}, "write docker-archive:"},
+		"a root with a file": {[]tar.Header{reg("manifest.json"), {Name: "etc", Typeflag: tar.TypeDir}}, ""},
+		"a root":             {[]tar.Header{reg("index.json"), {Name: "blobs", Typeflag: tar.TypeDir}}, ""},
+	} {
+		dir := t.TempDir()
+		err := Generate(t.Context(), filepath.Join(dir, "b"), options(t, archive(t, c.entries...)))
+		if (err == nil) != (c.words == "") || err != nil && !strings.Contains(err.Error(), c.words) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	layout := t.TempDir()
+	for _, h := range oci[:2] {
+		if err := os.WriteFile(filepath.Join(layout, h.Name), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dir := t.TempDir()
+	if err := Generate(t.Context(), filepath.Join(dir, "b"), options(t, layout)); err == nil || !strings.Contains(err.Error(), "write oci:"+layout) {
+		t.Errorf("a layout: %v", err)
+	}
+	if left := names(t, dir); left != "" {
+		t.Errorf("left: %s", left)
 	}
 }
 

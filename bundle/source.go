@@ -22,13 +22,13 @@ type Source struct {
 // OpenSource finds what a text names: TRANSPORT:PATH[:NAME] as
 // image.ParseReference has it, a directory, an archive, or - for an archive on
 // stdin.
-func OpenSource(ctx context.Context, text string, p image.Platform) (*Source, error) {
+func OpenSource(ctx context.Context, text string, p image.Platform, limits layer.Limits) (*Source, error) {
 	r, isImage, err := image.ParseReference(text)
 	if err != nil {
 		return nil, err
 	}
 	if isImage {
-		i, err := image.Open(ctx, r, p)
+		i, err := image.Open(ctx, r, p, limits)
 		if err != nil {
 			return nil, err
 		}
@@ -48,7 +48,7 @@ func OpenSource(ctx context.Context, text string, p image.Platform) (*Source, er
 	}
 	if info.IsDir() {
 		f.Close()
-		return &Source{dir: text}, nil
+		return &Source{dir: text}, notImage(text, text)
 	}
 	return &Source{file: f}, nil
 }
@@ -96,7 +96,7 @@ func (s *Source) Unpack(ctx context.Context, dir string, o layer.Options, p Prog
 	case s.Image != nil:
 		err = s.unpackImage(ctx, root, p)
 	case s.file != nil:
-		err = s.unpackArchive(ctx, root, p)
+		err = s.unpackArchive(ctx, root, dir, p)
 	default:
 		err = s.copyDirectory(ctx, root, p)
 	}
@@ -122,7 +122,7 @@ func (s *Source) unpackImage(ctx context.Context, root *layer.Root, p Progress) 
 	return nil
 }
 
-func (s *Source) unpackArchive(ctx context.Context, root *layer.Root, p Progress) error {
+func (s *Source) unpackArchive(ctx context.Context, root *layer.Root, dir string, p Progress) error {
 	size := int64(-1)
 	if info, err := s.file.Stat(); err == nil && info.Mode().IsRegular() {
 		size = info.Size()
@@ -139,6 +139,9 @@ func (s *Source) unpackArchive(ctx context.Context, root *layer.Root, p Progress
 	}
 	if root.Entries() == 0 {
 		return fmt.Errorf("%s holds nothing", name)
+	}
+	if err := notImage(s.file.Name(), dir); err != nil {
+		return err
 	}
 	p.Done(root.Entries())
 	return nil

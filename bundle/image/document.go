@@ -46,6 +46,10 @@ type imagePlatform struct {
 	Variant      string `json:"variant"`
 }
 
+func (o *imagePlatform) String() string {
+	return Platform{o.OS, o.Architecture, o.Variant}.String()
+}
+
 // Config is an image's configuration: how to run it, and what it is for.
 type Config struct {
 	Created      *time.Time `json:"created"`
@@ -58,6 +62,10 @@ type Config struct {
 	RootFS struct {
 		DiffIDs []Digest `json:"diff_ids"`
 	} `json:"rootfs"`
+}
+
+func (c *Config) platform() imagePlatform {
+	return imagePlatform{Architecture: c.Architecture, OS: c.OS, Variant: c.Variant}
 }
 
 // Execution is the object config of an image's configuration (image-spec

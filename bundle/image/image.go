@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/berth-oci/berth/bundle/layer"
 )
 
 // Image is one image for one platform. Its layers are still to be read.
@@ -31,14 +33,15 @@ func (i *Image) Size() int64 {
 }
 
 // Open finds an image and reads its configuration. A layout may hold images for
-// several platforms: it is the one for p.
-func Open(ctx context.Context, r Reference, p Platform) (*Image, error) {
+// several platforms: it is the one for p. What has to be uncompressed for that is
+// bounded by the limits.
+func Open(ctx context.Context, r Reference, p Platform, limits layer.Limits) (*Image, error) {
 	var s store
 	var err error
 	if r.Transport == OCI {
 		s, err = openDirectory(r.Path)
 	} else {
-		s, err = openArchive(ctx, r.Path)
+		s, err = openArchive(ctx, r.Path, limits)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", r, err)

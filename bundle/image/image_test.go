@@ -6,9 +6,11 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,6 +18,8 @@ import (
 	"github.com/opencontainers/go-digest"
 	specs "github.com/opencontainers/image-spec/specs-go"
 	v1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/berth-oci/berth/bundle/layer"
 )
 
 var amd64 = Platform{OS: "linux", Architecture: "amd64"}
@@ -91,7 +95,7 @@ func (b *builder) add(d v1.Descriptor, name string) {
 }
 
 func (b *builder) open(name string, p Platform) (*Image, error) {
-	i, err := Open(context.Background(), Reference{Transport: OCI, Path: b.dir, Name: name}, p)
+	i, err := Open(context.Background(), Reference{Transport: OCI, Path: b.dir, Name: name}, p, layer.DefaultLimits)
 	if err == nil {
 		b.t.Cleanup(func() { i.Close() })
 	}
@@ -219,6 +223,88 @@ func TestImageIsFound(t *testing.T) {
 	}
 }
 
+// The platform is optional in an index (image-index.md): the configuration has it.
+func TestPlatformOfTheConfiguration(t *testing.T) {
+	t.Parallel()
+	layers := [][]byte{plainLayer()}
+	arm := Platform{OS: "linux", Architecture: "arm", Variant: "v7"}
+	silent := func(d v1.Descriptor) v1.Descriptor { d.Platform = nil; return d }
+	for name, c := range map[string]struct {
+		list func(b *builder) []v1.Descriptor
+		p    Platform
+		want string
+		ok   bool
+	}{
+		"the only one":          {func(b *builder) []v1.Descriptor { return []v1.Descriptor{silent(b.image(amd64, layers, layers))} }, amd64, "linux/amd64", true},
+		"the only one, another": {func(b *builder) []v1.Descriptor { return []v1.Descriptor{silent(b.image(arm, layers, layers))} }, amd64, "there are: linux/arm/v7", false},
+		"one of two": {func(b *builder) []v1.Descriptor {
+			return []v1.Descriptor{silent(b.image(arm, layers, layers)), silent(b.image(amd64, layers, layers))}
+		}, amd64, "linux/amd64", true},
+		"beside one that says it": {func(b *builder) []v1.Descriptor {
+			return []v1.Descriptor{b.image(arm, layers, layers), silent(b.image(amd64, layers, layers))}
+		}, amd64, "linux/amd64", true},
+		"an attestation beside it": {func(b *builder) []v1.Descriptor {
+			return []v1.Descriptor{b.document("application/x", 1), silent(b.image(amd64, layers, layers))}
+		}, amd64, "linux/amd64", true},
+		"nothing but attestations": {func(b *builder) []v1.Descriptor { return []v1.Descriptor{b.document("application/x", 1)} }, amd64, "application/x", false},
+		"an index without platform": {func(b *builder) []v1.Descriptor {
+			return []v1.Descriptor{b.document(v1.MediaTypeImageIndex, v1.Index{Manifests: []v1.Descriptor{silent(b.image(amd64, layers, layers))}})}
+		}, amd64, "linux/amd64", true},
+		"nothing": {func(*builder) []v1.Descriptor { return nil }, amd64, "no image", false},
+	} {
+		b := newBuilder(t)
+		b.add(b.document(v1.MediaTypeImageIndex, v1.Index{Manifests: c.list(b)}), "")
+		i, err := b.open("", c.p)
+		switch {
+		case c.ok && (err != nil || i.Config.Config.Cmd[0] != c.want):
+			t.Errorf("%s: %v", name, err)
+		case !c.ok && (err == nil || !strings.Contains(err.Error(), c.want)):
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+}
+
+// What an archive is uncompressed to in TMPDIR is bounded as the files are.
+func TestSpoolIsBounded(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	limits := layer.Limits{File: 1 << 20, Total: 1 << 20, Entries: 100}
+	zeros := make([]byte, 8<<20)
+	for name, data := range map[string][]byte{
+		"gzip": gzipOf(zeros), "zstd": zstdOf(zeros), "two members": slices.Concat(gzipOf(zeros[:2<<20]), gzipOf(zeros[:2<<20])),
+		"a byte too many": gzipOf(zeros[:limits.Stream()+1]),
+	} {
+		path := filepath.Join(t.TempDir(), "image")
+		if err := os.WriteFile(path, data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		f, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f, err := seekable(t.Context(), f, limits); !errors.Is(err, layer.ErrTooLarge) {
+			info, _ := f.Stat()
+			t.Errorf("%s: %v, %v bytes", name, err, info.Size())
+		}
+	}
+	path := filepath.Join(t.TempDir(), "image")
+	if err := os.WriteFile(path, gzipOf(zeros[:limits.Stream()]), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err = seekable(t.Context(), f, limits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || info.Size() != limits.Stream() {
+		t.Errorf("%d bytes, %v", info.Size(), err)
+	}
+}
+
 func TestHostileLayoutsAreRefused(t *testing.T) {
 	t.Parallel()
 	layers := [][]byte{plainLayer()}
@@ -279,7 +365,7 @@ func TestHostileLayoutsAreRefused(t *testing.T) {
 }
 
 // tarOf writes files into an archive; a name with -> is a symbolic link.
-func tarOf(t *testing.T, names []string, contents [][]byte) []byte {
+func tarOf(t testing.TB, names []string, contents [][]byte) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
@@ -327,7 +413,7 @@ func TestDockerArchive(t *testing.T) {
 		if err := os.WriteFile(path, c.data, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		i, err := Open(context.Background(), Reference{Transport: DockerArchive, Path: path, Name: c.image}, amd64)
+		i, err := Open(context.Background(), Reference{Transport: DockerArchive, Path: path, Name: c.image}, amd64, layer.DefaultLimits)
 		fails := c.words != "" || title == "cut short"
 		if fails != (err != nil) || err != nil && !strings.Contains(err.Error(), c.words) {
 			t.Errorf("%s: error %v", title, err)

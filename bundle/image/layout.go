@@ -41,7 +41,7 @@ func openLayout(s store, name string, p Platform) (*Image, error) {
 		if !oneName(index.Manifests) {
 			return nil, fmt.Errorf("there are several images; name one of: %s", choices(namesOf(index.Manifests)))
 		}
-		if d, err = byPlatform(index.Manifests, p); err != nil {
+		if d, err = byPlatform(s, index.Manifests, p); err != nil {
 			return nil, err
 		}
 	}
@@ -59,7 +59,7 @@ func openLayout(s store, name string, p Platform) (*Image, error) {
 			if err := blobDocument(s, d, &nested); err != nil {
 				return nil, err
 			}
-			if d, err = byPlatform(nested.Manifests, p); err != nil {
+			if d, err = byPlatform(s, nested.Manifests, p); err != nil {
 				return nil, err
 			}
 		default:
@@ -109,22 +109,65 @@ func oneName(list []descriptor) bool {
 }
 
 // byPlatform finds the one descriptor for a platform; the first, where an index
-// says that several match, as its order is that of preference.
-func byPlatform(list []descriptor, p Platform) (*descriptor, error) {
+// says that several match, as its order is that of preference. One that names no
+// platform (it is optional, image-index.md) is what its configuration says; those
+// are asked last. An index among them is looked into if it is the only one.
+func byPlatform(s store, list []descriptor, p Platform) (*descriptor, error) {
+	const most = 50 // configurations that are read
 	var found []string
+	var failed error
+	var silent []*descriptor
 	for i, d := range list {
 		if d.Platform == nil {
+			silent = append(silent, &list[i])
 			continue
 		}
 		if p.matches(d.Platform) {
 			return &list[i], nil
 		}
-		found = append(found, Platform{d.Platform.OS, d.Platform.Architecture, d.Platform.Variant}.String())
+		found = append(found, d.Platform.String())
 	}
-	if len(found) == 0 {
-		return nil, errors.New("the index lists no image with its platform")
+	if len(list) == 1 && len(silent) == 1 && (silent[0].MediaType == mediaTypeIndex || silent[0].MediaType == dockerList) {
+		return silent[0], nil
 	}
-	return nil, fmt.Errorf("there is no image for %s; there are: %s", p, choices(found))
+	for _, d := range silent[:min(len(silent), most)] {
+		_, c, err := readManifest(s, d)
+		if err != nil {
+			failed = err
+			continue
+		}
+		own := c.platform()
+		if p.matches(&own) {
+			return d, nil
+		}
+		found = append(found, own.String())
+	}
+	switch {
+	case len(found) > 0:
+		return nil, fmt.Errorf("there is no image for %s; there are: %s", p, choices(found))
+	case failed != nil:
+		return nil, fmt.Errorf("the index lists no image with its platform, nor one that tells it: %w", failed)
+	}
+	return nil, errors.New("the index lists no image")
+}
+
+// readManifest reads a manifest and the configuration that it names.
+func readManifest(s store, d *descriptor) (*manifestDocument, *Config, error) {
+	if d.MediaType != mediaTypeManifest && d.MediaType != dockerManifest {
+		return nil, nil, fmt.Errorf("%s has the media type %q, which is no image's", d.Digest, d.MediaType)
+	}
+	var m manifestDocument
+	if err := blobDocument(s, d, &m); err != nil {
+		return nil, nil, err
+	}
+	var c Config
+	if err := blobDocument(s, &m.Config, &c); err != nil {
+		return nil, nil, err
+	}
+	if c.OS == "" && c.Architecture == "" {
+		return nil, nil, fmt.Errorf("%s is no image's configuration: it has no os and architecture", m.Config.Digest)
+	}
+	return &m, &c, nil
 }
 
 func blobName(d Digest) string {
@@ -139,22 +182,15 @@ func blobDocument(s store, d *descriptor, into any) error {
 	return document(s, blobName(d.Digest), d.Digest, into)
 }
 
-// openManifest reads a manifest and the configuration it names.
+// openManifest finds the image of a manifest.
 func openManifest(s store, d *descriptor, p Platform) (*Image, error) {
-	var m manifestDocument
-	if err := blobDocument(s, d, &m); err != nil {
+	m, c, err := readManifest(s, d)
+	if err != nil {
 		return nil, err
 	}
-	i := &Image{}
-	if err := blobDocument(s, &m.Config, &i.Config); err != nil {
-		return nil, err
-	}
-	own := imagePlatform{Architecture: i.Config.Architecture, OS: i.Config.OS, Variant: i.Config.Variant}
-	if own.OS == "" && own.Architecture == "" {
-		return nil, fmt.Errorf("%s is no image's configuration: it has no os and architecture", m.Config.Digest)
-	}
-	if !p.matches(&own) {
-		return nil, fmt.Errorf("the image is for %s, not for %s; --platform chooses another", Platform{own.OS, own.Architecture, own.Variant}, p)
+	i := &Image{Config: *c}
+	if own := c.platform(); !p.matches(&own) {
+		return nil, fmt.Errorf("the image is for %s, not for %s; --platform chooses another", &own, p)
 	}
 	if len(m.Layers) > maxLayers {
 		return nil, fmt.Errorf("the image has %d layers", len(m.Layers))

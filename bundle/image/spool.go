@@ -6,13 +6,15 @@ import (
 	"io"
 	"os"
 	"syscall"
+
+	"github.com/berth-oci/berth/bundle/layer"
 )
 
 const nonblock = syscall.O_NONBLOCK
 
-// seekable returns a file itself, or if it is compressed or a pipe its content
-// in a temporary file that has no name any more.
-func seekable(ctx context.Context, f *os.File) (*os.File, error) {
+// seekable returns a file itself, or if it is compressed or a pipe its content, as
+// far as the limits allow, in a temporary file that has no name any more.
+func seekable(ctx context.Context, f *os.File, limits layer.Limits) (*os.File, error) {
 	info, err := f.Stat()
 	if err != nil {
 		f.Close()
@@ -40,15 +42,18 @@ func seekable(ctx context.Context, f *os.File) (*os.File, error) {
 		return nil, fmt.Errorf("temporary file for the uncompressed archive: %w", err)
 	}
 	_ = os.Remove(temporary.Name())
-	if _, err := io.Copy(temporary, io.LimitReader(r, maxSpool)); err != nil {
+	n, err := io.Copy(temporary, io.LimitReader(r, limits.Stream()))
+	if err == nil && n == limits.Stream() {
+		if more, _ := io.ReadFull(r, make([]byte, 1)); more > 0 {
+			err = layer.StreamError(limits)
+		}
+	}
+	if err != nil {
 		temporary.Close()
 		return nil, fmt.Errorf("uncompress to a temporary file in %s: %w", os.TempDir(), err)
 	}
 	return temporary, nil
 }
-
-// maxSpool bounds the temporary file, in bytes.
-const maxSpool = 64 << 30
 
 type interruptible struct {
 	ctx context.Context

@@ -10,6 +10,8 @@ import (
 	"os"
 	"path"
 	"strings"
+
+	"github.com/berth-oci/berth/bundle/layer"
 )
 
 // store is a directory of files, or an archive with such a directory in it.
@@ -80,7 +82,7 @@ func (a *archive) Open(name string) (io.ReadCloser, int64, error) {
 
 // openArchive finds what is where in a tar file; a compressed one is first
 // written uncompressed to a temporary file without a name.
-func openArchive(ctx context.Context, file string) (store, error) {
+func openArchive(ctx context.Context, file string, limits layer.Limits) (store, error) {
 	f, err := os.Open(file)
 	if err != nil {
 		return nil, err
@@ -93,7 +95,7 @@ func openArchive(ctx context.Context, file string) (store, error) {
 		f.Close()
 		return nil, err
 	}
-	if f, err = seekable(ctx, f); err != nil {
+	if f, err = seekable(ctx, f, limits); err != nil {
 		return nil, err
 	}
 	a := &archive{file: f, files: map[string]extent{}}

@@ -73,7 +73,7 @@ func (r *Root) Apply(ctx context.Context, name string, archive io.Reader) error 
 		a.touched = map[string]struct{}{}
 	}
 	r.layers++
-	source := &reader{ctx: ctx, r: archive}
+	source := &reader{ctx: ctx, r: archive, budget: &r.budget}
 	entry, err := a.entries(tar.NewReader(source))
 	if err == nil {
 		// The digest is over padding and whatever follows, too.
@@ -191,11 +191,13 @@ func (a *applier) reach(real string) (int, bool) {
 	return a.fd(depth), true
 }
 
-// reader ends when its context does, and remembers how the stream failed.
+// reader ends when its context does or more has come than may, and remembers how
+// the stream failed.
 type reader struct {
-	ctx context.Context
-	r   io.Reader
-	err error
+	ctx    context.Context
+	r      io.Reader
+	budget *budget
+	err    error
 }
 
 func (r *reader) Read(p []byte) (int, error) {
@@ -203,6 +205,9 @@ func (r *reader) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	n, err := r.r.Read(p)
+	if large := r.budget.stream(n); large != nil {
+		n, err = 0, large
+	}
 	if err != nil && err != io.EOF {
 		r.err = err
 	}

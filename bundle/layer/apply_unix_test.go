@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -97,34 +98,22 @@ func TestHostileLayersAreRefused(t *testing.T) {
 		entry  string
 		words  string
 	}{
-		"absolute path":              {[][]tar.Header{{file("/etc/passwd")}}, "/etc/passwd", "absolute"},
-		"path upwards":               {[][]tar.Header{{file("../outside")}}, "../outside", `".."`},
-		"path upwards inside":        {[][]tar.Header{{file("a/../../outside")}}, "a/../../outside", `".."`},
-		"file through absolute link": {[][]tar.Header{{link("x", "/tmp"), file("x/evil")}}, "x/evil", "absolute"},
-		"file through link upwards":  {[][]tar.Header{{link("x", ".."), file("x/outside")}}, "x/outside", "leads out"},
-		"file through link far up":   {[][]tar.Header{{dir("a"), link("a/x", "../../.."), file("a/x/outside")}}, "a/x/outside", "leads out"},
-		"file through chained links": {[][]tar.Header{{link("a", "b"), link("b", "../"), file("a/outside")}}, "a/outside", "leads out"},
-		"directory through link":     {[][]tar.Header{{link("x", ".."), dir("x/made")}}, "x/made", "leads out"},
-		"link through link":          {[][]tar.Header{{link("x", ".."), link("x/made", "y")}}, "x/made", "leads out"},
-		"whiteout through link":      {[][]tar.Header{{file("f")}, {link("x", ".."), file("x/.wh.outside")}}, "x/.wh.outside", "leads out"},
-		"opaque through link":        {[][]tar.Header{{file("f")}, {link("x", ".."), file("x/.wh..wh..opq")}}, "x/.wh..wh..opq", "leads out"},
-		"whiteout upwards":           {[][]tar.Header{{file("f")}, {file(".wh...")}}, ".wh...", "whiteout"},
-		"whiteout of the directory":  {[][]tar.Header{{file("f")}, {file("a/.wh..")}}, "a/.wh..", "whiteout"},
-		"link loop":                  {[][]tar.Header{{link("a", "b"), link("b", "a"), file("a/f")}}, "a/f", "symbolic links"},
-		"hard link upwards":          {[][]tar.Header{{hard("x", "../outside")}}, "x", `".."`},
-		"hard link to absolute path": {[][]tar.Header{{hard("x", "/etc/passwd")}}, "x", "absolute"},
-		"hard link through link":     {[][]tar.Header{{link("d", ".."), hard("x", "d/outside")}}, "x", "leads out"},
-		"hard link to nothing":       {[][]tar.Header{{hard("x", "missing")}}, "x", "no such file"},
-		"hard link to itself":        {[][]tar.Header{{file("x"), hard("x", "./x")}}, "x", "itself"},
-		"block device":               {[][]tar.Header{{device}}, "dev/sda", "device node"},
-		"character device":           {[][]tar.Header{{{Name: "null", Typeflag: tar.TypeChar, Devmajor: 1, Devminor: 3}}}, "null", "device node"},
-		"root as a link":             {[][]tar.Header{{link(".", "/")}}, ".", "root must be a directory"},
-		"root as a file":             {[][]tar.Header{{file(".")}}, ".", "root must be a directory"},
-		"too large":                  {[][]tar.Header{{{Name: "big", Size: 9 << 30, Typeflag: tar.TypeReg}}}, "big", "too large"},
-		"below a file":               {[][]tar.Header{{file("f"), file("f/g")}}, "f/g", "not a directory"},
-		"deep":                       {[][]tar.Header{{file(strings.Repeat("d/", 600) + "f")}}, strings.Repeat("d/", 600) + "f", "components"},
-		"unknown type":               {[][]tar.Header{{{Name: "odd", Typeflag: 'Z'}}}, "odd", "type"},
-		"in the second layer":        {[][]tar.Header{{file("f")}, {link("x", "/"), file("x/evil")}}, "x/evil", "absolute"},
+		"path upwards":              {[][]tar.Header{{file("../outside")}}, "../outside", `".."`},
+		"path upwards inside":       {[][]tar.Header{{file("a/../../outside")}}, "a/../../outside", `".."`},
+		"whiteout upwards":          {[][]tar.Header{{file("f")}, {file(".wh...")}}, ".wh...", "whiteout"},
+		"whiteout of the directory": {[][]tar.Header{{file("f")}, {file("a/.wh..")}}, "a/.wh..", "whiteout"},
+		"link loop":                 {[][]tar.Header{{link("a", "b"), link("b", "a"), file("a/f")}}, "a/f", "symbolic links"},
+		"hard link upwards":         {[][]tar.Header{{hard("x", "../outside")}}, "x", `".."`},
+		"hard link to nothing":      {[][]tar.Header{{hard("x", "missing")}}, "x", "no such file"},
+		"hard link to itself":       {[][]tar.Header{{file("x"), hard("x", "./x")}}, "x", "itself"},
+		"block device":              {[][]tar.Header{{device}}, "dev/sda", "device node"},
+		"character device":          {[][]tar.Header{{{Name: "null", Typeflag: tar.TypeChar, Devmajor: 1, Devminor: 3}}}, "null", "device node"},
+		"root as a link":            {[][]tar.Header{{link(".", "/")}}, ".", "root must be a directory"},
+		"root as a file":            {[][]tar.Header{{file(".")}}, ".", "root must be a directory"},
+		"too large":                 {[][]tar.Header{{{Name: "big", Size: 9 << 30, Typeflag: tar.TypeReg}}}, "big", "too large"},
+		"below a file":              {[][]tar.Header{{file("f"), file("f/g")}}, "f/g", "not a directory"},
+		"deep":                      {[][]tar.Header{{file(strings.Repeat("d/", 600) + "f")}}, strings.Repeat("d/", 600) + "f", "components"},
+		"unknown type":              {[][]tar.Header{{{Name: "odd", Typeflag: 'Z'}}}, "odd", "type"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -141,6 +130,98 @@ func TestHostileLayersAreRefused(t *testing.T) {
 				t.Errorf("layer %q, entry %q: %v", e.Layer, e.Entry, err)
 			}
 		})
+	}
+}
+
+// Whatever a path in a layer passes through, it ends in the root: absolute names and
+// targets begin there, and there is nothing above it.
+func TestPathsStayInside(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		layers [][]tar.Header
+		want   string // what is in the root then; "" for an error that names the entry
+	}{
+		"absolute path":              {[][]tar.Header{{file("/etc/passwd")}}, "etc/ etc/passwd"},
+		"many slashes":               {[][]tar.Header{{file("//./etc//passwd")}}, "etc/ etc/passwd"},
+		"file through absolute link": {[][]tar.Header{{link("x", "/tmp"), file("x/evil")}}, "tmp/ tmp/evil x->/tmp"},
+		"file through link upwards":  {[][]tar.Header{{link("x", ".."), file("x/outside")}}, "outside x->.."},
+		"file through link far up":   {[][]tar.Header{{dir("a"), link("a/x", "../../.."), file("a/x/outside")}}, "a/ a/x->../../.. outside"},
+		"file through chained links": {[][]tar.Header{{link("a", "b"), link("b", "../"), file("a/outside")}}, "a->b b->../ outside"},
+		"absolute behind relative":   {[][]tar.Header{{dir("d"), link("d/a", "../b"), link("b", "/d/c"), file("d/a/f")}}, "b->/d/c d/ d/a->../b d/c/ d/c/f"},
+		"directory through link":     {[][]tar.Header{{link("x", ".."), dir("x/made")}}, "made/ x->.."},
+		"link through link":          {[][]tar.Header{{link("x", ".."), link("x/made", "y")}}, "made->y x->.."},
+		"whiteout through link":      {[][]tar.Header{{file("outside"), file("f")}, {link("x", ".."), file("x/.wh.outside")}}, "f x->.."},
+		"opaque through link":        {[][]tar.Header{{file("f")}, {link("x", ".."), file("x/.wh..wh..opq")}}, "x->.."},
+		"hard link, absolute":        {[][]tar.Header{{file("f"), hard("x", "/f")}}, "f x"},
+		"hard link through link":     {[][]tar.Header{{link("d", ".."), file("f"), hard("x", "d/f")}}, "d->.. f x"},
+		"hard link to the outside":   {[][]tar.Header{{link("d", ".."), hard("x", "d/outside")}}, ""},
+		"hard link to the host's":    {[][]tar.Header{{hard("x", "/etc/passwd")}}, ""},
+		"in the second layer":        {[][]tar.Header{{file("f")}, {link("x", "/"), file("x/evil")}}, "evil f x->/"},
+		"a lower layer's link":       {[][]tar.Header{{link("x", "/")}, {file("x/f")}}, "x/ x/f"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var layers [][]byte
+			for _, entries := range c.layers {
+				layers = append(layers, archiveOf(t, entries...))
+			}
+			root, err := apply(t, Options{}, layers...)
+			if c.want == "" {
+				if err == nil || !strings.Contains(err.Error(), `entry "x"`) {
+					t.Errorf("error %v", err)
+				}
+				return
+			}
+			if got := tree(t, root); err != nil || got != c.want {
+				t.Errorf("%s, error %v; want %s", got, err, c.want)
+			}
+		})
+	}
+}
+
+// What is in no file counts, too: what whiteouts carry, entries of no use, and what
+// is behind an archive's end.
+func TestAllBytesCount(t *testing.T) {
+	t.Parallel()
+	const much = 3 << 20
+	large := func(h tar.Header) []byte {
+		var b bytes.Buffer
+		w := tar.NewWriter(&b)
+		h.Mode, h.Size, h.Uid, h.Gid = 0o644, much, os.Getuid(), os.Getgid()
+		if err := w.WriteHeader(&h); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write(make([]byte, much)); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return b.Bytes()
+	}
+	little := archiveOf(t, file("f"))
+	limits := Limits{File: 1 << 40, Total: 1 << 20, Entries: 1 << 40}
+	for name, layers := range map[string][][]byte{
+		"a whiteout's":       {little, large(tar.Header{Name: ".wh.f", Typeflag: tar.TypeReg})},
+		"an opaque one's":    {little, large(tar.Header{Name: ".wh..wh..opq", Typeflag: tar.TypeReg})},
+		"AUFS's":             {large(tar.Header{Name: ".wh..wh.plnk/x", Typeflag: tar.TypeReg})},
+		"a file's":           {large(tar.Header{Name: "x", Typeflag: tar.TypeReg})},
+		"behind the end":     {append(bytes.Clone(little), make([]byte, much)...)},
+		"another archive":    {append(bytes.Clone(little), large(tar.Header{Name: "y", Typeflag: tar.TypeReg})...)},
+		"of many layers":     slices.Repeat([][]byte{append(bytes.Clone(little), make([]byte, much/8)...)}, 9),
+		"headers":            {archiveOf(t, slices.Repeat([]tar.Header{file(strings.Repeat("n/", 90) + "f")}, 3000)...)},
+		"records of headers": {archiveOf(t, slices.Repeat([]tar.Header{{Name: "r", Typeflag: tar.TypeReg, PAXRecords: map[string]string{"x.y": strings.Repeat("z", 900_000)}}}, 3)...)},
+	} {
+		if _, err := apply(t, Options{Limits: limits}, layers...); !errors.Is(err, ErrTooLarge) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	wide := Limits{File: 1 << 40, Total: math.MaxInt64, Entries: 1 << 40}
+	if _, err := apply(t, Options{Limits: wide}, little); err != nil {
+		t.Errorf("without limits: %v", err)
+	}
+	if _, err := apply(t, Options{Limits: Limits{File: much, Total: much, Entries: 1}}, large(tar.Header{Name: "x", Typeflag: tar.TypeReg})); err != nil {
+		t.Errorf("as much as may be: %v", err)
 	}
 }
 

@@ -119,11 +119,8 @@ func (a *applier) find(name string, create bool) (place, error) {
 		switch next {
 		case "", ".":
 			continue
-		case "..": // of a symbolic link
-			if depth == 0 {
-				return place{}, hostile("a symbolic link in its path leads out of the root")
-			}
-			depth--
+		case "..": // of a symbolic link; the root is its own parent (path_resolution(7))
+			depth = max(depth-1, 0)
 			continue
 		}
 		err := a.child(depth, next)
@@ -136,11 +133,14 @@ func (a *applier) find(name string, create bool) (place, error) {
 				return place{}, errAbsent
 			}
 		case errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP):
-			target, err := a.inTheWay(depth, next, create)
+			target, absolute, err := a.inTheWay(depth, next, create)
 			if err != nil {
 				return place{}, err
 			}
 			if target != nil {
+				if absolute {
+					depth = 0
+				}
 				if links++; links > maxLinks {
 					return place{}, hostile("more than %d symbolic links in its path", maxLinks)
 				}
@@ -164,27 +164,24 @@ func (a *applier) find(name string, create bool) (place, error) {
 
 // inTheWay handles what is no directory in a path: a symbolic link of this layer
 // is returned as the components of its target, what a lower layer has is removed.
-func (a *applier) inTheWay(depth int, name string, create bool) ([]string, error) {
+func (a *applier) inTheWay(depth int, name string, create bool) (target []string, absolute bool, err error) {
 	real := path.Join(a.real(depth), name)
 	if !a.ours(real) {
 		if !create {
-			return nil, errAbsent
+			return nil, false, errAbsent
 		}
-		return nil, a.remove(place{a.fd(depth), name, a.real(depth), real})
+		return nil, false, a.remove(place{a.fd(depth), name, a.real(depth), real})
 	}
 	var buffer [unix.PathMax]byte
 	n, err := unix.Readlinkat(a.fd(depth), name, buffer[:])
 	switch {
 	case errors.Is(err, unix.EINVAL):
-		return nil, fmt.Errorf("%s is not a directory", real)
+		return nil, false, fmt.Errorf("%s is not a directory", real)
 	case err != nil:
-		return nil, fmt.Errorf("read symbolic link %s: %w", real, err)
+		return nil, false, fmt.Errorf("read symbolic link %s: %w", real, err)
 	}
-	target := string(buffer[:n])
-	if strings.HasPrefix(target, "/") {
-		return nil, hostile("its path passes through the symbolic link %q to %q, which is absolute", real, target)
-	}
-	return strings.Split(target, "/"), nil
+	text := string(buffer[:n])
+	return strings.Split(text, "/"), strings.HasPrefix(text, "/"), nil
 }
 
 // makeParent makes a directory that the layer has no entry for, or not yet.

@@ -3,6 +3,7 @@ package layer
 import (
 	"errors"
 	"fmt"
+	"math"
 )
 
 // Limits bound what an image can take up. Holes of sparse files count as if they
@@ -11,6 +12,16 @@ type Limits struct {
 	// File is the largest size of one file, Total of all files together, in
 	// bytes; Entries is the largest number of entries in all layers.
 	File, Total, Entries int64
+}
+
+// Stream is how much of archives is read, in bytes, after it was uncompressed:
+// what may be the files' with an eighth for the archives' own headers and padding.
+// It is all that they hold: what whiteouts carry and what is behind an archive's end, too.
+func (l Limits) Stream() int64 {
+	if l.Total > math.MaxInt64/2 {
+		return math.MaxInt64
+	}
+	return l.Total + l.Total/8 + 1<<20
 }
 
 // DefaultLimits are wide enough for every image that is used as one.
@@ -24,6 +35,20 @@ type budget struct {
 	limits Limits
 	total  int64
 	count  int64
+	read   int64
+}
+
+// stream takes bytes of an uncompressed archive from the budget.
+func (b *budget) stream(n int) error {
+	if b.read += int64(n); b.read > b.limits.Stream() {
+		return StreamError(b.limits)
+	}
+	return nil
+}
+
+// StreamError says that archives hold more than Limits.Stream.
+func StreamError(l Limits) error {
+	return fmt.Errorf("%w: uncompressed, what was read has more than %s, where all files may have %s", ErrTooLarge, Bytes(l.Stream()), Bytes(l.Total))
 }
 
 // file takes a file of the given size from the budget.

@@ -99,6 +99,11 @@ func generateOptions(c *cli.Context, args []string) (*bundle.GenerateOptions, er
 		Platform: spec.Platform, Args: args, Env: c.StringSlice("env"), User: c.String("user"), Cwd: c.String("cwd"),
 		Hostname: c.String("hostname"), Terminal: c.Bool("tty"), ReadOnly: c.Bool("read-only"), Annotations: map[string]string{},
 	}
+	loaded, err := newSettings(c).load()
+	if err != nil {
+		return nil, err
+	}
+	o.Reserved = loaded.Keys()
 	switch name := backendFlag(c); {
 	case name == "" || slices.Contains(backendNames(), name):
 	case name == spec.Linux:
@@ -109,7 +114,6 @@ func generateOptions(c *cli.Context, args []string) (*bundle.GenerateOptions, er
 		return nil, fmt.Errorf("backend %q: there is no such backend", name)
 	}
 	o.Image = image.HostPlatform(o.Platform)
-	var err error
 	if text := c.String("platform"); text != "" {
 		if o.Image, err = image.ParsePlatform(text); err != nil {
 			return nil, err
