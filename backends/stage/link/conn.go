@@ -79,8 +79,15 @@ func (c Conn) write(data []byte) error {
 	return nil
 }
 
-// Receive receives a value and the files beside it.
-func (c Conn) Receive(v any) ([]*os.File, error) {
+// Receive receives a value and the files beside it. With an error there are no
+// files: those that had arrived are closed.
+func (c Conn) Receive(v any) (files []*os.File, err error) {
+	defer func() {
+		if err != nil {
+			closeAll(files)
+			files = nil
+		}
+	}()
 	var head [8]byte
 	if err := c.read(head[:]); err != nil {
 		return nil, err
@@ -89,19 +96,24 @@ func (c Conn) Receive(v any) ([]*os.File, error) {
 	if size > maxMessage {
 		return nil, fmt.Errorf("a message of %d bytes, %d are allowed", size, maxMessage)
 	}
-	var files []*os.File
 	for len(files) < count {
 		batch, err := c.readFiles(min(count-len(files), filesAtATime))
 		if err != nil {
-			return nil, err
+			return files, err
 		}
 		files = append(files, batch...)
 	}
 	data := make([]byte, size)
 	if err := c.read(data); err != nil {
-		return nil, err
+		return files, err
 	}
 	return files, json.Unmarshal(data, v)
+}
+
+func closeAll(files []*os.File) {
+	for _, f := range files {
+		f.Close()
+	}
 }
 
 func (c Conn) read(data []byte) error {
@@ -127,15 +139,19 @@ func (c Conn) readFiles(count int) ([]*os.File, error) {
 		return nil, err
 	}
 	if n == 0 {
-		return nil, ErrPeerGone
+		err = ErrPeerGone
+	} else if len(files) != count {
+		err = fmt.Errorf("%d descriptors arrived instead of %d", len(files), count)
 	}
-	if len(files) != count {
-		return nil, fmt.Errorf("%d descriptors arrived instead of %d", len(files), count)
+	if err != nil {
+		closeAll(files)
+		return nil, err
 	}
 	return files, nil
 }
 
-// take reads what there is into data, with at most that many files.
+// take reads what there is into data, with at most that many files. With an error
+// there are none.
 func (c Conn) take(data []byte, count int) (n int, files []*os.File, err error) {
 	oob := make([]byte, unix.CmsgSpace(4*count))
 	var oobn, flags int
@@ -146,26 +162,43 @@ func (c Conn) take(data []byte, count int) (n int, files []*os.File, err error) 
 	if err != nil {
 		return 0, nil, peerError(err)
 	}
-	if flags&unix.MSG_CTRUNC != 0 {
-		return 0, nil, errors.New("descriptors were lost on the way: too many open files")
+	// Those that did arrive are open, even if others were lost.
+	files, err = rights(oob[:oobn])
+	if err == nil && flags&unix.MSG_CTRUNC != 0 {
+		err = errLost
 	}
-	messages, err := unix.ParseSocketControlMessage(oob[:oobn])
+	if err == nil && len(files) > count {
+		// The buffer has room for one more where its size was rounded up.
+		err = fmt.Errorf("%d descriptors arrived instead of at most %d", len(files), count)
+	}
 	if err != nil {
+		closeAll(files)
 		return 0, nil, err
 	}
+	return n, files, nil
+}
+
+var errLost = errors.New("descriptors were lost on the way: too many open files")
+
+// rights opens the files that came with a message (unix(7), SCM_RIGHTS).
+func rights(oob []byte) (files []*os.File, err error) {
+	messages, err := unix.ParseSocketControlMessage(oob)
+	if err != nil {
+		return nil, err
+	}
 	for i := range messages {
-		if messages[i].Header.Type != unix.SCM_RIGHTS {
+		if messages[i].Header.Level != unix.SOL_SOCKET || messages[i].Header.Type != unix.SCM_RIGHTS {
 			continue
 		}
 		fds, err := unix.ParseUnixRights(&messages[i])
 		if err != nil {
-			return 0, nil, err
+			return files, err
 		}
 		for _, fd := range fds {
 			files = append(files, os.NewFile(uintptr(fd), "passed"))
 		}
 	}
-	return n, files, nil
+	return files, nil
 }
 
 // Retry calls again what a signal has interrupted.

@@ -1,0 +1,100 @@
+package link
+
+import (
+	"encoding/binary"
+	"os"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// What came with a message that is in error is closed. The files are FIFOs, as an open
+// write end tells whether somebody holds the other.
+func TestReceiveCloses(t *testing.T) {
+	head := func(size, count uint32) []byte {
+		return binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(nil, size), count)
+	}
+	type step struct {
+		data  []byte
+		files int
+	}
+	for name, c := range map[string]struct {
+		steps []step
+		limit uint64 // of open files of the receiver; 0 for what there is
+		want  string
+	}{
+		"bad JSON":                {[]step{{head(3, 2), 0}, {[]byte{0}, 2}, {[]byte("{x}"), 0}}, 0, "invalid character"},
+		"the wrong type":          {[]step{{head(2, 1), 0}, {[]byte{0}, 1}, {[]byte("[]"), 0}}, 0, "cannot unmarshal"},
+		"an end before the value": {[]step{{head(9, 2), 0}, {[]byte{0}, 2}, {[]byte("{"), 0}}, 0, ErrPeerGone.Error()},
+		"an end after the files":  {[]step{{head(9, 2), 0}, {[]byte{0}, 2}}, 0, ErrPeerGone.Error()},
+		"too few":                 {[]step{{head(2, 3), 0}, {[]byte{0}, 2}, {[]byte("{}"), 0}}, 0, "2 descriptors arrived instead of 3"},
+		"too many":                {[]step{{head(2, 1), 0}, {[]byte{0}, 2}, {[]byte("{}"), 0}}, 0, "2 descriptors arrived instead of"},
+		"the second batch short":  {[]step{{head(2, 130), 0}, {[]byte{0}, 128}, {[]byte{0}, 1}, {[]byte("{}"), 0}}, 0, "1 descriptors arrived instead of 2"},
+		"no room for all":         {[]step{{head(2, 9), 0}, {[]byte{0}, 9}, {[]byte("{}"), 0}}, 4, errTruncated},
+	} {
+		t.Run(name, func(t *testing.T) {
+			host, inside, err := Pair()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer host.Close()
+			r, w, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer w.Close()
+			for _, s := range c.steps {
+				var rights []byte
+				if s.files > 0 {
+					fds := make([]int, s.files)
+					for i := range fds {
+						fds[i] = int(r.Fd())
+					}
+					rights = unix.UnixRights(fds...)
+				}
+				if err := unix.Sendmsg(inside.FD, s.data, rights, nil, 0); err != nil {
+					t.Fatal(err)
+				}
+			}
+			inside.Close()
+			r.Close()
+			if c.limit > 0 {
+				defer few(t, c.limit)()
+			}
+			var v struct{}
+			files, err := host.Receive(&v)
+			if err == nil || !strings.Contains(err.Error(), c.want) || files != nil {
+				t.Errorf("%d files, %v; want an error with %q", len(files), err, c.want)
+			}
+			fds := []unix.PollFd{{Fd: int32(w.Fd())}}
+			if _, err := unix.Poll(fds, 0); err != nil || fds[0].Revents&unix.POLLERR == 0 {
+				t.Errorf("somebody still holds what was sent (%v, %#x)", err, fds[0].Revents)
+			}
+		})
+	}
+}
+
+const errTruncated = "descriptors were lost on the way"
+
+// few leaves room for that many descriptors more, until the function it returns.
+func few(t *testing.T, room uint64) func() {
+	t.Helper()
+	var was unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &was); err != nil {
+		t.Fatal(err)
+	}
+	free, err := unix.Open("/dev/null", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unix.Close(free)
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: uint64(free) + room, Max: was.Max}); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &was); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
