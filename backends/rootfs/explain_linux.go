@@ -35,7 +35,7 @@ func Explain(s *specs.Spec, bundle string) (backends.Explanation, error) {
 	if s.Linux == nil {
 		return x, nil
 	}
-	if h.plan.Sysctls, err = planSysctls(s); err != nil {
+	if h.plan.Sysctls, err = planSysctls(s, nil); err != nil {
 		return nil, err
 	}
 	lines = nil

@@ -34,10 +34,8 @@ func (h *host) idmap(m *specs.Mount, o options, fd int) error {
 func (h *host) idmapNamespace(m *specs.Mount) (*os.File, error) {
 	uids, gids := m.UIDMappings, m.GIDMappings
 	if uids == nil && gids == nil && h.spec.Linux != nil {
-		for _, ns := range h.spec.Linux.Namespaces {
-			if ns.Type == specs.UserNamespace && ns.Path != "" {
-				return os.Open(ns.Path)
-			}
+		if h.user != nil {
+			return reopen(h.user)
 		}
 		uids, gids = h.spec.Linux.UIDMappings, h.spec.Linux.GIDMappings
 	}
@@ -45,6 +43,15 @@ func (h *host) idmapNamespace(m *specs.Mount) (*os.File, error) {
 		return nil, errors.New("id-mapped mounts must have both uid and gid mappings specified")
 	}
 	return newUserNamespace(uids, gids)
+}
+
+// reopen is another descriptor of an open file.
+func reopen(f *os.File) (*os.File, error) {
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, os.NewSyscallError("fcntl(F_DUPFD_CLOEXEC)", err)
+	}
+	return os.NewFile(uintptr(fd), f.Name()), nil
 }
 
 // newUserNamespace makes a user namespace with those mappings. A namespace is born with a process: ours

@@ -82,13 +82,6 @@ func (r *Root) make(m *Mount, target found) (int, error) {
 		params = slices.Concat([]Param{{Key: "mode", Value: fmt.Sprintf("%04o", st.Mode&0o7777)}}, params)
 	}
 	fd, err := r.newFilesystem(m.Type, m.Source, withLabel(m.Type, r.plan.MountLabel, params), m.Attr)
-	if err != nil && m.Fallback != None && (errors.Is(err, unix.EPERM) || errors.Is(err, unix.EBUSY)) {
-		tree, fallbackErr := r.file(m.Fallback)
-		if fallbackErr != nil {
-			return -1, fallbackErr
-		}
-		return unix.FcntlInt(uintptr(tree), unix.F_DUPFD_CLOEXEC, 0)
-	}
 	if err != nil {
 		return -1, err
 	}

@@ -17,14 +17,14 @@ type Options struct {
 	// host's, made by the stage): then the kernel locks the flags that sources have on the host, and
 	// the container cannot take them off again (mount_namespaces(7)).
 	Namespace *os.File
-	// Cgroup is the container's own cgroup as an absolute path, "" when it is not known yet. It is
-	// what a cgroup2 mount falls back to where the kernel refuses a new one.
-	Cgroup string
 	// HostCgroups says that the cgroup namespace that the config names by its path is the host's.
 	HostCgroups bool
 	// CgroupNamespace is the one that the config names by its path, if it is not the host's: a mount
 	// of cgroup2 is made in it here, for in a user namespace there would be no right to.
 	CgroupNamespace *os.File
+	// NetworkNamespace and UserNamespace are the ones that the config names by their paths, open. Their
+	// paths are not looked up again: they may lead elsewhere by now.
+	NetworkNamespace, UserNamespace *os.File
 }
 
 // Open looks up, on the host, everything that the config's root, mounts and devices name there, and
@@ -40,7 +40,7 @@ func Open(s *specs.Spec, bundle string, o Options) (*Plan, []*os.File, error) {
 		return nil, nil, fmt.Errorf("%s: %s", refused[0].Path, refused[0].Reason)
 	}
 	h := host{
-		spec: s, bundle: bundle, cgroup: o.Cgroup, userns: hasUserNamespace(s),
+		spec: s, bundle: bundle, network: o.NetworkNamespace, user: o.UserNamespace, userns: hasUserNamespace(s),
 		hostCgroups: o.HostCgroups || !hasNamespace(s, specs.CgroupNamespace), joinsCgroups: o.CgroupNamespace != nil,
 	}
 	if o.Namespace == nil && o.CgroupNamespace == nil {
@@ -59,7 +59,8 @@ func Open(s *specs.Spec, bundle string, o Options) (*Plan, []*os.File, error) {
 type host struct {
 	spec   *specs.Spec
 	bundle string
-	cgroup string
+	// network and user are as in Options.
+	network, user *os.File
 	// hostCgroups says that the container is in the host's cgroup namespace.
 	hostCgroups bool
 	// joinsCgroups says that it is in another one that exists, and so is this thread.
@@ -93,7 +94,7 @@ func (h *host) open() error {
 	}
 	h.plan.MaskedPaths, h.plan.ReadonlyPaths, h.plan.MountLabel = l.MaskedPaths, l.ReadonlyPaths, l.MountLabel
 	var err error
-	h.plan.Sysctls, err = planSysctls(h.spec)
+	h.plan.Sysctls, err = planSysctls(h.spec, h.network)
 	return err
 }
 

@@ -27,7 +27,6 @@ type Mount struct {
 	Type        string   // the file system's type, or "bind"
 	Source      string   // for a new file system: what mountinfo shows; otherwise for messages alone
 	Tree        int      // the detached mount that was made on the host, or None
-	Fallback    int      // for cgroup2: what to bind where the kernel refuses a new mount, or None
 	Options     []Param  // parameters of a new file system
 	Attr        uint64   // MOUNT_ATTR_* flags of a new mount
 	LateRO      bool     // becomes read-only at the end, when nothing has to be written into it any more

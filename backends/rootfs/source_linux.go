@@ -29,7 +29,6 @@ func (h *host) planMount(m *specs.Mount) (Mount, options) {
 		Type:        m.Type,
 		Source:      m.Source,
 		Tree:        None,
-		Fallback:    None,
 		Propagation: o.propagation,
 		RecSet:      o.recSet,
 		RecClear:    o.recClear,
@@ -186,27 +185,14 @@ func flagsOf(fd int) (uint64, error) {
 // container gets a copy of the host's mount, never a new one: a new one made in the first cgroup
 // namespace would change the options (nsdelegate …) of the host's.
 func (h *host) openCgroup(o options, plan *Mount) error {
-	source := cgroupRoot
-	own := !h.hostCgroups
-	switch {
-	case own && (!h.userns || h.cgroup == ""):
+	if !h.hostCgroups {
 		return nil
-	case own:
-		source = h.cgroup
 	}
-	fd, err := openTreeClone(unix.AT_FDCWD, source, true, true)
+	fd, err := openTreeClone(unix.AT_FDCWD, cgroupRoot, true, true)
 	if err != nil {
-		if own {
-			return nil // it is only the fallback
-		}
-		return fmt.Errorf("%s: open_tree: %w", source, err)
+		return fmt.Errorf("%s: open_tree: %w", cgroupRoot, err)
 	}
-	index := h.keep(fd, source)
-	if own {
-		plan.Fallback = index
-	} else {
-		plan.Tree = index
-	}
+	plan.Tree = h.keep(fd, cgroupRoot)
 	if err := setPropagation(fd, unix.MS_PRIVATE|unix.MS_REC); err != nil {
 		return err
 	}

@@ -15,13 +15,14 @@ var ipcSysctls = map[string]bool{
 }
 
 // planSysctls turns linux.sysctl into paths below /proc/sys. A value that does not belong to one of the
-// container's own namespaces would change the host and is refused.
-func planSysctls(s *specs.Spec) (map[string]string, error) {
+// container's own namespaces would change the host and is refused. network is the network namespace that the
+// config names by its path, open; where nothing is opened, nil, its path is looked at.
+func planSysctls(s *specs.Spec, network *os.File) (map[string]string, error) {
 	plan := make(map[string]string, len(s.Linux.Sysctl))
 	for key, value := range s.Linux.Sysctl {
 		path, err := sysctlPath(key)
 		if err == nil {
-			err = sysctlAllowed(s, path)
+			err = sysctlAllowed(s, path, network)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("linux.sysctl[%q]: %w", key, err)
@@ -46,7 +47,7 @@ func sysctlPath(key string) (string, error) {
 	return path, nil
 }
 
-func sysctlAllowed(s *specs.Spec, path string) error {
+func sysctlAllowed(s *specs.Spec, path string, network *os.File) error {
 	first, rest, _ := strings.Cut(path, "/")
 	switch {
 	case first == "kernel" && ipcSysctls[rest], strings.HasPrefix(path, "fs/mqueue/"):
@@ -54,7 +55,7 @@ func sysctlAllowed(s *specs.Spec, path string) error {
 			return fmt.Errorf("is not allowed in the host's ipc namespace")
 		}
 	case first == "net":
-		if host, err := inHostNetwork(s); err != nil {
+		if host, err := inHostNetwork(s, network); err != nil {
 			return err
 		} else if host {
 			return fmt.Errorf("is not allowed in the host's network namespace")
@@ -73,7 +74,7 @@ func sysctlAllowed(s *specs.Spec, path string) error {
 }
 
 // inHostNetwork tells whether the container has the network namespace that we are in.
-func inHostNetwork(s *specs.Spec) (bool, error) {
+func inHostNetwork(s *specs.Spec, network *os.File) (bool, error) {
 	for _, ns := range s.Linux.Namespaces {
 		if ns.Type != specs.NetworkNamespace {
 			continue
@@ -81,7 +82,13 @@ func inHostNetwork(s *specs.Spec) (bool, error) {
 		if ns.Path == "" {
 			return false, nil
 		}
-		theirs, err := os.Stat(ns.Path)
+		var theirs os.FileInfo
+		var err error
+		if network != nil {
+			theirs, err = network.Stat()
+		} else {
+			theirs, err = os.Stat(ns.Path)
+		}
 		if err != nil {
 			return false, err
 		}

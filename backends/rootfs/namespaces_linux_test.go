@@ -1,0 +1,57 @@
+package rootfs
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// What was opened and checked is used, wherever its path leads by now.
+func TestNamespacesByDescriptor(t *testing.T) {
+	t.Parallel()
+	open := func(name string) *os.File {
+		f, err := os.Open("/proc/thread-self/ns/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { f.Close() })
+		return f
+	}
+	spec := func(path string) *specs.Spec {
+		return &specs.Spec{Linux: &specs.Linux{
+			Namespaces: []specs.LinuxNamespace{{Type: specs.NetworkNamespace, Path: path}, {Type: specs.UserNamespace, Path: path}},
+			Sysctl:     map[string]string{"net.core.somaxconn": "1"},
+		}}
+	}
+	if _, err := planSysctls(spec("/nowhere"), open("net")); err == nil || !strings.Contains(err.Error(), "the host's network namespace") {
+		t.Errorf("the host's, by another path: %v", err)
+	}
+	if _, err := planSysctls(spec("/proc/thread-self/ns/net"), open("uts")); err != nil {
+		t.Errorf("another one, by the host's path: %v", err)
+	}
+	h := host{spec: spec("/nowhere"), user: open("user")}
+	ns, err := h.idmapNamespace(&specs.Mount{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ns.Close()
+	got, err1 := ns.Stat()
+	want, err2 := h.user.Stat()
+	if err1 != nil || err2 != nil || !os.SameFile(got, want) || ns.Fd() == h.user.Fd() {
+		t.Errorf("id mapping: %v, %v, %v", ns.Name(), err1, err2)
+	}
+}
+
+// A cgroup2 mount in the container's own cgroup namespace opens nothing on the host.
+func TestOwnCgroupMount(t *testing.T) {
+	t.Parallel()
+	for _, userns := range []bool{false, true} {
+		h := host{spec: &specs.Spec{}, userns: userns}
+		plan, err := h.openMount(&specs.Mount{Destination: "/sys/fs/cgroup", Type: "cgroup"})
+		if err != nil || len(h.files) != 0 || plan.Tree != None {
+			t.Errorf("user namespace %v: %+v, %d files, %v", userns, plan, len(h.files), err)
+		}
+	}
+}
