@@ -199,7 +199,7 @@ func TestExamine(t *testing.T) {
 		"cgroup of a record":             {map[string]string{"sys/fs/cgroup/berth/x/cgroup.events": "populated 0\n", "run/berth/x/state.json": complete}, "", backends.Pass, ""},
 		"cgroup of a root":               {map[string]string{"sys/fs/cgroup/berth/@1/y/cgroup.events": "populated 0\n"}, "cgroups", backends.Fail, "/berth/@1/y"},
 		"a root's last cgroup":           {map[string]string{"sys/fs/cgroup/berth/@1/cgroup.events": "populated 0\n"}, "cgroups", backends.Fail, "/berth/@1"},
-		"mount":                          {map[string]string{"proc/self/mountinfo": "22 1 0:20 / DIR/run/berth/x/rootfs rw - ext4 /dev/sda rw\n"}, "mounts", backends.Fail, "run/berth/x/rootfs"},
+		"mount":                          {map[string]string{"run/berth/x/state.json": complete, "proc/self/mountinfo": "22 1 0:20 / DIR/run/berth/x/rootfs rw - ext4 /dev/sda rw\n"}, "mounts", backends.Fail, "run/berth/x/rootfs"},
 		"mount of crun's own":            {map[string]string{"proc/self/mountinfo": "22 1 0:20 / DIR/run/berth/@crun/x rw - tmpfs tmpfs rw\n"}, "", backends.Pass, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

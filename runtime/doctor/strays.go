@@ -41,7 +41,12 @@ func (d *Doctor) roots() (list []string, skipped []backends.Finding) {
 		}
 		if err := d.distrust(dir); err != nil {
 			skipped = append(skipped, skip(err, dir == d.Root))
-		} else if i == 0 || ours(dir) {
+		} else if ours(dir) {
+			list = append(list, dir)
+		} else if name := foreign(dir); i == 0 && name != "" {
+			skipped = append(skipped, warn("records", fmt.Sprintf("state directory %s: it holds %s, which is not berth's; it was not looked at", dir, name),
+				"name the --root that the engine gives to berth"))
+		} else if i == 0 {
 			list = append(list, dir)
 		}
 	}
@@ -121,6 +126,15 @@ func ours(root string) bool {
 		}
 	}
 	return false
+}
+
+// foreign names something that makes a directory one that is not berth's.
+func foreign(root string) string {
+	store, err := state.Open(root)
+	if err != nil {
+		return ""
+	}
+	return store.Foreign()
 }
 
 // strays are records without containers, and what there is of containers

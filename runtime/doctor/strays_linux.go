@@ -504,8 +504,12 @@ func (d *Doctor) mounts(known *inventory) ([]backends.Finding, error) {
 	})
 	var list []backends.Finding
 	for _, m := range mounts {
-		if name, _, ok := below(known.roots, m.Mountpoint); ok && strings.HasPrefix(name, "@") {
+		name, root, _ := below(known.roots, m.Mountpoint)
+		if strings.HasPrefix(name, "@") {
 			continue // crun's and runc's own
+		}
+		if _, err := os.Lstat(filepath.Join(root, name, "state.json")); err != nil {
+			continue // not below a container's directory
 		}
 		list = append(list, backends.Finding{
 			Looked: m.Mountpoint + " (" + m.FSType + ")",

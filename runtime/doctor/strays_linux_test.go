@@ -70,6 +70,42 @@ func TestDistrust(t *testing.T) {
 	}
 }
 
+// A directory that holds something else than berth's is left alone, be it the chosen
+// one: what is mounted there, and what is in it, is the host's.
+func TestChosenRoot(t *testing.T) {
+	t.Parallel()
+	const mounted = "22 1 0:20 / DIR/run/user/0 rw - tmpfs tmpfs rw\n23 1 0:21 / DIR/run/lock rw - tmpfs tmpfs rw\n"
+	for name, c := range map[string]struct {
+		files map[string]string
+		skip  bool // the directory is said not to be looked at
+		fixes int
+	}{
+		"the host's /run":   {map[string]string{"run/user/0/": "", "run/lock/": "", "run/sshd.pid": "1\n", "proc/self/mountinfo": mounted}, true, 0},
+		"only its mounts":   {map[string]string{"run/lock/": "", "proc/self/mountinfo": mounted}, true, 0},
+		"with a record":     {map[string]string{"run/user/0/": "", "run/lock/": "", "run/x/state.json": complete, "proc/self/mountinfo": mounted}, false, 0},
+		"runc's containers": {map[string]string{"run/x/state.json": `{"id":"x","init_process_pid":7}`}, false, 0},
+		"a damaged record":  {map[string]string{"run/x/state.json": `{"id":"x"}`}, false, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c.files["run/berth/"] = "-"
+			d := host(t, c.files)
+			d.Root = d.path("run")
+			var fixes []string
+			skipped := false
+			for _, f := range d.strays(t.Context()) {
+				if f.Fix != nil {
+					fixes = append(fixes, f.Looked)
+				}
+				skipped = skipped || f.Verdict == backends.Warn && strings.Contains(f.Looked, "state directory "+d.Root+": it holds ") && f.Advice != ""
+			}
+			if len(fixes) != c.fixes || skipped != c.skip {
+				t.Errorf("to be fixed: %q, skipped: %v", fixes, skipped)
+			}
+		})
+	}
+}
+
 // link puts a link in a directory's place.
 func link(dir string) error {
 	real := filepath.Join(filepath.Dir(dir), "real")

@@ -193,11 +193,13 @@ func (s *Store) Read(id string) (*backends.Container, error) {
 	data, err := os.ReadFile(filepath.Join(s.dir(id), recordName))
 	switch {
 	case errors.Is(err, os.ErrNotExist):
-		if _, err := os.Stat(s.dir(id)); err != nil {
+		if !beginning(s.dir(id)) {
 			return nil, fmt.Errorf("container %q: %w", id, ErrNotExist)
 		}
 	case err != nil:
 		return nil, fmt.Errorf("state of container %q: %w", id, err)
+	case anothers(data):
+		return nil, fmt.Errorf("container %q: %w: %s is another runtime's", id, ErrNotExist, s.dir(id))
 	default:
 		err := record.Unmarshal(data, c)
 		if err == nil {
