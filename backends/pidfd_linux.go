@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -35,4 +36,32 @@ func (p Process) Open() (*os.File, error) {
 // and later, and EINVAL before.
 func noProcess(err error) bool {
 	return errors.Is(err, unix.ESRCH) || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOENT)
+}
+
+// Signal sends a signal to the process, and never to one that got its pid later. The
+// error is os.ErrProcessDone if the process has ended.
+func (p Process) Signal(sig syscall.Signal) error { return p.SignalIf(sig, p.Alive) }
+
+// SignalIf is Signal for a process that may not be the one that is meant: still says,
+// while it is held, that it is.
+func (p Process) SignalIf(sig syscall.Signal, still func() bool) error {
+	pidfd, err := p.Open()
+	if errors.Is(err, os.ErrProcessDone) {
+		return os.ErrProcessDone
+	}
+	if err != nil {
+		return fmt.Errorf("signal %w", err)
+	}
+	defer pidfd.Close()
+	if !still() {
+		return os.ErrProcessDone
+	}
+	err = unix.PidfdSendSignal(int(pidfd.Fd()), sig, nil, 0)
+	if errors.Is(err, unix.ESRCH) {
+		return os.ErrProcessDone
+	}
+	if err != nil {
+		return fmt.Errorf("signal process %d: %w", p.Pid, err)
+	}
+	return nil
 }

@@ -39,6 +39,13 @@ func (p Process) Ending() bool {
 	return err == nil && stat.start == p.StartTime && stat.exiting
 }
 
+// Stopped says whether a process is stopped, by a signal or a tracer, and which one it
+// is.
+func Stopped(pid int) (Process, bool) {
+	stat, err := readStat(pid)
+	return Process{Pid: pid, StartTime: stat.start}, err == nil && (stat.state == 'T' || stat.state == 't')
+}
+
 // Exists says whether the process is there, running or a zombie.
 func (p Process) Exists() bool {
 	if p.Pid <= 0 {

@@ -1,8 +1,11 @@
 package backends
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -17,4 +20,21 @@ func readStat(pid int) (procStat, error) {
 		return procStat{}, fmt.Errorf("process %d: %w", pid, err)
 	}
 	return parseKinfo(pid, data)
+}
+
+// Signal sends a signal to the process. FreeBSD has no handle for a process that is
+// not one's child by fork; the pid is compared with the start time just before. The
+// error is os.ErrProcessDone if the process has ended.
+func (p Process) Signal(sig syscall.Signal) error {
+	if !p.Alive() {
+		return os.ErrProcessDone
+	}
+	err := syscall.Kill(p.Pid, sig)
+	if errors.Is(err, syscall.ESRCH) {
+		return os.ErrProcessDone
+	}
+	if err != nil {
+		return fmt.Errorf("signal process %d: %w", p.Pid, err)
+	}
+	return nil
 }

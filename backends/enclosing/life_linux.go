@@ -64,7 +64,7 @@ func (b Backend) Start(_ context.Context, c *backends.Container) error {
 		return failed
 	})
 	if failed != nil {
-		_ = signalProcess(c.Process, unix.SIGKILL)
+		_ = c.Process.Signal(unix.SIGKILL)
 	}
 	return err
 }
@@ -84,7 +84,7 @@ func (b Backend) Kill(_ context.Context, c *backends.Container, sig os.Signal, a
 		all = true
 	}
 	if !all {
-		err := signalProcess(c.Process, signal)
+		err := c.Process.Signal(signal)
 		if err == nil && signal == unix.SIGKILL {
 			return release(d)
 		}
@@ -104,8 +104,8 @@ func (b Backend) Kill(_ context.Context, c *backends.Container, sig os.Signal, a
 		if pid == d.Warden.Pid {
 			continue
 		}
-		if err := unix.Kill(pid, signal); err != nil && !errors.Is(err, unix.ESRCH) {
-			return fmt.Errorf("signal process %d: %w", pid, err)
+		if err := signalMember(d.Cgroup, pid, signal); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -125,27 +125,21 @@ func release(d *Data) error {
 	return cgroup.Thaw(d.Limits)
 }
 
-// signalProcess signals a process and never one that got its pid later.
-func signalProcess(p backends.Process, sig syscall.Signal) error {
-	pidfd, err := p.Open()
+// signalMember signals a process that was found in a cgroup, if it is still there:
+// its pid may be another's by now.
+func signalMember(group string, pid int, sig syscall.Signal) error {
+	p, err := backends.FindProcess(pid)
+	if err != nil {
+		return nil //nolint:nilerr // it has ended
+	}
+	err = p.SignalIf(sig, func() bool {
+		path, err := cgroup.Of(pid)
+		return err == nil && below(path, group)
+	})
 	if errors.Is(err, os.ErrProcessDone) {
-		return os.ErrProcessDone
+		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("signal %w", err)
-	}
-	defer pidfd.Close()
-	if !p.Alive() {
-		return os.ErrProcessDone
-	}
-	err = unix.PidfdSendSignal(int(pidfd.Fd()), sig, nil, 0)
-	if errors.Is(err, unix.ESRCH) {
-		return os.ErrProcessDone
-	}
-	if err != nil {
-		return fmt.Errorf("signal process %d: %w", p.Pid, err)
-	}
-	return nil
+	return err
 }
 
 // Delete ends what still runs and removes the enclosure.
@@ -167,7 +161,7 @@ func (b Backend) remove(ctx context.Context, c *backends.Container, d *Data) err
 			return err
 		}
 	}
-	if err := signalProcess(c.Process, unix.SIGKILL); err != nil && !errors.Is(err, os.ErrProcessDone) {
+	if err := c.Process.Signal(unix.SIGKILL); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
 	if err := release(d); err != nil {

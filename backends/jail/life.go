@@ -43,7 +43,7 @@ func (b *Backend) Start(_ context.Context, c *backends.Container) error {
 func (b *Backend) Kill(ctx context.Context, c *backends.Container, sig os.Signal, all bool) error {
 	signal := sig.(syscall.Signal)
 	if !all {
-		return signalProcess(c.Process, signal)
+		return c.Process.Signal(signal)
 	}
 	d, err := data(c)
 	if err != nil || d.JID == 0 {
@@ -77,22 +77,6 @@ func allZombies(pids []int) bool {
 		}
 	}
 	return true
-}
-
-// signalProcess signals a process. FreeBSD has no handle for a process that is
-// not one's child by fork; the pid is compared with the start time just before.
-func signalProcess(p backends.Process, sig syscall.Signal) error {
-	if !p.Alive() {
-		return os.ErrProcessDone
-	}
-	err := syscall.Kill(p.Pid, sig)
-	if errors.Is(err, syscall.ESRCH) {
-		return os.ErrProcessDone
-	}
-	if err != nil {
-		return fmt.Errorf("signal process %d: %w", p.Pid, err)
-	}
-	return nil
 }
 
 // waitGone waits until a process has ended; a zombie has.

@@ -34,7 +34,7 @@ const patience = 10 * time.Second
 // lower undoes all that d says was made, or was about to be, in reverse. It can
 // be repeated. As long as the jail is there nothing is taken from under it.
 func (b *Backend) lower(ctx context.Context, c *backends.Container, d *Data) error {
-	if err := signalProcess(c.Process, syscall.SIGKILL); err != nil && !errors.Is(err, os.ErrProcessDone) {
+	if err := c.Process.Signal(syscall.SIGKILL); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
 	if d.Jail == "" {

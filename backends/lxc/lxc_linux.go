@@ -284,9 +284,7 @@ func (Enclosure) endMonitor(ctx context.Context, d *enclosing.Data) error {
 		return nil
 	}
 	for _, p := range []backends.Process{d.Warden, d.Monitor} {
-		if p.Alive() {
-			_ = unix.Kill(p.Pid, unix.SIGKILL)
-		}
+		_ = p.Signal(unix.SIGKILL)
 	}
 	if err := enclosing.WaitGone(ctx, d.Monitor, patience); err != nil {
 		return fmt.Errorf("the monitor of LXC container %s: %w", d.Name, err)
