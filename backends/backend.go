@@ -88,6 +88,8 @@ type Container struct {
 	// Process is the container's first process, as the host sees it. It may be
 	// unknown where another runtime has the container.
 	Process Process `json:"process"`
+	// Creator is the berth that creates the container.
+	Creator Process `json:"creator,omitzero"`
 	// Runner is the process that runs the container in the foreground, and
 	// with whose end the container has gone.
 	Runner Process     `json:"runner,omitzero"`

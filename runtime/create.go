@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -47,6 +48,8 @@ type job struct {
 	bundle  *bundle.Bundle
 	backend backends.Backend
 	options *CreateOptions
+	// catches says that the signals that berth gets are the container's.
+	catches bool
 }
 
 // plan checks a bundle and chooses the container's backend. Nothing is made yet.
@@ -116,6 +119,8 @@ func (r *Runtime) create(ctx context.Context, j *job) (*backends.Container, erro
 		return nil, err
 	}
 	defer e.Close()
+	ctx, stop := j.cancellable(ctx)
+	defer stop()
 	if err := enclose(ctx, e, j); err != nil {
 		if !errors.Is(err, backends.ErrLeftBehind) {
 			// The container is gone, and the hooks that undo those before are
@@ -191,6 +196,7 @@ func fill(c *backends.Container, j *job) {
 	c.Rootfs = j.bundle.Rootfs
 	c.Annotations = s.Annotations
 	c.Created = time.Now().UTC()
+	c.Creator, _ = backends.FindProcess(os.Getpid())
 	c.SystemdCgroup = j.options.SystemdCgroup
 	if s.Linux != nil {
 		c.CgroupsPath = s.Linux.CgroupsPath

@@ -28,8 +28,9 @@ func (r *Runtime) Kill(ctx context.Context, id string, sig syscall.Signal, all b
 	if err != nil {
 		return err
 	}
-	// SIGKILL is for those, too, that have outlived the container's first process.
-	if b == nil || (status == specs.StateStopped && !all && sig != syscall.SIGKILL) {
+	// SIGKILL is for those, too, that have outlived the container's first process. A
+	// container that is being created has none yet (runtime.md#kill).
+	if b == nil || status == specs.StateCreating || (status == specs.StateStopped && !all && sig != syscall.SIGKILL) {
 		return ErrNotRunning
 	}
 	err = b.Kill(ctx, c, sig, all)
@@ -41,8 +42,13 @@ func (r *Runtime) Kill(ctx context.Context, id string, sig syscall.Signal, all b
 
 // Delete removes a stopped or created container, or with force one in any
 // state, half-made ones and those with a damaged record included. With force
-// nothing to delete is no error.
+// nothing to delete is no error, and what holds the container is ended.
 func (r *Runtime) Delete(ctx context.Context, id string, force bool) error {
+	if force {
+		r.interrupt(ctx, id)
+	} else if r.creating(id) {
+		return fmt.Errorf("cannot delete container %s that %w: %s", id, ErrNotStopped, specs.StateCreating)
+	}
 	e, b, err := r.lock(id)
 	if errors.Is(err, state.ErrNotExist) {
 		if c, d := r.holder(id); d != nil {

@@ -47,6 +47,7 @@ func (r *Runtime) Run(ctx context.Context, id string, o RunOptions) (int, error)
 	// Before anything runs: a signal that arrives now must not be lost.
 	signals, stop := catchSignals()
 	defer stop()
+	j.catches = true
 
 	t, err := newTerminal(j.bundle.Spec.Process, &j.options.ConsoleSocket)
 	if err != nil {

@@ -37,6 +37,7 @@ var (
 	ErrAlreadyRunning = errors.New("cannot start an already running container")
 	ErrHasStopped     = errors.New("cannot start a container that has stopped")
 	ErrNotStopped     = errors.New("is not stopped")
+	ErrCreating       = errors.New("cannot start a container that is being created")
 )
 
 var errNoBackend = errors.New("this build of berth has no such backend")
@@ -198,6 +199,17 @@ func (r *Runtime) status(c *backends.Container, b backends.Backend) (specs.Conta
 	return specs.StateStopped, nil
 }
 
+// creating says that a container of berth's own is being created: a command that does
+// not end that need not wait for it.
+func (r *Runtime) creating(id string) bool {
+	c, b, err := r.find(id)
+	if _, delegates := b.(backends.Delegating); err != nil || delegates || c.Complete {
+		return false
+	}
+	status, err := r.status(c, b)
+	return err == nil && status == specs.StateCreating
+}
+
 // removeStarted ends and removes a container, if it is still there and has not
 // become another one of that id.
 func (r *Runtime) removeStarted(ctx context.Context, c *backends.Container) error {
@@ -231,6 +243,9 @@ func (r *Runtime) start(ctx context.Context, id string, wait func(forward func()
 	}
 	if d, ok := b.(backends.Delegating); ok {
 		return d.Start(ctx, c)
+	}
+	if r.creating(id) {
+		return ErrCreating
 	}
 	e, b, err := r.lock(id)
 	if err != nil {

@@ -63,6 +63,13 @@ func WatchOOM(ctx context.Context, path string, f func()) error {
 	}
 }
 
+// OOMKilled says whether the kernel's OOM killer has ended a process in the cgroup or
+// below it.
+func OOMKilled(path string) bool {
+	n, err := eventCount(filepath.Join(Mount, path), "memory.events", "oom_kill")
+	return err == nil && n > 0
+}
+
 // eventCount reads a "key value" file; what is not there counts 0.
 func eventCount(dir, file, key string) (uint64, error) {
 	data, err := os.ReadFile(filepath.Join(dir, file))

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/opencontainers/cgroups"
@@ -31,6 +32,10 @@ type creation struct {
 	job   *Job
 	opts  *backends.CreateOptions
 	stage *stage.Process
+	// first is the stage, for others than the goroutine that creates.
+	first atomic.Pointer[backends.Process]
+	// placed is the container's cgroup, once the stage is about to be in it.
+	placed atomic.Pointer[string]
 }
 
 // Create makes the container in this order: the stage; the enclosure around
@@ -39,29 +44,25 @@ type creation struct {
 func (b Backend) Create(ctx context.Context, c *backends.Container, s *specs.Spec, o backends.CreateOptions, save func() error) error {
 	up := make(chan struct{})
 	cr := &creation{Backend: b, opts: &o, job: &Job{Container: c, Spec: s, Data: &Data{}, Up: up, save: save}}
-	err := cr.run(ctx, up)
+	watched, stop := cr.watch(ctx)
+	err := cr.run(watched, up)
+	cause := stop()
 	if err == nil {
 		cr.stage.Close()
 		return nil
 	}
+	err = cr.reason(cause, err)
 	// The caller may have given up, which must not keep us from cleaning up.
 	return errors.Join(err, cr.undo(context.WithoutCancel(ctx)))
-}
-
-func (cr *creation) undo(ctx context.Context) error {
-	if cr.stage != nil {
-		cr.stage.Kill()
-		cr.stage.Close()
-	}
-	if err := cr.remove(ctx, cr.job.Container, cr.job.Data); err != nil {
-		return fmt.Errorf("%w (berth delete --force %s tries again): %w", backends.ErrLeftBehind, cr.job.ID, err)
-	}
-	return nil
 }
 
 func (cr *creation) run(ctx context.Context, up chan struct{}) error {
 	j := cr.job
 	if err := cgroup.CheckUnified(); err != nil {
+		return err
+	}
+	fileSize, err := raiseFileSize()
+	if err != nil {
 		return err
 	}
 	limits, err := resources(j.Spec)
@@ -77,6 +78,7 @@ func (cr *creation) run(ctx context.Context, up chan struct{}) error {
 		return err
 	}
 	defer prep.close()
+	keepFileSize(prep.process, fileSize)
 	if j.namespaces, err = openNamespaces(j.Spec); err != nil {
 		return err
 	}
@@ -191,6 +193,8 @@ func (cr *creation) spawn(prep *preparation) error {
 	if j.Process, err = backends.FindProcess(j.Stage); err != nil {
 		return fmt.Errorf("the container's process: %w", err)
 	}
+	first := j.Process
+	cr.first.Store(&first)
 	if !j.bornLast() {
 		if err := prep.process.Grant(j.Stage); err != nil {
 			return err
@@ -231,7 +235,7 @@ func (cr *creation) raise(ctx context.Context, up chan struct{}) (*caller, func(
 	}
 	called := make(chan call, 1)
 	go func() {
-		c, err := l.accept(int(stop.Fd()), cr.stage.Pid)
+		c, err := l.accept(int(stop.Fd()), cr.stage.Conn.FD, cr.stage.Pid)
 		called <- call{c, err}
 	}()
 	wait := func() error {
@@ -242,8 +246,12 @@ func (cr *creation) raise(ctx context.Context, up chan struct{}) (*caller, func(
 	select {
 	case c := <-called:
 		if c.err != nil {
+			// The enclosure's tool may hang without it.
 			cancel()
-			return nil, nil, errors.Join(c.err, wait())
+			if err := wait(); !errors.Is(c.err, errStageGone) {
+				return nil, nil, errors.Join(c.err, err)
+			}
+			return nil, nil, cr.stage.Said()
 		}
 		close(up)
 		return c.caller, wait, nil
@@ -256,9 +264,11 @@ func (cr *creation) raise(ctx context.Context, up chan struct{}) (*caller, func(
 					close(up)
 					return c.caller, func() error { cancel(); return nil }, nil
 				}
-				err = c.err
+				if err = c.err; errors.Is(err, errStageGone) {
+					err = cr.stage.Said()
+				}
 			case <-ctx.Done():
-				err = ctx.Err()
+				err = context.Cause(ctx)
 			case <-time.After(10 * time.Second):
 				err = errNoWarden
 			}
@@ -289,6 +299,7 @@ func (cr *creation) enter(caller *caller) error {
 		return fmt.Errorf("the enclosure ended: %w", err)
 	}
 	j.Data.Cgroup = path
+	cr.placed.Store(&path)
 	j.Data.LimitsID = cgroup.ID(j.Data.Limits)
 	if j.Data.Profile, err = j.ownProfile(); err != nil {
 		return err

@@ -56,26 +56,31 @@ type caller struct {
 }
 
 // accept waits for the warden. It ends with an error when stop becomes
-// readable.
-func (l *listener) accept(stop int, stage int) (*caller, error) {
+// readable, and with errStageGone when the connection to the stage does, which has
+// nothing to say by now: the end of its descriptors comes before its own end, which in
+// a pid namespace of its own waits for that of LXC's init, and so for LXC.
+func (l *listener) accept(stop, conn, stage int) (*caller, error) {
 	for {
-		fds := []unix.PollFd{{Fd: int32(l.fd), Events: unix.POLLIN}, {Fd: int32(stop), Events: unix.POLLIN}}
+		fds := []unix.PollFd{{Fd: int32(l.fd), Events: unix.POLLIN}, {Fd: int32(stop), Events: unix.POLLIN}, {Fd: int32(conn), Events: unix.POLLIN}}
 		if _, err := unix.Poll(fds, -1); err != nil && !errors.Is(err, unix.EINTR) {
 			return nil, err
 		}
 		if fds[1].Revents != 0 {
+			return nil, errGivenUp
+		}
+		if fds[2].Revents != 0 {
 			return nil, errStageGone
 		}
 		if fds[0].Revents == 0 {
 			continue
 		}
-		conn, _, err := unix.Accept4(l.fd, unix.SOCK_CLOEXEC)
+		call, _, err := unix.Accept4(l.fd, unix.SOCK_CLOEXEC)
 		if err != nil {
 			return nil, err
 		}
-		c, err := identify(conn, stage)
+		c, err := identify(call, stage)
 		if err != nil {
-			unix.Close(conn)
+			unix.Close(call)
 			return nil, err
 		}
 		return c, nil
@@ -83,6 +88,7 @@ func (l *listener) accept(stop int, stage int) (*caller, error) {
 }
 
 var (
+	errGivenUp   = errors.New("create has given up")
 	errStageGone = errors.New("the container's process ended before its enclosure was up")
 	errStranger  = errors.New("a process outside of the container's pid namespace called as its warden")
 )

@@ -101,7 +101,12 @@ func (c *Client) once(ctx context.Context, args []string) (string, error) {
 // Create makes a container. Of concurrent calls for one VMID one succeeds, the
 // others get ErrExists.
 func (c *Client) Create(ctx context.Context, o *CreateOptions) error {
-	_, err := c.run(ctx, o.args())
+	// Half way it would leave a CT that bears no description yet. It waits for nothing
+	// of a container's.
+	_, err := c.run(context.WithoutCancel(ctx), o.args())
+	if err == nil {
+		err = ctx.Err()
+	}
 	return err
 }
 

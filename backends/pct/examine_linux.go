@@ -210,7 +210,7 @@ func (e *Enclosure) destroyStray(ctx context.Context, c *backends.Container, vmi
 	if err := cgroup.Kill("/lxc/" + name); err != nil {
 		return err
 	}
-	if err := endMonitor(ctx, &enclosing.Data{Name: name}); err != nil {
+	if err := endMonitor(ctx, &enclosing.Data{Name: name}, naturalEnd); err != nil {
 		return err
 	}
 	return e.destroy(ctx, c, vmid, ct)

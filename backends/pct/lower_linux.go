@@ -43,7 +43,11 @@ func (e *Enclosure) Lower(ctx context.Context, c *backends.Container, d *enclosi
 		}
 		return removeCgroup(d)
 	}
-	if err := endMonitor(ctx, d); err != nil {
+	limit := naturalEnd
+	if !c.Process.Alive() || c.Process.Ending() {
+		limit /= 2 // LXC has noticed, or hangs
+	}
+	if err := endMonitor(ctx, d, limit); err != nil {
 		return err
 	}
 	if err := e.destroy(ctx, c, vmid, ct); err != nil {
@@ -63,10 +67,14 @@ func forgetFailure(ctx context.Context, vmid int) {
 	_ = exec.CommandContext(ctx, "systemctl", "--quiet", "reset-failed", fmt.Sprintf("pve-container@%d.service", vmid)).Run()
 }
 
+// naturalEnd is how long a monitor may take to end by itself, with Proxmox VE's hooks in
+// Perl.
+const naturalEnd = 5 * time.Second
+
 // endMonitor waits for LXC, which notices the end of the container by itself;
 // pct could only kill. A monitor that has not got as far as to start the warden
-// may hang, its init having ended too early, and is killed.
-func endMonitor(ctx context.Context, d *enclosing.Data) error {
+// may hang, its init having ended too early, and is killed after the limit.
+func endMonitor(ctx context.Context, d *enclosing.Data, limit time.Duration) error {
 	const patience = 10 * time.Second
 	if d.Monitor.Pid != 0 {
 		if enclosing.WaitGone(ctx, d.Warden, patience) == nil {
@@ -75,7 +83,7 @@ func endMonitor(ctx context.Context, d *enclosing.Data) error {
 		return nil
 	}
 	monitor := "/lxc.monitor/" + d.Name
-	for deadline := time.Now().Add(patience / 2); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(limit); ; time.Sleep(10 * time.Millisecond) {
 		pids, err := cgroup.Processes(monitor)
 		if err != nil || len(pids) == 0 {
 			return err

@@ -51,6 +51,9 @@ func (s *stage) bear(root *rootfs.Root) (launch func() error, pid int, err error
 	if err != nil {
 		return nil, 0, err
 	}
+	if err := w.hold(); err != nil {
+		return nil, 0, err
+	}
 	if w.inner, err = innerPid(w.Pid); err != nil {
 		return nil, 0, err
 	}
@@ -63,20 +66,16 @@ func (s *stage) bear(root *rootfs.Root) (launch func() error, pid int, err error
 
 // endWithIt has the stage end when its process does, until the function that it
 // returns is called: the gate tells from then on.
-func (w *Waiting) endWithIt() (func(), error) {
-	pidfd, err := unix.PidfdOpen(w.Pid, 0)
-	if err != nil {
-		return nil, fmt.Errorf("the container's process %d: pidfd_open: %w", w.Pid, err)
-	}
+func (w *Waiting) endWithIt() func() {
 	var started atomic.Bool
 	go func() {
-		fds := []unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}
+		fds := []unix.PollFd{{Fd: int32(w.pidfd), Events: unix.POLLIN}}
 		_ = link.Retry(func() error { _, err := unix.Poll(fds, -1); return err })
 		if !started.Load() {
 			os.Exit(1)
 		}
 	}()
-	return func() { started.Store(true) }, nil
+	return func() { started.Store(true) }
 }
 
 // prepareHooks makes the stage what the user's process is, for the hooks that

@@ -66,6 +66,8 @@ type Waiting struct {
 	Listener func(*os.File) error
 	// board is there for such a filter.
 	board *process.Board
+	// pidfd refers to the process. It stays open.
+	pidfd int
 	// inner is its pid in its own pid namespace, where that is known.
 	inner int
 	path  string
@@ -90,7 +92,19 @@ func Exec(plan *ExecPlan, files *ExecFiles) (*Waiting, error) {
 		w.gate.Close()
 		return nil, err
 	}
+	if err := w.hold(); err != nil {
+		w.Kill()
+		return nil, err
+	}
 	return w, nil
+}
+
+// hold opens the pidfd, before anybody can have waited for the process.
+func (w *Waiting) hold() (err error) {
+	if w.pidfd, err = unix.PidfdOpen(w.Pid, 0); err != nil {
+		return fmt.Errorf("the container's process %d: pidfd_open: %w", w.Pid, err)
+	}
+	return nil
 }
 
 // onThread calls f on a thread that is thrown away afterwards. It is not the
@@ -130,7 +144,7 @@ func (w *Waiting) pass() error {
 		return fmt.Errorf("let the process run: %w", err)
 	}
 	if err := w.passListener(); err != nil {
-		_ = unix.Kill(w.Pid, unix.SIGKILL)
+		_ = unix.PidfdSendSignal(w.pidfd, unix.SIGKILL, nil, 0)
 		return err
 	}
 	report, err := io.ReadAll(io.LimitReader(w.gate, 64))

@@ -37,12 +37,7 @@ func (w *Waiting) passListener() error {
 		}
 		time.Sleep(50 * time.Microsecond)
 	}
-	pidfd, err := unix.PidfdOpen(w.Pid, 0)
-	if err != nil {
-		return fmt.Errorf("linux.seccomp: process %d: pidfd_open: %w", w.Pid, err)
-	}
-	defer unix.Close(pidfd)
-	got, err := unix.PidfdGetfd(pidfd, fd, 0)
+	got, err := unix.PidfdGetfd(w.pidfd, fd, 0)
 	if err != nil {
 		return fmt.Errorf("linux.seccomp: take the filter's listener from process %d: pidfd_getfd: %w", w.Pid, err)
 	}

@@ -17,10 +17,7 @@ func (s *stage) serve(launch func() error) error {
 	state := s.state(specs.StateCreated)
 	if s.waiting != nil {
 		state.Pid = s.waiting.inner
-		var err error
-		if started, err = s.waiting.endWithIt(); err != nil {
-			return err
-		}
+		started = s.waiting.endWithIt()
 	}
 	how := hooks.How{Start: s.startHook, Env: s.plan.Process.Environment()}
 	link.Serve(s.start, func() error {

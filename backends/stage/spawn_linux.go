@@ -5,6 +5,7 @@ import (
 	"os"
 	"strconv"
 	"syscall"
+	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -162,14 +163,22 @@ func (p *Process) Prepare(plan *Plan, files []*os.File, hooks func() error) erro
 // where it has not.
 func (p *Process) Keeper() int { return p.keeper }
 
-// Kill ends the stage, or what it has become, and waits for it.
+// Kill ends the stage, or what it has become. Wait waits for that: as the first process
+// of a pid namespace it ends after all others there have been waited for, LXC's init
+// by LXC.
 func (p *Process) Kill() {
 	if p.keeper != 0 {
 		_ = unix.Kill(p.keeper, unix.SIGKILL)
-		_ = link.Retry(func() error { _, err := syscall.Wait4(p.keeper, nil, 0, nil); return err })
 	}
 	_ = unix.PidfdSendSignal(int(p.Pidfd.Fd()), unix.SIGKILL, nil, 0)
-	_ = link.Retry(func() error { _, err := syscall.Wait4(p.Pid, nil, 0, nil); return err })
+}
+
+// Wait waits for the end of what Kill has killed, up to the given time.
+func (p *Process) Wait(patience time.Duration) {
+	if p.keeper != 0 {
+		_ = link.Retry(func() error { _, err := syscall.Wait4(p.keeper, nil, 0, nil); return err })
+	}
+	p.Status(patience)
 }
 
 // Close lets go of the stage without ending it.

@@ -191,14 +191,22 @@ func (b *box) createWith(cmd *exec.Cmd) {
 // readPid takes the pid from the pid file.
 func (b *box) readPid() {
 	b.Helper()
+	b.pid = b.writtenPid()
+	adopt(b.pid)
+}
+
+// writtenPid is what the pid file says.
+func (b *box) writtenPid() int {
+	b.Helper()
 	data, err := os.ReadFile(filepath.Join(filepath.Dir(b.root), b.id+".pid"))
 	if err != nil {
 		b.Fatal(err)
 	}
-	if b.pid, err = strconv.Atoi(string(data)); err != nil {
+	pid, err := strconv.Atoi(string(data))
+	if err != nil {
 		b.Fatalf("the pid file: %v", err)
 	}
-	adopt(b.pid)
+	return pid
 }
 
 // said is what the container has written to stdout or stderr.

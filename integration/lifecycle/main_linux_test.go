@@ -26,6 +26,9 @@ func TestMain(m *testing.M) {
 	if marker := os.Getenv(spyEnv); marker != "" {
 		spy(marker)
 	}
+	if os.Getenv(stopperEnv) != "" {
+		stopAll()
+	}
 	flag.Parse()
 	if err := setUp(); err != nil {
 		fmt.Fprintln(os.Stderr, "lifecycle tests:", err)

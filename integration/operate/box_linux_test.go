@@ -47,6 +47,17 @@ func runPeer(t *testing.T, edits ...func(*specs.Spec)) *box {
 
 func start(t *testing.T, runtime []string, edits ...func(*specs.Spec)) *box {
 	t.Helper()
+	b := prepare(t, runtime, edits...)
+	if o := b.call("run", "--detach", "--bundle", b.dir, "--pid-file", b.path("pid"), b.id); o.status != 0 {
+		t.Fatalf("run: %+v", o)
+	}
+	b.pid = b.readPid("pid")
+	return b
+}
+
+// prepare makes a bundle.
+func prepare(t *testing.T, runtime []string, edits ...func(*specs.Spec)) *box {
+	t.Helper()
 	id := "op" + strconv.Itoa(int(serial.Add(1)))
 	b := &box{T: t, id: id, dir: filepath.Join(workDir, id)}
 	b.runtime = append(runtime, "--root", filepath.Join(b.dir, "run"))
@@ -65,10 +76,6 @@ func start(t *testing.T, runtime []string, edits ...func(*specs.Spec)) *box {
 		own(t, b.path("rootfs"), int(maps[0].HostID))
 	}
 	t.Cleanup(b.remove)
-	if o := b.call("run", "--detach", "--bundle", b.dir, "--pid-file", b.path("pid"), id); o.status != 0 {
-		t.Fatalf("run: %+v", o)
-	}
-	b.pid = b.readPid("pid")
 	return b
 }
 

@@ -178,6 +178,23 @@ func (s *Store) Busy(id string) bool {
 	return false
 }
 
+// Free waits until no command holds the container, up to the given time, and says
+// whether that came about.
+func (s *Store) Free(id string, patience time.Duration) bool {
+	lock, err := lockDir(s.dir(id), time.Now().Add(patience))
+	if err != nil {
+		return !errors.Is(err, ErrBusy)
+	}
+	lock.Close()
+	return true
+}
+
+// HeldBy says whether the container's lock is a process's.
+func (s *Store) HeldBy(id string, p backends.Process) bool {
+	info, err := os.Stat(s.dir(id))
+	return err == nil && p.Alive() && locks(p.Pid, info)
+}
+
 // Holds says whether there is a record of a container, whole or not.
 func (s *Store) Holds(id string) bool {
 	_, err := os.Lstat(s.dir(id))

@@ -1,0 +1,58 @@
+package enclosing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/cgroup"
+	"github.com/berth-oci/berth/backends/stage/link"
+)
+
+// errOOM is in runc's words, which engines show.
+var errOOM = errors.New("container init was OOM-killed (memory limit too low?)")
+
+// reason is what has made create fail, where its error is only what came of that: the
+// caller has given up, or the container's process has ended. It is asked before anything
+// is undone.
+func (cr *creation) reason(cause, err error) error {
+	if cause != nil {
+		return cause
+	}
+	if cr.stage == nil {
+		return err
+	}
+	var ended *link.EndedError
+	gone := errors.As(err, &ended)
+	if !gone {
+		_, gone = cr.stage.Status(0)
+	}
+	if !gone {
+		return err
+	}
+	if d := cr.job.Data; d.Cgrouped() && cgroup.OOMKilled(d.Limits) {
+		return fmt.Errorf("linux.resources.memory: %w: %w", errOOM, &link.EndedError{Host: cr.stage.Host})
+	}
+	if ended != nil {
+		return err
+	}
+	return fmt.Errorf("%w: %w", &link.EndedError{Host: cr.stage.Host}, err)
+}
+
+// gone is how long the processes of a container that is being undone may take to end.
+const gone = 10 * time.Second
+
+func (cr *creation) undo(ctx context.Context) error {
+	if cr.stage != nil {
+		cr.stage.Kill()
+		// Not before the enclosure has gone: see remove.
+		defer cr.stage.Close()
+		defer cr.stage.Wait(gone)
+	}
+	if err := cr.remove(ctx, cr.job.Container, cr.job.Data); err != nil {
+		return fmt.Errorf("%w (berth delete --force %s tries again): %w", backends.ErrLeftBehind, cr.job.ID, err)
+	}
+	return nil
+}

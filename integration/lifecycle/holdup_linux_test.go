@@ -1,0 +1,308 @@
+//go:build linux && integration
+
+package lifecycle
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/integration/executable"
+)
+
+// soon is how long it may take to end what waits for ever. Under runc it is at once.
+const soon = 5 * time.Second
+
+// stopperEnv makes the tests' program one that stops all others that it sees.
+const stopperEnv = "BERTH_TEST_STOPPER"
+
+func stopAll() {
+	self := os.Getpid()
+	for announced := false; ; announced = true {
+		entries, _ := os.ReadDir("/proc")
+		for pid := 1; pid < 400; pid++ {
+			if pid != self {
+				_ = unix.Kill(pid, unix.SIGSTOP)
+			}
+		}
+		for _, e := range entries {
+			if pid, err := strconv.Atoi(e.Name()); err == nil && pid != self {
+				_ = unix.Kill(pid, unix.SIGSTOP)
+			}
+		}
+		if !announced {
+			note("stopping", "yes")
+		}
+	}
+}
+
+// background is a command that may not come to its end by itself.
+type background struct {
+	*box
+	args []string
+	done chan outcome
+}
+
+func (b *box) background(args ...string) *background {
+	b.Helper()
+	g := &background{b, args, make(chan outcome, 1)}
+	cmd := b.command(args...)
+	go func() {
+		o, err := tryExecute(cmd)
+		if err != nil {
+			o.stderr += err.Error()
+		}
+		g.done <- o
+	}()
+	return g
+}
+
+// within is what became of it in time.
+func (g *background) within(limit time.Duration) outcome {
+	g.Helper()
+	select {
+	case o := <-g.done:
+		return o
+	case <-time.After(limit):
+		g.Fatalf("%q has not ended after %v", g.args, limit)
+		return outcome{}
+	}
+}
+
+// removed wants delete --force to be done soon.
+func (b *box) removed() {
+	b.Helper()
+	if o := b.background("delete", "--force", b.id).within(soon); o.status != 0 || o.stderr != "" {
+		b.Errorf("delete --force: status %d: %s", o.status, o.stderr)
+	}
+	if _, err := os.Lstat(filepath.Join(b.root, b.id)); err == nil {
+		b.Error("the record is still there")
+	}
+}
+
+// stopsItself gives a container a hook that stops its process while it is created, and
+// then writes the pid to /out/stopped.
+func stopsItself(b *box) {
+	b.spec.Hooks = &specs.Hooks{CreateRuntime: []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c",
+		`pid=$(sed 's/.*"pid":\([0-9]*\).*/\1/'); kill -STOP $pid; echo $pid >` + b.out + `/stopped`}}}}
+	b.write()
+}
+
+// A container that is being created is nobody's to signal, to start or to delete, but by
+// force, and that does not wait for what does not come.
+func TestCreating(t *testing.T) {
+	t.Parallel()
+	berthOnly(t)
+	b := newBox(t, forever)
+	stopsItself(b)
+	create := b.background(b.createArgs()...)
+	pid, err := strconv.Atoi(strings.TrimSpace(b.awaitOut("stopped")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.await("creating")
+	for _, c := range []struct{ words, args string }{
+		{"container not running", "kill ID TERM"},
+		{"container not running", "kill ID KILL"},
+		{"container not running", "kill --all ID KILL"},
+		{"cannot start a container that is being created", "start ID"},
+		{"is not stopped: creating", "delete ID"},
+		{"container not running", "pause ID"},
+		{"container not running", "resume ID"},
+		{"container not running", "update --pids-limit 10 ID"},
+	} {
+		b.refused(c.words, strings.Fields(strings.ReplaceAll(c.args, "ID", b.id))...)
+	}
+	if o := b.berth("exec", b.id, "true"); o.status != 255 || !strings.Contains(o.stderr, "cannot exec in a stopped container") {
+		t.Errorf("exec: status %d: %s", o.status, o.stderr)
+	}
+	if state := statusLine(t, pid, "State"); !strings.HasPrefix(state, "T") {
+		t.Errorf("the container's process is in state %s", state)
+	}
+	b.removed()
+	if o := create.within(soon); o.status != 1 || !strings.Contains(o.stderr, "told to end") {
+		t.Errorf("create: status %d: %s", o.status, o.stderr)
+	}
+}
+
+// A create whose process is stopped comes to its end by itself, too, and says why.
+func TestStoppedWhileCreated(t *testing.T) {
+	t.Parallel()
+	berthOnly(t)
+	b := newBox(t, forever)
+	stopsItself(b)
+	create := b.background(b.createArgs()...)
+	pid := strings.TrimSpace(b.awaitOut("stopped"))
+	o := create.within(30 * time.Second)
+	if o.status != 1 || !strings.Contains(o.stderr, "process "+pid+" (") || !strings.Contains(o.stderr, "has been stopped for 10s") {
+		t.Errorf("create: status %d: %s", o.status, o.stderr)
+	}
+	if _, err := os.Lstat(filepath.Join(b.root, b.id)); err == nil {
+		t.Error("the record is still there")
+	}
+}
+
+// awaitOut is awaitFile for a container that has no stderr yet.
+func (b *box) awaitOut(name string) string {
+	b.Helper()
+	if err := os.WriteFile(filepath.Join(b.bundle, "stderr"), nil, 0o644); err != nil {
+		b.Fatal(err)
+	}
+	return b.awaitFile(name)
+}
+
+// A member of a pod that stops every process that comes into its pid namespace holds up
+// nobody who deletes by force.
+func TestStopper(t *testing.T) {
+	t.Parallel()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := newBox(t, "")
+	a.spec.Process.Args = []string{"/stopper"}
+	a.spec.Process.Env = append(a.spec.Process.Env, stopperEnv+"=1")
+	a.spec.Mounts = append(a.spec.Mounts, specs.Mount{Destination: "/stopper", Type: "bind", Source: exe, Options: []string{"bind", "ro"}})
+	a.write()
+	a.create()
+	a.start()
+	a.awaitFile("stopping")
+	for i := range 3 {
+		b := a.sibling(fmt.Sprint(i), forever, shared(specs.PIDNamespace, fmt.Sprintf("/proc/%d/ns/pid", a.pid)))
+		create := b.background(b.createArgs()...)
+		select {
+		case o := <-create.done:
+			create.done <- o
+		case <-time.After(time.Second): // most probably for ever
+		}
+		b.removed()
+		if o := create.within(soon); o.status == 0 {
+			b.pid = b.writtenPid()
+			b.wait()
+		}
+	}
+	if got := a.state().Status; got != "running" {
+		t.Errorf("the pod's first container is %s", got)
+	}
+	a.removed()
+	a.wait()
+}
+
+// A start that waits does not hold up a delete by force, either.
+func TestStarting(t *testing.T) {
+	t.Parallel()
+	berthOnly(t)
+	b := newBox(t, forever)
+	b.spec.Hooks = &specs.Hooks{StartContainer: []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c", "echo yes >/out/hook; sleep 1000"}}}}
+	b.write()
+	b.create()
+	start := b.background("start", b.id)
+	b.awaitFile("hook")
+	b.removed()
+	start.within(soon) // a process that is killed before it runs has run, for start
+	b.wait()
+}
+
+// The container's process is killed while the enclosure's tool, which has no end of its
+// own, is to make the enclosure: create says so at once.
+func TestKilledWhileRaised(t *testing.T) {
+	t.Parallel()
+	berthOnly(t)
+	b := newBox(t, forever)
+	var flags []string
+	if *backend == "pct" {
+		flags = b.pctThat(`[ "$1" != start ] || { echo yes >` + b.out + `/hangs; exec sleep 1000; }; exec "$PCT" "$@"`)
+	} else {
+		flags = b.lxcStartThat(`echo yes >` + b.out + `/hangs; exec sleep 1000`)
+	}
+	create := b.background(append(flags, b.createArgs()...)...)
+	b.awaitOut("hangs")
+	stage := b.stage()
+	if err := unix.Kill(stage, unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	o := create.within(soon)
+	if o.status != 1 || !strings.Contains(o.stderr, "the container's process was killed while it was being made, by signal 9") {
+		t.Errorf("create: status %d: %s", o.status, o.stderr)
+	}
+	if _, err := os.Lstat(filepath.Join(b.root, b.id)); err == nil {
+		t.Error("the record is still there")
+	}
+}
+
+// lxcStartThat makes a configuration with an lxc-start of its own.
+func (b *box) lxcStartThat(script string) (flags []string) {
+	b.Helper()
+	dir := filepath.Join(filepath.Dir(b.bundle), "lxc")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		b.Fatal(err)
+	}
+	if err := executable.Write(filepath.Join(dir, "lxc-start"), []byte("#!/bin/sh\n"+script+"\n")); err != nil {
+		b.Fatal(err)
+	}
+	config := filepath.Join(filepath.Dir(b.bundle), "berth.toml")
+	if err := os.WriteFile(config, fmt.Appendf(nil, "[lxc]\npath = %q\n", dir), 0o644); err != nil {
+		b.Fatal(err)
+	}
+	return []string{"--config", config}
+}
+
+// stage is the pid of the process that is recorded for a container that is being created.
+func (b *box) stage() int {
+	b.Helper()
+	pid := b.state().Pid
+	if pid == 0 {
+		b.Fatal("the record names no process")
+	}
+	return pid
+}
+
+// A low limit for the size of files of who calls berth is the container's process's alone;
+// where berth may not have a higher one, create says so at once.
+func TestFileSizeLimit(t *testing.T) {
+	t.Parallel()
+	berthOnly(t)
+	for _, c := range []struct {
+		limit, want string
+		refused     bool // if berth may not raise it
+	}{
+		{"2000:unlimited", "2000 unlimited", false},
+		{"2000:2000", "2000 2000", true},
+	} {
+		t.Run(c.limit, func(t *testing.T) {
+			t.Parallel()
+			b := newBox(t, `while read -r a b c soft hard e; do [ "$a $b $c" != "Max file size" ] || echo $soft $hard; done </proc/self/limits`)
+			begin := time.Now()
+			berth := b.command("run", "--bundle", b.bundle, b.id)
+			cmd := exec.Command("prlimit", append([]string{"--fsize=" + c.limit, "--"}, berth.Args...)...)
+			o := execute(t, cmd)
+			if refused := o.status == 1 && strings.Contains(o.stderr, "RLIMIT_FSIZE"); c.refused && refused && !mayRaiseLimits(t) {
+				if took := time.Since(begin); took > soon {
+					t.Errorf("it was refused after %v", took)
+				}
+				return
+			}
+			if o.status != 0 || strings.TrimSpace(o.stdout) != c.want {
+				t.Errorf("status %d, limits %q, want %q; stderr %s", o.status, o.stdout, c.want, o.stderr)
+			}
+		})
+	}
+}
+
+// mayRaiseLimits says whether a hard limit can be raised on this host.
+func mayRaiseLimits(t *testing.T) bool {
+	t.Helper()
+	mask, err := strconv.ParseUint(statusLine(t, os.Getpid(), "CapEff"), 16, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return mask&(1<<unix.CAP_SYS_RESOURCE) != 0
+}

@@ -1,0 +1,59 @@
+//go:build linux && testhost
+
+package operate
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// TestOOMWhileCreated: a limit of memory that is too low for the container's process
+// before it is the user's is said to be that, in runc's words.
+func TestOOMWhileCreated(t *testing.T) {
+	if !*limits {
+		t.Skip("without -limits")
+	}
+	pod := run(t)
+	for name, c := range map[string]struct {
+		bytes int64
+		join  bool
+		runs  bool
+	}{
+		"64 KiB":          {1 << 16, false, false},
+		"64 KiB in a pod": {1 << 16, true, false},
+		"8 MiB":           {8 << 20, false, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := prepare(t, []string{*program, "--backend", *backend}, func(s *specs.Spec) {
+				s.Process.Args = []string{"echo", "ran"}
+				s.Linux.Resources = &specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: &c.bytes, Swap: &c.bytes}}
+				if c.join {
+					joinPID(s, pod.pid)
+				}
+			})
+			o := b.call("run", "--bundle", b.dir, b.id)
+			if c.runs {
+				if o.status != 0 || o.stdout != "ran\n" {
+					t.Errorf("%+v", o)
+				}
+				return
+			}
+			const words = "container init was OOM-killed (memory limit too low?)"
+			if o.status != 1 || !strings.Contains(o.stderr, words) {
+				t.Errorf("%+v", o)
+			}
+		})
+	}
+}
+
+// joinPID has a container join a process's pid namespace.
+func joinPID(s *specs.Spec, pid int) {
+	for i := range s.Linux.Namespaces {
+		if s.Linux.Namespaces[i].Type == specs.PIDNamespace {
+			s.Linux.Namespaces[i].Path = fmt.Sprintf("/proc/%d/ns/pid", pid)
+		}
+	}
+}
