@@ -242,6 +242,8 @@ func plausible(c *backends.Container, id string) error {
 		return record.Damaged("no container's process is %d", c.Process.Pid)
 	case c.Runner.Pid < 0:
 		return record.Damaged("no container is run by process %d", c.Runner.Pid)
+	case c.Creator.Pid < 0:
+		return record.Damaged("no container is created by process %d", c.Creator.Pid)
 	}
 	return nil
 }
