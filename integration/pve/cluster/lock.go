@@ -48,17 +48,29 @@ func (c *Cluster) withLock(id string, timeout time.Duration, messages io.Writer,
 	}
 	defer file.Close()
 	if !tryLock(file) {
+		// As PVE::Tools::lock_file_full: one more call of flock(2), which waits in the kernel, and an alarm.
 		fmt.Fprintln(messages, "trying to acquire lock...")
-		deadline := time.Now().Add(timeout)
-		for !tryLock(file) {
-			if time.Now().After(deadline) {
-				return failure.New("can't lock file '%s' - got timeout", name)
+		locked := make(chan error, 1)
+		go func() { locked <- waitLock(file) }()
+		select {
+		case err := <-locked:
+			if err != nil {
+				return failure.New("can't lock file '%s' - can't acquire lock '%s' - %v", name, name, err)
 			}
-			time.Sleep(5 * time.Millisecond)
+		case <-time.After(timeout):
+			return failure.New("can't lock file '%s' - got timeout", name)
 		}
 		fmt.Fprintln(messages, " OK")
 	}
 	return do()
+}
+
+func waitLock(file *os.File) error {
+	for {
+		if err := unix.Flock(int(file.Fd()), unix.LOCK_EX); err != unix.EINTR {
+			return err
+		}
+	}
 }
 
 func tryLock(file *os.File) bool {

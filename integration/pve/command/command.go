@@ -40,6 +40,7 @@ type call struct {
 	values   map[string]string
 	extra    []string
 	worker   bool
+	restores bool // create, of a backup
 	stdout   *os.File
 	stderr   *os.File
 	reported map[string]bool

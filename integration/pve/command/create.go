@@ -11,7 +11,6 @@ import (
 	"github.com/berth-oci/berth/integration/pve/ctconf"
 	"github.com/berth-oci/berth/integration/pve/failure"
 	"github.com/berth-oci/berth/integration/pve/host"
-	"github.com/berth-oci/berth/integration/pve/schema"
 	"github.com/berth-oci/berth/integration/pve/task"
 	"github.com/berth-oci/berth/integration/pve/volume"
 )
@@ -36,6 +35,15 @@ func prepareCreate(c *call) error {
 	if err := c.cluster.CheckUnused(c.id); err != nil {
 		return err
 	}
+	return c.claim(func() error {
+		claim := ctconf.New()
+		claim.Set("lock", "create")
+		return c.cluster.Create(c.id, claim)
+	})
+}
+
+// claim checks the rest of the parameters and writes the claim.
+func (c *call) claim(write func() error) error {
 	if pool, ok := c.values["pool"]; ok {
 		if err := c.cluster.CheckPool(pool); err != nil {
 			return err
@@ -54,12 +62,7 @@ func prepareCreate(c *call) error {
 	if err := change(c, ctconf.New(), c.createKeys(), nil, nil, false); err != nil {
 		return err
 	}
-	err = c.cluster.WithCreateLock(c.id, c.stderr, func() error {
-		claim := ctconf.New()
-		claim.Set("lock", "create")
-		return c.cluster.Create(c.id, claim)
-	})
-	if err != nil {
+	if err := c.cluster.WithCreateLock(c.id, c.stderr, write); err != nil {
 		return c.cannotCreate(err)
 	}
 	host.Spend(c.host.Settings.PauseAfterLock)
@@ -67,8 +70,12 @@ func prepareCreate(c *call) error {
 }
 
 func (c *call) cannotCreate(err error) error {
+	what := "create"
+	if c.restores {
+		what = "restore"
+	}
 	return &failure.Failure{
-		Message: fmt.Sprintf("unable to create CT %s - %s", c.id, failure.Line(err)), Status: failure.Status(err),
+		Message: fmt.Sprintf("unable to %s CT %s - %s", what, c.id, failure.Line(err)), Status: failure.Status(err),
 	}
 }
 
@@ -78,8 +85,12 @@ func (c *call) checkTemplateKind() error {
 	if template == "-" {
 		return failure.New("pipe can only be used with restore tasks")
 	}
-	if _, name, ok := volume.Split(template); ok && !strings.HasPrefix(name, "vztmpl/") {
-		return failure.New("unable to use volume %s - content type needs to be 'vztmpl'", template)
+	content := "vztmpl"
+	if c.restores {
+		content = "backup"
+	}
+	if _, name, ok := volume.Split(template); ok && !strings.HasPrefix(name, content+"/") {
+		return failure.New("unable to use volume %s - content type needs to be '%s'", template, content)
 	}
 	return nil
 }
@@ -184,6 +195,9 @@ func (c *call) build() (err error) {
 	if err != nil {
 		return err
 	}
+	if err := c.recoverMounts(mounts); err != nil {
+		return err
+	}
 	for key, value := range mounts {
 		m, err := ctconf.ParseMount(key, value)
 		if err != nil {
@@ -254,20 +268,4 @@ func (c *call) openRoot(conf *ctconf.Config) (*os.File, error) {
 		return nil, err
 	}
 	return root, nil
-}
-
-// restore is refused: berth must not use it, and the stand-in makes no backups.
-func restore(c *call) error {
-	if err := c.cluster.CheckQuorum(); err != nil {
-		return err
-	}
-	if !c.flag("force") {
-		if err := c.cluster.CheckUnused(c.id); err != nil {
-			return err
-		}
-	}
-	if _, ok := c.values["restore"]; ok {
-		return schema.Invalid(schema.Errors{"restore": "property is not defined in schema"})
-	}
-	return failure.New("unable to restore CT %s - the stand-in does not restore", c.id)
 }

@@ -70,7 +70,7 @@ func destroy(c *call) error {
 		if err != nil {
 			return err
 		}
-		c.freeDisks(volumes)
+		c.freeDisks(append(volumes, conf.Unused()...))
 		if err := c.cluster.RemoveFromPools(c.id); err != nil {
 			return err
 		}

@@ -3,6 +3,8 @@
 package command
 
 import (
+	"slices"
+
 	"github.com/berth-oci/berth/integration/pve/ctconf"
 	"github.com/berth-oci/berth/integration/pve/volume"
 )
@@ -54,4 +56,24 @@ func ownVolumes(conf *ctconf.Section) ([]string, error) {
 		}
 	}
 	return ids, err
+}
+
+// settleDisks makes volumes that were asked for, notes as unused those that the configuration has lost, and frees
+// those that were unused and are not named any more.
+func (c *call) settleDisks(conf *ctconf.Config, before, unused []string) error {
+	if _, err := c.createDisks(conf); err != nil {
+		return err
+	}
+	now, err := ownVolumes(&conf.Section)
+	if err != nil {
+		return err
+	}
+	for _, id := range before {
+		if !slices.Contains(now, id) {
+			conf.AddUnused(id)
+		}
+	}
+	named := append(now, conf.Unused()...)
+	c.freeDisks(slices.DeleteFunc(unused, func(id string) bool { return slices.Contains(named, id) }))
+	return nil
 }

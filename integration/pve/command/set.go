@@ -45,7 +45,15 @@ func set(c *call) error {
 			return err
 		}
 		running := c.running()
+		before, err := ownVolumes(&conf.Section)
+		if err != nil {
+			return err
+		}
+		unused := conf.Unused()
 		if err := change(c, conf, values, deletes, reverts, running); err != nil {
+			return err
+		}
+		if err := c.settleDisks(conf, before, unused); err != nil {
 			return err
 		}
 		if err := c.cluster.Write(c.id, conf); err != nil {

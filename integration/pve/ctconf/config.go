@@ -126,3 +126,23 @@ func (s *Section) Mounts() ([]*Mount, error) {
 	}
 	return mounts, nil
 }
+
+// Unused are the volumes that belong to the container and are not mounted.
+func (s *Section) Unused() (list []string) {
+	for i := range MaxMountPoints {
+		if id, ok := s.Values[fmt.Sprintf("unused%d", i)]; ok {
+			list = append(list, id)
+		}
+	}
+	return list
+}
+
+// AddUnused adds one.
+func (s *Section) AddUnused(id string) {
+	for i := range MaxMountPoints {
+		if key := fmt.Sprintf("unused%d", i); s.Values[key] == "" {
+			s.Values[key] = id
+			return
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strconv"
 )
 
 // SettingsFile holds the switches. A file, since callers run pct with an empty environment.
@@ -44,6 +45,9 @@ func (s *Settings) fromEnvironment() {
 		if v := os.Getenv(name); v != "" {
 			*target = v == "1"
 		}
+	}
+	if pause, err := strconv.Atoi(os.Getenv("PVE_STANDIN_PAUSE_AFTER_LOCK")); err == nil {
+		s.PauseAfterLock = pause
 	}
 	if os.Getenv("PVE_STANDIN_LATENCY") == "measured" {
 		s.Latency = Measured()

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -49,7 +50,7 @@ func Start(h *host.Host, kind, id string, arguments []string, stdin, stdout *os.
 	worker := &exec.Cmd{
 		Path: "/proc/self/exe", Args: append([]string{"task " + upid}, arguments...),
 		Env:   append(os.Environ(), variable+"="+kind),
-		Stdin: stdin, Stdout: theirOutput, Stderr: theirOutput, ExtraFiles: []*os.File{theirControl},
+		Stdin: stdin, Stdout: theirOutput, Stderr: theirOutput, ExtraFiles: append([]*os.File{theirControl}, inherited()...),
 		SysProcAttr: session(stdin),
 	}
 	signals := make(chan os.Signal, 8)
@@ -68,6 +69,21 @@ func Start(h *host.Host, kind, id string, arguments []string, stdin, stdout *os.
 		return failure.New("broken pipe")
 	}
 	return result(string(report))
+}
+
+// inherited are the descriptors that the front was started with, which a worker that is forked off keeps.
+func inherited() (list []*os.File) {
+	entries, _ := os.ReadDir("/proc/self/fd")
+	for _, e := range entries {
+		fd, err := strconv.Atoi(e.Name())
+		if err != nil || fd <= 2 {
+			continue
+		}
+		if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err == nil && flags&unix.FD_CLOEXEC == 0 {
+			list = append(list, os.NewFile(uintptr(fd), e.Name()))
+		}
+	}
+	return list
 }
 
 // session gives the worker its own session, or the terminal's foreground where there is a terminal.
