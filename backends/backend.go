@@ -94,6 +94,8 @@ type Container struct {
 	// with whose end the container has gone.
 	Runner Process     `json:"runner,omitzero"`
 	Hooks  *LaterHooks `json:"hooks,omitempty"`
+	// Owed is set from the moment on in which a delete begins.
+	Owed *Owed `json:"owed,omitempty"`
 	// Data belongs to the backend.
 	Data json.RawMessage `json:"data,omitempty"`
 

@@ -114,30 +114,38 @@ func (r *Runtime) create(ctx context.Context, j *job) (*backends.Container, erro
 	if err := checkOptions(j); err != nil {
 		return nil, err
 	}
-	e, err := r.record(j)
+	e, err := r.record(ctx, j)
 	if err != nil {
 		return nil, err
 	}
 	defer e.Close()
 	ctx, stop := j.cancellable(ctx)
 	defer stop()
-	if err := enclose(ctx, e, j); err != nil {
-		if !errors.Is(err, backends.ErrLeftBehind) {
-			// The container is gone, and the hooks that undo those before are
-			// due (runtime.md#lifecycle).
-			poststop(context.WithoutCancel(ctx), e.Container)
-		}
-		return nil, discard(e, err)
+	err = enclose(ctx, e, j)
+	switch {
+	case err == nil:
+		return e.Container, nil
+	case errors.Is(err, backends.ErrLeftBehind):
+		// The engine hears that there is no container, and will not delete it.
+		return nil, r.owe(r.store, e, err)
 	}
-	return e.Container, nil
+	// The container is gone, and the hooks that undo those before are due
+	// (runtime.md#lifecycle).
+	poststop(context.WithoutCancel(ctx), e.Container)
+	return nil, discard(e, err)
 }
 
 // record makes and locks the record of a new container.
-func (r *Runtime) record(j *job) (*state.Entry, error) {
+func (r *Runtime) record(ctx context.Context, j *job) (*state.Entry, error) {
 	e, err := r.store.Create(j.id)
 	if errors.Is(err, state.ErrExist) {
-		if c, err := r.store.Read(j.id); err == nil && r.over(c) {
+		switch c, readErr := r.store.Read(j.id); {
+		case readErr == nil && r.over(c):
 			r.discardOver(j.id)
+		case readErr == nil && c.Owed != nil:
+			if err := r.clearTheWay(ctx, j.id); err != nil {
+				return nil, fmt.Errorf("container %q: %w: it is to be deleted, and could not be: %w", j.id, state.ErrExist, err)
+			}
 		}
 		e, err = r.store.Create(j.id)
 	}
@@ -165,15 +173,24 @@ func enclose(ctx context.Context, e *state.Entry, j *job) error {
 	}
 	e.Complete = true
 	if err := e.Save(); err != nil {
-		return errors.Join(err, j.backend.Delete(ctx, e.Container, true))
+		return takeBack(ctx, e, j, err)
 	}
 	if j.options.PidFile == "" {
 		return nil
 	}
 	if err := writePidFile(j.options.PidFile, e.Process.Pid); err != nil {
-		return errors.Join(err, j.backend.Delete(ctx, e.Container, true))
+		return takeBack(ctx, e, j, err)
 	}
 	return nil
+}
+
+// takeBack removes a container that was made, and is of no use without what came after.
+func takeBack(ctx context.Context, e *state.Entry, j *job, err error) error {
+	left := j.backend.Delete(context.WithoutCancel(ctx), e.Container, true)
+	if left == nil {
+		return err
+	}
+	return fmt.Errorf("%w; %w (berth delete --force %s tries again): %w", err, backends.ErrLeftBehind, e.ID, left)
 }
 
 // discard removes the record of a create that failed, unless something is left

@@ -62,7 +62,7 @@ func (r *Runtime) holder(id string) (*backends.Container, backends.Delegating) {
 
 // delegate records a container that is given to another runtime.
 func (r *Runtime) delegate(j *job, d backends.Delegating) (*state.Entry, error) {
-	e, err := r.record(j)
+	e, err := r.record(context.Background(), j)
 	if err != nil {
 		return nil, err
 	}

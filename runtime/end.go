@@ -55,7 +55,7 @@ func (r *Runtime) Delete(ctx context.Context, id string, force bool) error {
 			return d.HandOverDelete(c, force)
 		}
 		if force {
-			return nil
+			return r.finishAside(ctx, id)
 		}
 	}
 	if errors.Is(err, state.ErrDamaged) && force {
@@ -87,6 +87,12 @@ func (r *Runtime) DeleteUnfinished(ctx context.Context, id string) (done bool, e
 }
 
 func (r *Runtime) remove(ctx context.Context, e *state.Entry, b backends.Backend, force bool) error {
+	return r.removeFrom(ctx, r.store, e, b, force)
+}
+
+// removeFrom removes a container whose record is in a store. What cannot be removed is
+// owed from then on.
+func (r *Runtime) removeFrom(ctx context.Context, store *state.Store, e *state.Entry, b backends.Backend, force bool) error {
 	if b == nil {
 		return e.Remove()
 	}
@@ -102,9 +108,14 @@ func (r *Runtime) remove(ctx context.Context, e *state.Entry, b backends.Backend
 			return fmt.Errorf("cannot delete container %s that %w: %s", e.ID, ErrNotStopped, status)
 		}
 	}
+	r.begin(store, e)
 	if err := b.Delete(ctx, e.Container, force); err != nil {
-		return fmt.Errorf("delete container %q: %w", e.ID, err)
+		return r.owe(store, e, fmt.Errorf("delete container %q: %w", e.ID, err))
 	}
 	poststop(ctx, e.Container)
-	return e.Remove()
+	if err := e.Remove(); err != nil {
+		return err
+	}
+	store.Settle(e.ID)
+	return nil
 }

@@ -44,6 +44,7 @@ func Run(args []string) int {
 	if opened != nil {
 		name, _ := app.Metadata[commandKey].(string)
 		opened.Log(name, begin, err)
+		finishOwed(name, globals(app))
 	}
 	return exitCode(err)
 }

@@ -34,11 +34,17 @@ func arrange(app *cli.App, args []string) []string {
 	if !inOrder[command.Name] {
 		words = flagsFirst(command.Flags, words)
 	}
-	app.Metadata = map[string]any{wordsKey: words, commandKey: command.Name}
+	app.Metadata = map[string]any{wordsKey: words, commandKey: command.Name, globalsKey: args[1:at]}
 	return append(append([]string{}, args[:at+1]...), words...)
 }
 
-const wordsKey, commandKey = "words", "command"
+const wordsKey, commandKey, globalsKey = "words", "command", "globals"
+
+// globals are the words before the command's name.
+func globals(app *cli.App) []string {
+	list, _ := app.Metadata[globalsKey].([]string)
+	return list
+}
 
 // words are those behind the command's name.
 func words(c *cli.Context) []string {

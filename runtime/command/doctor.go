@@ -25,14 +25,25 @@ var doctorCommand = &cli.Command{
 configuration of the container engines that are installed, and whether there is
 anything of a container without its record, or a record without its container.
 With --fix what was left behind is removed, after it has been named.
+With --owed berth does nothing but finish what deletes in the state directory could
+not, such as of a container that Proxmox VE was backing up; create and delete start
+that in the background when there is something.
 
 The exit status is 0 if all is well, 1 with warnings, 2 with failures; with --fix
 what could be removed does not count.`,
 	Flags: []cli.Flag{
 		&cli.BoolFlag{Name: "json", Usage: "print JSON"},
 		&cli.BoolFlag{Name: "fix", Usage: "remove what containers have left behind"},
+		&cli.BoolFlag{Name: owedFlag, Usage: "only finish what deletes in the state directory could not"},
 	},
 	Action: func(c *cli.Context) error {
+		if c.Bool(owedFlag) {
+			r, err := open(c)
+			if err != nil {
+				return err
+			}
+			return r.FinishOwed(c.Context)
+		}
 		d, err := newDoctor(c)
 		if err != nil {
 			return err

@@ -193,6 +193,15 @@ func (d *Doctor) records(known *inventory) []backends.Finding {
 		if err != nil {
 			list = append(list, fail(check, err.Error(), "berth cannot work with this state directory"))
 		}
+		for _, o := range r.ListOwed() {
+			f := fail(check, fmt.Sprintf("%s in %s: %s", o.ID, root, unfinished(o.Container)),
+				"'berth doctor --fix' tries again to remove what is left, as does a later create or delete in this state directory")
+			f.Fix = o.Finish
+			list = append(list, f)
+			if o.Dir != store.Dir(o.ID) {
+				known.records = append(known.records, o.Container) // set aside
+			}
+		}
 		infos, _ := r.List() // what cannot be read has been named
 		for _, i := range infos {
 			looked := wrong(i)
@@ -224,6 +233,8 @@ func wrong(i *runtime.Info) string {
 	switch {
 	case i.Status == runtime.StateDamaged:
 		return "the record is damaged"
+	case i.Owed != nil:
+		return "" // has a row of its own
 	case i.Unrecorded:
 		return fmt.Sprintf("%s has it, and berth has no record", i.Backend)
 	case i.Status == runtime.StateLost:
@@ -232,6 +243,14 @@ func wrong(i *runtime.Info) string {
 		return "a create that was interrupted"
 	}
 	return ""
+}
+
+// unfinished is what a delete has come to.
+func unfinished(c *backends.Container) string {
+	if c.Owed.Why == "" {
+		return "a delete that was interrupted"
+	}
+	return c.Owed.Why
 }
 
 // delete calls berth, for another runtime that a container was given to would

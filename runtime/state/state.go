@@ -36,7 +36,11 @@ const (
 )
 
 // Store is a state directory.
-type Store struct{ root string }
+type Store struct {
+	root string
+	// of is the state directory that this one's records were set aside from; "" if none.
+	of string
+}
 
 // Open names the state directory; it is made when a container is. Symbolic links in
 // root, as Docker Engine's /var/run/docker has one, are resolved here and nowhere
@@ -64,6 +68,9 @@ func resolved(abs string) (string, error) {
 
 // Root is the absolute path of the state directory, without symbolic links.
 func (s *Store) Root() string { return s.root }
+
+// Dir is a container's directory.
+func (s *Store) Dir(id string) string { return s.dir(id) }
 
 func (s *Store) dir(id string) string { return filepath.Join(s.root, id) }
 
@@ -220,23 +227,26 @@ func (s *Store) Read(id string) (*backends.Container, error) {
 	default:
 		err := record.Unmarshal(data, c)
 		if err == nil {
-			err = plausible(c, id)
+			err = s.plausible(c, id)
 		}
 		if err != nil {
 			return nil, s.Unreadable(id, err)
 		}
 	}
-	c.ID, c.Root, c.Dir = id, s.root, s.dir(id)
+	c.Root, c.Dir = s.root, s.dir(id)
+	if s.of != "" {
+		c.Root = s.of // set aside: it keeps its id
+	}
 	return c, nil
 }
 
 // plausible looks at what every record must say. A process that is everybody's, or
 // no single one (kill(2)), is no container's.
-func plausible(c *backends.Container, id string) error {
+func (s *Store) plausible(c *backends.Container, id string) error {
 	switch {
 	case c.Backend == "":
 		return record.Damaged("it names no backend")
-	case c.ID != id:
+	case s.of == "" && c.ID != id, CheckID(c.ID) != nil:
 		return record.Damaged("it is that of a container %.100q", c.ID)
 	case !c.Process.Plausible():
 		return record.Damaged("no container's process is %d", c.Process.Pid)

@@ -1,0 +1,161 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/runtime/state"
+)
+
+// begin records that a container is about to be removed, so that what comes of it is not
+// forgotten, even if berth is killed. A full disk must not keep anybody from removing it.
+func (r *Runtime) begin(store *state.Store, e *state.Entry) {
+	if e.Owed != nil {
+		return
+	}
+	if err := store.Owe(e, ""); err != nil {
+		logrus.Debugf("the delete is not recorded: %v", err)
+	}
+}
+
+// owe records why a container could not be removed.
+func (r *Runtime) owe(store *state.Store, e *state.Entry, err error) error {
+	if oweErr := store.Owe(e, err.Error()); oweErr != nil {
+		return errors.Join(err, oweErr)
+	}
+	return fmt.Errorf("%w (a later call of berth finishes it, or 'berth doctor --fix')", err)
+}
+
+// rest is how long what could not be finished is left before it is tried again.
+const rest = 2 * time.Second
+
+// Owes says whether something is due that deletes could not finish. It is quick.
+func (r *Runtime) Owes() bool {
+	ids, aside := r.store.Owed(rest)
+	return aside || slices.ContainsFunc(ids[:min(len(ids), 8)], func(id string) bool { return !r.store.Busy(id) })
+}
+
+// FinishOwed finishes what deletes could not, if it is due and nobody else is at it.
+func (r *Runtime) FinishOwed(ctx context.Context) error {
+	lock := r.store.LockOwed()
+	if lock == nil {
+		return nil
+	}
+	defer lock.Close()
+	ids, aside := r.store.Owed(rest)
+	var errs []error
+	for _, id := range ids {
+		errs = append(errs, r.finish(ctx, r.store, id))
+	}
+	if aside {
+		names, err := r.store.Aside().List()
+		errs = append(errs, err)
+		for _, name := range names {
+			errs = append(errs, r.finish(ctx, r.store.Aside(), name))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// finish removes a container that is owed, unless somebody is at it.
+func (r *Runtime) finish(ctx context.Context, store *state.Store, id string) error {
+	e, err := store.Lock(id, 0)
+	switch {
+	case errors.Is(err, state.ErrNotExist):
+		store.Settle(id)
+		return nil
+	case errors.Is(err, state.ErrBusy):
+		return nil
+	case err != nil:
+		return err
+	}
+	defer e.Close()
+	if e.Owed == nil {
+		store.Settle(id)
+		return nil
+	}
+	b, err := r.recall(e.Container)
+	if err != nil {
+		return err
+	}
+	return r.removeFrom(ctx, store, e, b, true)
+}
+
+// OwedInfo is a container that a delete could not remove.
+type OwedInfo struct {
+	*backends.Container
+	// Finish tries again.
+	Finish func(context.Context) error
+}
+
+// ListOwed are the containers whose delete has ended before it was done.
+func (r *Runtime) ListOwed() (list []OwedInfo) {
+	for _, store := range []*state.Store{r.store, r.store.Aside()} {
+		names, err := store.List()
+		if err != nil {
+			continue
+		}
+		for _, name := range names {
+			c, err := store.Read(name)
+			if err != nil || c.Owed == nil || store.Busy(name) {
+				continue
+			}
+			list = append(list, OwedInfo{c, func(ctx context.Context) error { return r.finish(ctx, store, name) }})
+		}
+	}
+	return list
+}
+
+// finishAside removes what was set aside of containers of an id.
+func (r *Runtime) finishAside(ctx context.Context, id string) error {
+	var errs []error
+	for _, i := range r.ListOwed() {
+		if i.ID == id && i.Dir != r.store.Dir(id) {
+			errs = append(errs, i.Finish(ctx))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// clearTheWay frees an id that a container has which is to be deleted: it is removed now,
+// or else set aside.
+func (r *Runtime) clearTheWay(ctx context.Context, id string) error {
+	e, err := r.store.Lock(id, 0)
+	if err != nil {
+		return err
+	}
+	defer e.Close()
+	if e.Owed == nil {
+		return fmt.Errorf("container %q: %w", id, state.ErrExist)
+	}
+	b, err := r.recall(e.Container)
+	if err != nil {
+		return err
+	}
+	failed := r.removeFrom(ctx, r.store, e, b, true)
+	if failed == nil {
+		return nil
+	}
+	p, ok := b.(backends.Postponing)
+	if !ok {
+		return failed
+	}
+	if err := p.Postpone(e.Container); err != nil {
+		return errors.Join(failed, err)
+	}
+	// They are about the container that has gone, and not for a time when there is
+	// another one of its id.
+	poststop(ctx, e.Container)
+	e.Hooks = nil
+	if err := e.Save(); err != nil {
+		return err
+	}
+	logrus.Warnf("what is left of an earlier container is set aside: %v", failed)
+	return r.store.SetAside(e)
+}
