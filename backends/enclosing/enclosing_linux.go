@@ -54,6 +54,9 @@ type Enclosure interface {
 type Data struct {
 	// Name is what the tool calls the enclosure: LXC's name, Proxmox VE's VMID.
 	Name string `json:"name"`
+	// Making says that the tool was at making the enclosure: what is there of it may not
+	// show yet whose it is.
+	Making bool `json:"making,omitempty"`
 	// Cgroup is the cgroup of the container's processes, Limits the one that
 	// carries its limits (the same or one above), relative to the mount.
 	Cgroup string `json:"cgroup"`

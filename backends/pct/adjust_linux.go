@@ -32,7 +32,7 @@ func (e *Enclosure) Adjust(ctx context.Context, c *backends.Container, d *enclos
 	if err != nil {
 		return err
 	}
-	if ct == nil || !ct.belongsTo(c) {
+	if kin := ct.judge(c, claims(d, vmid)); kin != own && kin != burdened {
 		return fmt.Errorf("CT %d is not container %q any more: %w", vmid, c.ID, os.ErrProcessDone)
 	}
 	if err := e.client(c).Set(ctx, o); err != nil {

@@ -28,6 +28,8 @@ type Client struct {
 	// Lock, if not nil, is a file that a call keeps open. A lock on it is then
 	// held until pct has ended, whatever becomes of berth.
 	Lock *os.File
+	// guard, if not nil, is taken for each call, which waits for it.
+	guard func(ctx context.Context, args []string) (*guard, error)
 }
 
 const defaultTimeout = 2 * time.Minute
@@ -86,7 +88,10 @@ func (c *Client) once(ctx context.Context, args []string) (string, error) {
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	begin := time.Now()
-	err := cmd.Run()
+	err, refused := c.call(ctx, cmd)
+	if refused != nil {
+		return "", refused
+	}
 	backends.Called(append([]string{"pct"}, args...), begin, cmd.ProcessState.ExitCode())
 	if err == nil || errors.Is(err, exec.ErrWaitDelay) {
 		return stdout.String(), nil
@@ -96,6 +101,30 @@ func (c *Client) once(ctx context.Context, args []string) (string, error) {
 		return stdout.String(), newError(args, "", "", fmt.Errorf("no end after %v", timeout))
 	}
 	return stdout.String(), newError(args, stdout.String(), stderr.String(), err)
+}
+
+// call runs a command under the guard. It is refused if the guard does not let it.
+func (c *Client) call(ctx context.Context, cmd *exec.Cmd) (err, refused error) {
+	if c.guard == nil {
+		return cmd.Run(), nil
+	}
+	g, err := c.guard(ctx, cmd.Args[1:])
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		g.file.Close()
+		return err, nil
+	}
+	ended, let := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(let)
+		g.watch(cmd.Process.Pid, ended)
+	}()
+	err = cmd.Wait()
+	close(ended)
+	<-let
+	return err, g.failed()
 }
 
 // Create makes a container. Of concurrent calls for one VMID one succeeds, the

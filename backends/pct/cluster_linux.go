@@ -1,12 +1,9 @@
 package pct
 
 import (
-	"bufio"
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -14,7 +11,11 @@ import (
 )
 
 // Cluster is the cluster file system (pmxcfs(8)), mounted at /etc/pve.
-type Cluster struct{ Dir string }
+type Cluster struct {
+	Dir string
+	// Locks is where pct has its locks on configurations; "" is their usual place.
+	Locks string
+}
 
 // IDs are the VMIDs in use on any node, for CTs and VMs alike.
 func (c Cluster) IDs() (map[int]bool, error) {
@@ -44,14 +45,6 @@ func (c Cluster) ConfigFile(vmid int) string {
 	return filepath.Join(c.Dir, "lxc", strconv.Itoa(vmid)+".conf")
 }
 
-// CT is what berth reads of a CT's configuration.
-type CT struct {
-	// Description is the text at its beginning.
-	Description []string
-	// Lock is what holds it, such as "backup" or "create".
-	Lock string
-}
-
 // Read reads the configuration of a CT of this node; nil if there is none.
 func (c Cluster) Read(vmid int) (*CT, error) {
 	data, err := os.ReadFile(c.ConfigFile(vmid))
@@ -61,24 +54,7 @@ func (c Cluster) Read(vmid int) (*CT, error) {
 	if err != nil {
 		return nil, fmt.Errorf("configuration of CT %d: %w", vmid, err)
 	}
-	ct := &CT{}
-	for lines := bufio.NewScanner(bytes.NewReader(data)); lines.Scan(); {
-		line := lines.Text()
-		if strings.HasPrefix(line, "[") {
-			break // a snapshot's section, or what is pending
-		}
-		if text, ok := strings.CutPrefix(line, "#"); ok {
-			// pve-container writes the description with URI escapes.
-			if plain, err := url.PathUnescape(text); err == nil {
-				text = plain
-			}
-			ct.Description = append(ct.Description, text)
-		}
-		if lock, ok := strings.CutPrefix(line, "lock: "); ok {
-			ct.Lock = lock
-		}
-	}
-	return ct, nil
+	return parseCT(string(data)), nil
 }
 
 func includeLine(file string) string { return "lxc.include: " + file }

@@ -9,25 +9,9 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
-	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/enclosing"
 	"github.com/berth-oci/berth/spec"
 )
-
-// markerKey begins the line of a CT's description by which berth knows its own
-// again: after it come the state directory and the container's id.
-const markerKey = "berth-container: "
-
-func marker(c *backends.Container) string { return markerKey + c.Root + "/" + c.ID }
-
-func (ct *CT) belongsTo(c *backends.Container) bool {
-	for _, line := range ct.Description {
-		if line == marker(c) {
-			return true
-		}
-	}
-	return false
-}
 
 // describe is how a container shows in Proxmox VE.
 func describe(j *enclosing.Job, s *Settings) *CreateOptions {

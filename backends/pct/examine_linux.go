@@ -6,13 +6,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/berth-oci/berth/backends"
-	"github.com/berth-oci/berth/backends/cgroup"
-	"github.com/berth-oci/berth/backends/enclosing"
 )
 
 // Examine looks at the node: the cluster file system, quorum, pct, VMIDs, the
@@ -141,77 +138,6 @@ func examineBridge(name string) backends.Finding {
 	return finding("bridge", err, name+" is there", "make it in the node's network configuration, or change pct.network.bridge")
 }
 
-// examineCTs finds the CTs of berth's whose record has gone.
-func (e *Enclosure) examineCTs() []backends.Finding {
-	const check = "CTs"
-	used, err := e.cluster.IDs()
-	if err != nil {
-		return nil // named already
-	}
-	var list []backends.Finding
-	ours := 0
-	for vmid := range used {
-		if !e.inRange(vmid) {
-			continue // whatever its description says
-		}
-		ct, err := e.cluster.Read(vmid)
-		if err != nil || ct == nil {
-			continue // another node's
-		}
-		c := ct.container()
-		if c == nil {
-			continue
-		}
-		ours++
-		if _, err := os.Lstat(c.Dir); err == nil {
-			continue
-		}
-		list = append(list, backends.Finding{
-			Check: check, Verdict: backends.Fail,
-			Looked: fmt.Sprintf("CT %d is container %s of %s, which has no record of it", vmid, c.ID, c.Root),
-			Advice: "it is left from a container that has gone: 'berth doctor --fix' destroys it, and never its root filesystem",
-			Fix:    func(ctx context.Context) error { return e.destroyStray(ctx, c, vmid) },
-		})
-	}
-	if len(list) == 0 {
-		list = append(list, finding(check, nil, strconv.Itoa(ours)+" of berth's, each with a record", ""))
-	}
-	return list
-}
-
 func (e *Enclosure) inRange(vmid int) bool {
 	return vmid >= e.settings.FirstVMID && vmid <= e.settings.LastVMID
-}
-
-// container is the container that a CT of berth's was made for; nil for any
-// other CT.
-func (ct *CT) container() *backends.Container {
-	for _, line := range ct.Description {
-		path, ok := strings.CutPrefix(line, markerKey)
-		if !ok || !filepath.IsAbs(path) {
-			continue
-		}
-		return &backends.Container{ID: filepath.Base(path), Root: filepath.Dir(path), Dir: path}
-	}
-	return nil
-}
-
-// destroyStray destroys a CT after one more look at whose it is.
-func (e *Enclosure) destroyStray(ctx context.Context, c *backends.Container, vmid int) error {
-	ct, err := e.cluster.Read(vmid)
-	if err != nil || ct == nil {
-		return err
-	}
-	if !ct.belongsTo(c) {
-		return fmt.Errorf("CT %d is another one by now", vmid)
-	}
-	// What LXC's hooks would end the process by has gone with the record.
-	name := strconv.Itoa(vmid)
-	if err := cgroup.Kill("/lxc/" + name); err != nil {
-		return err
-	}
-	if err := endMonitor(ctx, &enclosing.Data{Name: name}, naturalEnd); err != nil {
-		return err
-	}
-	return e.destroy(ctx, c, vmid, ct)
 }

@@ -8,12 +8,22 @@ import (
 	"github.com/berth-oci/berth/backends"
 )
 
+// vmlist is a .vmlist with CTs.
+func vmlist(ids ...string) string {
+	var list []string
+	for _, id := range ids {
+		list = append(list, fmt.Sprintf(`"%s": {"node": "pve","type": "lxc","version": 1}`, id))
+	}
+	return `{"version": 1,"ids": {` + strings.Join(list, ",") + `}}`
+}
+
 // Each row is what is wrong with a node, and the finding that says so.
 func TestExamine(t *testing.T) {
 	t.Parallel()
 	const members = `{"nodename": "pve", "version": 4, "cluster": {"name": "c", "version": 2, "nodes": 3, "quorate": %d}}`
+	const stray = "#berth-container%3A /run/nowhere/x\nlxc.include: /run/nowhere/x/lxc.conf\n"
 	sound := map[string]string{
-		".vmlist":     `{"version": 1,"ids": {"900001": {"node": "pve","type": "lxc","version": 1}}}`,
+		".vmlist":     vmlist("900001"),
 		".members":    fmt.Sprintf(members, 1),
 		"storage.cfg": "dir: local\n\tpath /var/lib/vz\n\tcontent iso,vztmpl\n\ndir: cts\n\tpath /ct\n\tcontent images,rootdir\n",
 		// Somebody's own, whatever it says: it is not in the range.
@@ -43,8 +53,17 @@ func TestExamine(t *testing.T) {
 		"no such storage": {nil, func(s *Settings) { s.Storage = "x" }, "", "storage", backends.Fail, "does not exist", false},
 		"no bridge":       {nil, nil, "", "bridge", backends.Fail, "lo", false},
 		"no LXCFS":        {nil, func(s *Settings) { s.LXCFS = true }, "", "LXCFS", backends.Fail, "lxcfs", false},
-		"a stray CT":      {map[string]string{"lxc/900001.conf": "#berth-container%3A /run/nowhere/x\n"}, nil, "", "CTs", backends.Fail, "CT 900001 is container x of /run/nowhere", true},
-		"no CT of ours":   {nil, nil, "", "CTs", backends.Pass, "0 of", false},
+		"a stray CT":      {map[string]string{"lxc/900001.conf": stray + "rootfs: /srv/x\n"}, nil, "", "CTs", backends.Fail, "CT 900001 is container x of /run/nowhere", true},
+		"notes alone": {map[string]string{"lxc/900001.conf": "#berth-container%3A /run/nowhere/x\nrootfs: /srv/x\n"}, nil, "", "CTs", backends.Warn,
+			"only some signs of container x of /run/nowhere: it does not include", false},
+		"notes edited": {map[string]string{"lxc/900001.conf": "lxc.include: /run/nowhere/x/lxc.conf\nrootfs: /srv/x\n"}, nil, "", "CTs", backends.Warn,
+			"only some signs of container x of /run/nowhere: its notes do not name", false},
+		"restored": {map[string]string{"lxc/900001.conf": stray + "rootfs: cts:8\n"}, nil, "", "CTs", backends.Warn, "restored from a backup", false},
+		"restored elsewhere": {map[string]string{"lxc/101.conf": stray + "rootfs: cts:8\n", ".vmlist": vmlist("900001", "101")}, nil, "", "CTs", backends.Warn,
+			"CT 101 has signs of container x of /run/nowhere, and volumes of its own (rootfs: cts:8)", false},
+		"a stray elsewhere":  {map[string]string{"lxc/101.conf": stray + "rootfs: /srv/x\n", ".vmlist": vmlist("101")}, nil, "", "CTs", backends.Pass, "0 of", false},
+		"nothing but a lock": {map[string]string{"lxc/900001.conf": "lock: create\n"}, nil, "", "CTs", backends.Warn, "nothing in it but 'lock: create'", false},
+		"no CT of ours":      {nil, nil, "", "CTs", backends.Pass, "0 of", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

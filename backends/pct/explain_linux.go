@@ -1,14 +1,12 @@
 package pct
 
 import (
-	"path/filepath"
-
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/enclosing"
 )
 
 // configFile is what the CT's configuration includes.
-func configFile(j *enclosing.Job) string { return filepath.Join(j.Dir, "lxc.conf") }
+func configFile(j *enclosing.Job) string { return included(j.Container) }
 
 // Explain gives the calls of pct, with the VMID that is the first to be tried as
 // things are now, and the included configuration.

@@ -1,6 +1,8 @@
 package pct
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 
 	"github.com/berth-oci/berth/backends"
@@ -19,7 +21,7 @@ func (*Enclosure) Named(_ *backends.Container, name string) bool {
 	return err == nil && vmid >= 100 && vmid <= 999999999 && strconv.Itoa(vmid) == name
 }
 
-// Find knows a CT by its description, whatever its number is.
+// Find knows a CT of berth's range by its signs, without a record.
 func (e *Enclosure) Find(c *backends.Container, d *enclosing.Data) error {
 	if !OnProxmox() {
 		return nil
@@ -28,12 +30,15 @@ func (e *Enclosure) Find(c *backends.Container, d *enclosing.Data) error {
 	if err != nil {
 		return err
 	}
-	for vmid := range used {
+	for _, vmid := range slices.Sorted(maps.Keys(used)) {
+		if !e.inRange(vmid) {
+			continue
+		}
 		ct, err := e.cluster.Read(vmid)
 		if err != nil {
 			return err
 		}
-		if ct != nil && ct.belongsTo(c) {
+		if ct.judge(c, unclaimed) == own {
 			d.Name = strconv.Itoa(vmid)
 			return nil
 		}

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/sirupsen/logrus"
 	"golang.org/x/sys/unix"
 
 	"github.com/berth-oci/berth/backends"
@@ -30,7 +31,12 @@ func (e *Enclosure) Lower(ctx context.Context, c *backends.Container, d *enclosi
 	if err != nil {
 		return err
 	}
-	if ct == nil || !ct.belongsTo(c) {
+	says := claims(d, vmid)
+	kin := ct.judge(c, says)
+	if kin == burdened {
+		return ct.errVolume(vmid)
+	}
+	if kin != own {
 		// Somebody destroyed it in Proxmox VE, or it was never made; unless
 		// the cluster file system is not there to tell. The number may be
 		// another CT's by now.
@@ -40,6 +46,8 @@ func (e *Enclosure) Lower(ctx context.Context, c *backends.Container, d *enclosi
 		}
 		if !used[vmid] {
 			removeTraces(vmid)
+		} else if kin != stranger {
+			logrus.Warnf("CT %d is left alone: %s", vmid, ct.lacks(c, kin))
 		}
 		return removeCgroup(d)
 	}
@@ -50,8 +58,9 @@ func (e *Enclosure) Lower(ctx context.Context, c *backends.Container, d *enclosi
 	if err := endMonitor(ctx, d, limit); err != nil {
 		return err
 	}
-	if err := e.destroy(ctx, c, vmid, ct); err != nil {
-		return err
+	if err := e.destroy(ctx, c, vmid, says); err != nil {
+		// The CT may have to stay for a while; a cgroup of config.json's need not.
+		return errors.Join(err, removeCgroup(d))
 	}
 	if d.Warden.Pid == 0 {
 		forgetFailure(ctx, vmid)
@@ -94,11 +103,25 @@ func endMonitor(ctx context.Context, d *enclosing.Data, limit time.Duration) err
 	}
 }
 
-func (e *Enclosure) destroy(ctx context.Context, c *backends.Container, vmid int, ct *CT) error {
+// destroy destroys a container's CT. Here alone berth has pct destroy one, and only
+// while it holds the CT's lock and has seen that the CT is the container's and has no
+// volume on a storage.
+func (e *Enclosure) destroy(ctx context.Context, c *backends.Container, vmid int, says claim) error {
 	client := e.client(c)
-	if ct.Lock == "create" {
-		// pct was killed half way, and nobody else unlocks it.
-		if err := client.Unlock(ctx, vmid); err != nil && !errors.Is(err, ErrNotFound) {
+	var ct *CT
+	still := func() (err error) {
+		ct, err = e.mine(c, vmid, says)
+		return err
+	}
+	client.guard = func(ctx context.Context, args []string) (*guard, error) {
+		return e.cluster.guard(ctx, vmid, args, still)
+	}
+	if err := still(); err != nil {
+		return gone(err)
+	}
+	if ct.Lock != "" {
+		// pct was killed half way, and nobody else unlocks what it has left.
+		if err := client.Unlock(ctx, vmid); gone(err) != nil {
 			return err
 		}
 	}
@@ -106,11 +129,40 @@ func (e *Enclosure) destroy(ctx context.Context, c *backends.Container, vmid int
 	if errors.Is(err, ErrRunning) {
 		err = client.Destroy(ctx, vmid, true)
 	}
-	if err != nil && !errors.Is(err, ErrNotFound) {
+	if gone(err) != nil {
 		return err
 	}
 	removeTraces(vmid)
 	return nil
+}
+
+// mine reads a CT that berth may destroy now.
+func (e *Enclosure) mine(c *backends.Container, vmid int, says claim) (*CT, error) {
+	ct, err := e.cluster.Read(vmid)
+	if err != nil {
+		return nil, err
+	}
+	if ct == nil {
+		return nil, fmt.Errorf("CT %d: %w", vmid, ErrNotFound)
+	}
+	switch ct.judge(c, says) {
+	case own:
+		return ct, ct.errLocked(vmid)
+	case burdened:
+		return nil, ct.errVolume(vmid)
+	}
+	return nil, fmt.Errorf("CT %d: %w", vmid, errAnother)
+}
+
+// errAnother is of a CT that is not the container's any more.
+var errAnother = errors.New("it is not the container's any more, and is left alone")
+
+// gone drops the error of a CT that is not there.
+func gone(err error) error {
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	return err
 }
 
 // removeTraces removes the empty directories that pct destroy leaves, LXC's

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/sirupsen/logrus"
 
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/cgroup"
@@ -160,6 +161,7 @@ func (e *Enclosure) Raise(ctx context.Context, j *enclosing.Job) error {
 	if err := e.cluster.Include(vmid, configFile(j)); err != nil {
 		return err
 	}
+	j.Data.Making = false
 	if err := e.client(j.Container).Start(ctx, vmid); err != nil {
 		return startError(vmid, startReason(j, vmid), err)
 	}
@@ -197,7 +199,7 @@ func (e *Enclosure) claim(ctx context.Context, j *enclosing.Job) (int, error) {
 			return 0, err
 		}
 	}
-	j.Data.Name = ""
+	j.Data.Name, j.Data.Making = "", false
 	return 0, e.errNoVMID()
 }
 
@@ -233,26 +235,41 @@ func hash(c *backends.Container) uint32 {
 }
 
 // clear removes a CT of a container of this id that is still there although its
-// record is not: the host has been restarted.
+// record is not: the host has been restarted. One that cannot be removed now is left for
+// doctor to name: this container gets another VMID.
 func (e *Enclosure) clear(ctx context.Context, j *enclosing.Job) error {
 	used, err := e.cluster.IDs()
 	if err != nil {
 		return err
 	}
 	for vmid := range used {
-		if vmid < e.settings.FirstVMID || vmid > e.settings.LastVMID {
+		if !e.inRange(vmid) {
 			continue
 		}
 		ct, err := e.cluster.Read(vmid)
 		if err != nil {
 			return err
 		}
-		if ct == nil || !ct.belongsTo(j.Container) {
+		if ct.judge(j.Container, unclaimed) != own {
 			continue
 		}
-		if err := e.destroy(ctx, j.Container, vmid, ct); err != nil {
-			return fmt.Errorf("remove CT %d, which an earlier container %s has left: %w", vmid, j.ID, err)
+		if err := e.destroy(ctx, j.Container, vmid, unclaimed); err != nil {
+			err = fmt.Errorf("remove CT %d, which an earlier container %s has left: %w", vmid, j.ID, err)
+			if ctx.Err() != nil || !passes(err) {
+				return err
+			}
+			logrus.Warn(err)
 		}
 	}
 	return nil
+}
+
+// passes says that an error is about one CT, and not about the node.
+func passes(err error) bool {
+	for _, about := range []error{ErrLocked, ErrProtected, ErrBusy, ErrVolume, ErrRunning, errAnother} {
+		if errors.Is(err, about) {
+			return true
+		}
+	}
+	return false
 }

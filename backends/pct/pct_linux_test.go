@@ -58,12 +58,12 @@ func TestCluster(t *testing.T) {
 	if err != nil || ct == nil || ct.Lock != "create" {
 		t.Fatalf("%+v, %v", ct, err)
 	}
-	for id, ours := range map[string]bool{"a": true, "b": false, "": false} {
-		if got := ct.belongsTo(&backends.Container{Root: "/run/berth", ID: id}); got != ours {
-			t.Errorf("CT 100 belongs to %q: %v", id, got)
+	for id, want := range map[string]kinship{"a": half, "b": stranger, "": stranger} {
+		if got := ct.judge(&backends.Container{Root: "/run/berth", ID: id}, unclaimed); got != want {
+			t.Errorf("CT 100 is to %q: %v, want %v", id, got, want)
 		}
 	}
-	if other, err := c.Read(999999); err != nil || other.belongsTo(&backends.Container{Root: "/run/berth", ID: "a"}) {
+	if other, err := c.Read(999999); err != nil || other.judge(&backends.Container{Root: "/run/berth", ID: "a"}, unclaimed) != stranger {
 		t.Errorf("somebody else's CT is taken for ours (%v)", err)
 	}
 	if none, err := c.Read(7); none != nil || err != nil {
@@ -106,7 +106,7 @@ func TestDescribe(t *testing.T) {
 		t.Errorf("%+v", o)
 	}
 	ct := &CT{Description: strings.Split(o.Description, "\n")}
-	if !ct.belongsTo(j.Container) || ct.belongsTo(&backends.Container{ID: "other", Root: "/run/berth"}) {
+	if ct.judge(j.Container, unclaimed) != half || ct.judge(&backends.Container{ID: "other", Root: "/run/berth"}, unclaimed) != stranger {
 		t.Errorf("description %q", o.Description)
 	}
 	j.Spec.Hostname = ""

@@ -17,8 +17,10 @@ func (e *Enclosure) followsConfig(c *backends.Container) bool {
 	return e.settings.CgroupsPath && c.CgroupsPath != ""
 }
 
-// take notes the VMID that the container is to have.
+// take notes the VMID that the container is to have, and that what will be there lacks
+// the signs of the container's until it is made.
 func (e *Enclosure) take(j *enclosing.Job, vmid int) error {
+	j.Data.Making = true
 	if err := e.place(j, vmid); err != nil {
 		return err
 	}
@@ -80,3 +82,8 @@ func removeCgroup(d *enclosing.Data) error {
 
 // ownCgroup is where Proxmox VE has a CT.
 func ownCgroup(name string) string { return "/lxc/" + name }
+
+var _ enclosing.Renaming = (*Enclosure)(nil)
+
+// OwnCgroup says whether a CT is where Proxmox VE has it.
+func (e *Enclosure) OwnCgroup(d *enclosing.Data) bool { return d.Limits == ownCgroup(d.Name) }

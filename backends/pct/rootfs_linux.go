@@ -8,6 +8,7 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
+	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/enclosing"
 )
 
@@ -20,8 +21,10 @@ func rootfs(j *enclosing.Job) string {
 	if visible(j.Rootfs) {
 		return j.Rootfs
 	}
-	return filepath.Join(j.Dir, "rootfs")
+	return standIn(j.Container)
 }
+
+func standIn(c *backends.Container) string { return filepath.Join(c.Root, c.ID, "rootfs") }
 
 // makeRootfs makes the directory if it is a stand-in.
 func makeRootfs(j *enclosing.Job, dir string) error {

@@ -1,0 +1,170 @@
+package pct
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/backends"
+)
+
+// guard holds the lock that pct takes on a CT's configuration while a pct that is to
+// change it is starting, so that no other pct changes it between berth's look at it and
+// that one's: it lets go when its own pct is all that waits for the lock, and the CT is
+// still what it was.
+type guard struct {
+	file *os.File
+	// still looks again whether the CT may be changed.
+	still func() error
+
+	mu  sync.Mutex
+	err error
+}
+
+// locksDir is where pve-container has its locks (PVE::LXC::Config).
+const locksDir = "/run/lock/lxc"
+
+// lockPatience is as long as pct itself waits for the lock.
+const lockPatience = 10 * time.Second
+
+// errQueue is of a call that others wait beside: they come first.
+var errQueue = fmt.Errorf("%w: others wait for it", ErrBusy)
+
+// guard takes the lock for a call of pct, and looks whether the CT may be changed.
+func (c Cluster) guard(ctx context.Context, vmid int, args []string, still func() error) (*guard, error) {
+	dir := c.Locks
+	if dir == "" {
+		dir = locksDir
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("locks of Proxmox VE: %w", err)
+	}
+	path := filepath.Join(dir, "pve-config-"+strconv.Itoa(vmid)+".lock")
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("lock of CT %d: %w", vmid, err)
+	}
+	for deadline := time.Now().Add(lockPatience); ; time.Sleep(5 * time.Millisecond) {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil {
+			break
+		}
+		if ctx.Err() != nil || time.Now().After(deadline) || !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
+			f.Close()
+			return nil, newError(args, "", fmt.Sprintf("can't lock file '%s' - got timeout", path), err)
+		}
+	}
+	g := &guard{file: f, still: still}
+	if err := still(); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return g, nil
+}
+
+// holdAtMost is how long pct may take to come to the lock. One that never does has
+// another one, and is let go on.
+const holdAtMost = 8 * time.Second
+
+// watch lets the lock go when the pct of this pid waits for it, or has ended. A pct that
+// must not go on is ended while it waits, when it has done nothing yet.
+func (g *guard) watch(pid int, ended <-chan struct{}) {
+	defer g.file.Close()
+	ticks := time.NewTicker(3 * time.Millisecond)
+	defer ticks.Stop()
+	for deadline := time.Now().Add(holdAtMost); time.Now().Before(deadline); {
+		select {
+		case <-ended:
+			return
+		case <-ticks.C:
+		}
+		own, others, err := waiters(g.file, pid)
+		if err != nil || own == 0 {
+			if err != nil {
+				return // then there is no telling
+			}
+			continue
+		}
+		err = g.still()
+		if err == nil && others {
+			err = errQueue
+		}
+		if err != nil {
+			g.mu.Lock()
+			g.err = err
+			g.mu.Unlock()
+			endWaiter(own, pid)
+			<-ended
+		}
+		return
+	}
+}
+
+// failed is why pct was not let go on.
+func (g *guard) failed() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.err
+}
+
+// waiters are the processes that wait for the lock on a file (proc_locks(5)): the one
+// that is a descendant of pid, and whether there are others.
+func waiters(f *os.File, pid int) (own int, others bool, err error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		return 0, false, err
+	}
+	where := fmt.Sprintf("%02x:%02x:%d", unix.Major(st.Dev), unix.Minor(st.Dev), st.Ino)
+	data, err := os.ReadFile("/proc/locks")
+	if err != nil {
+		return 0, false, err
+	}
+	for line := range strings.Lines(string(data)) {
+		fields := strings.Fields(line)
+		if len(fields) < 7 || fields[1] != "->" || fields[6] != where {
+			continue
+		}
+		waiter, err := strconv.Atoi(fields[5])
+		if err == nil && descends(waiter, pid) {
+			own = waiter
+		} else {
+			others = true
+		}
+	}
+	return own, others, nil
+}
+
+// descends says whether a process is another one, or below it.
+func descends(pid, from int) bool {
+	for range 16 {
+		if pid == from {
+			return true
+		}
+		parent, err := backends.Parent(pid)
+		if err != nil || parent <= 1 {
+			return false
+		}
+		pid = parent
+	}
+	return false
+}
+
+// endWaiter kills a process that waits for the lock, and never one that has got its pid.
+func endWaiter(waiter, from int) {
+	fd, err := unix.PidfdOpen(waiter, 0)
+	if err != nil {
+		return
+	}
+	defer unix.Close(fd)
+	if descends(waiter, from) {
+		_ = unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0)
+	}
+}

@@ -1,0 +1,418 @@
+//go:build linux && integration
+
+package lifecycle
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// These tests are about CTs that look like berth's, and about CTs of berth's that do not.
+
+// volumeStorage is the stand-in's storage for containers.
+const volumeStorage = "local-ct"
+
+func confOf(vmid string) string { return "/etc/pve/lxc/" + vmid + ".conf" }
+
+func readFile(t *testing.T, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// backedUp makes an archive as vzdump does of a running CT: its root, and its configuration
+// without the lock.
+func (b *box) backedUp(vmid string) (archive string) {
+	b.Helper()
+	dir := filepath.Join(filepath.Dir(b.root), "backup")
+	if err := os.MkdirAll(filepath.Join(dir, "etc/vzdump"), 0o755); err != nil {
+		b.Fatal(err)
+	}
+	for name, text := range map[string]string{"etc/vzdump/pct.conf": readFile(b.T, confOf(vmid)), "precious": "data\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			b.Fatal(err)
+		}
+	}
+	archive = filepath.Join(filepath.Dir(b.root), "vzdump.tar")
+	output(b.T, "tar", "-C", dir, "-cf", archive, ".")
+	return archive
+}
+
+// theirCT is an administrator's CT with a volume.
+type theirCT struct {
+	*testing.T
+	vmid, conf string
+}
+
+// restore makes a CT of an archive, on a storage.
+func (b *box) restore(vmid, archive string, flags ...string) *theirCT {
+	b.Helper()
+	output(b.T, "pct", append([]string{"restore", vmid, archive, "--rootfs", volumeStorage + ":1"}, flags...)...)
+	b.Cleanup(func() { b.destroyTheirs(vmid) })
+	return &theirCT{b.T, vmid, readFile(b.T, confOf(vmid))}
+}
+
+// destroyTheirs removes an administrator's CT.
+func (b *box) destroyTheirs(vmid string) {
+	output(b.T, "pct", "destroy", vmid)
+	for _, trace := range []string{"/var/lib/lxc/" + vmid, "/run/lxc/lock/var/lib/lxc/." + vmid} {
+		_ = os.RemoveAll(trace)
+	}
+}
+
+// untouched wants it as it was.
+func (c *theirCT) untouched(after string) {
+	c.Helper()
+	if got, err := os.ReadFile(confOf(c.vmid)); err != nil || string(got) != c.conf {
+		c.Errorf("%s: the configuration of CT %s is %q (%v), and was %q", after, c.vmid, got, err, c.conf)
+	}
+	if files, _ := filepath.Glob("/var/lib/vz/images/" + c.vmid + "/*/precious"); len(files) != 1 {
+		c.Errorf("%s: the volume of CT %s is gone", after, c.vmid)
+	}
+}
+
+// warned wants a row of doctor's that only warns.
+func (b *box) warned(check, looked string) {
+	b.Helper()
+	for _, row := range b.findings() {
+		if row.Check == check && row.Verdict == "warn" && strings.Contains(row.Looked, looked) && row.Advice != "" {
+			return
+		}
+	}
+	b.Errorf("doctor does not warn of %s with %q: %+v", check, looked, b.findings())
+}
+
+// A CT that was restored from a backup of a container's has its notes, its include, and a
+// volume: it stays, whatever becomes of the container, its record and its id.
+func TestCTRestored(t *testing.T) {
+	t.Parallel()
+	pctOnly(t)
+	for name, c := range map[string]struct {
+		vmid func(b *box, own string) string
+		over bool
+	}{
+		"with the container's number": {func(_ *box, own string) string { return own }, false},
+		"over the container's CT":     {func(_ *box, own string) string { return own }, true},
+		"beside it":                   {func(b *box, _ string) string { return candidate(b, 1) }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBox(t, forever)
+			b.create()
+			own := b.enclosureName()
+			archive := b.backedUp(own)
+			vmid := c.vmid(b, own)
+			var flags []string
+			switch {
+			case c.over:
+				b.must("kill", b.id, "KILL")
+				b.wait()
+				awaitStopped(t, own)
+				flags = []string{"--force"}
+			case vmid == own:
+				b.drop()
+			}
+			theirs := b.restore(vmid, archive, flags...)
+			if o := b.berth("delete", "--force", b.id); o.status != 0 {
+				t.Errorf("delete --force: status %d: %s", o.status, o.stderr)
+			}
+			if b.pid > 0 {
+				b.wait()
+			}
+			theirs.untouched("delete --force")
+			b.create()
+			if got := b.enclosureName(); got == vmid {
+				t.Errorf("the container's VMID is %s, which is another's", got)
+			}
+			theirs.untouched("a create of that id")
+			if err := os.WriteFile(filepath.Join(b.root, b.id, "state.json"), []byte("{"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if o := b.berth("delete", "--force", b.id); o.status != 0 {
+				t.Errorf("delete --force with a damaged record: status %d: %s", o.status, o.stderr)
+			}
+			b.wait()
+			theirs.untouched("delete --force with a damaged record")
+		})
+	}
+}
+
+// doctor --fix leaves alone what only looks like berth's, and says what it is.
+func TestDoctorLeavesAlone(t *testing.T) {
+	pctOnly(t)
+	before := takeCensus()
+	t.Run("all", func(t *testing.T) {
+		b := newBox(t, forever)
+		b.create()
+		archive := b.backedUp(b.enclosureName())
+		notes, bare := candidate(b, 3), candidate(b, 4)
+		theirs := []*theirCT{b.restore(candidate(b, 1), archive), b.restore("1234", archive)}
+		b.drop()
+		theirs = append(theirs, b.restore(candidate(b, 0), archive))
+		createCT(t, notes, "--description", "berth-container: "+b.root+"/"+b.id)
+		if err := os.WriteFile(confOf(bare), []byte("lock: create\n"), 0o640); err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			output(t, "pct", "unlock", bare)
+			b.destroyTheirs(bare)
+		}()
+		output(t, "pct", "list") // the stand-in sees it now
+		before := readFile(t, confOf(notes))
+		found := b.berth("doctor", "--fix").stdout
+		for _, ct := range theirs {
+			ct.untouched("doctor --fix")
+			if !strings.Contains(found, "CT "+ct.vmid+" has signs of container "+b.id) {
+				t.Errorf("doctor does not name CT %s", ct.vmid)
+			}
+		}
+		if !strings.Contains(found, "CT "+notes+" has only some signs of container "+b.id) || !strings.Contains(found, "CT "+bare+" has nothing in it but 'lock: create'") {
+			t.Errorf("doctor: %s", found)
+		}
+		if readFile(t, confOf(notes)) != before || readFile(t, confOf(bare)) != "lock: create\n" {
+			t.Errorf("a CT has changed")
+		}
+	})
+	before.noLeftovers(t)
+}
+
+func awaitStopped(t *testing.T, vmid string) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); listed(t, vmid) != "stopped"; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("pct list says %q", listed(t, vmid))
+		}
+	}
+}
+
+// Notes that were edited leak nothing.
+func TestCTNotesEdited(t *testing.T) {
+	t.Parallel()
+	pctOnly(t)
+	b := newBox(t, forever)
+	b.running()
+	vmid := b.enclosureName()
+	output(t, "pct", "set", vmid, "--description", "my notes")
+	for _, row := range b.findings() {
+		if strings.Contains(row.Looked, vmid) {
+			t.Errorf("doctor: %+v", row)
+		}
+	}
+	b.drop()
+	b.goneWith(vmid)
+}
+
+// A volume that somebody has given a container's CT is not destroyed with it: the delete
+// is owed until it is gone.
+func TestCTWithVolume(t *testing.T) {
+	t.Parallel()
+	pctOnly(t)
+	b := newBox(t, forever)
+	b.running()
+	vmid := b.enclosureName()
+	b.must("kill", b.id, "KILL")
+	b.wait()
+	awaitStopped(t, vmid)
+	output(t, "pct", "set", vmid, "--mp0", volumeStorage+":1,mp=/data")
+	volumes, _ := filepath.Glob("/var/lib/vz/images/" + vmid + "/*")
+	if len(volumes) != 1 {
+		t.Fatalf("volumes: %q", volumes)
+	}
+	b.refused("mp0: "+volumeStorage+":", "delete", "--force", b.id)
+	b.found("records", "mp0: "+volumeStorage+":")
+	b.warned("CTs", "CT "+vmid+" of container "+b.id)
+	// As Proxmox VE does it: first it is unused, then it is removed.
+	output(t, "pct", "set", vmid, "--delete", "mp0")
+	b.refused("unused0: "+volumeStorage+":", "delete", "--force", b.id)
+	if _, err := os.Stat(volumes[0]); err != nil {
+		t.Error(err)
+	}
+	output(t, "pct", "set", vmid, "--delete", "unused0")
+	b.must("delete", "--force", b.id)
+	b.goneWith(vmid)
+}
+
+// What a delete could not finish, for a backup was at the CT, a later call finishes; the
+// id is free meanwhile.
+func TestOwed(t *testing.T) {
+	t.Parallel()
+	pctOnly(t)
+	b := newBox(t, forever)
+	other := b.sibling("other", forever)
+	b.running()
+	vmid := b.enclosureName()
+	output(t, "pct", "set", vmid, "--lock", "backup")
+	b.refused("CT is locked (backup)", "delete", "--force", b.id)
+	b.wait()
+	if got := b.state().Status; got != "stopped" {
+		t.Errorf("the state is %s", got)
+	}
+	b.found("records", "CT is locked (backup)")
+	// The engine makes it anew.
+	o := b.berth(b.createArgs()...)
+	if o.status != 0 || !strings.Contains(o.stderr, "set aside") {
+		t.Fatalf("create: status %d: %s", o.status, o.stderr)
+	}
+	b.readPid()
+	if got := b.enclosureName(); got == vmid {
+		t.Errorf("the VMID is %s again", got)
+	}
+	b.found("records", "CT is locked (backup)")
+	if list := b.must("list", "-q"); list != b.id+"\n" {
+		t.Errorf("list: %q", list)
+	}
+	output(t, "pct", "unlock", vmid)
+	for deadline := time.Now().Add(patience); vmids(t)[vmid]; {
+		other.create()
+		other.drop()
+		if time.Now().After(deadline) {
+			t.Fatalf("CT %s is still there", vmid)
+		}
+	}
+	if got := b.state().Status; got != "created" {
+		t.Errorf("the container that was made anew is %s", got)
+	}
+	b.drop()
+	b.goneWith(vmid)
+}
+
+// goneWith wants nothing left of containers whose CTs had these numbers.
+func (b *box) goneWith(vmids ...string) {
+	b.Helper()
+	left := []string{b.root + "/[^@]*", b.root + "/@owed/*"}
+	for _, vmid := range vmids {
+		left = append(left, confOf(vmid), "/var/lib/lxc/"+vmid, "/sys/fs/cgroup/lxc/"+vmid, "/sys/fs/cgroup/lxc.monitor/"+vmid)
+	}
+	for deadline := time.Now().Add(patience); len(left) > 0; time.Sleep(20 * time.Millisecond) {
+		left = slices.DeleteFunc(left, func(pattern string) bool {
+			found, err := filepath.Glob(pattern)
+			return err == nil && len(found) == 0
+		})
+		if time.Now().After(deadline) {
+			b.Errorf("left behind: %q", left)
+			return
+		}
+	}
+}
+
+// A berth that is killed in the middle of a delete: the engine may not call it again.
+func TestDeleteKilled(t *testing.T) {
+	t.Parallel()
+	pctOnly(t)
+	b := newBox(t, forever)
+	other := b.sibling("other", "exit 0")
+	b.running()
+	vmid := b.enclosureName()
+	flags := b.pctThat(`[ "$1" != destroy ] || exec sleep 1000; exec "$PCT" "$@"`)
+	victim := b.command(append(flags, "delete", "--force", b.id)...)
+	if err := spawn(victim); err != nil {
+		t.Fatal(err)
+	}
+	b.wait()
+	sleeper := 0
+	for deadline := time.Now().Add(patience); sleeper == 0; time.Sleep(10 * time.Millisecond) {
+		for _, p := range processes() {
+			if p.parent == victim.Process.Pid && p.comm == "sleep" {
+				sleeper = p.pid
+			}
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("pct destroy is not called")
+		}
+	}
+	_ = victim.Process.Kill()
+	_ = join(victim)
+	if err := unix.Kill(sleeper, unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	b.found("records", "a delete that was interrupted")
+	for deadline := time.Now().Add(patience); vmids(t)[vmid]; {
+		other.create()
+		other.drop()
+		if time.Now().After(deadline) {
+			t.Fatalf("CT %s is still there", vmid)
+		}
+	}
+	b.goneWith(vmid)
+}
+
+// drop removes a container that was only created.
+func (b *box) drop() {
+	b.Helper()
+	b.must("delete", "--force", b.id)
+	b.wait()
+}
+
+// pct create is killed when it has claimed its VMID with a CT in which there is nothing
+// but a lock; the berth that called it lives, or is killed as well.
+func TestCTSkeleton(t *testing.T) {
+	t.Parallel()
+	pctOnly(t)
+	// It kills itself when the CT is there, as the OOM killer would.
+	const killed = `[ "$1" = create ] || exec "$PCT" "$@"
+PVE_STANDIN_PAUSE_AFTER_LOCK=60000 "$PCT" "$@" & while ! [ -e /etc/pve/lxc/$2.conf ]; do sleep 0.01; done; `
+	for name, end := range map[string]string{
+		"pct alone": `kill -KILL $!; exit 137`,
+		"both":      `kill -KILL $PPID $!; exit 137`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBox(t, forever)
+			vmid := candidate(b, 0)
+			o := b.createBy(b.pctThat(killed + end))
+			if o.status == 0 {
+				t.Error("the create succeeded")
+			}
+			if name == "both" {
+				if got := readFile(t, confOf(vmid)); got != "lock: create\n" {
+					t.Errorf("the CT is %q", got)
+				}
+			}
+			if o := b.berth("delete", "--force", b.id); o.status != 0 {
+				t.Errorf("delete --force: status %d: %s", o.status, o.stderr)
+			}
+			b.goneWith(vmid)
+		})
+	}
+}
+
+// A create whose last step fails, and whose undoing fails as well, keeps its record; it is
+// owed.
+func TestUndoFails(t *testing.T) {
+	t.Parallel()
+	pctOnly(t)
+	b := newBox(t, forever)
+	stuck := filepath.Join(filepath.Dir(b.root), "stuck")
+	if err := os.WriteFile(stuck, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	flags := b.pctThat(`if [ "$1" = destroy ] && [ -e ` + stuck + ` ]; then echo "CT is locked (snapshot)" >&2; exit 255; fi; exec "$PCT" "$@"`)
+	o := b.berth(append(flags, "create", "--bundle", b.bundle, "--pid-file", "/nowhere/pid", b.id)...)
+	if o.status != 1 || !strings.Contains(o.stderr, "/nowhere/") || !strings.Contains(o.stderr, "left behind") {
+		t.Errorf("create: status %d: %s", o.status, o.stderr)
+	}
+	vmid := b.enclosureName()
+	if !vmids(t)[vmid] {
+		t.Fatalf("CT %s is gone", vmid)
+	}
+	b.found("records", "CT is locked (snapshot)")
+	if err := os.Remove(stuck); err != nil {
+		t.Fatal(err)
+	}
+	// What create and delete start in the background.
+	for deadline := time.Now().Add(patience); vmids(t)[vmid]; b.must("doctor", "--owed") {
+		if time.Now().After(deadline) {
+			t.Fatalf("CT %s is still there", vmid)
+		}
+	}
+	b.goneWith(vmid)
+}
