@@ -57,7 +57,7 @@ func refusedSetting(name string) string {
 	case name == "rootfs", name == "unprivileged", strings.HasPrefix(name, "mp"), strings.HasPrefix(name, "unused"), strings.HasPrefix(name, "dev"):
 		return "the root filesystem, mounts, devices and ids come from config.json"
 	case name == "description":
-		return "berth knows its CTs by their description"
+		return "after a reboot berth knows its CTs by their notes"
 	case name == "template", name == "lock":
 		return "the container could not be deleted any more"
 	case name == "onboot":

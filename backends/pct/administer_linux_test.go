@@ -26,7 +26,7 @@ func TestAdministrate(t *testing.T) {
 		"rootfs":          {[]string{"set", "--rootfs", "/x"}, nil, "come from config.json"},
 		"rootfs, short":   {[]string{"set", "-root", "/x"}, nil, "come from config.json"},
 		"mount point":     {[]string{"set", "--mp7=/a,mp=/b"}, nil, "come from config.json"},
-		"delete":          {[]string{"set", "--delete", "hostname,description"}, nil, "by their description"},
+		"delete":          {[]string{"set", "--delete", "hostname,description"}, nil, "by their notes"},
 		"delete, short":   {[]string{"set", "-del=lock"}, nil, "could not be deleted"},
 		"onboot":          {[]string{"set", "--onboot", "1"}, nil, "decides when"},
 		"nothing":         {nil, nil, "name one of its subcommands"},

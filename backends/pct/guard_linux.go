@@ -70,27 +70,23 @@ func (c Cluster) guard(ctx context.Context, vmid int, args []string, still func(
 	return g, nil
 }
 
-// holdAtMost is how long pct may take to come to the lock. One that never does has
-// another one, and is let go on.
-const holdAtMost = 8 * time.Second
-
 // watch lets the lock go when the pct of this pid waits for it, or has ended. A pct that
 // must not go on is ended while it waits, when it has done nothing yet.
 func (g *guard) watch(pid int, ended <-chan struct{}) {
 	defer g.file.Close()
 	ticks := time.NewTicker(3 * time.Millisecond)
 	defer ticks.Stop()
-	for deadline := time.Now().Add(holdAtMost); time.Now().Before(deadline); {
+	for {
 		select {
 		case <-ended:
 			return
 		case <-ticks.C:
 		}
-		own, others, err := waiters(g.file, pid)
-		if err != nil || own == 0 {
-			if err != nil {
-				return // then there is no telling
-			}
+		own, others, err := g.waiters(pid)
+		if err != nil {
+			return // then there is no telling
+		}
+		if own == 0 {
 			continue
 		}
 		err = g.still()
@@ -115,11 +111,12 @@ func (g *guard) failed() error {
 	return g.err
 }
 
-// waiters are the processes that wait for the lock on a file (proc_locks(5)): the one
-// that is a descendant of pid, and whether there are others.
-func waiters(f *os.File, pid int) (own int, others bool, err error) {
+// waiters are the processes that wait for the lock (proc_locks(5)): the one that is a
+// descendant of pid, and whether there are others. It is an error if the lock itself is
+// not listed.
+func (g *guard) waiters(pid int) (own int, others bool, err error) {
 	var st unix.Stat_t
-	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+	if err := unix.Fstat(int(g.file.Fd()), &st); err != nil {
 		return 0, false, err
 	}
 	where := fmt.Sprintf("%02x:%02x:%d", unix.Major(st.Dev), unix.Minor(st.Dev), st.Ino)
@@ -127,17 +124,29 @@ func waiters(f *os.File, pid int) (own int, others bool, err error) {
 	if err != nil {
 		return 0, false, err
 	}
+	listed := false
 	for line := range strings.Lines(string(data)) {
 		fields := strings.Fields(line)
-		if len(fields) < 7 || fields[1] != "->" || fields[6] != where {
+		waits := len(fields) > 6 && fields[1] == "->"
+		if waits {
+			fields = fields[1:]
+		}
+		if len(fields) < 6 || fields[5] != where {
 			continue
 		}
-		waiter, err := strconv.Atoi(fields[5])
+		if !waits {
+			listed = true
+			continue
+		}
+		waiter, err := strconv.Atoi(fields[4])
 		if err == nil && descends(waiter, pid) {
 			own = waiter
 		} else {
 			others = true
 		}
+	}
+	if !listed {
+		return 0, false, errors.New("/proc/locks does not show the lock")
 	}
 	return own, others, nil
 }
