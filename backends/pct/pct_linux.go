@@ -250,8 +250,8 @@ func (e *Enclosure) clear(ctx context.Context, j *enclosing.Job) error {
 		if err != nil {
 			return err
 		}
-		if ct.judge(j.Container, unclaimed) != own {
-			continue
+		if ct.judge(j.Container, unclaimed) != own || recorded(j.Container, vmid) != unclaimed {
+			continue // the latter is of a record that was set aside
 		}
 		if err := e.destroy(ctx, j.Container, vmid, unclaimed); err != nil {
 			err = fmt.Errorf("remove CT %d, which an earlier container %s has left: %w", vmid, j.ID, err)

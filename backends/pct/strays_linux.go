@@ -131,7 +131,13 @@ func recorded(c *backends.Container, vmid int) claim {
 		if errors.Is(err, os.ErrNotExist) {
 			continue
 		}
-		if err != nil || json.Unmarshal(data, &record) != nil || json.Unmarshal(record.Data, &d) != nil {
+		if err == nil {
+			err = json.Unmarshal(data, &record)
+		}
+		if err == nil && len(record.Data) > 0 {
+			err = json.Unmarshal(record.Data, &d)
+		}
+		if err != nil {
 			return claimed // whatever it says: it is for delete to deal with
 		}
 		if says := claims(&d, vmid); says != unclaimed {
