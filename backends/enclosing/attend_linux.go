@@ -9,14 +9,17 @@ import (
 
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/cgroup"
+	"github.com/berth-oci/berth/backends/rootfs"
+	"github.com/berth-oci/berth/backends/warden"
 )
 
 // attend has the warden wait for the user's process, which is in the container's
 // cgroup, and takes the warden out of there, to LXC's monitor: a process of
 // another's would count, and would keep those inside from giving controllers to
 // cgroups of their own (cgroups(7), no internal processes).
-func (cr *creation) attend(caller *caller) error {
-	if err := caller.watch(cr.stage.Pidfd); err != nil {
+func (cr *creation) attend(caller *caller, bounding uint64) error {
+	task := warden.Task{Bounding: bounding, Apart: rootfs.Foreign(cr.job.Spec)}
+	if err := caller.watch(cr.stage.Pidfd, task); err != nil {
 		return err
 	}
 	path, err := cgroup.Of(cr.job.Data.Monitor.Pid)

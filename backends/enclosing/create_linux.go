@@ -126,7 +126,7 @@ func (cr *creation) run(ctx context.Context, up chan struct{}) error {
 		return err
 	}
 	defer caller.close()
-	if err := cr.enter(caller); err != nil {
+	if err := cr.enter(prep, caller); err != nil {
 		return err
 	}
 	if err := limit(j.Data, limits); err != nil {
@@ -150,6 +150,9 @@ func (cr *creation) run(ctx context.Context, up chan struct{}) error {
 		if err := limit(j.Data, limits); err != nil {
 			return err
 		}
+	}
+	if err := caller.awaitBare(); err != nil {
+		return err
 	}
 	return cr.finish()
 }
@@ -284,7 +287,7 @@ var errNoWarden = errors.New("the enclosure is up but its init, berth's warden, 
 // enter ties the stage and the enclosure together: the warden waits for the
 // stage, the stage is in the enclosure's cgroup. If another process is to be the
 // user's, settle does it with that.
-func (cr *creation) enter(caller *caller) error {
+func (cr *creation) enter(prep *preparation, caller *caller) error {
 	j := cr.job
 	j.Data.Warden = caller.process
 	ppid, err := backends.Parent(caller.process.Pid)
@@ -313,7 +316,7 @@ func (cr *creation) enter(caller *caller) error {
 	if err := cgroup.Enter(path, j.Stage); err != nil || j.bornLast() {
 		return err
 	}
-	return cr.attend(caller)
+	return cr.attend(caller, prep.process.Capabilities.Bounding)
 }
 
 // stageIsInside says that a stage which is not to become the user's process is in
@@ -336,7 +339,7 @@ func (cr *creation) settle(prep *preparation, caller *caller) (err error) {
 	if err := cgroup.Enter(j.Data.Cgroup, cr.stage.Pid); err != nil {
 		return err
 	}
-	if err := cr.attend(caller); err != nil {
+	if err := cr.attend(caller, prep.process.Capabilities.Bounding); err != nil {
 		return err
 	}
 	if err := cr.placeKeeper(); err != nil {

@@ -53,6 +53,8 @@ type caller struct {
 	process backends.Process
 	pidfd   *os.File
 	conn    int
+	// bounding is what it was told to keep of its bounding set.
+	bounding uint64
 }
 
 // accept waits for the warden. It ends with an error when stop becomes
@@ -120,15 +122,6 @@ func samePidNamespace(a, b int) bool {
 	x, err1 := os.Stat(fmt.Sprintf("/proc/%d/ns/pid", a))
 	y, err2 := os.Stat(fmt.Sprintf("/proc/%d/ns/pid", b))
 	return err1 == nil && err2 == nil && os.SameFile(x, y)
-}
-
-// watch tells the warden which process it waits for.
-func (c *caller) watch(pidfd *os.File) error {
-	err := unix.Sendmsg(c.conn, []byte{1}, unix.UnixRights(int(pidfd.Fd())), nil, unix.MSG_NOSIGNAL)
-	if err != nil {
-		return fmt.Errorf("tell the warden of the container's process: %w", err)
-	}
-	return nil
 }
 
 func (c *caller) close() {

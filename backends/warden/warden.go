@@ -9,6 +9,10 @@
 // task without libc, a few hundred bytes written as assembler here and wrapped
 // into an ELF executable, so that a container costs no second copy of berth and
 // nothing of the host's berth is to be found inside.
+//
+// It is seen inside the container, and a process there with CAP_SYS_PTRACE can
+// have it run anything. So it gives up whatever the container has not before it
+// closes the socket: see docs/decisions/warden.md.
 package warden
 
 import (
@@ -31,6 +35,34 @@ func bounds() (start, end unsafe.Pointer)
 // loadAddress is where the program is mapped; any page does, its code does not
 // depend on it.
 const loadAddress = 0x400000
+
+// Task is what the warden is told, in one message beside the pidfd of the process
+// that it waits for.
+type Task struct {
+	// Bounding is the container's bounding set of capabilities, bit n for
+	// capability n (capabilities(7)): it becomes the warden's, in which LXC looks
+	// for that of a process that lxc-attach(1) brings in.
+	Bounding uint64
+	// Apart says that the warden's root directory does not become the container's,
+	// so that it takes the directory of its executable for its root.
+	Apart bool
+}
+
+// apart is Apart in the message; there is no such capability.
+const apart = 1 << 63
+
+// Message is the task as the warden reads it.
+func (t Task) Message() []byte {
+	word := t.Bounding &^ apart
+	if t.Apart {
+		word |= apart
+	}
+	return binary.NativeEndian.AppendUint64(nil, word)
+}
+
+// Kept are the capabilities that a warden keeps, permitted and effective: it
+// passes signals on to processes of any user.
+const Kept uint64 = 1 << unix.CAP_KILL
 
 // Executable is the warden as a static ELF executable of a few hundred bytes.
 // Its arguments are the path of the SOCK_SEQPACKET socket and the line to write

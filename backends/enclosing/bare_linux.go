@@ -1,0 +1,84 @@
+package enclosing
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/backends/stage/link"
+	"github.com/berth-oci/berth/backends/warden"
+)
+
+// watch tells the warden which process it waits for, and what it may keep.
+func (c *caller) watch(pidfd *os.File, task warden.Task) error {
+	c.bounding = task.Bounding
+	err := unix.Sendmsg(c.conn, task.Message(), unix.UnixRights(int(pidfd.Fd())), nil, unix.MSG_NOSIGNAL)
+	if err != nil {
+		return fmt.Errorf("tell the warden of the container's process: %w", err)
+	}
+	return nil
+}
+
+// bareTimeout is far more than some sixty system calls take.
+const bareTimeout = 30 * time.Second
+
+// awaitBare waits until the warden has given up what the container has not, and
+// looks whether it has: the container's own processes, which may be able to trace
+// it (ptrace(2)), must not run before.
+func (c *caller) awaitBare() error {
+	fds := []unix.PollFd{{Fd: int32(c.conn), Events: unix.POLLIN | unix.POLLRDHUP}}
+	var n int
+	err := link.Retry(func() (err error) {
+		n, err = unix.Poll(fds, int(bareTimeout.Milliseconds()))
+		return err
+	})
+	if err == nil && n == 0 {
+		err = unix.ETIMEDOUT
+	}
+	if err != nil {
+		return fmt.Errorf("wait for the warden, process %d, to give up its rights: %w", c.process.Pid, err)
+	}
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.process.Pid))
+	if err == nil && !c.process.Alive() {
+		err = unix.ESRCH
+	}
+	if err != nil {
+		return fmt.Errorf("the enclosure ended: its init, berth's warden: %w", err)
+	}
+	if err := checkBare(string(status), c.bounding); err != nil {
+		return fmt.Errorf("the warden, process %d, has more rights than the container, which is not started: %w", c.process.Pid, err)
+	}
+	return nil
+}
+
+// checkBare reads /proc/PID/status of a warden (proc_pid_status(5)).
+func checkBare(status string, bounding uint64) error {
+	most := map[string]uint64{"CapInh": 0, "CapPrm": warden.Kept, "CapEff": warden.Kept, "CapAmb": 0, "CapBnd": bounding}
+	is := map[string]string{"NoNewPrivs": "1", "Seccomp": "2"}
+	for line := range strings.Lines(status) {
+		field, value, _ := strings.Cut(line, ":")
+		value = strings.TrimSpace(value)
+		if want, ok := is[field]; ok && value == want {
+			delete(is, field)
+		}
+		if limit, ok := most[field]; ok {
+			set, err := strconv.ParseUint(value, 16, 64)
+			if err != nil || set&^limit != 0 {
+				return fmt.Errorf("%s is %s, and may be %016x", field, value, limit)
+			}
+			delete(most, field)
+		}
+	}
+	for field, want := range is {
+		return fmt.Errorf("%s is not %s", field, want)
+	}
+	if len(most) > 0 {
+		return errors.New("its status does not name all its capabilities")
+	}
+	return nil
+}
