@@ -286,7 +286,8 @@ var errNoWarden = errors.New("the enclosure is up but its init, berth's warden, 
 
 // enter ties the stage and the enclosure together: the warden waits for the
 // stage, the stage is in the enclosure's cgroup. If another process is to be the
-// user's, settle does it with that.
+// user's, the warden waits for that (settle), which is born in the stage's cgroup:
+// others may see it from its first moment on, and must not get out of theirs by it.
 func (cr *creation) enter(prep *preparation, caller *caller) error {
 	j := cr.job
 	j.Data.Warden = caller.process
@@ -310,21 +311,10 @@ func (cr *creation) enter(prep *preparation, caller *caller) error {
 	if err := j.Save(); err != nil {
 		return err
 	}
-	if j.bornLast() && !cr.stageIsInside() {
-		return nil
-	}
 	if err := cgroup.Enter(path, j.Stage); err != nil || j.bornLast() {
 		return err
 	}
 	return cr.attend(caller, prep.process.Capabilities.Bounding)
-}
-
-// stageIsInside says that a stage which is not to become the user's process is in
-// the container's cgroup until that is born: for hooks it is the container's
-// process, and systemd has put it right into the scope, whose controllers are for
-// cgroups below only if it holds no process itself.
-func (cr *creation) stageIsInside() bool {
-	return cr.job.Data.Scope || spec.HasHooks(cr.job.Spec, spec.Prestart, spec.CreateRuntime, spec.CreateContainer)
 }
 
 // settle takes over the user's process, which the stage has borne.
@@ -336,9 +326,6 @@ func (cr *creation) settle(prep *preparation, caller *caller) (err error) {
 	if err := j.Save(); err != nil {
 		return err
 	}
-	if err := cgroup.Enter(j.Data.Cgroup, cr.stage.Pid); err != nil {
-		return err
-	}
 	if err := cr.attend(caller, prep.process.Capabilities.Bounding); err != nil {
 		return err
 	}
@@ -348,7 +335,10 @@ func (cr *creation) settle(prep *preparation, caller *caller) (err error) {
 	if err := j.Data.Resctrl.Enter(cr.stage.Pid); err != nil {
 		return err
 	}
-	return prep.process.GrantChild(cr.stage.Pid)
+	if err := prep.process.GrantChild(cr.stage.Pid); err != nil {
+		return err
+	}
+	return prep.process.Schedule(cr.stage.Pid)
 }
 
 // placeKeeper has the stage, whose children the hooks of startContainer are, in the
@@ -358,9 +348,6 @@ func (cr *creation) placeKeeper() error {
 	j := cr.job
 	if h := j.Spec.Hooks; h != nil && len(h.StartContainer) > 0 {
 		return cgroup.Enter(j.Data.Cgroup, cr.stage.Keeper())
-	}
-	if !cr.stageIsInside() {
-		return nil
 	}
 	own, err := cgroup.Of(os.Getpid())
 	if err != nil {

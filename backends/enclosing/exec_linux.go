@@ -126,7 +126,7 @@ func (e *execution) run(o *backends.ExecOptions) (backends.Process, error) {
 	if err != nil {
 		return none, err
 	}
-	made, err := e.settle(w.Pid, o)
+	err = e.settle(w.Pid, o)
 	if err == nil {
 		err = w.Grant()
 	}
@@ -139,7 +139,11 @@ func (e *execution) run(o *backends.ExecOptions) (backends.Process, error) {
 		return none, err
 	}
 	w.Listener = func(f *os.File) error { return sendListener(e.c, w.Pid, specs.StateRunning, f) }
-	if err := w.Go(); err != nil || o.PidfdSocket == "" {
+	if err := w.Go(); err != nil {
+		return none, err
+	}
+	made, err := backends.FindProcess(w.Pid)
+	if err != nil || o.PidfdSocket == "" {
 		return made, err
 	}
 	if err := tellPidfd(w.Pid, o.PidfdSocket); err != nil {
@@ -308,16 +312,12 @@ func sameFile(a, b string) (bool, error) {
 }
 
 // settle puts the waiting process where it belongs.
-func (e *execution) settle(pid int, o *backends.ExecOptions) (backends.Process, error) {
-	made, err := backends.FindProcess(pid)
-	if err != nil {
-		return made, err
-	}
+func (e *execution) settle(pid int, o *backends.ExecOptions) error {
 	if err := e.enterCgroup(pid, o.Cgroup); err != nil {
-		return made, err
+		return err
 	}
 	if err := e.data.Resctrl.Enter(pid); err != nil {
-		return made, err
+		return err
 	}
 	if a := e.process.ExecCPUAffinity; a != nil && a.Final != "" {
 		list, err := cpus(a.Final)
@@ -325,10 +325,10 @@ func (e *execution) settle(pid int, o *backends.ExecOptions) (backends.Process, 
 			err = stage.SetCPUs(pid, list)
 		}
 		if err != nil {
-			return made, fmt.Errorf("process.execCPUAffinity.final: %w", err)
+			return fmt.Errorf("process.execCPUAffinity.final: %w", err)
 		}
 	}
-	return made, nil
+	return nil
 }
 
 // enterCgroup moves the process into the container's cgroup, or one below it

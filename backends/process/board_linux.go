@@ -10,17 +10,30 @@ import (
 )
 
 // Board is memory that a child of Fork has in common with those who wait for it.
+//
 // Once its seccomp filter is loaded every system call of the child's could be one
 // that waits for the filter's listener, so that it makes none until the listener
 // has been passed on: it writes the listener's number here, and looks for an
-// answer here.
+// answer here. And a process that has its child born in another pid namespace
+// leaves that one's pid here, in a page which the child does not get.
 type Board struct {
 	// file carries the board to another process.
 	file *os.File
 	page []byte
 }
 
-const boardSize = 4096
+const (
+	pageSize  = 4096
+	boardSize = 2 * pageSize
+)
+
+// The words of a board; wordChild has the second page for itself.
+const (
+	wordListener = iota
+	wordTaken
+	wordReleased
+	wordChild = pageSize / 4
+)
 
 // NewBoard makes a board.
 func NewBoard() (*Board, error) {
@@ -49,12 +62,19 @@ func OpenBoard(file *os.File) (*Board, error) {
 // File is the board's memory.
 func (b *Board) File() *os.File { return b.file }
 
-// Listener is the descriptor of the listener in the child; -1 as long as there is
-// none.
-func (b *Board) Listener() int { return int(atomic.LoadUint32(b.word(0))) - 1 }
+// Listener is the descriptor of the listener in the process that has loaded the
+// filter; -1 as long as there is none.
+func (b *Board) Listener() int { return int(atomic.LoadUint32(b.word(wordListener))) - 1 }
+
+// Taken tells that somebody else holds the listener, too.
+func (b *Board) Taken() { atomic.StoreUint32(b.word(wordTaken), 1) }
 
 // Release lets the child go on.
-func (b *Board) Release() { atomic.StoreUint32(b.word(1), 1) }
+func (b *Board) Release() { atomic.StoreUint32(b.word(wordReleased), 1) }
+
+// Child is the pid of the process that was born in ForkOptions.PIDs, in the pid
+// namespace of the one that bore it; 0 as long as there is none.
+func (b *Board) Child() int { return int(atomic.LoadUint32(b.word(wordChild))) }
 
 func (b *Board) word(n int) *uint32 { return (*uint32)(unsafe.Pointer(&b.page[4*n])) }
 

@@ -24,25 +24,47 @@ type ForkOptions struct {
 	// it goes on, so that it can be moved to its cgroup; closes it by its execve; and should that or anything
 	// before it fail, writes what [Failure] reads.
 	Gate int
-	// Board is for a filter with SCMP_ACT_NOTIFY.
+	// Board is for a filter with SCMP_ACT_NOTIFY, and for PIDs.
 	Board *Board
+	// PIDs is a descriptor of a pid namespace that the program's process is to be born in; 0 for the caller's. It wants
+	// Options.Join.
+	PIDs int
+	// AtOnce has it born there before the byte at the gate is read, which it waits for itself.
+	AtOnce bool
+	// Hold has it wait for another byte at the gate before the program runs.
+	Hold bool
 }
 
 // Fork makes the user's program a child, by a copy of the calling thread that runs not one line of berth's but the few
 // system calls between clone and execve. It has to be called on the thread that called Prepare, with Options.Fork. The
 // child is in a session of its own, and waits at the gate.
 //
+// With ForkOptions.PIDs there are two processes one after the other. Those in the pid namespace may have the right to
+// trace whatever they see there (ptrace(2)), and so see nothing that has more than they. The one that Fork returns stays
+// outside, where it can be put into its cgroup and be given limits. Past the gate it takes off the last of its rights,
+// and loads the filter if that lets it (loadsEarly); then it bears the program's process, as its sibling, and ends.
+// Board.Child is that one's pid.
+//
 // The thread is of no more use afterwards, for it is the container's user now; the process is.
 func (p *Prepared) Fork(o ForkOptions) (pid int, err error) {
 	if o.Gate < firstExtra+p.options.Preserve {
 		return -1, fmt.Errorf("descriptor %d is both the gate and to be preserved", o.Gate)
 	}
-	c := &forkedChild{flags: uintptr(unix.SIGCHLD), gate: uintptr(o.Gate), terminal: o.Terminal, preserve: uintptr(p.options.Preserve)}
+	c := &forkedChild{flags: uintptr(unix.SIGCHLD), gate: uintptr(o.Gate), terminal: o.Terminal, preserve: uintptr(p.options.Preserve),
+		pids: uintptr(o.PIDs), atOnce: o.AtOnce, hold: o.Hold}
 	if o.Sibling {
 		c.flags |= unix.CLONE_PARENT
 	}
 	if err := c.take(p.attributes, p.path, p.env, o.Board); err != nil {
 		return -1, err
+	}
+	if c.pids != 0 {
+		if !p.options.Join || o.Board == nil {
+			return -1, errors.New("a process to be born in a pid namespace wants Options.Join and a board")
+		}
+		if err := c.join(p.attributes, o.Board); err != nil {
+			return -1, err
+		}
 	}
 	return c.start(o.Stdio)
 }
@@ -135,9 +157,7 @@ func (c *forkedChild) take(a *Attributes, path string, env []string, board *Boar
 	if c.argv, err = syscall.SlicePtrFromStrings(a.Args); err != nil {
 		return fmt.Errorf("process.args: %w", err)
 	}
-	for _, l := range a.childLimits() {
-		c.limits = append(c.limits, rlimit{resource: uintptr(l.Resource), values: [2]uint64{l.Soft, l.Hard}})
-	}
+	c.limits = limitsOf(a)
 	if c.envv, err = syscall.SlicePtrFromStrings(env); err != nil {
 		return fmt.Errorf("process.env: %w", err)
 	}
@@ -151,8 +171,24 @@ func (c *forkedChild) take(a *Attributes, path string, env []string, board *Boar
 			return errors.New("linux.seccomp: SCMP_ACT_NOTIFY is used, but there is nobody to send the listener to")
 		}
 		c.filterFlags |= unix.SECCOMP_FILTER_FLAG_NEW_LISTENER
-		c.listener, c.passed = board.word(0), board.word(1)
+		c.listener, c.taken, c.released = board.word(wordListener), board.word(wordTaken), board.word(wordReleased)
 	}
+	return err
+}
+
+func limitsOf(a *Attributes) (limits []rlimit) {
+	for _, l := range a.childLimits() {
+		limits = append(limits, rlimit{resource: uintptr(l.Resource), values: [2]uint64{l.Soft, l.Hard}})
+	}
+	return limits
+}
+
+// join finds out how the process that goes before the child is to do its part.
+func (c *forkedChild) join(a *Attributes, board *Board) (err error) {
+	c.child = board.word(wordChild)
+	c.early = c.loadsEarly(a.Seccomp)
+	c.drops = c.early || a.Seccomp == nil || a.NoNewPrivileges
+	c.capHeader, c.capData, err = a.finalCaps()
 	return err
 }
 
@@ -191,12 +227,17 @@ const (
 	stepSignals
 	stepSeccomp
 	stepExec
+	stepJoin
+	stepCaps
+	stepBear
 	stepLimits = 1 << 8 // and the place of the limit in childLimits
 )
 
 var stepNames = []string{
 	"setsid", "set up stdio", "make the terminal the controlling one", "wait at the gate", "close and preserve descriptors",
-	"reset signals", "load the seccomp filter",
+	"reset signals", "load the seccomp filter", "exec",
+	"join the pid namespace (one that the container's user namespace owns, or an inner one): setns",
+	"give up CAP_SYS_ADMIN: capset", "fork",
 }
 
 // reportSize is that of step and error number.

@@ -22,10 +22,18 @@ type forkedChild struct {
 	limits      []rlimit
 	filter      *unix.SockFprog
 	filterFlags uintptr
-	// listener and passed are the words of a Board.
-	listener, passed *uint32
-	path             *byte
-	argv, envv       []*byte
+	// listener, taken, released and child are words of a Board.
+	listener, taken, released, child *uint32
+
+	path       *byte
+	argv, envv []*byte
+
+	// pids, atOnce and hold are as in ForkOptions; early says that the filter is loaded before the birth, drops that the
+	// capabilities of capData are taken on then.
+	pids                       uintptr
+	atOnce, hold, early, drops bool
+	capHeader                  unix.CapUserHeader
+	capData                    [2]unix.CapUserData
 
 	action kernelAction
 	mask   uint64
@@ -51,7 +59,9 @@ func (c *forkedChild) fork() (pid uintptr, errno syscall.Errno) {
 	}
 	step, errno := c.become()
 	c.report[0], c.report[1] = step, uint32(errno)
-	_, _, _ = unix.RawSyscall(unix.SYS_WRITE, c.gate, uintptr(unsafe.Pointer(&c.report)), reportSize)
+	if errno != unix.ECANCELED { // else nobody is there, and the end would be by SIGPIPE
+		_, _, _ = unix.RawSyscall(unix.SYS_WRITE, c.gate, uintptr(unsafe.Pointer(&c.report)), reportSize)
+	}
 	for {
 		_, _, _ = unix.RawSyscall(unix.SYS_EXIT_GROUP, exitStatus(step, errno), 0, 0)
 	}
@@ -63,11 +73,6 @@ func (c *forkedChild) fork() (pid uintptr, errno syscall.Errno) {
 //go:nosplit
 //go:noinline
 func (c *forkedChild) become() (step uint32, errno syscall.Errno) {
-	if !c.inSession {
-		if _, _, errno = unix.RawSyscall(unix.SYS_SETSID, 0, 0, 0); errno != 0 {
-			return stepSession, errno
-		}
-	}
 	for i := uintptr(0); i < uintptr(len(c.stdio)); i++ {
 		if c.stdio[i] == i {
 			_, _, errno = unix.RawSyscall(unix.SYS_FCNTL, i, unix.F_SETFD, 0)
@@ -78,19 +83,23 @@ func (c *forkedChild) become() (step uint32, errno syscall.Errno) {
 			return stepStdio, errno
 		}
 	}
-	if c.terminal {
-		if _, _, errno = unix.RawSyscall(unix.SYS_IOCTL, 0, unix.TIOCSCTTY, 0); errno != 0 {
-			return stepTerminal, errno
+	if c.pids == 0 {
+		if step, errno = c.session(); errno != 0 {
+			return step, errno
 		}
 	}
-	if errno = c.wait(); errno != 0 {
-		return stepGate, errno
-	}
-	for i := 0; i < len(c.limits); i++ {
-		_, _, errno = unix.RawSyscall6(unix.SYS_PRLIMIT64, 0, c.limits[i].resource, uintptr(unsafe.Pointer(&c.limits[i].values)), 0, 0, 0)
-		if errno != 0 {
-			return stepLimits + uint32(i), errno
+	if !c.atOnce {
+		if errno = c.wait(); errno != 0 {
+			return stepGate, errno
 		}
+	}
+	if c.pids != 0 {
+		if _, _, errno = unix.RawSyscall(unix.SYS_SETNS, c.pids, unix.CLONE_NEWPID, 0); errno != 0 {
+			return stepJoin, errno
+		}
+	}
+	if step, errno = c.setLimits(false); errno != 0 {
+		return step, errno
 	}
 	if errno = c.descriptors(); errno != 0 {
 		return stepDescriptors, errno
@@ -98,13 +107,18 @@ func (c *forkedChild) become() (step uint32, errno syscall.Errno) {
 	if errno = c.signals(); errno != 0 {
 		return stepSignals, errno
 	}
-	if c.filter != nil {
-		fd, _, errno := unix.RawSyscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, c.filterFlags, uintptr(unsafe.Pointer(c.filter)))
-		if errno == 0 && c.listener != nil {
-			*c.listener = uint32(fd) + 1
-			errno = c.awaitPassed()
+	if c.pids != 0 {
+		if step, errno = c.bear(); errno != 0 {
+			return step, errno
 		}
-		if errno != 0 {
+	}
+	if c.filter != nil && !c.early {
+		if errno = c.load(); errno != 0 {
+			return stepSeccomp, errno
+		}
+	}
+	if c.listener != nil {
+		if errno = c.await(c.released); errno != 0 {
 			return stepSeccomp, errno
 		}
 	}
@@ -116,16 +130,120 @@ func (c *forkedChild) become() (step uint32, errno syscall.Errno) {
 	}
 }
 
-// maxLooks is some ten seconds: whoever is to pass the listener on may have been killed.
-const maxLooks = 1 << 33
-
-// awaitPassed makes no system call. The memory is another process's to change.
+// bear has the process born that will be the program's, in the pid namespace, and returns in that one only.
 //
 //go:norace
 //go:nosplit
-func (c *forkedChild) awaitPassed() syscall.Errno {
+//go:noinline
+func (c *forkedChild) bear() (step uint32, errno syscall.Errno) {
+	// Those in the pid namespace could change in the child's memory what the others take for its pid.
+	_, _, errno = unix.RawSyscall(unix.SYS_MADVISE, uintptr(unsafe.Pointer(c.child)), pageSize, unix.MADV_DONTFORK)
+	if errno != 0 {
+		return stepBear, errno
+	}
+	if c.early {
+		if errno = c.load(); errno != 0 {
+			return stepSeccomp, errno
+		}
+		if c.listener != nil {
+			if errno = c.await(c.taken); errno == 0 {
+				_, _, errno = unix.RawSyscall(unix.SYS_CLOSE, uintptr(*c.listener-1), 0, 0)
+			}
+			if errno != 0 {
+				return stepSeccomp, errno
+			}
+		}
+	}
+	if c.drops {
+		_, _, errno = unix.RawSyscall(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&c.capHeader)), uintptr(unsafe.Pointer(&c.capData)), 0)
+		if errno != 0 {
+			return stepCaps, errno
+		}
+	}
+	pid, _, errno := unix.RawSyscall6(unix.SYS_CLONE, uintptr(bearFlags), 0, uintptr(unsafe.Pointer(c.child)), 0, 0, 0)
+	if errno != 0 {
+		return stepBear, errno
+	}
+	for pid != 0 {
+		_, _, _ = unix.RawSyscall(unix.SYS_EXIT_GROUP, 0, 0, 0)
+	}
+	if step, errno = c.session(); errno != 0 {
+		return step, errno
+	}
+	if c.atOnce || c.hold {
+		if errno = c.wait(); errno != 0 {
+			return stepGate, errno
+		}
+	}
+	return c.setLimits(true)
+}
+
+// session makes one of the process's own, with the terminal.
+//
+//go:norace
+//go:nosplit
+func (c *forkedChild) session() (step uint32, errno syscall.Errno) {
+	if !c.inSession {
+		if _, _, errno = unix.RawSyscall(unix.SYS_SETSID, 0, 0, 0); errno != 0 {
+			return stepSession, errno
+		}
+	}
+	if c.terminal {
+		if _, _, errno = unix.RawSyscall(unix.SYS_IOCTL, 0, unix.TIOCSCTTY, 0); errno != 0 {
+			return stepTerminal, errno
+		}
+	}
+	return 0, 0
+}
+
+// setLimits sets the limits that are the child's own, or all others.
+//
+//go:norace
+//go:nosplit
+func (c *forkedChild) setLimits(childs bool) (step uint32, errno syscall.Errno) {
+	for i := 0; i < len(c.limits); i++ {
+		if c.isChilds(&c.limits[i]) != childs {
+			continue
+		}
+		_, _, errno = unix.RawSyscall6(unix.SYS_PRLIMIT64, 0, c.limits[i].resource, uintptr(unsafe.Pointer(&c.limits[i].values)), 0, 0, 0)
+		if errno != 0 {
+			return stepLimits + uint32(i), errno
+		}
+	}
+	return 0, 0
+}
+
+// isChilds tells which limits are for the process that is born in the pid namespace: that of the user's processes,
+// which would count at its birth; and all, where it is born before the hard ones are raised for it.
+//
+//go:norace
+//go:nosplit
+func (c *forkedChild) isChilds(l *rlimit) bool {
+	return c.pids != 0 && (c.atOnce || l.resource == unix.RLIMIT_NPROC)
+}
+
+// load loads the filter. Its listener's number is on the board then.
+//
+//go:norace
+//go:nosplit
+func (c *forkedChild) load() syscall.Errno {
+	fd, _, errno := unix.RawSyscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, c.filterFlags, uintptr(unsafe.Pointer(c.filter)))
+	if errno == 0 && c.listener != nil {
+		*c.listener = uint32(fd) + 1
+	}
+	return errno
+}
+
+// maxLooks is some ten seconds: whoever is to pass the listener on may have been killed.
+const maxLooks = 1 << 33
+
+// await makes no system call. The memory is another process's to change.
+//
+//go:norace
+//go:nosplit
+func (c *forkedChild) await(word *uint32) syscall.Errno {
 	for n := uint64(0); n < maxLooks; n++ {
-		if look(c.passed) != 0 {
+		if look(word) != 0 {
 			return 0
 		}
 	}

@@ -73,5 +73,9 @@ func (a *Attributes) GrantChild(pid int) error {
 			return err
 		}
 	}
-	return a.setScheduler(pid)
+	return nil
 }
+
+// Schedule gives a child of Fork its scheduler. Some schedulers forbid a process to have children, or do not become
+// theirs (sched(7)), so that it is the program's process that gets it.
+func (a *Attributes) Schedule(pid int) error { return a.setScheduler(pid) }

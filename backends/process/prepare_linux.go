@@ -10,6 +10,9 @@ import (
 // firstExtra is the first descriptor after stdio.
 const firstExtra = 3
 
+// admin is the capability that loading a filter without no_new_privs and joining a pid namespace take.
+const admin = 1 << unix.CAP_SYS_ADMIN
+
 // Options are what the container's process knows and the host does not.
 type Options struct {
 	// Proc is a descriptor of the root of a proc filesystem of the container's pid namespace that nothing of the
@@ -20,8 +23,10 @@ type Options struct {
 	// Keep are sockets or pipes that stay open until execve has succeeded.
 	Keep []int
 	// Fork says that the program will be a child of this process, made by Prepared.Fork, and not take its place. Limits
-	// belong to processes, and are left to the child then; its scheduler is left to GrantChild.
+	// belong to processes, and are left to the child then; its scheduler is left to Schedule.
 	Fork bool
+	// Join says that the child will be born in ForkOptions.PIDs.
+	Join bool
 	// Stdio are the descriptors that will be the program's 0 to 2; those themselves if it is nil.
 	Stdio []int
 	// Listener hands on the descriptor of a seccomp filter with SCMP_ACT_NOTIFY. It is called on another thread,
@@ -71,8 +76,8 @@ func (a *Attributes) Prepare(o Options) (*Prepared, error) {
 		}
 	}
 	var keep uint64
-	if a.Seccomp != nil && !a.NoNewPrivileges {
-		keep = 1 << unix.CAP_SYS_ADMIN
+	if a.Seccomp != nil && !a.NoNewPrivileges || o.Join {
+		keep = admin
 	}
 	warnings, err := a.become(setgroups, keep, o.Stdio)
 	if err != nil {

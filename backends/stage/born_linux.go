@@ -34,7 +34,7 @@ func (s *stage) bear(root *rootfs.Root) (launch func() error, pid int, err error
 	b := &birth{
 		board: w.board,
 		plan:  w.plan, member: s.file(s.plan.Member), pid: s.file(s.plan.PIDNamespace), gate: inner, stdio: [3]int{0, 1, 2}, sibling: true,
-		mounts: s.fileOrNil(s.plan.MountNamespace),
+		mounts: s.fileOrNil(s.plan.MountNamespace), atOnce: true,
 	}
 	if s.plan.Root.Foreign {
 		fd, err := unix.FcntlInt(uintptr(root.Dir()), unix.F_DUPFD_CLOEXEC, 0)
@@ -48,10 +48,11 @@ func (s *stage) bear(root *rootfs.Root) (launch func() error, pid int, err error
 		b.offsets = &s.plan.Offsets
 	}
 	onThread(func() { w.Pid, w.path, err = b.bear() })
+	inner.Close()
 	if err != nil {
 		return nil, 0, err
 	}
-	if err := w.hold(); err != nil {
+	if err := w.awaitBirth(); err != nil {
 		return nil, 0, err
 	}
 	if w.inner, err = innerPid(w.Pid); err != nil {
@@ -62,6 +63,20 @@ func (s *stage) bear(root *rootfs.Root) (launch func() error, pid int, err error
 	}
 	s.waiting = w
 	return w.pass, w.Pid, s.keepStart()
+}
+
+// awaitBirth waits for the end of the process that bears the user's, which is, as
+// that, a child of create's.
+func (w *Waiting) awaitBirth() error {
+	w.first = w.Pid
+	if err := w.hold(); err != nil {
+		return err
+	}
+	fds := []unix.PollFd{{Fd: int32(w.pidfd), Events: unix.POLLIN}}
+	if err := link.Retry(func() error { _, err := unix.Poll(fds, -1); return err }); err != nil {
+		return fmt.Errorf("the container's process %d: poll: %w", w.first, err)
+	}
+	return w.takeOver()
 }
 
 // endWithIt has the stage end when its process does, until the function that it

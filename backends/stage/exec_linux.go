@@ -61,12 +61,20 @@ type ExecFiles struct {
 // Waiting is a process that will run the program when it is let through the
 // gate; it is the calling process's child.
 type Waiting struct {
+	// Pid is that of the process at the gate. Where the program's process is born
+	// in another pid namespace it is, from Go on, that one's: see
+	// process.Prepared.Fork.
 	Pid int
 	// Listener takes the listener of a seccomp filter with SCMP_ACT_NOTIFY.
 	Listener func(*os.File) error
-	// board is there for such a filter.
-	board *process.Board
-	// pidfd refers to the process. It stays open.
+	board    *process.Board
+	// listener is what was taken for it.
+	listener *os.File
+	// bears says that Pid will bear the program's process.
+	bears bool
+	// first is the process that has borne it, where that is somebody else's to wait for.
+	first int
+	// pidfd refers to the process Pid. It stays open.
 	pidfd int
 	// inner is its pid in its own pid namespace, where that is known.
 	inner int
@@ -81,7 +89,7 @@ func Exec(plan *ExecPlan, files *ExecFiles) (*Waiting, error) {
 	if err != nil {
 		return nil, fmt.Errorf("socketpair: %w", err)
 	}
-	w := &Waiting{gate: os.NewFile(uintptr(pair[0]), "gate"), plan: plan}
+	w := &Waiting{gate: os.NewFile(uintptr(pair[0]), "gate"), plan: plan, bears: files.PID != nil}
 	inner := os.NewFile(uintptr(pair[1]), "gate")
 	defer inner.Close()
 	if err := w.makeBoard(); err != nil {
@@ -90,6 +98,7 @@ func Exec(plan *ExecPlan, files *ExecFiles) (*Waiting, error) {
 	}
 	if err := w.exec(files, inner); err != nil {
 		w.gate.Close()
+		w.board.Close()
 		return nil, err
 	}
 	if err := w.hold(); err != nil {
@@ -100,10 +109,15 @@ func Exec(plan *ExecPlan, files *ExecFiles) (*Waiting, error) {
 }
 
 // hold opens the pidfd, before anybody can have waited for the process.
-func (w *Waiting) hold() (err error) {
-	if w.pidfd, err = unix.PidfdOpen(w.Pid, 0); err != nil {
+func (w *Waiting) hold() error {
+	pidfd, err := unix.PidfdOpen(w.Pid, 0)
+	if err != nil {
 		return fmt.Errorf("the container's process %d: pidfd_open: %w", w.Pid, err)
 	}
+	if w.pidfd != 0 {
+		unix.Close(w.pidfd)
+	}
+	w.pidfd = pidfd
 	return nil
 }
 
@@ -126,44 +140,134 @@ func onThread(f func()) {
 
 // Go lets the process run its program, and returns when it does or cannot.
 func (w *Waiting) Go() error {
-	err := w.pass()
+	err := w.bearAndPass()
 	if err != nil {
 		w.Kill()
 	}
 	return err
 }
 
+func (w *Waiting) bearAndPass() error {
+	if !w.bears {
+		return w.pass()
+	}
+	if err := w.letOn(); killed(err) != nil {
+		return err
+	}
+	if err := w.takeListener(); err != nil {
+		return err
+	}
+	if err := w.follow(); err != nil {
+		return err
+	}
+	if !w.holds() {
+		return w.passed()
+	}
+	if err := w.plan.Process.Schedule(w.Pid); err != nil {
+		return err
+	}
+	return w.pass()
+}
+
 // pass is Go for a process that is somebody else's child.
 func (w *Waiting) pass() error {
-	// One that is killed before it runs ends as one does that is killed later.
-	killed := func(err error) bool { return errors.Is(err, unix.EPIPE) || errors.Is(err, unix.ECONNRESET) }
-	if _, err := w.gate.Write([]byte{1}); killed(err) {
+	if err := w.letOn(); err != nil {
 		w.gate.Close()
-		return nil
-	} else if err != nil {
-		return fmt.Errorf("let the process run: %w", err)
+		return killed(err)
 	}
+	return w.passed()
+}
+
+// passed waits for the program to run, or for why it cannot.
+func (w *Waiting) passed() error {
+	defer w.board.Close()
 	if err := w.passListener(); err != nil {
 		_ = unix.PidfdSendSignal(w.pidfd, unix.SIGKILL, nil, 0)
 		return err
 	}
 	report, err := io.ReadAll(io.LimitReader(w.gate, 64))
 	w.gate.Close()
-	if killed(err) {
-		return nil
-	}
 	if err == nil {
 		err = w.plan.Process.Failure(report, w.path)
+	}
+	return killed(err)
+}
+
+// letOn writes the byte that is waited for at the gate.
+func (w *Waiting) letOn() error {
+	if _, err := w.gate.Write([]byte{1}); err != nil {
+		return fmt.Errorf("let the process run: %w", err)
+	}
+	return nil
+}
+
+// killed leaves out errors that come of a process's end: one that is killed before
+// it runs ends as one does that is killed later.
+func killed(err error) error {
+	if errors.Is(err, unix.EPIPE) || errors.Is(err, unix.ECONNRESET) {
+		return nil
 	}
 	return err
 }
 
+// follow takes over the process that the one at the gate, which was let through,
+// bears, and has ended then.
+func (w *Waiting) follow() error {
+	var status unix.WaitStatus
+	err := link.Retry(func() error { _, err := unix.Wait4(w.Pid, &status, 0, nil); return err })
+	if err != nil {
+		return fmt.Errorf("wait for process %d, which is to bear the program's: %w", w.Pid, err)
+	}
+	w.bears = false
+	if err := w.takeOver(); !errors.Is(err, errNotBorn) {
+		return err
+	}
+	return fmt.Errorf("%w: %s", errNotBorn, ending(status))
+}
+
+var errNotBorn = errors.New("the process was ended before it could run the program")
+
+// takeOver is for when the process at the gate has ended.
+func (w *Waiting) takeOver() error {
+	if w.Pid = w.board.Child(); w.Pid != 0 {
+		return w.hold()
+	}
+	report, err := io.ReadAll(io.LimitReader(w.gate, 64))
+	if err == nil {
+		err = w.plan.Process.Failure(report, w.path)
+	}
+	if killed(err) == nil {
+		err = errNotBorn
+	}
+	return err
+}
+
+// ending says how a process has ended.
+func ending(status unix.WaitStatus) string {
+	if status.Signaled() {
+		return fmt.Sprintf("killed by signal %d (%v)", status.Signal(), status.Signal())
+	}
+	return fmt.Sprintf("exit status %d", status.ExitStatus())
+}
+
 // Grant gives the process what only the host can.
-func (w *Waiting) Grant() error { return w.plan.Process.GrantChild(w.Pid) }
+func (w *Waiting) Grant() error {
+	if err := w.plan.Process.GrantChild(w.Pid); err != nil || w.bears {
+		return err
+	}
+	return w.plan.Process.Schedule(w.Pid)
+}
+
+// holds says that the program's process, when it is born, waits at the gate once
+// more, for its scheduler.
+func (w *Waiting) holds() bool { return w.plan.Process.Scheduler != nil }
 
 // Kill ends a process that is not wanted any more.
 func (w *Waiting) Kill() {
 	w.gate.Close()
+	if w.Pid == 0 {
+		return
+	}
 	_ = unix.Kill(w.Pid, unix.SIGKILL)
 	_ = link.Retry(func() error { _, err := unix.Wait4(w.Pid, nil, 0, nil); return err })
 }
@@ -177,7 +281,9 @@ type birth struct {
 	gate, console *os.File
 	stdio         [3]int
 	sibling       bool
-	board         *process.Board
+	// atOnce has the process born before anybody is let through the gate.
+	atOnce bool
+	board  *process.Board
 	// offsets, if not nil, are those of a new time namespace.
 	offsets *string
 }
@@ -194,12 +300,19 @@ func (b *birth) bear() (pid int, path string, err error) {
 	}
 	// A process of the container's with the right to do so could look at what the
 	// child has open.
-	if err := process.Isolate(b.plan.Inherited, append(b.stdio[:], int(b.gate.Fd()))...); err != nil {
+	o := process.ForkOptions{
+		Stdio: b.stdio, Terminal: b.plan.Terminal, Sibling: b.sibling, Gate: int(b.gate.Fd()), Board: b.board,
+		AtOnce: b.atOnce, Hold: !b.atOnce && b.plan.Process.Scheduler != nil,
+	}
+	keep := append(b.stdio[:], o.Gate)
+	if b.pid != nil {
+		o.PIDs = int(b.pid.Fd())
+		keep = append(keep, o.PIDs)
+	}
+	if err := process.Isolate(b.plan.Inherited, keep...); err != nil {
 		return -1, "", err
 	}
-	pid, err = p.Fork(process.ForkOptions{
-		Stdio: b.stdio, Terminal: b.plan.Terminal, Sibling: b.sibling, Gate: int(b.gate.Fd()), Board: b.board,
-	})
+	pid, err = p.Fork(o)
 	return pid, p.Path(), err
 }
 
@@ -226,11 +339,6 @@ func (b *birth) prepare() (*process.Prepared, error) {
 			return nil, fmt.Errorf("enter the container's root: %w", err)
 		}
 	}
-	if b.pid != nil {
-		if err := joinPID(b.pid); err != nil {
-			return nil, err
-		}
-	}
 	if b.console != nil {
 		slave, err := b.terminal()
 		if err != nil {
@@ -238,7 +346,7 @@ func (b *birth) prepare() (*process.Prepared, error) {
 		}
 		b.stdio = [3]int{slave, slave, slave}
 	}
-	return b.plan.Process.Prepare(process.Options{Proc: proc, Preserve: b.plan.Inherited, Fork: true, Stdio: b.stdio[:]})
+	return b.plan.Process.Prepare(process.Options{Proc: proc, Preserve: b.plan.Inherited, Fork: true, Join: b.pid != nil, Stdio: b.stdio[:]})
 }
 
 // terminal opens one in the container's devpts; the slave stays open for the

@@ -18,7 +18,7 @@ const execVar = "_BERTH_STAGE_EXEC"
 
 // helperPlan is what the helper is told; PID, Tty, Mount and Root are where PID,
 // ConsoleSocket, Mount and Root of ExecFiles are, after Member and the gate, and
-// Board is where the board is, or None.
+// Board is where the board is.
 type helperPlan struct {
 	*ExecPlan
 	PID, Tty, Board, Mount, Root int
@@ -116,11 +116,9 @@ func (w *Waiting) instruct(host link.Conn, files *ExecFiles, gate *os.File) erro
 		passed = append(passed, f)
 		return len(passed) - 1
 	}
-	plan.PID, plan.Tty, plan.Board = add(files.PID), add(files.ConsoleSocket), None
+	plan.PID, plan.Tty = add(files.PID), add(files.ConsoleSocket)
 	plan.Mount, plan.Root = add(files.Mount), add(files.Root)
-	if w.board != nil {
-		plan.Board = add(w.board.File())
-	}
+	plan.Board = add(w.board.File())
 	if err := host.Send(plan, passed...); err != nil {
 		return err
 	}
@@ -157,7 +155,7 @@ func helpBear(c link.Conn) (pid int, path string, err error) {
 	if err != nil {
 		return -1, "", fmt.Errorf("receive the plan: %w", err)
 	}
-	if len(files) < 2 || max(plan.PID, plan.Tty, plan.Board, plan.Mount, plan.Root) >= len(files) {
+	if len(files) < 2 || plan.Board == None || max(plan.PID, plan.Tty, plan.Board, plan.Mount, plan.Root) >= len(files) {
 		return -1, "", errors.New("descriptors are missing beside the plan")
 	}
 	b := &birth{plan: plan.ExecPlan, member: files[0], gate: files[1], stdio: [3]int{0, 1, 2}, sibling: true}
@@ -166,10 +164,8 @@ func helpBear(c link.Conn) (pid int, path string, err error) {
 			*f = files[at]
 		}
 	}
-	if plan.Board != None {
-		if b.board, err = process.OpenBoard(files[plan.Board]); err != nil {
-			return -1, "", fmt.Errorf("linux.seccomp: memory for the filter's listener: %w", err)
-		}
+	if b.board, err = process.OpenBoard(files[plan.Board]); err != nil {
+		return -1, "", fmt.Errorf("memory in common with exec: %w", err)
 	}
 	// Not on this thread, which has to answer.
 	onThread(func() { pid, path, err = b.bear() })

@@ -11,41 +11,77 @@ import (
 	"github.com/berth-oci/berth/backends/process"
 )
 
-// makeBoard makes the board of a process whose seccomp filter has a listener.
+// makeBoard makes the board.
 func (w *Waiting) makeBoard() (err error) {
-	if f := w.plan.Process.Seccomp; f == nil || !f.Listener {
-		return nil
-	}
 	if w.board, err = process.NewBoard(); err != nil {
-		return fmt.Errorf("linux.seccomp: memory for the filter's listener: %w", err)
+		return fmt.Errorf("memory in common with the process: %w", err)
 	}
 	return nil
 }
 
-// passListener waits for the process to have its filter, takes the listener from
-// it, and lets it go on when somebody has that.
-func (w *Waiting) passListener() error {
-	if w.board == nil {
+// listens says that the process's filter makes a listener.
+func (w *Waiting) listens() bool {
+	return w.plan.Process.Seccomp != nil && w.plan.Process.Seccomp.Listener
+}
+
+// takeListener waits until the process has its filter, takes the listener from it,
+// and tells it that it can go on to bear the program's process. If that is to
+// load the filter itself, it waits until that has been born.
+func (w *Waiting) takeListener() error {
+	if !w.listens() {
 		return nil
 	}
-	defer w.board.Close()
-	fd := w.board.Listener()
-	for ; fd < 0; fd = w.board.Listener() {
+	for w.board.Listener() < 0 || w.board.Child() != 0 {
+		ended := []unix.PollFd{{Fd: int32(w.pidfd), Events: unix.POLLIN}}
+		if n, err := unix.Poll(ended, 0); n > 0 || err != nil && !errors.Is(err, unix.EINTR) {
+			return nil // it has failed, or the filter is the child's to load
+		}
+		time.Sleep(50 * time.Microsecond)
+	}
+	if err := w.grabListener(); err != nil {
+		return err
+	}
+	w.board.Taken()
+	return nil
+}
+
+// grabListener takes the listener out of the process.
+func (w *Waiting) grabListener() error {
+	fd, err := unix.PidfdGetfd(w.pidfd, w.board.Listener(), 0)
+	if err != nil {
+		return fmt.Errorf("linux.seccomp: take the filter's listener from process %d: pidfd_getfd: %w", w.Pid, err)
+	}
+	w.listener = os.NewFile(uintptr(fd), "seccomp listener")
+	return nil
+}
+
+// passListener passes the listener on, for which it waits if it was not taken yet,
+// and lets the process go on when somebody has it.
+func (w *Waiting) passListener() error {
+	if !w.listens() {
+		return nil
+	}
+	if w.listener == nil {
+		if err := w.awaitListener(); err != nil || w.listener == nil {
+			return err
+		}
+	}
+	defer w.listener.Close()
+	if err := w.Listener(w.listener); err != nil {
+		return err
+	}
+	w.board.Release()
+	return nil
+}
+
+// awaitListener takes the listener from the program's process.
+func (w *Waiting) awaitListener() error {
+	for w.board.Listener() < 0 {
 		said := []unix.PollFd{{Fd: int32(w.gate.Fd()), Events: unix.POLLIN}}
 		if n, err := unix.Poll(said, 0); n > 0 || err != nil && !errors.Is(err, unix.EINTR) {
 			return nil // it has failed before, and says so
 		}
 		time.Sleep(50 * time.Microsecond)
 	}
-	got, err := unix.PidfdGetfd(w.pidfd, fd, 0)
-	if err != nil {
-		return fmt.Errorf("linux.seccomp: take the filter's listener from process %d: pidfd_getfd: %w", w.Pid, err)
-	}
-	listener := os.NewFile(uintptr(got), "seccomp listener")
-	defer listener.Close()
-	if err := w.Listener(listener); err != nil {
-		return err
-	}
-	w.board.Release()
-	return nil
+	return w.grabListener()
 }

@@ -150,6 +150,7 @@ func (p *Process) Prepare(plan *Plan, files []*os.File, hooks func() error) erro
 		return err
 	}
 	p.keeper = stage
+	_ = link.Retry(func() error { _, err := syscall.Wait4(p.Reap, nil, 0, nil); return err })
 	pidfd, err := unix.PidfdOpen(p.Pid, 0)
 	if err != nil {
 		return fmt.Errorf("the container's process %d: pidfd_open: %w", p.Pid, err)

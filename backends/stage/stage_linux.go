@@ -97,7 +97,11 @@ func run(c link.Conn) error {
 	if err != nil {
 		return err
 	}
-	if err := c.Send(link.Event{Kind: link.EventReady, Pid: pid}); err != nil {
+	ready := link.Event{Kind: link.EventReady, Pid: pid}
+	if s.waiting != nil {
+		ready.Reap = s.waiting.first
+	}
+	if err := c.Send(ready); err != nil {
 		return err
 	}
 	if err := c.Await(link.AnswerFree); err != nil {

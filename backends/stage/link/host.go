@@ -12,6 +12,8 @@ import (
 type Host struct {
 	Conn Conn
 	Pid  int
+	// Reap is as in Event.
+	Reap int
 	// waited is how the process of that pid ended, once it has been waited for.
 	waited *waited
 }
@@ -94,7 +96,7 @@ func (h *Host) Prepare(plan any, files []*os.File, hooks func() error) error {
 		switch e.Kind {
 		case EventReady:
 			if e.Pid != 0 {
-				h.Pid = e.Pid
+				h.Pid, h.Reap = e.Pid, e.Reap
 			}
 			return nil
 		case EventError:

@@ -11,6 +11,8 @@ type Event struct {
 	// Pid comes with EventReady: the process that waits for start, another child
 	// of create's, where it is not the one that speaks.
 	Pid int `json:",omitempty"`
+	// Reap comes with it: a child of create's that has borne that process and ended.
+	Reap int `json:",omitempty"`
 }
 
 // The kinds of events.
