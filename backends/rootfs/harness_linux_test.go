@@ -27,6 +27,10 @@ import (
 const stageEnv = "BERTH_ROOTFS_TEST_STAGE"
 
 func TestMain(m *testing.M) {
+	if os.Getenv(watchEnv) != "" {
+		fmt.Fprintln(os.Stderr, watch())
+		os.Exit(1)
+	}
 	if os.Getenv(stageEnv) != "" {
 		runtime.LockOSThread()
 		if err := stage(); err != nil {

@@ -3,6 +3,7 @@ package rootfs
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"runtime"
 	"syscall"
@@ -11,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/berth-oci/berth/backends/process"
+	"github.com/berth-oci/berth/backends/seccomp"
 )
 
 // newFilesystem is that of the package, but for a procfs of another pid namespace.
@@ -22,31 +24,65 @@ func (r *Root) newFilesystem(typ, source string, params []Param, attr uint64) (i
 	if err != nil {
 		return -1, fmt.Errorf("fsopen \"proc\" in the container's pid namespace: %w", err)
 	}
-	return configured(fs, typ, source, params, attr)
+	mount, err := configured(fs, typ, source, params, attr)
+	if err == nil {
+		if err = checkProc(mount); err != nil {
+			unix.Close(mount)
+			return -1, err
+		}
+	}
+	return mount, err
 }
 
-// procContext opens a file system context for a procfs of that pid namespace. Such a procfs is of the
-// namespace of the process that called fsopen(2), so that one has to be born there: a copy of a thread
-// that has nothing in view, nothing of the host's open and no mounts, whatever those in the namespace may look at.
+// checkProc makes sure that it is a procfs: those in the pid namespace may have changed what a process there was about
+// to open.
+func checkProc(mount int) error {
+	var fs unix.Statfs_t
+	if err := unix.Fstatfs(mount, &fs); err != nil {
+		return fmt.Errorf("the procfs of the container's pid namespace: fstatfs: %w", err)
+	}
+	if uint32(fs.Type) != unix.PROC_SUPER_MAGIC {
+		return fmt.Errorf("the procfs of the container's pid namespace is another file system, of type %#x: a process in that namespace has interfered", uint32(fs.Type))
+	}
+	return nil
+}
+
+// procContext opens a file system context for a procfs of that pid namespace: by the option of procfs that Linux has
+// since 6.17, or by a process that is born there.
 func procContext(pid *os.File) (int, error) {
+	fs, err := unix.Fsopen("proc", unix.FSOPEN_CLOEXEC)
+	if err != nil {
+		return -1, err
+	}
+	if err := unix.FsconfigSetFd(fs, "pidns", int(pid.Fd())); err == nil {
+		return fs, nil
+	}
+	unix.Close(fs)
+	return bornProcContext(pid)
+}
+
+// bornProcContext is for a kernel without the option. A procfs is of the namespace of the process that called
+// fsopen(2), so that one has to be born there. Those in the namespace may look at it and have it do what they want
+// (ptrace(2)): it has no mounts, nothing open but the socket, no capability but the one that fsopen takes, and a
+// filter that lets it make its few calls.
+func bornProcContext(pid *os.File) (int, error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return -1, fmt.Errorf("socketpair: %w", err)
 	}
 	defer unix.Close(pair[0])
-	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends here
-		done <- sendProcContext(int(pid.Fd()), pair[1])
-	}()
-	err = <-done
+	process.OnThread(func() { err = sendProcContext(int(pid.Fd()), pair[1]) })
 	runtime.KeepAlive(pid)
 	unix.Close(pair[1])
 	if err != nil {
 		return -1, err
 	}
+	return receiveContext(pair[0])
+}
+
+func receiveContext(socket int) (int, error) {
 	oob := make([]byte, unix.CmsgSpace(4))
-	_, n, _, _, err := unix.Recvmsg(pair[0], make([]byte, 1), oob, unix.MSG_CMSG_CLOEXEC|unix.MSG_DONTWAIT)
+	_, n, _, _, err := unix.Recvmsg(socket, make([]byte, 1), oob, unix.MSG_CMSG_CLOEXEC|unix.MSG_DONTWAIT)
 	if err != nil {
 		return -1, fmt.Errorf("recvmsg: %w", err)
 	}
@@ -65,10 +101,7 @@ func sendProcContext(pid, socket int) error {
 	if err := leaveMounts(); err != nil {
 		return err
 	}
-	if err := unix.Setns(pid, unix.CLONE_NEWPID); err != nil {
-		return fmt.Errorf("join the pid namespace: setns: %w", err)
-	}
-	if err := process.Isolate(0, socket); err != nil {
+	if err := process.Isolate(0, pid, socket); err != nil {
 		return err
 	}
 	var all unix.Sigset_t
@@ -79,15 +112,26 @@ func sendProcContext(pid, socket int) error {
 	if err := unix.PthreadSigmask(unix.SIG_SETMASK, &all, nil); err != nil {
 		return fmt.Errorf("block signals: %w", err)
 	}
-	c := newProcChild(socket)
-	child, errno := c.fork()
+	c, err := newProcChild(pid, socket)
+	if err != nil {
+		return err
+	}
+	first, errno := c.fork()
 	runtime.KeepAlive(c)
 	if errno != 0 {
 		return fmt.Errorf("fork: %w", errno)
 	}
+	if err := ended(int(first), "join the pid namespace, or give up rights"); err != nil {
+		return err
+	}
+	return ended(-1, "fsopen, or send what it has opened")
+}
+
+// ended waits for a child of the calling thread; -1 is any.
+func ended(pid int, what string) error {
 	var status unix.WaitStatus
 	for {
-		if _, err := unix.Wait4(int(child), &status, 0, nil); err == nil {
+		if _, err := unix.Wait4(pid, &status, unix.WNOTHREAD, nil); err == nil {
 			break
 		} else if !errors.Is(err, unix.EINTR) {
 			return fmt.Errorf("wait: %w", err)
@@ -95,9 +139,9 @@ func sendProcContext(pid, socket int) error {
 	}
 	switch {
 	case status.Signaled():
-		return fmt.Errorf("killed: %v", status.Signal())
+		return fmt.Errorf("%s: killed: %v", what, status.Signal())
 	case status.ExitStatus() != 0:
-		return syscall.Errno(status.ExitStatus())
+		return fmt.Errorf("%s: %w", what, syscall.Errno(status.ExitStatus()))
 	}
 	return nil
 }
@@ -126,9 +170,13 @@ func leaveMounts() error {
 	return (&Root{tree: tree(empty)}).pivot()
 }
 
-// procChild is all that the child needs, which may allocate nothing.
+// procChild is all that the two children need, which may allocate nothing.
 type procChild struct {
-	socket  uintptr
+	pid, socket uintptr
+	filter      *unix.SockFprog
+	capHeader   unix.CapUserHeader
+	capData     [2]unix.CapUserData
+
 	name    *byte
 	fd      *int32
 	control []byte
@@ -137,8 +185,14 @@ type procChild struct {
 	message unix.Msghdr
 }
 
-func newProcChild(socket int) *procChild {
-	c := &procChild{socket: uintptr(socket), control: unix.UnixRights(0)}
+func newProcChild(pid, socket int) (c *procChild, err error) {
+	c = &procChild{pid: uintptr(pid), socket: uintptr(socket), control: unix.UnixRights(0)}
+	c.filter, err = seccomp.Only(unix.SYS_CLONE, unix.SYS_FSOPEN, unix.SYS_SENDMSG, unix.SYS_EXIT_GROUP).Prog()
+	if err != nil {
+		return nil, err
+	}
+	c.capHeader.Version = unix.LINUX_CAPABILITY_VERSION_3
+	c.capData[0].Permitted, c.capData[0].Effective = 1<<unix.CAP_SYS_ADMIN, 1<<unix.CAP_SYS_ADMIN
 	c.name, _ = unix.BytePtrFromString("proc")
 	c.fd = (*int32)(unsafe.Pointer(&c.control[unix.CmsgLen(0)]))
 	c.vector.Base = &c.data
@@ -147,11 +201,11 @@ func newProcChild(socket int) *procChild {
 	c.message.SetIovlen(1)
 	c.message.Control = &c.control[0]
 	c.message.SetControllen(len(c.control))
-	return c
+	return c, nil
 }
 
-// fork returns in the parent only. The child sends the context through the socket; its exit status is
-// an error number.
+// fork returns in the parent only. Its child stays out of the pid namespace and has the one born that is to be in it,
+// as its sibling. That one sends the context through the socket. The exit status of either is an error number.
 //
 //go:norace
 //go:nosplit
@@ -161,12 +215,53 @@ func (c *procChild) fork() (pid uintptr, errno syscall.Errno) {
 	if errno != 0 || pid != 0 {
 		return pid, errno
 	}
+	if errno = c.bare(); errno == 0 {
+		pid, _, errno = unix.RawSyscall6(unix.SYS_CLONE, uintptr(unix.SIGCHLD)|unix.CLONE_PARENT, 0, 0, 0, 0, 0)
+		if errno == 0 && pid == 0 {
+			errno = c.send()
+		}
+	}
+	for {
+		_, _, _ = unix.RawSyscall(unix.SYS_EXIT_GROUP, uintptr(errno), 0, 0)
+	}
+}
+
+// bare gives up what the child is not to have, and has the next one born in the pid namespace.
+//
+//go:norace
+//go:nosplit
+func (c *procChild) bare() (errno syscall.Errno) {
+	if _, _, errno = unix.RawSyscall(unix.SYS_SETNS, c.pid, unix.CLONE_NEWPID, 0); errno != 0 {
+		return errno
+	}
+	if c.socket > 0 {
+		if _, _, errno = unix.RawSyscall(unix.SYS_CLOSE_RANGE, 0, c.socket-1, 0); errno != 0 {
+			return errno
+		}
+	}
+	if _, _, errno = unix.RawSyscall(unix.SYS_CLOSE_RANGE, c.socket+1, math.MaxInt32, 0); errno != 0 {
+		return errno
+	}
+	_, _, errno = unix.RawSyscall(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&c.capHeader)), uintptr(unsafe.Pointer(&c.capData)), 0)
+	if errno != 0 {
+		return errno
+	}
+	if _, _, errno = unix.RawSyscall6(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0); errno != 0 {
+		return errno
+	}
+	_, _, errno = unix.RawSyscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, 0, uintptr(unsafe.Pointer(c.filter)))
+	return errno
+}
+
+// send opens the context and sends it.
+//
+//go:norace
+//go:nosplit
+func (c *procChild) send() syscall.Errno {
 	fd, _, errno := unix.RawSyscall(unix.SYS_FSOPEN, uintptr(unsafe.Pointer(c.name)), unix.FSOPEN_CLOEXEC, 0)
 	if errno == 0 {
 		*c.fd = int32(fd)
 		_, _, errno = unix.RawSyscall(unix.SYS_SENDMSG, c.socket, uintptr(unsafe.Pointer(&c.message)), 0)
 	}
-	for {
-		_, _, _ = unix.RawSyscall(unix.SYS_EXIT_GROUP, uintptr(errno), 0, 0)
-	}
+	return errno
 }

@@ -101,3 +101,20 @@ func TestPermitsIsWhatTheFilterDecides(t *testing.T) {
 		t.Errorf("an engine's profile permits %d calls", permitted)
 	}
 }
+
+func TestOnly(t *testing.T) {
+	t.Parallel()
+	f := Only(unix.SYS_CLONE, unix.SYS_EXIT_GROUP)
+	for n := range 500 {
+		want := uint32(unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM))
+		if n == unix.SYS_CLONE || n == unix.SYS_EXIT_GROUP {
+			want = unix.SECCOMP_RET_ALLOW
+		}
+		if got := decide(t, f.Program, call{arch: nativeArch, number: n}); got != want {
+			t.Errorf("system call %d: %#x, want %#x", n, got, want)
+		}
+	}
+	if got := decide(t, f.Program, call{arch: unix.AUDIT_ARCH_I386, number: unix.SYS_CLONE}); got == unix.SECCOMP_RET_ALLOW {
+		t.Error("a call of another architecture is let through")
+	}
+}

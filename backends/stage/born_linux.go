@@ -47,7 +47,7 @@ func (s *stage) bear(root *rootfs.Root) (launch func() error, pid int, err error
 	if s.plan.NewTime {
 		b.offsets = &s.plan.Offsets
 	}
-	onThread(func() { w.Pid, w.path, err = b.bear() })
+	process.OnThread(func() { w.Pid, w.path, err = b.bear() })
 	inner.Close()
 	if err != nil {
 		return nil, 0, err
@@ -136,7 +136,7 @@ func innerPid(pid int) (int, error) {
 // hostStatus reads /proc/PID/status on a thread that has not followed the stage
 // into the container.
 func hostStatus(pid int) (status string, err error) {
-	onThread(func() {
+	process.OnThread(func() {
 		var data []byte
 		data, err = os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 		status = string(data)

@@ -5,6 +5,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/backends/process"
 )
 
 // inCgroupNamespace calls f on a thread in the cgroup namespace ns, in which the
@@ -13,7 +15,7 @@ func inCgroupNamespace(ns *os.File, f func() error) (err error) {
 	if ns == nil {
 		return f()
 	}
-	onThread(func() {
+	process.OnThread(func() {
 		if err = joinCgroup(ns); err == nil {
 			err = f()
 		}

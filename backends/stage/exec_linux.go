@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
 	"strconv"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -119,23 +118,6 @@ func (w *Waiting) hold() error {
 	}
 	w.pidfd = pidfd
 	return nil
-}
-
-// onThread calls f on a thread that is thrown away afterwards. It is not the
-// main thread, which cannot end and which stands for the process.
-func onThread(f func()) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		runtime.LockOSThread()
-		if unix.Gettid() == unix.Getpid() {
-			onThread(f)
-			runtime.UnlockOSThread()
-			return
-		}
-		f()
-	}()
-	<-done
 }
 
 // Go lets the process run its program, and returns when it does or cannot.

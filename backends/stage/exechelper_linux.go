@@ -168,6 +168,6 @@ func helpBear(c link.Conn) (pid int, path string, err error) {
 		return -1, "", fmt.Errorf("memory in common with exec: %w", err)
 	}
 	// Not on this thread, which has to answer.
-	onThread(func() { pid, path, err = b.bear() })
+	process.OnThread(func() { pid, path, err = b.bear() })
 	return pid, path, err
 }

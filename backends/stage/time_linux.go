@@ -8,6 +8,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/backends/process"
 )
 
 // timeVar has the stage make a time namespace, with its value for the offsets.
@@ -37,7 +39,7 @@ func CheckTime() (err error) {
 	if err != nil {
 		return fmt.Errorf("the kernel has no time namespaces: %w", err)
 	}
-	onThread(func() {
+	process.OnThread(func() {
 		if err = newTime("", ""); err != nil {
 			return
 		}
