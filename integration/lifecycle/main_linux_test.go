@@ -29,6 +29,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(stopperEnv) != "" {
 		stopAll()
 	}
+	if how := os.Getenv(tracerEnv); how != "" {
+		tracer(how)
+	}
 	flag.Parse()
 	if err := setUp(); err != nil {
 		fmt.Fprintln(os.Stderr, "lifecycle tests:", err)
