@@ -3,6 +3,7 @@ module github.com/berth-oci/berth
 go 1.26.0
 
 require (
+	github.com/cilium/ebpf v0.17.3
 	github.com/containerd/console v1.0.5
 	github.com/coreos/go-systemd/v22 v22.6.0
 	github.com/godbus/dbus/v5 v5.1.0
@@ -28,7 +29,6 @@ require (
 )
 
 require (
-	github.com/cilium/ebpf v0.17.3 // indirect
 	github.com/cpuguy83/go-md2man/v2 v2.0.7 // indirect
 	github.com/cyphar/filepath-securejoin v0.4.1 // indirect
 	github.com/russross/blackfriday/v2 v2.1.0 // indirect

@@ -104,6 +104,13 @@ func (cr *creation) run(ctx context.Context, up chan struct{}) error {
 	if err := cr.spawn(prep); err != nil {
 		return err
 	}
+	guard, err := cr.openGuard()
+	if err != nil {
+		return err
+	}
+	if guard != nil {
+		defer guard.Close()
+	}
 	if !cr.HostTree() {
 		if err := prep.openHostTree(j); err != nil {
 			return err
@@ -127,6 +134,9 @@ func (cr *creation) run(ctx context.Context, up chan struct{}) error {
 	}
 	defer caller.close()
 	if err := cr.enter(prep, caller); err != nil {
+		return err
+	}
+	if err := j.guard(guard); err != nil {
 		return err
 	}
 	if err := limit(j.Data, limits); err != nil {

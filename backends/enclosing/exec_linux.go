@@ -94,6 +94,9 @@ func (e *execution) prepare(p *specs.Process, o *backends.ExecOptions) error {
 	if err != nil {
 		return err
 	}
+	if err := checkDescriptors(o.Stdio, inherited); err != nil {
+		return err
+	}
 	e.plan = &stage.ExecPlan{
 		Process: attributes, Terminal: e.process.Terminal, Console: e.process.ConsoleSize, Inherited: inherited,
 	}

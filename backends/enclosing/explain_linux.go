@@ -35,6 +35,7 @@ func (b Backend) Explain(c *backends.Container, s *specs.Spec, o backends.Create
 		return nil, err
 	}
 	x.Add("limits of the cgroup "+j.Data.Limits, limits...)
+	x.Add("LXC's command sockets, for the cgroup "+j.Data.Limits, explainGuard(j)...)
 	root, err := rootfs.Explain(j.Spec, c.Bundle)
 	if err != nil {
 		return nil, err

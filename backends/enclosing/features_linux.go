@@ -16,6 +16,7 @@ import (
 func Features() *features.Features {
 	yes, no := true, false
 	return &features.Features{
+		Annotations:  map[string]string{"io.github.berth-oci.berth.lxc-sockets": featureGuard()},
 		MountOptions: rootfs.MountOptions(),
 		// By them a container chooses its backend and its place in the host's
 		// network.

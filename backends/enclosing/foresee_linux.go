@@ -31,6 +31,7 @@ func (b Backend) Foresee(s *specs.Spec) spec.Problems {
 	}
 	_, err = resources(s)
 	refuse(err)
+	refuse(foreseeGuard(s))
 	_, err = rootfs.Explain(s, "/")
 	refuse(err)
 	if s.Linux != nil && s.Linux.IntelRdt != nil {

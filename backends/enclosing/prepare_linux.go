@@ -67,6 +67,9 @@ func prepare(j *Job, o *backends.CreateOptions) (*preparation, error) {
 	if p.inherited, err = link.Inheritable(o.ListenFDs, o.PreserveFDs); err != nil {
 		return nil, err
 	}
+	if err := checkDescriptors(o.Stdio, p.inherited); err != nil {
+		return nil, err
+	}
 	if o.ConsoleSocket != "" {
 		if p.console, err = link.DialConsole(o.ConsoleSocket); err != nil {
 			return nil, err

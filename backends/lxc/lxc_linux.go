@@ -21,6 +21,7 @@ import (
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/cgroup"
 	"github.com/berth-oci/berth/backends/enclosing"
+	"github.com/berth-oci/berth/backends/lxcsocket"
 	"github.com/berth-oci/berth/spec"
 )
 
@@ -126,6 +127,9 @@ func CheckCgroup(path string) error {
 
 // Raise starts the container with lxc-start, whose monitor stays.
 func (e Enclosure) Raise(ctx context.Context, j *enclosing.Job) error {
+	if err := errors.Join(lxcsocket.CheckHome(), lxcsocket.CheckFree(j.Data.Name)); err != nil {
+		return fmt.Errorf("start LXC container %s: %w", j.Data.Name, err)
+	}
 	place, err := cgroup.At(j.Data.Limits, j.Data.Scope)
 	if err != nil {
 		return err

@@ -46,13 +46,17 @@ func (e *Enclosure) config(j *enclosing.Job) *lxc.Config {
 		// LXC would rename the host.
 		c.Clear("lxc.uts.name")
 	}
+	// In a user namespace no procfs can be made of a pid namespace that is not its
+	// own, and no sysfs of such a network namespace.
 	if !j.OwnPIDs() {
-		// In a user namespace no procfs can be made of a pid namespace that is
-		// not its own.
-		c.Set("lxc.mount.auto", "sys:rw")
 		c.Set("lxc.mount.entry", "/proc proc none rbind,create=dir 0 0")
 	} else {
-		c.Set("lxc.mount.auto", "proc:rw sys:rw")
+		c.Set("lxc.mount.auto", "proc:rw")
+	}
+	if _, kind := spec.Namespace(j.Spec, specs.NetworkNamespace); kind != spec.New && len(j.UIDMap) > 0 {
+		c.Set("lxc.mount.entry", "/sys sys none rbind,create=dir 0 0")
+	} else {
+		c.Set("lxc.mount.auto", "sys:rw")
 	}
 	c.Set("lxc.autodev", "1")
 	e.cgroups(c, j)

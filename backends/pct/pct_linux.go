@@ -11,6 +11,7 @@ import (
 	"iter"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 	"github.com/berth-oci/berth/backends/cgroup"
 	"github.com/berth-oci/berth/backends/enclosing"
 	"github.com/berth-oci/berth/backends/lxc"
+	"github.com/berth-oci/berth/backends/lxcsocket"
 	"github.com/berth-oci/berth/spec"
 )
 
@@ -187,6 +189,10 @@ func (e *Enclosure) claim(ctx context.Context, j *enclosing.Job) (int, error) {
 		return 0, err
 	}
 	for vmid := range e.free(j.Container, used) {
+		if err := lxcsocket.CheckFree(strconv.Itoa(vmid)); err != nil {
+			logrus.Warnf("VMID %d is passed over: %v", vmid, err) // Proxmox VE takes it for a running CT
+			continue
+		}
 		if err := e.take(j, vmid); err != nil {
 			return 0, err
 		}

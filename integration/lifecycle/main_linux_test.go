@@ -32,6 +32,12 @@ func TestMain(m *testing.M) {
 	if how := os.Getenv(tracerEnv); how != "" {
 		tracer(how)
 	}
+	if what, ok := os.LookupEnv(callerEnv); ok {
+		caller(what)
+	}
+	if os.Getenv(noBPFEnv) != "" {
+		withoutBPF()
+	}
 	flag.Parse()
 	if err := setUp(); err != nil {
 		fmt.Fprintln(os.Stderr, "lifecycle tests:", err)

@@ -17,7 +17,10 @@ the specification).`,
 		f := backendFeatures()
 		f.OCIVersionMin, f.OCIVersionMax = "1.0.0", specs.Version
 		f.Hooks = []string{"prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"}
-		f.Annotations = map[string]string{"io.github.berth-oci.berth.version": Version}
+		if f.Annotations == nil {
+			f.Annotations = map[string]string{}
+		}
+		f.Annotations["io.github.berth-oci.berth.version"] = Version
 		if Commit != "" {
 			f.Annotations["io.github.berth-oci.berth.commit"] = Commit
 		}

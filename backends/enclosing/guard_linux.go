@@ -1,0 +1,171 @@
+package enclosing
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/cgroup"
+	"github.com/berth-oci/berth/backends/lxcsocket"
+	"github.com/berth-oci/berth/spec"
+)
+
+// loadGuard is lxcsocket.Load, but in tests.
+var loadGuard = lxcsocket.Load
+
+// shares says that a container's network namespace is not a new one of its own, so
+// that LXC's monitors can be in it.
+func shares(s *specs.Spec) bool {
+	_, kind := spec.Namespace(s, specs.NetworkNamespace)
+	return kind != spec.New
+}
+
+// openGuard loads what keeps the container from LXC's command sockets, if it needs to be
+// kept from them; else it returns nil. Where the kernel has no such thing, a
+// container that could reach one is refused.
+func (cr *creation) openGuard() (*lxcsocket.Guard, error) {
+	j := cr.job
+	if !shares(j.Spec) {
+		return nil, nil
+	}
+	g, err := loadGuard()
+	if !errors.Is(err, lxcsocket.ErrUnsupported) {
+		return g, err
+	}
+	if _, kind := spec.Namespace(j.Spec, specs.UserNamespace); kind != spec.Host && !mapsHostRoot(j.UIDMap) {
+		return nil, nil
+	}
+	return nil, unguarded(j.Spec, j.namespaces[specs.NetworkNamespace], err)
+}
+
+// guard attaches it to the container's cgroup.
+func (j *Job) guard(g *lxcsocket.Guard) error {
+	if g == nil {
+		return nil
+	}
+	if err := g.Attach(filepath.Join(cgroup.Mount, j.Data.Limits), filepath.Join(cgroup.Mount, j.Data.Cgroup)); err != nil {
+		return fmt.Errorf("keep the container from LXC's command sockets: %w", err)
+	}
+	return nil
+}
+
+// mapsHostRoot says whether the host's uid 0, which LXC serves, is in a user
+// namespace.
+func mapsHostRoot(maps []specs.LinuxIDMapping) bool {
+	return slices.ContainsFunc(maps, func(m specs.LinuxIDMapping) bool { return m.HostID == 0 && m.Size > 0 })
+}
+
+// unguarded returns an error if LXC's command sockets are in reach in the network
+// namespace of a container, which is the open file if config.json names it by path.
+func unguarded(s *specs.Spec, network *os.File, cause error) error {
+	at, reason := "linux.namespaces", "a network namespace of the container's own is not listed, so that it has the host's"
+	if network != nil {
+		i := slices.IndexFunc(s.Linux.Namespaces, func(ns specs.LinuxNamespace) bool { return ns.Type == specs.NetworkNamespace })
+		at = fmt.Sprintf("linux.namespaces[%d].path", i)
+		home, err := lxcsocket.Home(network)
+		if err != nil {
+			return fmt.Errorf("%s: %w", at, err)
+		}
+		list, err := lxcsocket.Monitors(network)
+		if err != nil {
+			return fmt.Errorf("%s: %w", at, err)
+		}
+		switch {
+		case home != "":
+			reason = "the network namespace is " + home
+		case len(list) > 0:
+			reason = fmt.Sprintf("in the network namespace somebody listens as a monitor of LXC's does (@%.110s)", list[0])
+		default:
+			return nil
+		}
+	}
+	return fmt.Errorf("%s: %s, and uid 0 in the container would be root on the host by LXC's command sockets: %w; "+
+		"give such containers to crun or runc by a rule of berth's configuration, or this one a user namespace that does not map the host's uid 0, or use a newer kernel", at, reason, cause)
+}
+
+// foreseeGuard is what openGuard would refuse, as far as it can be known before the
+// container's process is there.
+func foreseeGuard(s *specs.Spec) error {
+	if s.Linux == nil || !shares(s) {
+		return nil
+	}
+	g, err := loadGuard()
+	if err == nil {
+		g.Close()
+	}
+	if !errors.Is(err, lxcsocket.ErrUnsupported) {
+		return err
+	}
+	_, kind := spec.Namespace(s, specs.UserNamespace)
+	if kind == spec.Path || kind == spec.New && !mapsHostRoot(s.Linux.UIDMappings) {
+		return nil
+	}
+	var network *os.File
+	if path, kind := spec.Namespace(s, specs.NetworkNamespace); kind == spec.Path {
+		var oerr error
+		if network, oerr = openNamespace(path, cloneFlags[specs.NetworkNamespace]); oerr != nil {
+			return nil // create says so
+		}
+		defer network.Close()
+	}
+	return unguarded(s, network, err)
+}
+
+// explainGuard says what is attached.
+func explainGuard(j *Job) []backends.Line {
+	if !shares(j.Spec) {
+		return nil
+	}
+	from := "linux.namespaces"
+	if i := slices.IndexFunc(j.Spec.Linux.Namespaces, func(ns specs.LinuxNamespace) bool { return ns.Type == specs.NetworkNamespace }); i >= 0 {
+		from = fmt.Sprintf("linux.namespaces[%d]", i)
+	}
+	what := "abstract addresses @lxc/… and @…/command"
+	g, err := loadGuard()
+	if err != nil {
+		return []backends.Line{{Text: err.Error(), From: from}}
+	}
+	defer g.Close()
+	if g.Coarse {
+		what = "abstract addresses @l… and @/…"
+	}
+	return []backends.Line{{Text: "refuse to connect or send to " + what + " (BPF: cgroup/connect_unix, cgroup/sendmsg_unix)", From: from}}
+}
+
+// checkDescriptors refuses descriptors by which the container would reach a command
+// socket: stdio, and n from 3 on.
+func checkDescriptors(stdio [3]*os.File, n int) error {
+	for i, f := range stdio {
+		fd := i
+		if f != nil {
+			fd = int(f.Fd())
+		}
+		if err := lxcsocket.CheckDescriptor(fd); err != nil {
+			return fmt.Errorf("descriptor %d: %w", i, err)
+		}
+	}
+	for fd := 3; fd < 3+n; fd++ {
+		if err := lxcsocket.CheckDescriptor(fd); err != nil {
+			return fmt.Errorf("descriptor %d of --preserve-fds or LISTEN_FDS: %w", fd, err)
+		}
+	}
+	return nil
+}
+
+// featureGuard says in a few words whether containers are kept from command sockets.
+func featureGuard() string {
+	g, err := loadGuard()
+	if err != nil {
+		return "not refused: " + err.Error()
+	}
+	defer g.Close()
+	if g.Coarse {
+		return "refused with others"
+	}
+	return "refused"
+}

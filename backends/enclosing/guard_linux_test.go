@@ -1,0 +1,83 @@
+package enclosing
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/backends/lxcsocket"
+)
+
+// Where the kernel cannot keep a container from LXC's command sockets, what could reach
+// one is refused, and nothing else.
+func TestUnguarded(t *testing.T) {
+	old := loadGuard
+	defer func() { loadGuard = old }()
+	loadGuard = func() (*lxcsocket.Guard, error) {
+		return nil, fmt.Errorf("%w: bpf: invalid argument", lxcsocket.ErrUnsupported)
+	}
+	own := []specs.LinuxNamespace{{Type: specs.MountNamespace}, {Type: specs.NetworkNamespace, Path: "/proc/self/ns/net"}}
+	fresh := []specs.LinuxNamespace{{Type: specs.NetworkNamespace}}
+	user := specs.LinuxNamespace{Type: specs.UserNamespace}
+	shifted := []specs.LinuxIDMapping{{ContainerID: 0, HostID: 100000, Size: 65536}}
+	root := []specs.LinuxIDMapping{{ContainerID: 0, HostID: 100000, Size: 1000}, {ContainerID: 1000, HostID: 0, Size: 1}}
+	for name, c := range map[string]struct {
+		linux specs.Linux
+		path  string // of the problem; "" for none
+	}{
+		"a new network namespace":               {specs.Linux{Namespaces: fresh}, ""},
+		"the host's":                            {specs.Linux{}, "linux.namespaces"},
+		"berth's own, by path":                  {specs.Linux{Namespaces: own}, "linux.namespaces[1].path"},
+		"with a user namespace":                 {specs.Linux{Namespaces: append(own, user), UIDMappings: shifted}, ""},
+		"with one that maps the host's root":    {specs.Linux{Namespaces: append(own, user), UIDMappings: root}, "linux.namespaces[1].path"},
+		"the host's, with the host's root, too": {specs.Linux{Namespaces: []specs.LinuxNamespace{user}, UIDMappings: root}, "linux.namespaces"},
+	} {
+		s := &specs.Spec{Linux: &c.linux}
+		err := foreseeGuard(s)
+		if c.path == "" && err == nil {
+			continue
+		}
+		if !errors.Is(err, lxcsocket.ErrUnsupported) || c.path == "" || !strings.HasPrefix(err.Error(), c.path+": ") {
+			t.Errorf("%s: %v, want %q", name, err, c.path)
+			continue
+		}
+		for _, word := range []string{"Linux 6.7", "user namespace", "crun"} {
+			if !strings.Contains(err.Error(), word) {
+				t.Errorf("%s: %v does not say %q", name, err, word)
+			}
+		}
+	}
+}
+
+// A descriptor that would lead to a command socket does not come in.
+func TestCheckDescriptors(t *testing.T) {
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	loose := looseSocket(t)
+	if err := checkDescriptors([3]*os.File{null, null, null}, 0); err != nil {
+		t.Error(err)
+	}
+	err = checkDescriptors([3]*os.File{null, loose, null}, 0)
+	if !errors.Is(err, lxcsocket.ErrOpenSocket) || !strings.HasPrefix(err.Error(), "descriptor 1: ") {
+		t.Error(err)
+	}
+}
+
+func looseSocket(t *testing.T) *os.File {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := os.NewFile(uintptr(fd), "socket")
+	t.Cleanup(func() { f.Close() })
+	return f
+}

@@ -1,0 +1,70 @@
+package lxcsocket
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// Attach has the kernel refuse LXC's command sockets to all processes of the cgroup
+// whose directory is limits and of those below it, as long as it exists: a socket is
+// the cgroup's in which it was made. Then Attach tries that, with sockets that are made in
+// the cgroup whose directory is inner, limits itself or one below it.
+func (g *Guard) Attach(limits, inner string) error {
+	outer, err := os.Open(limits)
+	if err != nil {
+		return err
+	}
+	defer outer.Close()
+	if err := g.attach(outer); err != nil {
+		return err
+	}
+	leaf, err := os.Open(inner)
+	if err != nil {
+		return err
+	}
+	defer leaf.Close()
+	stream, datagram, err := socketsIn(leaf)
+	if err != nil {
+		return fmt.Errorf("make sockets in %s: %w", inner, err)
+	}
+	defer stream.Close()
+	defer datagram.Close()
+	return try(stream, datagram)
+}
+
+var (
+	errNotRefused = errors.New("the kernel has not refused an address like those of LXC's command sockets, although it was told to")
+	errAllRefused = errors.New("the kernel has refused an address unlike those of LXC's command sockets")
+)
+
+// try calls addresses at which nobody is.
+func try(stream, datagram *os.File) error {
+	nobody := "@" + rand.Text()
+	for _, trial := range []struct {
+		at      string
+		refused bool
+	}{
+		{"@" + hashed + nobody[1:] + command, true},
+		{"@/" + nobody[1:] + command, true},
+		{"@" + hashed + nobody[1:], true},
+		{nobody, false},
+	} {
+		at := &unix.SockaddrUnix{Name: trial.at}
+		for _, err := range []error{
+			unix.Connect(int(stream.Fd()), at),
+			unix.Sendto(int(datagram.Fd()), nil, 0, at),
+		} {
+			switch {
+			case trial.refused && !errors.Is(err, unix.EPERM):
+				return fmt.Errorf("%w (%s: %v)", errNotRefused, trial.at, err)
+			case !trial.refused && !errors.Is(err, unix.ECONNREFUSED):
+				return fmt.Errorf("%w (%s: %v)", errAllRefused, trial.at, err)
+			}
+		}
+	}
+	return nil
+}

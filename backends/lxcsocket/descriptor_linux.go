@@ -1,0 +1,31 @@
+package lxcsocket
+
+import (
+	"errors"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrOpenSocket is of a descriptor that must not come into a container.
+var ErrOpenSocket = errors.New("it is a Unix socket of the host's that is connected to nothing, by which the container would reach LXC's command sockets: pass one that listens or is connected")
+
+// CheckDescriptor returns ErrOpenSocket for a socket that a process in a container could
+// connect to a command socket, whatever that process's cgroup is: the kernel asks the
+// programs of the cgroup in which the socket was made.
+func CheckDescriptor(fd int) error {
+	domain, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN)
+	if err != nil || domain != unix.AF_UNIX {
+		return nil
+	}
+	kind, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE)
+	if err != nil || kind != unix.SOCK_STREAM {
+		return nil // only a stream socket connects to one
+	}
+	if listens, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN); err == nil && listens != 0 {
+		return nil
+	}
+	if _, err := unix.Getpeername(fd); errors.Is(err, unix.ENOTCONN) {
+		return ErrOpenSocket
+	}
+	return nil
+}
