@@ -85,7 +85,7 @@ func unguarded(s *specs.Spec, network *os.File, cause error) error {
 		}
 	}
 	return fmt.Errorf("%s: %s, and uid 0 in the container would be root on the host by LXC's command sockets: %w; "+
-		"give such containers to crun or runc by a rule of berth's configuration, or this one a user namespace that does not map the host's uid 0, or use a newer kernel", at, reason, cause)
+		"give such containers to crun by a rule of berth's configuration (privileged = true), or this one a user namespace that does not map the host's uid 0, or use a newer kernel", at, reason, cause)
 }
 
 // foreseeGuard is what openGuard would refuse, as far as it can be known before the
@@ -155,6 +155,22 @@ func checkDescriptors(stdio [3]*os.File, n int) error {
 		}
 	}
 	return nil
+}
+
+// ExamineSockets tells whether containers can be kept from LXC's command sockets here.
+func ExamineSockets() backends.Finding {
+	f := backends.Finding{Check: "LXC's command sockets", Verdict: backends.Pass, Looked: "refused to containers that share a network namespace"}
+	g, err := loadGuard()
+	if err != nil {
+		f.Verdict, f.Looked = backends.Warn, err.Error()
+		f.Advice = "containers with the host's network fail unless they have a user namespace: give them to crun or runc by a rule, or use a newer kernel"
+		return f
+	}
+	defer g.Close()
+	if g.Coarse {
+		f.Looked += ", with all abstract addresses that begin with / or l: this kernel lets no program look at more"
+	}
+	return f
 }
 
 // featureGuard says in a few words whether containers are kept from command sockets.

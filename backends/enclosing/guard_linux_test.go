@@ -10,6 +10,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
+	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/lxcsocket"
 )
 
@@ -80,4 +81,35 @@ func looseSocket(t *testing.T) *os.File {
 	f := os.NewFile(uintptr(fd), "socket")
 	t.Cleanup(func() { f.Close() })
 	return f
+}
+
+// doctor, features and explain say the same of a kernel.
+func TestSocketsTold(t *testing.T) {
+	old := loadGuard
+	defer func() { loadGuard = old }()
+	j := &Job{Spec: &specs.Spec{Linux: &specs.Linux{Namespaces: []specs.LinuxNamespace{{Type: specs.NetworkNamespace, Path: "/x"}}}}}
+	for name, c := range map[string]struct {
+		guard             *lxcsocket.Guard
+		err               error
+		verdict           backends.Verdict
+		feature, explains string
+	}{
+		"precise": {&lxcsocket.Guard{}, nil, backends.Pass, "refused", "@…/command"},
+		"coarse":  {&lxcsocket.Guard{Coarse: true}, nil, backends.Pass, "refused with others", "@/…"},
+		"neither": {nil, lxcsocket.ErrUnsupported, backends.Warn, "not refused: ", "this kernel cannot"},
+	} {
+		loadGuard = func() (*lxcsocket.Guard, error) {
+			return c.guard, c.err
+		}
+		if f := ExamineSockets(); f.Verdict != c.verdict {
+			t.Errorf("%s: %+v", name, f)
+		}
+		if got := featureGuard(); !strings.HasPrefix(got, c.feature) || c.err == nil && got != c.feature {
+			t.Errorf("%s: %q", name, got)
+		}
+		lines := explainGuard(j)
+		if len(lines) != 1 || !strings.Contains(lines[0].Text, c.explains) || lines[0].From != "linux.namespaces[0]" {
+			t.Errorf("%s: %+v", name, lines)
+		}
+	}
 }

@@ -29,7 +29,7 @@ var ErrUnsupported = errors.New("this kernel cannot keep a container from LXC's 
 
 // Guard is the protection, loaded into the kernel.
 type Guard struct {
-	programs [len(moments)]int
+	programs []int // as moments
 	// Coarse says that more is refused than LXC's addresses: all abstract ones that
 	// begin with / or l.
 	Coarse bool
@@ -55,14 +55,14 @@ func load(code asm.Instructions) (*Guard, error) {
 	if err := code.Marshal(&text, binary.LittleEndian); err != nil {
 		return nil, fmt.Errorf("assemble BPF program: %w", err)
 	}
-	g := &Guard{programs: [...]int{-1, -1}}
-	for i, moment := range moments {
+	g := &Guard{}
+	for _, moment := range moments {
 		fd, err := loadProgram(text.Bytes(), moment)
 		if err != nil {
 			g.Close()
 			return nil, err
 		}
-		g.programs[i] = fd
+		g.programs = append(g.programs, fd)
 	}
 	return g, nil
 }
@@ -70,9 +70,7 @@ func load(code asm.Instructions) (*Guard, error) {
 // Close gives up the descriptors; what is attached stays.
 func (g *Guard) Close() {
 	for _, fd := range g.programs {
-		if fd >= 0 {
-			unix.Close(fd)
-		}
+		unix.Close(fd)
 	}
 }
 

@@ -24,6 +24,9 @@ type Doctor struct {
 	// without a word.
 	Makers  []runtime.Maker
 	Default string
+	// Sockets examines whether the kernel keeps containers from LXC's command sockets;
+	// nil where there is no LXC.
+	Sockets func() backends.Finding
 }
 
 // Examine looks at everything, and changes nothing.

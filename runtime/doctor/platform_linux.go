@@ -17,7 +17,11 @@ const kernelMajor, kernelMinor = 5, 12
 
 // platform is the kernel and what it has switched on.
 func (d *Doctor) platform(context.Context) []backends.Finding {
-	return []backends.Finding{d.kernel(), d.cgroup(), d.seccomp(), d.appArmor(), d.userNamespaces()}
+	list := []backends.Finding{d.kernel(), d.cgroup(), d.seccomp(), d.appArmor(), d.userNamespaces()}
+	if d.Sockets != nil {
+		list = append(list, d.Sockets())
+	}
+	return list
 }
 
 func (d *Doctor) kernel() backends.Finding {
