@@ -266,11 +266,14 @@ func (r *ring) do(e ringEntry) (int, error) {
 	*(*ringEntry)(unsafe.Pointer(&r.queue[slot*64])) = e
 	*r.word(r.params.sq.array + 4*slot) = slot
 	atomic.StoreUint32(r.word(r.params.sq.tail), tail+1)
-	_, _, errno := unix.Syscall6(unix.SYS_IO_URING_ENTER, uintptr(r.fd), 1, 1, enterGetEvents|enterWakeup, 0, 0)
-	if errno != 0 {
-		return 0, os.NewSyscallError("io_uring_enter", errno)
-	}
 	head := *r.word(r.params.cq.head)
+	// A signal ends the wait without an error.
+	for submit := uintptr(1); atomic.LoadUint32(r.word(r.params.cq.tail)) == head; submit = 0 {
+		_, _, errno := unix.Syscall6(unix.SYS_IO_URING_ENTER, uintptr(r.fd), submit, 1, enterGetEvents|enterWakeup, 0, 0)
+		if errno != 0 && errno != unix.EINTR {
+			return 0, os.NewSyscallError("io_uring_enter", errno)
+		}
+	}
 	// user_data, then the result. Of the completions' offsets the sixth is that of the list.
 	done := r.params.cq.dropped + 16*(head&*r.word(r.params.cq.mask))
 	result := int32(*r.word(done + 8))
