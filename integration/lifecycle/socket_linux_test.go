@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 	"unsafe"
@@ -342,13 +343,35 @@ func withoutBPF() {
 	os.Exit(9)
 }
 
-// A kernel that cannot keep the container from them has no such container.
+// A kernel that cannot keep the container from them has no such container, and no
+// monitor where one could come.
 func TestCommandSocketsUnguarded(t *testing.T) {
 	t.Parallel()
 	berthOnly(t)
 	exe, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
+	}
+	createWithoutBPF := func(b *box, attr *syscall.SysProcAttr, words ...string) {
+		cmd := b.command(b.createArgs()...)
+		cmd.Args = append([]string{exe, cmd.Path}, cmd.Args[1:]...)
+		cmd.Path = exe
+		cmd.Env = append(os.Environ(), noBPFEnv+"=1")
+		cmd.SysProcAttr = attr
+		o := execute(b.T, cmd)
+		if o.status != 1 {
+			b.Errorf("create: status %d", o.status)
+		}
+		for _, want := range words {
+			if !strings.Contains(o.stderr, want) {
+				b.Errorf("create: %q does not say %q", o.stderr, want)
+			}
+		}
+	}
+	if *backend == "lxc" { // pct has Proxmox VE start the monitor
+		t.Run("berth elsewhere", func(t *testing.T) {
+			createWithoutBPF(newBox(t, forever), &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET}, "another network namespace than process 1", "Linux 6.7")
+		})
 	}
 	for name, c := range map[string]struct {
 		path string // of the namespace
@@ -359,19 +382,7 @@ func TestCommandSocketsUnguarded(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBox(t, forever, onHostNetwork(t), shared(specs.NetworkNamespace, c.path))
-			cmd := b.command(b.createArgs()...)
-			cmd.Args = append([]string{exe, cmd.Path}, cmd.Args[1:]...)
-			cmd.Path = exe
-			cmd.Env = append(os.Environ(), noBPFEnv+"=1")
-			o := execute(t, cmd)
-			if o.status != 1 {
-				t.Errorf("create: status %d", o.status)
-			}
-			for _, want := range []string{c.want, "Linux 6.7", "user namespace", "crun"} {
-				if !strings.Contains(o.stderr, want) {
-					t.Errorf("create: %q does not say %q", o.stderr, want)
-				}
-			}
+			createWithoutBPF(b, nil, c.want, "Linux 6.7", "user namespace", "crun")
 		})
 	}
 }
