@@ -7,6 +7,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/spec"
 )
 
 // note remembers the container that the command is about, for Log.
@@ -28,7 +29,7 @@ func (r *Runtime) Log(operation string, begin time.Time, err error) {
 		}
 	}
 	if err != nil {
-		fields["failed"] = err.Error()
+		fields["failed"] = spec.Shorten(err.Error())
 	}
 	logrus.WithFields(fields).Debug("done")
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/berth-oci/berth/backends/process"
 	"github.com/berth-oci/berth/backends/stage/link"
+	"github.com/berth-oci/berth/spec"
 )
 
 // wanted is the number of the stage's socket, or empty in any other berth.
@@ -53,7 +54,7 @@ func Main() {
 			fatal(err)
 		}
 	}
-	_ = c.Send(link.Event{Kind: link.EventError, Message: run(c).Error()})
+	_ = c.Send(link.Event{Kind: link.EventError, Message: spec.Shorten(run(c).Error())})
 	os.Exit(1)
 }
 

@@ -306,3 +306,55 @@ func mayRaiseLimits(t *testing.T) bool {
 	}
 	return mask&(1<<unix.CAP_SYS_RESOURCE) != 0
 }
+
+// An error repeats no value of config.json at any length.
+func TestLongValues(t *testing.T) {
+	t.Parallel()
+	berthOnly(t)
+	long := "/" + strings.Repeat("A", 200000)
+	for name, edit := range map[string]func(*specs.Spec){
+		"root.path":          func(s *specs.Spec) { s.Root.Path = long },
+		"mounts.source":      func(s *specs.Spec) { s.Mounts[len(s.Mounts)-1].Source = long },
+		"mounts.destination": func(s *specs.Spec) { s.Mounts[len(s.Mounts)-1].Destination = long },
+		"mounts.type":        func(s *specs.Spec) { s.Mounts[1].Type = long },
+		"mounts.options":     func(s *specs.Spec) { s.Mounts[1].Options = []string{"mode=" + long} },
+		"process.args":       func(s *specs.Spec) { s.Process.Args = []string{long} },
+		"process.cwd":        func(s *specs.Spec) { s.Process.Cwd = long },
+		"process.apparmor":   func(s *specs.Spec) { s.Process.ApparmorProfile = long },
+		"hostname":           func(s *specs.Spec) { s.Hostname = long },
+		"hooks.path":         func(s *specs.Spec) { s.Hooks = &specs.Hooks{CreateRuntime: []specs.Hook{{Path: long}}} },
+		"hooks.path inside":  func(s *specs.Spec) { s.Hooks = &specs.Hooks{CreateContainer: []specs.Hook{{Path: long}}} },
+		"linux.namespaces":   shared(specs.IPCNamespace, long),
+		"linux.devices.path": func(s *specs.Spec) {
+			s.Linux.Devices = []specs.LinuxDevice{{Path: "/dev" + long, Type: "c", Major: 1, Minor: 3}}
+		},
+		"linux.sysctl":        func(s *specs.Spec) { s.Linux.Sysctl = map[string]string{"net.core.somaxconn": long} },
+		"linux.sysctl's key":  func(s *specs.Spec) { s.Linux.Sysctl = map[string]string{"net." + long[1:]: "1"} },
+		"linux.readonlyPaths": func(s *specs.Spec) { s.Linux.ReadonlyPaths = []string{long} },
+		"linux.maskedPaths":   func(s *specs.Spec) { s.Linux.MaskedPaths = []string{long} },
+		"linux.seccomp": func(s *specs.Spec) {
+			s.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.LinuxSeccompAction(long)}
+		},
+		"linux.netDevices":  func(s *specs.Spec) { s.Linux.NetDevices = map[string]specs.LinuxNetDevice{long[1:]: {}} },
+		"linux.propagation": func(s *specs.Spec) { s.Linux.RootfsPropagation = long },
+		"linux.mountLabel":  func(s *specs.Spec) { s.Linux.MountLabel = long },
+		"linux.personality": func(s *specs.Spec) {
+			s.Linux.Personality = &specs.LinuxPersonality{Domain: specs.LinuxPersonalityDomain(long)}
+		},
+		"linux.unified's key":  func(s *specs.Spec) { s.Linux.Resources.Unified = map[string]string{long[1:]: "1"} },
+		"linux.cgroupsPath":    func(s *specs.Spec) { s.Linux.CgroupsPath = long },
+		"process.rlimits.type": func(s *specs.Spec) { s.Process.Rlimits = []specs.POSIXRlimit{{Type: long}} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBox(t, "exit 0", edit)
+			o := b.run()
+			if o.status == 0 && strings.HasPrefix(name, "linux.") {
+				return // such a path need not be there, or the backend has a cgroup of its own
+			}
+			if o.status == 0 || len(o.stderr) > 4096 || o.stderr == "" {
+				t.Errorf("status %d, %d bytes: %.500s", o.status, len(o.stderr), o.stderr)
+			}
+		})
+	}
+}

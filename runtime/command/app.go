@@ -18,6 +18,7 @@ import (
 	"github.com/berth-oci/berth/backends/record"
 	"github.com/berth-oci/berth/runtime"
 	"github.com/berth-oci/berth/runtime/config"
+	"github.com/berth-oci/berth/spec"
 )
 
 // Version is set when berth is built.
@@ -193,7 +194,7 @@ func onlyID(c *cli.Context) (string, error) {
 
 func report(err error) {
 	// One line, whatever a tool's message looked like.
-	message := strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
+	message := strings.Join(strings.FieldsFunc(spec.Shorten(err.Error()), func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
 	logrus.Error(message)
 	if logrus.StandardLogger().Out != os.Stderr {
 		fmt.Fprintln(os.Stderr, message)

@@ -14,6 +14,7 @@ import (
 	"github.com/berth-oci/berth/backends/hooks"
 	"github.com/berth-oci/berth/backends/jail/kernel"
 	"github.com/berth-oci/berth/backends/stage/link"
+	"github.com/berth-oci/berth/spec"
 )
 
 func init() {
@@ -30,7 +31,7 @@ func init() {
 	unix.CloseOnExec(socket)
 	c := link.Conn{FD: socket}
 	err = run(c)
-	_ = c.Send(link.Event{Kind: link.EventError, Message: err.Error()})
+	_ = c.Send(link.Event{Kind: link.EventError, Message: spec.Shorten(err.Error())})
 	os.Exit(1)
 }
 

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/spec"
 )
 
 // startSocket is where start calls the first process; it is there while a
@@ -143,7 +145,7 @@ func Serve(listening int, launch func() error) {
 		}
 		unix.Close(fd)
 		err = launch()
-		_, _ = unix.Write(listening, []byte(err.Error()))
+		_, _ = unix.Write(listening, []byte(spec.Shorten(err.Error())))
 		os.Exit(exitStatus(err))
 	}
 }
