@@ -15,8 +15,11 @@ import (
 // other runtime cannot be run.
 type Delegating interface {
 	Backend
-	// Prepare fills in c.Data, which later commands need to find the container.
-	Prepare(c *Container) error
+	// Prepare fills in c.Data, which later commands need to find the container. It
+	// refuses what would change the host, or take the cgroup of another container;
+	// sharing names one of the same state directory whose record has the same
+	// linux.cgroupsPath, "" if there is none.
+	Prepare(c *Container, s *specs.Spec, sharing func() string) error
 	// HandOver replaces this process by the other runtime.
 	HandOver(c *Container, call Call) error
 	// HandOverDelete replaces this process by the other runtime's delete.

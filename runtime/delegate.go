@@ -66,10 +66,25 @@ func (r *Runtime) delegate(j *job, d backends.Delegating) (*state.Entry, error) 
 	if err != nil {
 		return nil, err
 	}
-	if err := d.Prepare(e.Container); err != nil {
+	if err := d.Prepare(e.Container, j.bundle.Spec, func() string { return r.sharing(e.Container) }); err != nil {
 		return nil, discard(e, err)
 	}
 	return e, nil
+}
+
+// sharing names another container that has been given the same cgroup.
+func (r *Runtime) sharing(c *backends.Container) string {
+	ids, err := r.store.List()
+	if err != nil {
+		return ""
+	}
+	for _, id := range ids {
+		other, err := r.store.Read(id)
+		if err == nil && id != c.ID && other.CgroupsPath == c.CgroupsPath && other.SystemdCgroup == c.SystemdCgroup && c.CgroupsPath != "" {
+			return id
+		}
+	}
+	return ""
 }
 
 // carry has another runtime make a recorded container, while berth waits.

@@ -71,10 +71,14 @@ type data struct {
 	Runtime string `json:"runtime"`
 }
 
-// Prepare notes which program the container is given to.
-func (b *Backend) Prepare(c *backends.Container) error {
+// Prepare notes which program the container is given to, and refuses what that would do
+// to the host or to other containers.
+func (b *Backend) Prepare(c *backends.Container, s *specs.Spec, sharing func() string) error {
 	path, err := b.find()
 	if err != nil {
+		return err
+	}
+	if err := b.guard(c, s, flavourOf(path), sharing); err != nil {
 		return err
 	}
 	c.Data, err = json.Marshal(data{Runtime: path})

@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/integration/executable"
 )
@@ -131,7 +133,7 @@ func TestCommand(t *testing.T) {
 	setting := first
 	b := New(Crun, Settings{Runtime: func() string { return setting }, Globals: Globals{CgroupManager: "systemd"}})
 	c := &backends.Container{ID: "x", Root: "/r"}
-	if err := b.Prepare(c); err != nil {
+	if err := b.Prepare(c, &specs.Spec{}, func() string { return "" }); err != nil {
 		t.Fatal(err)
 	}
 	setting = second

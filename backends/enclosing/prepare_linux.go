@@ -99,7 +99,7 @@ func (p *preparation) openRoot(j *Job) error {
 		defer ns.Close()
 		o.Namespace = ns
 	}
-	o.NetworkNamespace, o.UserNamespace = j.namespaces[specs.NetworkNamespace], j.namespaces[specs.UserNamespace]
+	o.Namespaces = rootfs.Namespaces(j.namespaces)
 	var err error
 	if f, ok := j.namespaces[specs.CgroupNamespace]; ok {
 		if o.HostCgroups, err = hostCgroups(f); err != nil {

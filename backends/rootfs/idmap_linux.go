@@ -34,8 +34,8 @@ func (h *host) idmap(m *specs.Mount, o options, fd int) error {
 func (h *host) idmapNamespace(m *specs.Mount) (*os.File, error) {
 	uids, gids := m.UIDMappings, m.GIDMappings
 	if uids == nil && gids == nil && h.spec.Linux != nil {
-		if h.user != nil {
-			return reopen(h.user)
+		if f := h.namespaces[specs.UserNamespace]; f != nil {
+			return reopen(f)
 		}
 		uids, gids = h.spec.Linux.UIDMappings, h.spec.Linux.GIDMappings
 	}

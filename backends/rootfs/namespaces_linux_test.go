@@ -25,22 +25,59 @@ func TestNamespacesByDescriptor(t *testing.T) {
 			Sysctl:     map[string]string{"net.core.somaxconn": "1"},
 		}}
 	}
-	if _, err := planSysctls(spec("/nowhere"), open("net")); err == nil || !strings.Contains(err.Error(), "the host's network namespace") {
+	if _, err := planSysctls(spec("/nowhere"), Namespaces{specs.NetworkNamespace: open("net")}); err == nil || !strings.Contains(err.Error(), "the host's network namespace") {
 		t.Errorf("the host's, by another path: %v", err)
 	}
-	if _, err := planSysctls(spec("/proc/thread-self/ns/net"), open("uts")); err != nil {
+	if _, err := planSysctls(spec("/proc/thread-self/ns/net"), Namespaces{specs.NetworkNamespace: open("uts")}); err != nil {
 		t.Errorf("another one, by the host's path: %v", err)
 	}
-	h := host{spec: spec("/nowhere"), user: open("user")}
+	user := open("user")
+	h := host{spec: spec("/nowhere"), namespaces: Namespaces{specs.UserNamespace: user}}
 	ns, err := h.idmapNamespace(&specs.Mount{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer ns.Close()
 	got, err1 := ns.Stat()
-	want, err2 := h.user.Stat()
-	if err1 != nil || err2 != nil || !os.SameFile(got, want) || ns.Fd() == h.user.Fd() {
+	want, err2 := user.Stat()
+	if err1 != nil || err2 != nil || !os.SameFile(got, want) || ns.Fd() == user.Fd() {
 		t.Errorf("id mapping: %v, %v, %v", ns.Name(), err1, err2)
+	}
+}
+
+// What is a namespace's is not changed where that is the host's, by whatever path.
+func TestCheckHost(t *testing.T) {
+	t.Parallel()
+	name, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		kind         specs.LinuxNamespaceType
+		proc, sysctl string
+		hostname     string
+		refused      bool
+	}{
+		{specs.NetworkNamespace, "net", "net.core.somaxconn", "", true},
+		{specs.IPCNamespace, "ipc", "kernel.shmmax", "", true},
+		{specs.IPCNamespace, "ipc", "fs.mqueue.msg_max", "", true},
+		{specs.UTSNamespace, "uts", "kernel.domainname", "", true},
+		{specs.UserNamespace, "user", "user.max_mnt_namespaces", "", true},
+		{specs.UTSNamespace, "uts", "", "another", true},
+		{specs.UTSNamespace, "uts", "", name, false},
+		{specs.UTSNamespace, "uts", "", "", false},
+	} {
+		s := &specs.Spec{Hostname: c.hostname, Linux: &specs.Linux{Namespaces: []specs.LinuxNamespace{{Type: c.kind, Path: "/proc/self/ns/" + c.proc}}}}
+		if c.sysctl != "" {
+			s.Linux.Sysctl = map[string]string{c.sysctl: "1"}
+		}
+		if err := CheckHost(s); (err != nil) != c.refused {
+			t.Errorf("%+v: %v", c, err)
+		}
+		s.Linux.Namespaces[0].Path = ""
+		if err := CheckHost(s); err != nil {
+			t.Errorf("%+v in a new one: %v", c, err)
+		}
 	}
 }
 

@@ -22,9 +22,9 @@ type Options struct {
 	// CgroupNamespace is the one that the config names by its path, if it is not the host's: a mount
 	// of cgroup2 is made in it here, for in a user namespace there would be no right to.
 	CgroupNamespace *os.File
-	// NetworkNamespace and UserNamespace are the ones that the config names by their paths, open. Their
-	// paths are not looked up again: they may lead elsewhere by now.
-	NetworkNamespace, UserNamespace *os.File
+	// Namespaces are the ones that the config names by their paths, open. The paths are not looked up
+	// again: they may lead elsewhere by now.
+	Namespaces Namespaces
 }
 
 // Open looks up, on the host, everything that the config's root, mounts and devices name there, and
@@ -40,7 +40,7 @@ func Open(s *specs.Spec, bundle string, o Options) (*Plan, []*os.File, error) {
 		return nil, nil, fmt.Errorf("%s: %s", refused[0].Path, refused[0].Reason)
 	}
 	h := host{
-		spec: s, bundle: bundle, network: o.NetworkNamespace, user: o.UserNamespace, userns: hasUserNamespace(s),
+		spec: s, bundle: bundle, namespaces: o.Namespaces, userns: hasUserNamespace(s),
 		hostCgroups: o.HostCgroups || !hasNamespace(s, specs.CgroupNamespace), joinsCgroups: o.CgroupNamespace != nil,
 	}
 	if o.Namespace == nil && o.CgroupNamespace == nil {
@@ -59,8 +59,8 @@ func Open(s *specs.Spec, bundle string, o Options) (*Plan, []*os.File, error) {
 type host struct {
 	spec   *specs.Spec
 	bundle string
-	// network and user are as in Options.
-	network, user *os.File
+	// namespaces are as in Options.
+	namespaces Namespaces
 	// hostCgroups says that the container is in the host's cgroup namespace.
 	hostCgroups bool
 	// joinsCgroups says that it is in another one that exists, and so is this thread.
@@ -92,9 +92,12 @@ func (h *host) open() error {
 	if l == nil {
 		return nil
 	}
+	if err := checkNames(h.spec, h.namespaces); err != nil {
+		return err
+	}
 	h.plan.MaskedPaths, h.plan.ReadonlyPaths, h.plan.MountLabel = l.MaskedPaths, l.ReadonlyPaths, l.MountLabel
 	var err error
-	h.plan.Sysctls, err = planSysctls(h.spec, h.network)
+	h.plan.Sysctls, err = planSysctls(h.spec, h.namespaces)
 	return err
 }
 

@@ -1,0 +1,72 @@
+package crun
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/cgroup"
+	"github.com/berth-oci/berth/backends/rootfs"
+	"github.com/berth-oci/berth/spec"
+)
+
+// guard refuses what crun and runc do not, or not always: a config that changes the host
+// through a namespace that it names by its path, and one whose cgroup another container
+// has, which would end with this one.
+func (b *Backend) guard(c *backends.Container, s *specs.Spec, f flavour, sharing func() string) error {
+	if err := rootfs.CheckHost(s); err != nil {
+		return err
+	}
+	if b.settings.Globals.CgroupManager == "disabled" || os.Geteuid() != 0 {
+		return nil
+	}
+	if cgroup.CheckUnified() == nil {
+		place, err := b.place(c, f)
+		if err != nil || place == "" {
+			return err
+		}
+		err = cgroup.CheckFree(place)
+		if !errors.Is(err, cgroup.ErrTaken) {
+			return err
+		}
+		if pids, perr := cgroup.Processes(place); perr != nil || len(pids) > 0 {
+			return fmt.Errorf("linux.cgroupsPath: %w", err)
+		}
+		// One that is empty, and that nobody will remove, is the other runtime's to take.
+	}
+	if id := sharing(); id != "" {
+		return fmt.Errorf("linux.cgroupsPath: %s is that of container %s: delete that first: %w", spec.Shorten(c.CgroupsPath), id, cgroup.ErrTaken)
+	}
+	return nil
+}
+
+// place is where the other runtime will put a container in a tree of cgroup v2; "" if that
+// is not known.
+func (b *Backend) place(c *backends.Container, f flavour) (string, error) {
+	switch {
+	case c.SystemdCgroup && c.CgroupsPath == "":
+		return "", nil // systemd refuses a second scope of a name
+	case c.SystemdCgroup:
+		p, err := cgroup.Find(c.CgroupsPath, cgroup.Default{Name: c.ID}, true)
+		if err != nil {
+			return "", nil //nolint:nilerr // the other runtime says what it does not like
+		}
+		return p.Limits, nil
+	}
+	at := c.CgroupsPath
+	if at == "" {
+		at = c.ID
+	}
+	if path.IsAbs(at) || f == crunFlavour {
+		return path.Clean("/" + at), nil
+	}
+	own, err := cgroup.Of(os.Getpid())
+	if err != nil {
+		return "", fmt.Errorf("berth's own cgroup: %w", err)
+	}
+	return path.Join(path.Dir(own), path.Clean("/"+at)), nil
+}
