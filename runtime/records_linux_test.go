@@ -222,6 +222,9 @@ func TestEdits(t *testing.T) {
 		}
 		for _, path := range fields(whole) {
 			for edit := range edits {
+				if !strings.HasPrefix(name, "format-0/") && edit != "gone" && edit != "text" && edit != "one" {
+					continue // the sum tells it from what was written, whatever it is
+				}
 				t.Run(name+" "+strings.Join(path, ".")+" "+edit, func(t *testing.T) {
 					t.Parallel()
 					data := edited(t, data, path, edit)

@@ -82,6 +82,9 @@ func (cr *creation) save() error {
 		return err
 	}
 	cr.c.Data = data
+	if err := writeCopy(cr.c); err != nil {
+		return err
+	}
 	return cr.keep()
 }
 

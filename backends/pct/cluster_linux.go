@@ -32,7 +32,7 @@ func (c Cluster) IDs() (map[int]bool, error) {
 	ids := make(map[int]bool, len(list.IDs))
 	for key := range list.IDs {
 		id, err := strconv.Atoi(key)
-		if err != nil {
+		if err != nil || id < 1 {
 			return nil, fmt.Errorf("list of VMIDs: %s/.vmlist: %q is none", c.Dir, key)
 		}
 		ids[id] = true

@@ -10,7 +10,8 @@ import (
 )
 
 // FuzzReceive sends anything to create's end of the link, with descriptors somewhere in
-// it: there is a message with as many files as it says, or an error.
+// it: there is a message with as many files as it says, or an error; and no descriptor
+// stays open that nobody has.
 func FuzzReceive(f *testing.F) {
 	message := func(files int, v any) []byte {
 		data, err := json.Marshal(v)
@@ -42,6 +43,7 @@ func FuzzReceive(f *testing.F) {
 	}
 	f.Cleanup(func() { null.Close() })
 	f.Fuzz(func(t *testing.T, data []byte, files uint8, at uint16) {
+		before := descriptors(t)
 		for _, receive := range []func(c Conn){
 			func(c Conn) {
 				var e Event
@@ -57,6 +59,9 @@ func FuzzReceive(f *testing.F) {
 			func(c Conn) { _ = c.Await(AnswerFree) },
 		} {
 			send(t, data, null, int(files), int(at), receive)
+		}
+		if after := descriptors(t); after != before {
+			t.Fatalf("%d descriptors are open, %d were", after, before)
 		}
 	})
 }
@@ -90,4 +95,13 @@ func send(t *testing.T, data []byte, file *os.File, files, at int, receive func(
 	receive(theirs)
 	theirs.Close()
 	<-done
+}
+
+func descriptors(t *testing.T) int {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(entries)
 }
