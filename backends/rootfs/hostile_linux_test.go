@@ -314,7 +314,7 @@ func TestOpenFails(t *testing.T) {
 		"sysctl":       {func(_ *testing.T, c *container) { c.sysctl("kernel.panic") }, "linux.sysctl[\"kernel.panic\"]: is not in a separate kernel namespace", nil},
 		"sysctl dots":  {func(_ *testing.T, c *container) { c.sysctl("net/../kernel/panic") }, "not the name of a sysctl", nil},
 		"sysctl twist": {func(_ *testing.T, c *container) { c.sysctl("net.//.kernel.panic") }, "not the name of a sysctl", nil},
-		"sysctl user":  {func(_ *testing.T, c *container) { c.sysctl("user.max_user_namespaces") }, "without a user namespace", nil},
+		"sysctl user":  {func(_ *testing.T, c *container) { c.sysctl("user.max_user_namespaces") }, "host's user namespace", nil},
 		"sysctl name":  {func(_ *testing.T, c *container) { c.sysctl("kernel.hostname") }, "conflicts with the field hostname", nil},
 		"sysctl host":  {func(_ *testing.T, c *container) { c.dropNamespace("network"); c.sysctl("net.ipv4.ip_forward") }, "host's network namespace", nil},
 		"sysctl joined": {func(_ *testing.T, c *container) {
