@@ -106,6 +106,10 @@ func (r *Runtime) ListOwed() (list []OwedInfo) {
 			if err != nil || c.Owed == nil || store.Busy(name) {
 				continue
 			}
+			// A delete may have come to its end between the two looks.
+			if c, err = store.Read(name); err != nil || c.Owed == nil {
+				continue
+			}
 			list = append(list, OwedInfo{c, func(ctx context.Context) error { return r.finish(ctx, store, name) }})
 		}
 	}
