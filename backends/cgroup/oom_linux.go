@@ -15,7 +15,14 @@ import (
 // WatchOOM calls f each time that the kernel's OOM killer has ended a process in
 // the cgroup or below it, counting from now. It returns when no process is left
 // in the cgroup, it is removed, or ctx is done.
-func WatchOOM(ctx context.Context, path string, f func()) error {
+func WatchOOM(ctx context.Context, path string, f func()) error { return watchOOM(ctx, path, false, f) }
+
+// WatchAllOOM is WatchOOM, counting from the cgroup's beginning.
+func WatchAllOOM(ctx context.Context, path string, f func()) error {
+	return watchOOM(ctx, path, true, f)
+}
+
+func watchOOM(ctx context.Context, path string, all bool, f func()) error {
 	dir := filepath.Join(Mount, path)
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 	if err != nil {
@@ -36,6 +43,9 @@ func WatchOOM(ctx context.Context, path string, f func()) error {
 	known, err := eventCount(dir, "memory.events", "oom_kill")
 	if err != nil {
 		return fmt.Errorf("watch cgroup %s: %w", path, err)
+	}
+	if all {
+		known = 0
 	}
 	buffer := make([]byte, 4096)
 	for {
@@ -61,13 +71,6 @@ func WatchOOM(ctx context.Context, path string, f func()) error {
 			return fmt.Errorf("watch cgroup %s: %w", path, err)
 		}
 	}
-}
-
-// OOMKilled says whether the kernel's OOM killer has ended a process in the cgroup or
-// below it.
-func OOMKilled(path string) bool {
-	n, err := eventCount(filepath.Join(Mount, path), "memory.events", "oom_kill")
-	return err == nil && n > 0
 }
 
 // eventCount reads a "key value" file; what is not there counts 0.

@@ -36,6 +36,7 @@ type creation struct {
 	first atomic.Pointer[backends.Process]
 	// placed is the container's cgroup, once the stage is about to be in it.
 	placed atomic.Pointer[string]
+	oom    oomWatch
 }
 
 // Create makes the container in this order: the stage; the enclosure around
@@ -44,6 +45,7 @@ type creation struct {
 func (b Backend) Create(ctx context.Context, c *backends.Container, s *specs.Spec, o backends.CreateOptions, save func() error) error {
 	up := make(chan struct{})
 	cr := &creation{Backend: b, opts: &o, job: &Job{Container: c, Spec: s, Data: &Data{}, Up: up, save: save}}
+	defer cr.oom.end()
 	watched, stop := cr.watch(ctx)
 	err := cr.run(watched, up)
 	cause := stop()
@@ -139,6 +141,7 @@ func (cr *creation) run(ctx context.Context, up chan struct{}) error {
 	if err := j.guard(guard); err != nil {
 		return err
 	}
+	cr.oom.begin(j.Data.Limits)
 	if err := limit(j.Data, limits); err != nil {
 		return err
 	}

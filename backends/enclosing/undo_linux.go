@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/berth-oci/berth/backends"
-	"github.com/berth-oci/berth/backends/cgroup"
 	"github.com/berth-oci/berth/backends/stage/link"
 )
 
@@ -32,7 +31,7 @@ func (cr *creation) reason(cause, err error) error {
 	if !gone {
 		return err
 	}
-	if d := cr.job.Data; d.Cgrouped() && cgroup.OOMKilled(d.Limits) {
+	if cr.oom.seen() {
 		return fmt.Errorf("linux.resources.memory: %w: %w", errOOM, &link.EndedError{Host: cr.stage.Host})
 	}
 	if ended != nil {
