@@ -73,6 +73,16 @@ func watchOOM(ctx context.Context, path string, all bool, f func()) error {
 	}
 }
 
+// OOMKills is how many processes in the cgroup and below it the kernel's OOM killer has
+// ended; 0 where that is not counted.
+func OOMKills(path string) uint64 {
+	n, err := eventCount(filepath.Join(Mount, path), "memory.events", "oom_kill")
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
 // eventCount reads a "key value" file; what is not there counts 0.
 func eventCount(dir, file, key string) (uint64, error) {
 	data, err := os.ReadFile(filepath.Join(dir, file))

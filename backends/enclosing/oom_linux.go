@@ -2,6 +2,7 @@ package enclosing
 
 import (
 	"context"
+	"path/filepath"
 	"sync/atomic"
 	"time"
 
@@ -12,6 +13,10 @@ import (
 // while that is created: with the process LXC removes the cgroup, and so the count.
 type oomWatch struct {
 	killed atomic.Bool
+	// above counts, too, and stays when LXC is faster than the watch; before is its
+	// count in the beginning.
+	above  string
+	before uint64
 	done   chan struct{}
 	cancel context.CancelFunc
 }
@@ -20,6 +25,8 @@ type oomWatch struct {
 func (w *oomWatch) begin(path string) {
 	ctx, cancel := context.WithCancel(context.Background())
 	w.done, w.cancel = make(chan struct{}), cancel
+	w.above = filepath.Dir(path)
+	w.before = cgroup.OOMKills(w.above)
 	go func() {
 		defer close(w.done)
 		// Without the controller, or the cgroup, there is nothing to see.
@@ -45,5 +52,5 @@ func (w *oomWatch) seen() bool {
 	case <-w.done:
 	case <-time.After(lastLook):
 	}
-	return w.killed.Load()
+	return w.killed.Load() || cgroup.OOMKills(w.above) > w.before
 }
