@@ -112,6 +112,15 @@ func TestWarden(t *testing.T) {
 			t.Errorf("the warden is in another %s namespace", kind)
 		}
 	}
+	// LXC takes from the warden what those may have whom an administrator brings in.
+	const show = "grep CapPrm /proc/self/status"
+	attach := exec.Command("lxc-attach", "-n", b.enclosureName(), "--", "sh", "-c", show)
+	if *backend == "pct" {
+		attach = exec.Command("pct", "exec", b.enclosureName(), "--", "sh", "-c", show)
+	}
+	if o, want := execute(t, attach), b.must("exec", b.id, "sh", "-c", show); o.status != 0 || o.stdout != want {
+		t.Errorf("attached: status %d, %q, %q; by exec: %q", o.status, o.stdout, o.stderr, want)
+	}
 	if tasks, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", warden)); len(tasks) != 1 {
 		t.Errorf("the warden has %d tasks", len(tasks))
 	}
