@@ -148,6 +148,7 @@ func TestPathsStayInside(t *testing.T) {
 		"file through link far up":   {[][]tar.Header{{dir("a"), link("a/x", "../../.."), file("a/x/outside")}}, "a/ a/x->../../.. outside"},
 		"file through chained links": {[][]tar.Header{{link("a", "b"), link("b", "../"), file("a/outside")}}, "a->b b->../ outside"},
 		"absolute behind relative":   {[][]tar.Header{{dir("d"), link("d/a", "../b"), link("b", "/d/c"), file("d/a/f")}}, "b->/d/c d/ d/a->../b d/c/ d/c/f"},
+		"absolute link further down": {[][]tar.Header{{dir("d"), link("d/a", "/e"), file("d/a/f")}}, "d/ d/a->/e e/ e/f"},
 		"directory through link":     {[][]tar.Header{{link("x", ".."), dir("x/made")}}, "made/ x->.."},
 		"link through link":          {[][]tar.Header{{link("x", ".."), link("x/made", "y")}}, "made->y x->.."},
 		"whiteout through link":      {[][]tar.Header{{file("outside"), file("f")}, {link("x", ".."), file("x/.wh.outside")}}, "f x->.."},
