@@ -33,7 +33,7 @@ func FuzzParse(f *testing.F) {
 		var want specs.Spec
 		err := json.Unmarshal(data, &want)
 		if len(ps.Errors()) == 0 {
-			if err != nil {
+			if err != nil && !variants(ps) {
 				t.Fatalf("encoding/json refuses it: %v", err)
 			}
 			if !variants(ps) && !reflect.DeepEqual(*got, want) {
