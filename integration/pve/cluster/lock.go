@@ -50,8 +50,16 @@ func (c *Cluster) withLock(id string, timeout time.Duration, messages io.Writer,
 	if !tryLock(file) {
 		// As PVE::Tools::lock_file_full: one more call of flock(2), which waits in the kernel, and an alarm.
 		fmt.Fprintln(messages, "trying to acquire lock...")
+		// With a descriptor of its own: the other one may be closed while flock(2) still waits.
+		own, err := unix.FcntlInt(file.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+		if err != nil {
+			return failure.New("can't lock file '%s' - %v", name, err)
+		}
 		locked := make(chan error, 1)
-		go func() { locked <- waitLock(file) }()
+		go func() {
+			defer unix.Close(own)
+			locked <- waitLock(own)
+		}()
 		select {
 		case err := <-locked:
 			if err != nil {
@@ -65,9 +73,9 @@ func (c *Cluster) withLock(id string, timeout time.Duration, messages io.Writer,
 	return do()
 }
 
-func waitLock(file *os.File) error {
+func waitLock(descriptor int) error {
 	for {
-		if err := unix.Flock(int(file.Fd()), unix.LOCK_EX); err != unix.EINTR {
+		if err := unix.Flock(descriptor, unix.LOCK_EX); err != unix.EINTR {
 			return err
 		}
 	}
