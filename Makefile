@@ -79,7 +79,7 @@ integration: build
 bench: build
 	integration/suites --bench $(BUILD)
 
-# Some ten minutes: 5000 containers, and 300 at once.
+# Half an hour: 10000 containers, 16 at a time, and 300 at once.
 soak: build
 	integration/suites --soak $(BUILD)
 
@@ -100,6 +100,6 @@ help:
 	@echo 'make lint unit integration    the parts of make test'
 	@echo 'make freebsd       vet and build for FreeBSD'
 	@echo 'make bench         the benchmark beside crun and runc'
-	@echo 'make soak          5000 lives of containers, and 300 at once'
+	@echo 'make soak          10000 lives of containers, 16 at a time, and 300 at once'
 	@echo 'make coverage      which part of the code the tests run'
 	@echo 'make clean         remove build/'

@@ -18,10 +18,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var churns = flag.Int("churn", 200, "containers of the churn, with operations in their lives (a soak: 5000)")
-
-// churnAtATime is how many containers the churn has at once.
-const churnAtATime = 8
+var (
+	churns       = flag.Int("churn", 200, "containers of the churn, with operations in their lives (a soak: 10000)")
+	churnAtATime = flag.Int("at-a-time", 8, "how many containers the churn has at once (a soak: 16)")
+)
 
 // Many lives with operations at random in them, and nothing left afterwards: no
 // process, mount, cgroup, namespace, record or log, no memory and no descriptor.
@@ -35,7 +35,7 @@ func TestChurn(t *testing.T) {
 		t.Logf("the random numbers are those of -seed %d", *seed)
 		first := newBox(t, forever)
 		// What the first containers leave for all that follow is no leak.
-		churn(t, first, "warm", lives(2*churnAtATime))
+		churn(t, first, "warm", lives(2**churnAtATime))
 		at := takeFootprint(first.root)
 		t.Logf("before: %v", at)
 		count := *churns
@@ -45,7 +45,7 @@ func TestChurn(t *testing.T) {
 		begin := time.Now()
 		n := churn(t, first, "churn", lives(count))
 		took := time.Since(begin)
-		t.Logf("%d lives, %d at a time, in %v: %.1f/s; %v", count, churnAtATime, took.Round(time.Second), float64(count)/took.Seconds(), n.done)
+		t.Logf("%d lives, %d at a time, in %v: %.1f/s; %v", count, *churnAtATime, took.Round(time.Second), float64(count)/took.Seconds(), n.done)
 		after, grown := at.await(first.root)
 		t.Logf("after: %v", after)
 		for _, g := range grown {
@@ -87,7 +87,7 @@ func churn(t *testing.T, first *box, prefix string, more func(t *testing.T, begu
 	limits := hasController("pids")
 	work := make(chan int)
 	var wg sync.WaitGroup
-	for range churnAtATime {
+	for range *churnAtATime {
 		wg.Go(func() {
 			for i := range work {
 				c := &churned{box: lightBox(t, first, fmt.Sprintf("%s-%04d", prefix, i)), random: rand.New(rand.NewPCG(uint64(*seed), uint64(i))), limits: limits, tally: n}

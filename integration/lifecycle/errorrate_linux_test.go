@@ -30,7 +30,7 @@ func TestErrorRate(t *testing.T) {
 			defer n.Unlock()
 			return n.total < *operations
 		})
-		t.Logf("%d of %d operations failed, %d containers at a time, in %v: %v", n.failed, n.total, churnAtATime, time.Since(begin).Round(time.Second), n.done)
+		t.Logf("%d of %d operations failed, %d containers at a time, in %v: %v", n.failed, n.total, *churnAtATime, time.Since(begin).Round(time.Second), n.done)
 		if list := first.must("list", "-q"); list != "" {
 			t.Errorf("the list afterwards: %q", list)
 		}
