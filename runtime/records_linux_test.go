@@ -133,6 +133,10 @@ func TestFormats(t *testing.T) {
 				(len(info.Hooks.Poststop) != 1 || info.Hooks.Poststop[0].Env == nil || info.Process.Pid != 94 || info.Annotations["org.example.key"] != "a value" || info.CgroupsPath != "/pod/r") {
 				t.Errorf("%+v", info.Container)
 			}
+			if strings.HasSuffix(name, "pct-owed.json") &&
+				(info.Owed == nil || info.Owed.Why == "" || info.Owed.Since.Minute() != 45 || info.Creator.Pid != 140 || !strings.Contains(string(info.Data), `"making":true`)) {
+				t.Errorf("%+v", info.Container)
+			}
 			if err := r.Delete(t.Context(), recordID, true); err != nil {
 				t.Error(err)
 			}
