@@ -18,15 +18,25 @@ need_root() {
 
 # host_packages PACKAGE...: installs on this machine those that are missing.
 host_packages() {
-	local package missing=()
+	[[ -z $(missing_packages "$@") ]] || locked install_missing "$@"
+}
+
+missing_packages() {
+	local package
 	for package; do
-		[[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) == installed ]] ||
-			missing+=("$package")
+		[[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || echo "$package"
 	done
+}
+
+# install_missing PACKAGE...: another testhost may have done it in the meantime, and
+# apt may be at work for somebody else.
+install_missing() {
+	local missing
+	mapfile -t missing < <(missing_packages "$@")
 	((${#missing[@]})) || return 0
 	say "installing ${missing[*]}"
-	apt-get update -qq >&2
-	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+	apt-get -o DPkg::Lock::Timeout=600 update -qq >&2
+	DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 install -y -qq --no-install-recommends \
 		"${missing[@]}" </dev/null >&2
 }
 
