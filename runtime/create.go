@@ -77,17 +77,18 @@ func (r *Runtime) plan(id string, o *CreateOptions) (*job, error) {
 	return &job{id: id, bundle: bun, backend: b, options: o}, nil
 }
 
-// logWarnings logs that what somebody has meant to say is ignored, and the other
-// warnings for who debugs.
+// logWarnings logs what has no effect of what somebody has meant to say, and the
+// other warnings for who debugs.
 func logWarnings(list spec.Problems) {
-	const most = 10 // of a hostile document's
-	for i, w := range list {
-		if w.Misnamed && i < most {
-			logrus.Warn("config.json: ", w)
+	var ignored []string
+	for _, w := range list {
+		if w.Ignored {
+			ignored = append(ignored, "config.json: "+w.String())
 		} else {
 			logrus.Debug("config.json: ", w)
 		}
 	}
+	backends.LogWarnings(ignored)
 }
 
 // check names what a backend cannot honour. The process may be missing until

@@ -71,6 +71,15 @@ func (c *checker) errorf(path, format string, args ...any) { c.report(Error, pat
 
 func (c *checker) warnf(path, format string, args ...any) { c.report(Warning, path, format, args) }
 
+// ignoref warns of what has no effect.
+func (c *checker) ignoref(path, format string, args ...any) {
+	before := len(c.ps)
+	c.warnf(path, format, args...)
+	if len(c.ps) > before {
+		c.ps[before].Ignored = true
+	}
+}
+
 func (c *checker) report(l Level, path, format string, args []any) {
 	if len(c.ps) <= maxProblems {
 		c.ps.add(Problem{Path: path, Level: l, Message: fmt.Sprintf(format, args...), Ref: refOf(path)})

@@ -147,7 +147,7 @@ func (d *decoder) unknown(o *object, name string) {
 	if like := o.variant(name); like != "" {
 		d.report(Warning, "is unknown and ignored: names are case-sensitive, %q is another (runc would take it)", like)
 		if n := len(d.ps) - 1; d.ps[n].Path == d.path.String() {
-			d.ps[n].Misnamed = true
+			d.ps[n].Ignored = true
 		}
 	} else if len(d.ps) < maxUnknown {
 		d.report(Warning, "is not in the specification, and ignored")

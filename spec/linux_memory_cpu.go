@@ -21,7 +21,11 @@ func (c *checker) memory(m *specs.LinuxMemory) {
 		case *v.value < -1:
 			c.errorf(path+"."+v.name, "must be bytes, or -1 for unlimited, is %d", *v.value)
 		case v.name == "kernel" || v.name == "kernelTCP":
-			c.warnf(path+"."+v.name, "is not recommended: kernels since 5.4 and cgroup v2 ignore it")
+			warn := c.warnf
+			if *v.value > 0 {
+				warn = c.ignoref
+			}
+			warn(path+"."+v.name, "is not recommended: kernels since 5.4 and cgroup v2 ignore it")
 		}
 	}
 	if m.Swappiness != nil && *m.Swappiness > 100 {

@@ -24,7 +24,7 @@ func (c *checker) seccomp(s *specs.LinuxSeccomp) {
 	}
 	const path = "linux.seccomp"
 	if s.DefaultAction == "" && len(s.Syscalls) == 0 {
-		c.warnf(path, "is empty and ignored: defaultAction is required")
+		c.ignoref(path, "is empty and ignored: defaultAction is required")
 		return
 	}
 	if oneOf(c, path+".defaultAction", s.DefaultAction, seccompActions...) {
@@ -53,7 +53,7 @@ func (c *checker) seccomp(s *specs.LinuxSeccomp) {
 
 func (c *checker) syscall(path string, s *specs.LinuxSeccomp, call *specs.LinuxSyscall) {
 	if len(call.Names) == 0 {
-		c.warnf(path+".names", "must have at least one entry; the rule is ignored")
+		c.errorf(path+".names", "is required: the name of at least one system call")
 	}
 	if i := slices.Index(call.Names, ""); i >= 0 {
 		c.errorf(at(path+".names", i), "must be the name of a system call, is empty")

@@ -55,13 +55,13 @@ func TestLoad(t *testing.T) {
 		if err != nil || s.Root.Path != "rootfs" || string(data) != valid {
 			t.Errorf("got %+v, %s, %v", s, data, err)
 		}
-		if len(warnings) != 1 || warnings[0].Path != "other" || warnings[0].Misnamed {
+		if len(warnings) != 1 || warnings[0].Path != "other" || warnings[0].Ignored {
 			t.Errorf("warnings: %+v", warnings)
 		}
 	})
 	t.Run("a name in another case", func(t *testing.T) {
 		_, _, warnings, err := Load(bundle(t, strings.Replace(base, `"linux"`, `"Linux"`, 1)))
-		if err != nil || len(warnings) == 0 || warnings[0].Path != "Linux" || !warnings[0].Misnamed {
+		if err != nil || len(warnings) == 0 || warnings[0].Path != "Linux" || !warnings[0].Ignored {
 			t.Errorf("%+v, %v", warnings, err)
 		}
 	})

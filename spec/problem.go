@@ -39,9 +39,10 @@ type Problem struct {
 	Message string `json:"message"`
 	// Ref is the section of the specification, as "config.md#mounts".
 	Ref string `json:"ref,omitempty"`
-	// Misnamed says that a property is ignored which other runtimes take for one of
-	// the specification's.
-	Misnamed bool `json:"-"`
+	// Ignored says of a warning that what somebody has meant to say has no effect: a
+	// property that other runtimes take for one of the specification's, a value that
+	// berth or the kernel passes over. Create logs these as warnings.
+	Ignored bool `json:"-"`
 }
 
 // String returns the path and the message, in one line.

@@ -57,7 +57,7 @@ func TestSeccompRules(t *testing.T) {
 			[]string{"error linux.seccomp.defaultAction: one of", "error linux.seccomp.architectures[0]: SCMP_ARCH_X86_64", "error linux.seccomp.flags[0]: SECCOMP_FILTER_FLAG_LOG",
 				"error linux.seccomp.syscalls[0].action: one of", "error linux.seccomp.syscalls[0].args[0].index: 0 to 5", "error linux.seccomp.syscalls[0].args[0].op: SCMP_CMP_EQ"}},
 		{"names", in(ok + `"syscalls":[{"names":[],"action":"SCMP_ACT_ALLOW"},{"names":["a",""],"action":"SCMP_ACT_ALLOW"}]`),
-			[]string{"warning linux.seccomp.syscalls[0].names: at least one", "error linux.seccomp.syscalls[1].names[1]: is empty"}},
+			[]string{"error linux.seccomp.syscalls[0].names: is required: the name of at least one", "error linux.seccomp.syscalls[1].names[1]: is empty"}},
 		{"errno", in(`"defaultAction":"SCMP_ACT_ALLOW","defaultErrnoRet":1,"syscalls":[{"names":["a"],"action":"SCMP_ACT_LOG","errnoRet":0},
 			{"names":["a"],"action":"SCMP_ACT_ERRNO","errnoRet":4096},{"names":["a"],"action":"SCMP_ACT_TRACE","errnoRet":65536}]`),
 			[]string{"error linux.seccomp.defaultErrnoRet: only SCMP_ACT_ERRNO", "error linux.seccomp.syscalls[0].errnoRet: SCMP_ACT_LOG",
@@ -68,4 +68,27 @@ func TestSeccompRules(t *testing.T) {
 				"error linux.seccomp.syscalls[0].names: cannot be used for the write", "warning linux.seccomp.syscalls[0].action: listenerPath"}},
 		{"relative listener", in(ok + `"listenerPath":"s"`), []string{"warning linux.seccomp.listenerPath: absolute"}},
 	})
+}
+
+// What has no effect is told apart from what should be otherwise: create logs it.
+func TestIgnored(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ name, text, ignored string }{
+		{"an empty profile", `{"linux":{"seccomp":{}}}`, "linux.seccomp"},
+		{"kernel memory", `{"linux":{"resources":{"memory":{"kernel":4096,"kernelTCP":0}}}}`, "linux.resources.memory.kernel"},
+		{"another case", `{"HostName":"x"}`, "HostName"},
+		{"a property of nobody's", `{"nosuch":"x"}`, ""},
+		{"a value that should be another", `{"linux":{"resources":{"cpu":{"shares":1}}}}`, ""},
+	} {
+		s, ps := Parse([]byte(tt.text))
+		ignored := ""
+		for _, p := range append(ps, Check(s, Linux)...) {
+			if p.Ignored {
+				ignored += p.Path
+			}
+		}
+		if ignored != tt.ignored {
+			t.Errorf("%s: ignored is %q, want %q", tt.name, ignored, tt.ignored)
+		}
+	}
 }

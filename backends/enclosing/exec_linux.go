@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
-	"github.com/sirupsen/logrus"
 	"golang.org/x/sys/unix"
 
 	"github.com/berth-oci/berth/backends"
@@ -79,9 +78,7 @@ func (e *execution) prepare(p *specs.Process, o *backends.ExecOptions) error {
 	if err != nil {
 		return err
 	}
-	for _, w := range attributes.Warnings {
-		logrus.Debug(w)
-	}
+	backends.LogWarnings(attributes.Warnings)
 	if !k.NoNewKeyring {
 		attributes.Keyring = "_ses." + e.c.ID
 	}

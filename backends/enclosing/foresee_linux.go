@@ -25,7 +25,7 @@ func (b Backend) Foresee(s *specs.Spec) spec.Problems {
 	attributes, err := process.FromSpec(s.Process, s)
 	refuse(err)
 	if attributes != nil {
-		for _, w := range attributes.Warnings {
+		for _, w := range warnings(attributes, s) {
 			ps = append(ps, problemOf(w, spec.Warning))
 		}
 	}

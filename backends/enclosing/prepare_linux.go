@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
-	"github.com/sirupsen/logrus"
 	"golang.org/x/sys/unix"
 
 	"github.com/berth-oci/berth/backends"
@@ -46,9 +45,7 @@ func prepare(j *Job, o *backends.CreateOptions) (*preparation, error) {
 			return nil, fmt.Errorf("linux.namespaces: time: %w", err)
 		}
 	}
-	for _, w := range p.process.Warnings {
-		logrus.Debug(w)
-	}
+	backends.LogWarnings(warnings(p.process, j.Spec))
 	if !o.NoNewKeyring {
 		p.process.Keyring = "_ses." + j.ID
 	}
@@ -76,6 +73,11 @@ func prepare(j *Job, o *backends.CreateOptions) (*preparation, error) {
 		}
 	}
 	return p, nil
+}
+
+// warnings are what the process does without in this kernel, or with this libseccomp.
+func warnings(a *process.Attributes, s *specs.Spec) []string {
+	return slices.Concat(a.Warnings, seccomp.Passed(seccompOf(s)))
 }
 
 // openHostTree is for hooks that run before the pivot, in an enclosure whose

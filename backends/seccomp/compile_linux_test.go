@@ -283,6 +283,53 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// What a rule forbids under a name that libseccomp does not have is told; what fails anyway is not.
+func TestPassed(t *testing.T) {
+	t.Parallel()
+	var many []string
+	for range 500 {
+		many = append(many, "nosuch_call")
+	}
+	for _, tt := range []struct {
+		name string
+		def  specs.LinuxSeccompAction
+		rule specs.LinuxSyscall
+		want []string // in the one warning that there is; nil for none
+	}{
+		{"known", specs.ActAllow, rule(specs.ActErrno, "read", "getpid"), nil},
+		{"another architecture's", specs.ActAllow, rule(specs.ActErrno, "socketcall"), nil},
+		{"forbidden", specs.ActAllow, rule(specs.ActErrno, "read", "nosuch_call", "other_call"),
+			[]string{"linux.seccomp.syscalls[1].names: ignored: ", `no system call "nosuch_call", "other_call", `, "SCMP_ACT_ERRNO"}},
+		{"asked about", specs.ActLog, rule(specs.ActNotify, "nosuch_call"), []string{"linux.seccomp.syscalls[1].names: ", "SCMP_ACT_NOTIFY"}},
+		{"allowed", specs.ActErrno, rule(specs.ActAllow, "nosuch_call"), nil},
+		{"logged", specs.ActAllow, rule(specs.ActLog, "nosuch_call"), nil},
+		{"forbidden anyway", specs.ActKillProcess, rule(specs.ActErrno, "nosuch_call"), nil},
+		{"many", specs.ActAllow, rule(specs.ActErrno, many...), []string{` and 4`, " more, so that"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got := Passed(&specs.LinuxSeccomp{DefaultAction: tt.def, Syscalls: []specs.LinuxSyscall{rule(specs.ActErrno, "getppid"), tt.rule}})
+			if tt.want == nil {
+				if len(got) > 0 {
+					t.Errorf("warned: %q", got)
+				}
+				return
+			}
+			if len(got) != 1 || len(got[0]) > 600 {
+				t.Fatalf("got %q", got)
+			}
+			for _, want := range tt.want {
+				if !strings.Contains(got[0], want) {
+					t.Errorf("got %q, want %q", got[0], want)
+				}
+			}
+		})
+	}
+	if got := Passed(nil); got != nil {
+		t.Errorf("of nothing: %q", got)
+	}
+}
+
 // Without a listener only what it would be asked about is different.
 func TestDeaf(t *testing.T) {
 	t.Parallel()

@@ -126,6 +126,53 @@ func addRules(lib *libseccomp.ScmpFilter, call *specs.LinuxSyscall, def libsecco
 	return nil
 }
 
+// Passed names the rules that keep nothing of what they forbid or ask about for some of their names, because
+// libseccomp has no system call of these: by the default action the call is let through. What a rule allows is left out,
+// for then it is refused. Each begins with a JSON path.
+func Passed(s *specs.LinuxSeccomp) []string {
+	if empty(s) || refuses[s.DefaultAction] {
+		return nil
+	}
+	var list []string
+	for i := range s.Syscalls {
+		call := &s.Syscalls[i]
+		if call.Action == s.DefaultAction || call.Action == specs.ActAllow || call.Action == specs.ActLog {
+			continue
+		}
+		unknown := ""
+		more := 0
+		for _, name := range call.Names {
+			if _, err := libseccomp.GetSyscallFromName(name); err == nil {
+				continue
+			}
+			if len(unknown) > mostNamed {
+				more++
+				continue
+			}
+			if unknown != "" {
+				unknown += ", "
+			}
+			unknown += fmt.Sprintf("%.40q", name)
+		}
+		if more > 0 {
+			unknown += fmt.Sprintf(" and %d more", more)
+		}
+		if unknown != "" {
+			list = append(list, fmt.Sprintf("linux.seccomp.syscalls[%d].names: ignored: %s has no system call %s, so that there is no %s for it",
+				i, libraryVersion(), unknown, call.Action))
+		}
+	}
+	return list
+}
+
+// mostNamed is the length from which on names are only counted.
+const mostNamed = 200
+
+// refuses are the default actions under which a system call without a rule fails.
+var refuses = map[specs.LinuxSeccompAction]bool{
+	specs.ActKill: true, specs.ActKillThread: true, specs.ActKillProcess: true, specs.ActTrap: true, specs.ActErrno: true,
+}
+
 func addRule(lib *libseccomp.ScmpFilter, number libseccomp.ScmpSyscall, act libseccomp.ScmpAction,
 	conds []libseccomp.ScmpCondition, apart bool) error {
 	switch {

@@ -1,0 +1,84 @@
+//go:build linux && integration
+
+package lifecycle
+
+import (
+	"strings"
+	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// What a container does without, although config.json asks for it, is told on stderr
+// in one line each, and the container runs.
+func TestWarnings(t *testing.T) {
+	t.Parallel()
+	berthOnly(t)
+	const future = "CAP_FROM_THE_FUTURE"
+	for _, c := range []struct {
+		name string
+		edit func(*specs.Spec)
+		want []string
+	}{
+		{"a capability of another kernel", func(s *specs.Spec) {
+			s.Process.Capabilities.Bounding = append(s.Process.Capabilities.Bounding, future)
+			s.Process.Capabilities.Ambient = []string{future}
+		}, []string{"process.capabilities.bounding[11]: ignored: ", "process.capabilities.ambient[0]: ignored: "}},
+		{"a system call of another kernel", func(s *specs.Spec) {
+			s.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.ActAllow, Syscalls: []specs.LinuxSyscall{
+				{Names: []string{"nosuch_call"}, Action: specs.ActErrno}, {Names: []string{"getcpu"}, Action: specs.ActErrno},
+			}}
+		}, []string{"linux.seccomp.syscalls[0].names: ignored: "}},
+		{"a profile without a default", func(s *specs.Spec) { s.Linux.Seccomp = &specs.LinuxSeccomp{} },
+			[]string{"config.json: linux.seccomp: is empty and ignored"}},
+		{"what is allowed anywhere else", func(s *specs.Spec) {
+			s.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.ActErrno, Syscalls: []specs.LinuxSyscall{
+				{Names: []string{"nosuch_call"}, Action: specs.ActAllow},
+			}}
+			s.Process.Args = []string{"/nosuch"} // it is not started
+		}, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			b := newBox(t, "true", c.edit)
+			o := b.berth(b.createArgs()...)
+			if o.status != 0 && c.want != nil {
+				t.Fatalf("create: %+v", o)
+			}
+			if n := strings.Count(o.stderr, "level=warning"); n != len(c.want) {
+				t.Errorf("%d warnings, want %d: %s", n, len(c.want), o.stderr)
+			}
+			for _, want := range c.want {
+				if !strings.Contains(o.stderr, want) {
+					t.Errorf("no %q in %s", want, o.stderr)
+				}
+			}
+		})
+	}
+	t.Run("exec", func(t *testing.T) {
+		t.Parallel()
+		b := newBox(t, forever)
+		b.create()
+		b.start()
+		o := b.berth("exec", "--cap", future, b.id, "true")
+		if o.status != 0 || !strings.Contains(o.stderr, "level=warning") || !strings.Contains(o.stderr, future) {
+			t.Errorf("exec: %+v", o)
+		}
+		b.must("kill", b.id, "KILL")
+		b.wait()
+	})
+}
+
+// A rule that names no system call is no rule: config-linux.md, Seccomp: names is
+// REQUIRED. Old profiles have name instead.
+func TestSeccompRulesWithoutNames(t *testing.T) {
+	t.Parallel()
+	berthOnly(t)
+	b := newBox(t, "true", func(s *specs.Spec) {
+		s.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.ActErrno, Syscalls: make([]specs.LinuxSyscall, 300)}
+		for i := range s.Linux.Seccomp.Syscalls {
+			s.Linux.Seccomp.Syscalls[i].Action = specs.ActAllow
+		}
+	})
+	b.refused("linux.seccomp.syscalls[0].names: is required", b.createArgs()...)
+}
