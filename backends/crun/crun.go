@@ -81,6 +81,7 @@ func (b *Backend) Prepare(c *backends.Container, s *specs.Spec, sharing func() s
 	if err := b.guard(c, s, flavourOf(path), sharing); err != nil {
 		return err
 	}
+	b.warnOfOther(path)
 	c.Data, err = json.Marshal(data{Runtime: path})
 	return err
 }

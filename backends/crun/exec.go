@@ -43,7 +43,7 @@ func (b *Backend) HandOver(c *backends.Container, call backends.Call) error {
 		return err
 	}
 	logrus.WithField("command", backends.CommandLine(cmd.Argv...)).Debug("handed over")
-	return fmt.Errorf("run %s: %w", cmd.Path, syscall.Exec(cmd.Path, cmd.Argv, b.settings.Environ))
+	return backends.CannotStart(cmd.Path, syscall.Exec(cmd.Path, cmd.Argv, b.settings.Environ))
 }
 
 // Carry starts the other runtime with all descriptors of this process that are
@@ -92,7 +92,7 @@ func (cmd *Command) start(environ []string, stdout uintptr) (int, error) {
 		Sys:   &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL},
 	})
 	if err != nil {
-		return 0, fmt.Errorf("run %s: %w", cmd.Path, err)
+		return 0, backends.CannotStart(cmd.Path, err)
 	}
 	return pid, nil
 }

@@ -2,31 +2,43 @@ package crun
 
 import (
 	"errors"
-	"fmt"
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/berth-oci/berth/backends"
 )
 
 // find is the absolute path of the other runtime.
 func (b *Backend) find() (string, error) {
-	if name := b.settings.Runtime(); name != "" {
-		path, err := exec.LookPath(name)
-		if err != nil {
-			return "", fmt.Errorf("the runtime that the configuration names: %w", err)
-		}
-		return filepath.Abs(path)
-	}
-	path, err := exec.LookPath(b.name)
-	if errors.Is(err, exec.ErrNotFound) && b.name == Crun {
-		if path, err := exec.LookPath(Runc); err == nil {
-			return filepath.Abs(path)
-		}
-	}
+	path, err := b.look()
 	if err != nil {
-		return "", fmt.Errorf("%s is not installed: %w", b.name, err)
+		return "", err
 	}
 	return filepath.Abs(path)
+}
+
+func (b *Backend) look() (string, error) {
+	if name := b.settings.Runtime(); name != "" {
+		return backends.FindTool(name, "runtime in the section "+b.name+" of berth's configuration names it")
+	}
+	path, err := backends.FindTool(b.name, "it is to be installed, or runtime set in the section "+b.name+" of berth's configuration")
+	if errors.Is(err, exec.ErrNotFound) && b.name == Crun {
+		if path, err := exec.LookPath(Runc); err == nil {
+			return path, nil
+		}
+	}
+	return path, err
+}
+
+// warnOfOther says that a container gets another runtime than the backend is named
+// after, which the administrator has not chosen.
+func (b *Backend) warnOfOther(path string) {
+	if b.name == Crun && b.settings.Runtime() == "" && filepath.Base(path) == Runc {
+		logrus.Warnf("the backend crun gives this container to %s: there is no crun in PATH, nor a runtime in the section crun of berth's configuration", path)
+	}
 }
 
 // flavour is the command line that a runtime has.

@@ -60,7 +60,7 @@ func (b Backend) Create(ctx context.Context, c *backends.Container, s *specs.Spe
 
 func (cr *creation) run(ctx context.Context, up chan struct{}) error {
 	j := cr.job
-	if err := cgroup.CheckUnified(); err != nil {
+	if err := cr.Usable(); err != nil {
 		return err
 	}
 	fileSize, err := raiseFileSize()

@@ -40,8 +40,8 @@ func (Enclosure) Name() string { return "lxc" }
 
 // Usable wants lxc-start and cgroup v2.
 func (Enclosure) Usable() error {
-	if _, err := exec.LookPath("lxc-start"); err != nil {
-		return fmt.Errorf("LXC is not installed: %w", err)
+	if _, err := find("lxc-start"); err != nil {
+		return err
 	}
 	return cgroup.CheckUnified()
 }
@@ -175,7 +175,7 @@ func (e Enclosure) Raise(ctx context.Context, j *enclosing.Job) error {
 	cmd.Stderr = stderr
 	begin := time.Now()
 	if err := startUnconfined(cmd); err != nil {
-		return fmt.Errorf("start the LXC container: %w", err)
+		return fmt.Errorf("start the LXC container: %w", backends.CannotStart(cmd.Path, err))
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
@@ -296,11 +296,16 @@ func (Enclosure) endMonitor(ctx context.Context, d *enclosing.Data) error {
 	return nil
 }
 
-// command finds one of LXC's programs; berth may be called without PATH.
+// find finds one of LXC's programs.
+func find(name string) (string, error) {
+	return backends.FindTool(name, fmt.Sprintf("LXC %d or later is to be installed (Debian's package lxc), or path set in the section lxc of berth's configuration", oldest))
+}
+
+// command is a call of one of LXC's programs; berth may be called without PATH.
 func command(name string, args ...string) (*exec.Cmd, error) {
-	path, err := exec.LookPath(name)
+	path, err := find(name)
 	if err != nil {
-		return nil, fmt.Errorf("%s of LXC: %w", name, err)
+		return nil, err
 	}
 	cmd := exec.Command(path, args...)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}

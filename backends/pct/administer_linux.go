@@ -3,11 +3,11 @@ package pct
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"syscall"
 
+	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/enclosing"
 )
 
@@ -21,13 +21,11 @@ func (e *Enclosure) Administer(vmid string, words []string) error {
 	if err != nil {
 		return err
 	}
-	path := e.settings.Path
-	if path == "" {
-		if path, err = exec.LookPath("pct"); err != nil {
-			return newError(args, "", "", err)
-		}
+	path, err := find(e.settings.Path)
+	if err != nil {
+		return newError(args, "", "", err)
 	}
-	return fmt.Errorf("run %s: %w", path, syscall.Exec(path, append([]string{path}, args...), os.Environ()))
+	return backends.CannotStart(path, syscall.Exec(path, append([]string{path}, args...), os.Environ()))
 }
 
 // refused are the subcommands that a container of an engine's does not survive,

@@ -62,12 +62,9 @@ func (c *Client) run(ctx context.Context, args []string) (string, error) {
 }
 
 func (c *Client) once(ctx context.Context, args []string) (string, error) {
-	path := c.Path
-	if path == "" {
-		var err error
-		if path, err = exec.LookPath("pct"); err != nil {
-			return "", newError(args, "", "", err)
-		}
+	path, err := find(c.Path)
+	if err != nil {
+		return "", newError(args, "", "", err)
 	}
 	timeout := c.Timeout
 	if timeout == 0 {
@@ -91,6 +88,9 @@ func (c *Client) once(ctx context.Context, args []string) (string, error) {
 	err, refused := c.call(ctx, cmd)
 	if refused != nil {
 		return "", refused
+	}
+	if err != nil && cmd.Process == nil {
+		return "", newError(args, "", "", backends.CannotStart(path, err))
 	}
 	backends.Called(append([]string{"pct"}, args...), begin, cmd.ProcessState.ExitCode())
 	if err == nil || errors.Is(err, exec.ErrWaitDelay) {

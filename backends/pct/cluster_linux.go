@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/berth-oci/berth/backends"
 )
 
 // Cluster is the cluster file system (pmxcfs(8)), mounted at /etc/pve.
@@ -19,7 +21,12 @@ type Cluster struct {
 
 // IDs are the VMIDs in use on any node, for CTs and VMs alike.
 func (c Cluster) IDs() (map[int]bool, error) {
-	data, err := os.ReadFile(filepath.Join(c.Dir, ".vmlist"))
+	file := filepath.Join(c.Dir, ".vmlist")
+	data, err := os.ReadFile(file)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, &backends.Missing{Err: err,
+			Text: "list of VMIDs: there is no " + file + ": this is no node of Proxmox VE, or its cluster file system is not up, see 'systemctl status pve-cluster'"}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("list of VMIDs: %w: is the cluster file system up? See 'systemctl status pve-cluster'", err)
 	}

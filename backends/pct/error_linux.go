@@ -127,9 +127,12 @@ var troubles = []trouble{
 		"berth runs as another user than root@pam, or in a container."},
 	{`^no end after `, ErrTimeout, "see 'systemctl status pvedaemon pve-cluster' and the node's load; the limit is timeout in berth's configuration",
 		"pct hung for longer than the configuration's timeout and was ended."},
-	{`executable file not found|no such file or directory`, ErrNoPct, "this is no Proxmox VE host, or path in berth's configuration is wrong",
-		"The program pct is not there."},
+	{`^this host lacks the program |^the program .* (is not an executable file|cannot be used|cannot be started)`, ErrNoPct, "",
+		"The program pct is not there, or not where path in berth's configuration says."},
 }
+
+// adviceNoPct goes with the error that pct is not there.
+const adviceNoPct = "this is no node of Proxmox VE, or path in the section pct of berth's configuration is wrong"
 
 // parameter is a line of a "Parameter verification failed". Like the others it is
 // compiled when there is an error: berth is started for each command.

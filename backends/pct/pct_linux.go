@@ -87,18 +87,24 @@ func OnProxmox() bool {
 	return err == nil
 }
 
+// find finds pct at the path of the configuration, or with "" on PATH.
+func find(path string) (string, error) {
+	if path == "" {
+		path = "pct"
+	}
+	return backends.FindTool(path, adviceNoPct)
+}
+
 // Name is "pct".
 func (*Enclosure) Name() string { return "pct" }
 
 // Usable wants pct and the cluster file system.
 func (e *Enclosure) Usable() error {
-	if e.settings.Path == "" {
-		if _, err := exec.LookPath("pct"); err != nil {
-			return fmt.Errorf("this is no Proxmox VE host: %w", err)
-		}
+	if _, err := find(e.settings.Path); err != nil {
+		return fmt.Errorf("the pct backend needs a node of Proxmox VE: %w", err)
 	}
 	if _, err := e.cluster.IDs(); err != nil {
-		return err
+		return fmt.Errorf("the pct backend needs a node of Proxmox VE: %w", err)
 	}
 	return cgroup.CheckUnified()
 }

@@ -13,11 +13,7 @@ import (
 
 // Tools are pct, which has no version of its own, Proxmox VE's manager, and LXC.
 func (e *Enclosure) Tools() ([]backends.Tool, error) {
-	name := e.settings.Path
-	if name == "" {
-		name = "pct"
-	}
-	path, err := exec.LookPath(name)
+	path, err := find(e.settings.Path)
 	if err != nil {
 		return nil, err
 	}

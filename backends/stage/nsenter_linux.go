@@ -3,10 +3,11 @@ package stage
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/backends"
 )
 
 // joining are namespaces that only a process with one thread can join (setns(2)),
@@ -56,8 +57,8 @@ func (j *joining) command(attr *syscall.ProcAttr, exe *os.File) (path string, ar
 	if len(j.files) == 0 {
 		return self, []string{processName}, nil
 	}
-	if path, err = exec.LookPath("nsenter"); err != nil {
-		return "", nil, fmt.Errorf("to join a user or time namespace, nsenter of util-linux is needed: %w", err)
+	if path, err = backends.FindTool("nsenter", "util-linux has it, which is needed to join a user or time namespace"); err != nil {
+		return "", nil, err
 	}
 	argv = []string{"nsenter"}
 	for i, f := range j.files {

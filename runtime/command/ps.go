@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/berth-oci/berth/backends"
 )
 
 var psCommand = &cli.Command{
@@ -49,7 +51,11 @@ func psTable(w io.Writer, args []string, pids []int) error {
 	if len(args) == 0 {
 		args = []string{"-ef"}
 	}
-	output, err := exec.Command("ps", args...).CombinedOutput()
+	program, err := backends.FindTool("ps", "Debian's package procps has it")
+	if err != nil {
+		return err
+	}
+	output, err := exec.Command(program, args...).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("ps: %w: %s", err, strings.TrimSpace(string(output)))
 	}
