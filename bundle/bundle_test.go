@@ -1,9 +1,15 @@
 package bundle
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
 	"testing"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/berth-oci/berth/spec"
 )
@@ -40,5 +46,76 @@ func TestLoadThroughLinks(t *testing.T) {
 	}
 	if _, err := Load(at("absent")); err == nil {
 		t.Error("a bundle that is not there")
+	}
+}
+
+// What a config names on the host and is not there is found; what a mount makes, and
+// what is looked for in the container, is not looked for.
+func TestAbsent(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	for _, err := range []error{
+		os.Mkdir(at("rootfs"), 0o755), os.WriteFile(at("file"), nil, 0o644), os.Symlink("nowhere", at("dangling")), os.Symlink("loop", at("loop")),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	bind := func(source string, options ...string) specs.Mount {
+		return specs.Mount{Destination: "/x", Type: "bind", Source: source, Options: append(options, "rbind")}
+	}
+	hook := func(paths ...string) (list []specs.Hook) {
+		for _, p := range paths {
+			list = append(list, specs.Hook{Path: p})
+		}
+		return list
+	}
+	for _, tt := range []struct {
+		name string
+		edit func(*specs.Spec)
+		want []string // paths of the problems, with their levels
+	}{
+		{"all there", func(s *specs.Spec) {
+			s.Mounts = []specs.Mount{bind("file"), bind(at("file")), bind(dir), {Destination: "/t", Type: "tmpfs", Source: "nosuch"}}
+			s.Hooks = &specs.Hooks{CreateRuntime: hook(at("file")), StartContainer: hook("/nosuch")}
+		}, nil},
+		{"relative", func(s *specs.Spec) { s.Mounts = []specs.Mount{bind("file"), bind("nosuch")} }, []string{"error mounts[1].source"}},
+		{"absolute", func(s *specs.Spec) { s.Mounts = []specs.Mount{bind("/nosuch/x"), bind("file")} }, []string{"error mounts[0].source"}},
+		{"below a file", func(s *specs.Spec) { s.Mounts = []specs.Mount{bind("file/x")} }, []string{"error mounts[0].source"}},
+		{"of another type, by option", func(s *specs.Spec) {
+			s.Mounts = []specs.Mount{{Destination: "/x", Type: "none", Source: "nosuch", Options: []string{"bind"}}}
+		}, []string{"error mounts[0].source"}},
+		{"by type alone", func(s *specs.Spec) { s.Mounts = []specs.Mount{{Destination: "/x", Type: "bind", Source: "nosuch"}} },
+			[]string{"warning mounts[0].type", "error mounts[0].source"}},
+		{"links", func(s *specs.Spec) { s.Mounts = []specs.Mount{bind("dangling"), bind("loop")} }, []string{"error mounts[0].source", "error mounts[1].source"}},
+		{"links that are meant", func(s *specs.Spec) {
+			s.Mounts = []specs.Mount{bind("dangling", "src-nofollow"), bind("loop", "copy-symlink")}
+		}, nil},
+		{"hooks", func(s *specs.Spec) {
+			s.Hooks = &specs.Hooks{CreateRuntime: hook(at("file"), "/nosuch"), Poststart: hook("/nosuch"), Poststop: hook("/nosuch")}
+		}, []string{"error hooks.createRuntime[1].path", "error hooks.poststart[0].path", "warning hooks.poststop[0].path"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := &specs.Spec{Version: "1.2.0", Root: &specs.Root{Path: "rootfs"}, Process: &specs.Process{Args: []string{"x"}, Cwd: "/"}, Linux: &specs.Linux{Namespaces: []specs.LinuxNamespace{{Type: "mount"}}}}
+			tt.edit(s)
+			data, err := json.Marshal(s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(at("config.json"), data, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			_, problems, err := Validate(dir, spec.Linux)
+			var got []string
+			for _, p := range problems {
+				got = append(got, p.Level.String()+" "+p.Path)
+			}
+			if err != nil || !slices.Equal(got, tt.want) {
+				t.Errorf("got %q, %v; want %q", problems, err, tt.want)
+			}
+			if _, problems, _ := Validate(dir, spec.FreeBSD); slices.ContainsFunc(problems, func(p spec.Problem) bool { return strings.HasPrefix(p.Path, "hooks") }) && runtime.GOOS == spec.Linux {
+				t.Errorf("of another host's bundle: %q", problems)
+			}
+		})
 	}
 }

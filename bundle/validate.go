@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"slices"
 
 	"github.com/berth-oci/berth/spec"
 )
@@ -32,7 +34,53 @@ func Validate(dir, platform string) (*Bundle, spec.Problems, error) {
 			problems = append(problems, spec.Problem{Path: "root.path", Level: spec.Error, Message: err.Error(), Ref: "config.md#root"})
 		}
 	}
+	if platform == spec.Platform {
+		problems = append(problems, b.absent(platform)...)
+	}
 	return b, problems, nil
+}
+
+// absent names what the config names on the host, and is not there: the sources of bind
+// mounts, and hooks. Who may not look finds nothing.
+func (b *Bundle) absent(platform string) (ps spec.Problems) {
+	look := func(level spec.Level, path, file, what, ref string, stat func(string) (fs.FileInfo, error)) {
+		if file == "" {
+			return
+		}
+		if !filepath.IsAbs(file) {
+			file = filepath.Join(b.Dir, file)
+		}
+		switch _, err := stat(file); {
+		case err == nil, errors.Is(err, fs.ErrPermission):
+		case errors.Is(err, fs.ErrNotExist):
+			ps = append(ps, spec.Problem{Path: path, Level: level, Message: fmt.Sprintf("%.300q does not exist: %s must be there", file, what), Ref: ref})
+		default:
+			ps = append(ps, spec.Problem{Path: path, Level: level, Message: fmt.Sprintf("%.300q: %s must be there: %v", file, what, errors.Unwrap(err)), Ref: ref})
+		}
+	}
+	for i, m := range b.Spec.Mounts {
+		switch {
+		case platform == spec.Linux && (spec.IsBind(m) || m.Type == "bind"), platform == spec.FreeBSD && m.Type == "nullfs":
+			stat := os.Stat
+			if slices.Contains(m.Options, "src-nofollow") || slices.Contains(m.Options, "copy-symlink") {
+				stat = os.Lstat // the link is what is meant
+			}
+			look(spec.Error, fmt.Sprintf("mounts[%d].source", i), m.Source, "what is to be mounted", "config.md#mounts", stat)
+		}
+	}
+	for _, kind := range spec.HookKinds {
+		level := spec.Error
+		switch kind {
+		case spec.StartContainer:
+			continue // it is looked for in the container
+		case spec.Poststop:
+			level = spec.Warning // it is logged, and the container goes all the same
+		}
+		for i, h := range spec.Hooks(b.Spec, kind) {
+			look(level, fmt.Sprintf("hooks.%s[%d].path", kind, i), h.Path, "the hook's program", "config.md#posix-platform-hooks", os.Stat)
+		}
+	}
+	return ps
 }
 
 // checkRootfs: "A directory MUST exist at the path declared by the field"

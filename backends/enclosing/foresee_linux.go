@@ -1,6 +1,7 @@
 package enclosing
 
 import (
+	"fmt"
 	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -9,6 +10,7 @@ import (
 	"github.com/berth-oci/berth/backends/resctrl"
 	"github.com/berth-oci/berth/backends/rootfs"
 	"github.com/berth-oci/berth/backends/seccomp"
+	"github.com/berth-oci/berth/backends/stage"
 	"github.com/berth-oci/berth/spec"
 )
 
@@ -29,6 +31,10 @@ func (b Backend) Foresee(s *specs.Spec) spec.Problems {
 			ps = append(ps, problemOf(w, spec.Warning))
 		}
 	}
+	if s.Process != nil {
+		refuse(checkAffinity(s.Process.ExecCPUAffinity))
+	}
+	refuse(foreseeNamespaces(s))
 	_, err = resources(s)
 	refuse(err)
 	refuse(foreseeGuard(s))
@@ -39,10 +45,29 @@ func (b Backend) Foresee(s *specs.Spec) spec.Problems {
 		refuse(err)
 	}
 	if s.Linux != nil {
-		_, err := seccomp.Compile(s.Linux.Seccomp)
+		filter, err := seccomp.Compile(s.Linux.Seccomp)
 		refuse(err)
+		if filter != nil && filter.Listener {
+			refuse(checkAgent(s.Linux.Seccomp.ListenerPath))
+		}
 	}
 	return ps
+}
+
+// foreseeNamespaces looks at those that config.json names by path, and at what a new one
+// of time needs.
+func foreseeNamespaces(s *specs.Spec) error {
+	if s.Linux == nil {
+		return nil
+	}
+	if _, kind := spec.Namespace(s, specs.TimeNamespace); kind == spec.New {
+		if err := stage.CheckTime(); err != nil {
+			return fmt.Errorf("linux.namespaces: time: %w", err)
+		}
+	}
+	open, err := openNamespaces(s)
+	open.close()
+	return err
 }
 
 // problemOf splits an error that begins with a JSON path.

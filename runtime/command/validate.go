@@ -17,7 +17,8 @@ var validateCommand = &cli.Command{
 	ArgsUsage: "[bundle]",
 	Description: `Check a bundle's config.json by the rules of the OCI Runtime Specification 1.0.0 to
 1.3.0, as its ociVersion says, and show every problem with its JSON path, what is
-allowed, and the section of the specification. With --backend, also what that
+allowed, and the section of the specification; also what it names on this host and is
+not there: the root, sources of bind mounts, hooks. With --backend, also what that
 backend cannot honour. These are the rules that create applies.
 
 The exit status is 1 if create would refuse the bundle; warnings do not count.`,
