@@ -195,6 +195,9 @@ func (p *Place) Remove() error {
 // was made: only when there is nobody in it, for by now it can be another's.
 func (p *Place) Withdraw() error {
 	if ID(p.Limits) == 0 {
+		if p.scope != nil {
+			ForgetScope(p.Limits)
+		}
 		return nil
 	}
 	return withdraw(p.Limits, func() error {

@@ -267,7 +267,11 @@ func RemoveCgroup(d *enclosing.Data) error {
 	defer cgroup.TrimDefault(d.Limits)
 	own := d.Cgrouped()
 	if !own && (d.LimitsID != 0 || !d.Claimed) {
-		return nil // gone, or never made; what bears its name is another container's
+		// Gone, or never made; what bears its name is another container's.
+		if d.Scope && d.LimitsID != 0 {
+			cgroup.ForgetScope(d.Limits)
+		}
+		return nil
 	}
 	place, err := cgroup.At(d.Limits, d.Scope)
 	if err != nil {

@@ -125,3 +125,46 @@ func TestNamesOfCgroupFiles(t *testing.T) {
 		})
 	}
 }
+
+// A scope that has failed is systemd's no more when its container is deleted.
+func TestFailedScope(t *testing.T) {
+	t.Parallel()
+	b := newBox(t, forever, func(s *specs.Spec) {
+		s.Annotations = map[string]string{"org.systemd.property.TimeoutStopSec": "1"}
+	})
+	b.spec.Linux.CgroupsPath = "system.slice:berth-test:" + b.id
+	b.write()
+	flags := []string{"--systemd-cgroup"}
+	if *backend == "pct" {
+		file := filepath.Join(b.bundle, "berth.toml")
+		b.must1(os.WriteFile(file, []byte("[pct]\ncgroups-path = true\n"), 0o644))
+		flags = append(flags, "--config", file)
+	}
+	unit := "berth-test-" + b.id + ".scope"
+	t.Cleanup(func() { _ = exec.Command("systemctl", "--quiet", "reset-failed", unit).Run() })
+	show := func(property string) string {
+		return strings.TrimSpace(output(t, "systemctl", "show", "--property="+property, "--value", unit))
+	}
+	create := b.command(b.createArgs()...)
+	create.Args = slices.Insert(create.Args, 1, flags...)
+	b.createWith(create)
+	b.start()
+	b.awaitFile("started")
+	// The first process of a pid namespace takes no SIGTERM: what systemd has to kill in
+	// the end has failed.
+	output(t, "systemctl", "stop", "--no-block", unit)
+	b.wait()
+	for deadline := time.Now().Add(patience); show("ActiveState") != "failed"; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("the scope has not failed: it is %s", show("ActiveState"))
+		}
+	}
+	remove := b.command("delete", b.id)
+	remove.Args = slices.Insert(remove.Args, 1, flags...)
+	if o := execute(t, remove); o.status != 0 || o.stderr != "" && !isPeer() {
+		t.Errorf("delete: %+v", o)
+	}
+	if active, load := show("ActiveState"), show("LoadState"); active != "inactive" || load != "not-found" {
+		t.Errorf("after the delete the scope is %s, and %s", active, load)
+	}
+}
