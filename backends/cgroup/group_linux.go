@@ -105,16 +105,14 @@ func Make(path string) (*os.File, error) {
 	return f, nil
 }
 
-// Limit applies resources to a cgroup that exists.
+// Limit applies resources to a cgroup that exists. Errors name the JSON path, and are
+// Lacks where the cgroup lacks a controller or a file.
 func Limit(path string, r *cgroups.Resources) error {
 	m, err := fs2.NewManager(&cgroups.Cgroup{Resources: r}, filepath.Join(Mount, path))
 	if err != nil {
 		return fmt.Errorf("cgroup %s: %w", path, err)
 	}
-	if err := m.Set(r); err != nil {
-		return fmt.Errorf("apply linux.resources to cgroup %s: %w", path, err)
-	}
-	return nil
+	return explained(path, r, m.Set(r))
 }
 
 // LimitInner repeats in a container's cgroup the limits that one above it bears

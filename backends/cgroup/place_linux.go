@@ -170,8 +170,8 @@ func (p *Place) Limit(r *cgroups.Resources) error {
 	if p.scope == nil {
 		return Limit(p.Limits, r)
 	}
-	if err := p.scope.Set(r); err != nil {
-		return fmt.Errorf("apply linux.resources to %s: %w", p.Limits, err)
+	if err := explained(p.Limits, r, p.scope.Set(r)); err != nil {
+		return err
 	}
 	return LimitInner(p.Path, r)
 }

@@ -71,6 +71,9 @@ func (cr *creation) run(ctx context.Context, up chan struct{}) error {
 	if err != nil {
 		return err
 	}
+	if err := cgroup.Foresee(limits).Err(); err != nil {
+		return err
+	}
 	few := takeFew(limits)
 	if err := cr.mount(j); err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
+	"github.com/berth-oci/berth/backends/cgroup"
 	"github.com/berth-oci/berth/backends/process"
 	"github.com/berth-oci/berth/backends/resctrl"
 	"github.com/berth-oci/berth/backends/rootfs"
@@ -35,8 +36,13 @@ func (b Backend) Foresee(s *specs.Spec) spec.Problems {
 		refuse(checkAffinity(s.Process.ExecCPUAffinity))
 	}
 	refuse(foreseeNamespaces(s))
-	_, err = resources(s)
+	limits, err := resources(s)
 	refuse(err)
+	if err == nil {
+		for _, l := range cgroup.Foresee(limits) {
+			ps = append(ps, spec.Problem{Path: l.Field, Level: spec.Error, Message: l.Reason, Ref: "config-linux.md#control-groups"})
+		}
+	}
 	refuse(foreseeGuard(s))
 	_, err = rootfs.Explain(s, "/")
 	refuse(err)

@@ -40,6 +40,13 @@ func (b Backend) Update(ctx context.Context, c *backends.Container, r *specs.Lin
 		before = &specs.LinuxResources{}
 	}
 	now := merge(before, r)
+	limits, err := cgroup.Resources(now, nil)
+	if err != nil {
+		return err
+	}
+	if err := cgroup.Missing(d.Limits, limits).Err(); err != nil {
+		return err
+	}
 	if a, ok := b.Enclosure.(Adjuster); ok {
 		if err := a.Adjust(ctx, c, d, now, before); err != nil {
 			return err

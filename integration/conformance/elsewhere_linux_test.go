@@ -21,6 +21,7 @@ var elsewhere = []struct{ prefix, test string }{
 	{"linux.resources.cpu.period", "integration/engines TestLimits"},
 	{"linux.resources.cpu.burst", "integration/conformance TestControllers"},
 	{"linux.resources.cpu.idle", "integration/conformance TestControllers"},
+	{"linux.resources.blockIO.weightDevice", "backends/cgroup TestLacks"},
 	{"linux.resources.blockIO.throttle", "integration/conformance TestControllers"},
 	{"linux.seccomp.listener", "backends/process TestListener"},
 }

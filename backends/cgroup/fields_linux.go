@@ -1,0 +1,265 @@
+package cgroup
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/opencontainers/cgroups"
+)
+
+// field is a row of the table of limits: a field of linux.resources, and the controller
+// and the file of cgroup v2 that it is written to (kernel documentation,
+// admin-guide/cgroup-v2).
+type field struct {
+	// path is the JSON path below linux.resources, without the index of a list's or a
+	// map's entry.
+	path string
+	// controller is the one that has the files; "" where a value says which, and for
+	// the files that every cgroup has.
+	controller string
+	// files are alternatives: the first that is there is written. None where a value
+	// says which.
+	files []string
+	// lacking is why a kernel that has the controller may not have the file.
+	lacking string
+	// values are what resources say of the field; none if they say nothing.
+	values func(r *cgroups.Resources) []value
+}
+
+// value is one entry of a field.
+type value struct {
+	// at is the entry's index in a list or its key in a map, as in a JSON path.
+	at string
+	// controller and file are the entry's own, where not all have the same.
+	controller, file string
+	// texts are what is written, to each of the alternatives.
+	texts []string
+	// optional says that without the file all is as the value wants it.
+	optional bool
+}
+
+// fields is the table. What applies limits, [Resources] and opencontainers/cgroups,
+// writes these files; what is told of them beforehand or afterwards comes from here.
+// Device rules are a program and no file, and are not in it.
+var fields = []field{
+	{"memory.limit", "memory", []string{"memory.max"}, "",
+		func(r *cgroups.Resources) []value { return number(r.Memory) }},
+	{"memory.limit", "memory", []string{"memory.swap.max"}, "",
+		func(r *cgroups.Resources) []value {
+			if r.Memory == -1 && r.MemorySwap == 0 {
+				return []value{{texts: []string{"max"}, optional: true}} // no limit is meant for both
+			}
+			return nil
+		}},
+	{"memory.swap", "memory", []string{"memory.swap.max"}, "it was built or booted without accounting of swap (CONFIG_SWAP, swapaccount=0)", swap},
+	{"memory.reservation", "memory", []string{"memory.low"}, "",
+		func(r *cgroups.Resources) []value { return number(r.MemoryReservation) }},
+	{"cpu.idle", "cpu", []string{"cpu.idle"}, "Linux has it from 5.15 on, with CONFIG_FAIR_GROUP_SCHED", pointer(func(r *cgroups.Resources) *int64 { return r.CPUIdle })},
+	{"cpu.shares", "cpu", []string{"cpu.weight"}, "it was built without CONFIG_FAIR_GROUP_SCHED",
+		func(r *cgroups.Resources) []value {
+			if r.CpuWeight == 0 {
+				return nil
+			}
+			return one(strconv.FormatUint(r.CpuWeight, 10))
+		}},
+	{"cpu.burst", "cpu", []string{"cpu.max.burst"}, "Linux has it from 5.14 on, with CONFIG_CFS_BANDWIDTH", pointer(func(r *cgroups.Resources) *uint64 { return r.CpuBurst })},
+	{"cpu.quota", "cpu", []string{"cpu.max"}, noBandwidth,
+		func(r *cgroups.Resources) []value {
+			if r.CpuQuota == 0 {
+				return nil
+			}
+			return one(bandwidth(r))
+		}},
+	{"cpu.period", "cpu", []string{"cpu.max"}, noBandwidth,
+		func(r *cgroups.Resources) []value {
+			if r.CpuQuota != 0 || r.CpuPeriod == 0 {
+				return nil
+			}
+			return one(bandwidth(r))
+		}},
+	{"cpu.cpus", "cpuset", []string{"cpuset.cpus"}, "", func(r *cgroups.Resources) []value { return text(r.CpusetCpus) }},
+	{"cpu.mems", "cpuset", []string{"cpuset.mems"}, "", func(r *cgroups.Resources) []value { return text(r.CpusetMems) }},
+	{"pids.limit", "pids", []string{"pids.max"}, "", pids},
+	{"blockIO.weight", "io", []string{"io.bfq.weight", "io.weight"}, "it has neither BFQ nor io.cost (CONFIG_BFQ_GROUP_IOSCHED, CONFIG_BLK_CGROUP_IOCOST)",
+		func(r *cgroups.Resources) []value {
+			if r.BlkioWeight == 0 {
+				return nil
+			}
+			return one(fmt.Sprint(r.BlkioWeight), fmt.Sprint(cgroups.ConvertBlkIOToIOWeightValue(r.BlkioWeight)))
+		}},
+	{"blockIO.weightDevice", "io", []string{"io.bfq.weight"}, "the weight of a device is BFQ's alone (CONFIG_BFQ_GROUP_IOSCHED)",
+		func(r *cgroups.Resources) []value {
+			return entries(r.BlkioWeightDevice, func(d *cgroups.WeightDevice) string { return d.WeightString() })
+		}},
+	{"blockIO.throttleReadBpsDevice", "io", []string{"io.max"}, noThrottling, throttle("rbps", func(r *cgroups.Resources) []*cgroups.ThrottleDevice { return r.BlkioThrottleReadBpsDevice })},
+	{"blockIO.throttleWriteBpsDevice", "io", []string{"io.max"}, noThrottling, throttle("wbps", func(r *cgroups.Resources) []*cgroups.ThrottleDevice { return r.BlkioThrottleWriteBpsDevice })},
+	{"blockIO.throttleReadIOPSDevice", "io", []string{"io.max"}, noThrottling, throttle("riops", func(r *cgroups.Resources) []*cgroups.ThrottleDevice { return r.BlkioThrottleReadIOPSDevice })},
+	{"blockIO.throttleWriteIOPSDevice", "io", []string{"io.max"}, noThrottling, throttle("wiops", func(r *cgroups.Resources) []*cgroups.ThrottleDevice { return r.BlkioThrottleWriteIOPSDevice })},
+	{"hugepageLimits", "hugetlb", nil, "it has no huge pages of this size",
+		func(r *cgroups.Resources) (list []value) {
+			for i, l := range r.HugetlbLimit {
+				list = append(list, value{at: index(i), file: "hugetlb." + l.Pagesize + ".max", texts: []string{strconv.FormatUint(l.Limit, 10)}})
+			}
+			return list
+		}},
+	{"rdma", "rdma", []string{"rdma.max"}, "",
+		func(r *cgroups.Resources) (list []value) {
+			for _, name := range slices.Sorted(maps.Keys(r.Rdma)) {
+				text := name
+				if l := r.Rdma[name]; l.HcaHandles != nil {
+					text += fmt.Sprintf(" hca_handle=%d", *l.HcaHandles)
+				}
+				if l := r.Rdma[name]; l.HcaObjects != nil {
+					text += fmt.Sprintf(" hca_object=%d", *l.HcaObjects)
+				}
+				list = append(list, value{at: key(name), texts: []string{text}})
+			}
+			return list
+		}},
+	// Last, as it wins over what the other fields have written.
+	{"unified", "", nil, "",
+		func(r *cgroups.Resources) (list []value) {
+			for _, file := range slices.Sorted(maps.Keys(r.Unified)) {
+				list = append(list, value{at: key(file), controller: controllerOf(file), file: file, texts: []string{r.Unified[file]}})
+			}
+			return list
+		}},
+}
+
+const (
+	noBandwidth  = "it was built without CONFIG_CFS_BANDWIDTH"
+	noThrottling = "it was built without CONFIG_BLK_DEV_THROTTLING"
+)
+
+// controllerOf is the controller that a file belongs to by its name; "" for one that a
+// cgroup has without any.
+func controllerOf(file string) string {
+	name, _, dotted := strings.Cut(file, ".")
+	if !dotted || name == "cgroup" || strings.HasSuffix(file, ".pressure") {
+		return ""
+	}
+	return name
+}
+
+// write is a value with what its field says of it.
+type write struct {
+	// field is the JSON path.
+	field, controller string
+	// files are alternatives, texts what is written to each of them.
+	files, texts []string
+	lacking      string
+	optional     bool
+}
+
+// String is what is written where, as in "io.bfq.weight = 100, or io.weight = 910".
+func (w *write) String() string {
+	var parts []string
+	for i, file := range w.files {
+		parts = append(parts, file+" = "+w.texts[i])
+	}
+	return strings.Join(parts, ", or ")
+}
+
+// writes goes through the table.
+func writes(r *cgroups.Resources) (list []write) {
+	for i := range fields {
+		f := &fields[i]
+		for _, v := range f.values(r) {
+			w := write{field: "linux.resources." + f.path + v.at, controller: f.controller, files: f.files, texts: v.texts, lacking: f.lacking, optional: v.optional}
+			if v.file != "" {
+				w.files = []string{v.file}
+			}
+			if v.controller != "" {
+				w.controller = v.controller
+			}
+			list = append(list, w)
+		}
+	}
+	return list
+}
+
+func index(i int) string { return "[" + strconv.Itoa(i) + "]" }
+
+func key(name string) string { return fmt.Sprintf("[%.100q]", name) }
+
+func one(texts ...string) []value { return []value{{texts: texts}} }
+
+func text(s string) []value {
+	if s == "" {
+		return nil
+	}
+	return one(s)
+}
+
+// number is a limit of which 0 is none, and -1 that there is to be none.
+func number(n int64) []value {
+	if n == 0 {
+		return nil
+	}
+	return one(orMax(n))
+}
+
+func pointer[T int64 | uint64](of func(r *cgroups.Resources) *T) func(r *cgroups.Resources) []value {
+	return func(r *cgroups.Resources) []value {
+		n := of(r)
+		if n == nil {
+			return nil
+		}
+		return one(fmt.Sprint(*n))
+	}
+}
+
+func swap(r *cgroups.Resources) []value {
+	n, err := cgroups.ConvertMemorySwapToCgroupV2Value(r.MemorySwap, r.Memory)
+	if err != nil || r.MemorySwap == 0 {
+		return nil
+	}
+	// Where swap is not limited by cgroups, there is none to be had, or all.
+	return []value{{texts: []string{orMax(n)}, optional: n <= 0}}
+}
+
+func bandwidth(r *cgroups.Resources) string {
+	quota, period := "max", r.CpuPeriod
+	if r.CpuQuota > 0 {
+		quota = strconv.FormatInt(r.CpuQuota, 10)
+	}
+	if period == 0 {
+		period = 100000
+	}
+	return quota + " " + strconv.FormatUint(period, 10)
+}
+
+// pids has no 0, which systemd does not take.
+func pids(r *cgroups.Resources) []value {
+	switch {
+	case r.PidsLimit == nil:
+		return nil
+	case *r.PidsLimit == 0:
+		return one("1")
+	}
+	return one(orMax(*r.PidsLimit))
+}
+
+func throttle(word string, of func(r *cgroups.Resources) []*cgroups.ThrottleDevice) func(r *cgroups.Resources) []value {
+	return func(r *cgroups.Resources) []value {
+		return entries(of(r), func(d *cgroups.ThrottleDevice) string { return d.StringName(word) })
+	}
+}
+
+func entries[T any](of []T, text func(T) string) (list []value) {
+	for i, e := range of {
+		list = append(list, value{at: index(i), texts: []string{text(e)}})
+	}
+	return list
+}
+
+// orMax is how cgroup v2 writes that there is no limit.
+func orMax(v int64) string {
+	if v < 0 {
+		return "max"
+	}
+	return strconv.FormatInt(v, 10)
+}
