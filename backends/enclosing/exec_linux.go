@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -78,7 +79,7 @@ func (e *execution) prepare(p *specs.Process, o *backends.ExecOptions) error {
 	if err != nil {
 		return err
 	}
-	backends.LogWarnings(attributes.Warnings)
+	backends.LogWarnings(slices.Concat(attributes.Warnings, attributes.Ungranted()))
 	if !k.NoNewKeyring {
 		attributes.Keyring = "_ses." + e.c.ID
 	}

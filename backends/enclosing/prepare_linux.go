@@ -75,9 +75,10 @@ func prepare(j *Job, o *backends.CreateOptions) (*preparation, error) {
 	return p, nil
 }
 
-// warnings are what the process does without in this kernel, or with this libseccomp.
+// warnings are what the process does without in this kernel, on this host, or with this
+// libseccomp.
 func warnings(a *process.Attributes, s *specs.Spec) []string {
-	return slices.Concat(a.Warnings, seccomp.Passed(seccompOf(s)))
+	return slices.Concat(a.Warnings, a.Ungranted(), seccomp.Passed(seccompOf(s)))
 }
 
 // openHostTree is for hooks that run before the pivot, in an enclosure whose

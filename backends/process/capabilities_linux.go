@@ -2,6 +2,7 @@ package process
 
 import (
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/moby/sys/capability"
@@ -77,60 +78,93 @@ func (c *Capabilities) limitBounding() error {
 	return nil
 }
 
-// apply sets the thread's permitted, effective, inheritable and ambient sets. What the thread does not have cannot be
-// granted, and is returned as warnings. The capabilities in keep stay permitted and effective, if the thread has them.
-func (c *Capabilities) apply(keep uint64) (warnings []string, err error) {
+// held are the capabilities of a thread that bear upon what it can be given.
+type held struct{ permitted, inheritable, bounding uint64 }
+
+// threadsOwn are the calling thread's.
+func threadsOwn() (h held, err error) {
 	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var data [2]unix.CapUserData
 	if err := unix.Capget(&hdr, &data[0]); err != nil {
-		return nil, fmt.Errorf("capget: %w", err)
+		return h, fmt.Errorf("capget: %w", err)
 	}
-	had := uint64(data[1].Permitted)<<32 | uint64(data[0].Permitted)
-	hadInheritable := uint64(data[1].Inheritable)<<32 | uint64(data[0].Inheritable)
-	bounding, err := boundingSet()
-	if err != nil {
-		return nil, err
-	}
+	h.permitted = uint64(data[1].Permitted)<<32 | uint64(data[0].Permitted)
+	h.inheritable = uint64(data[1].Inheritable)<<32 | uint64(data[0].Inheritable)
+	h.bounding, err = boundingSet()
+	return h, err
+}
 
-	// What capset(2) would refuse with EPERM, by the rules of capabilities(7).
-	permitted := c.Permitted & had
-	effective := c.Effective & permitted
-	inheritable := c.Inheritable & (hadInheritable | had&bounding)
-	ambient := c.Ambient & permitted & inheritable
+// granted is what of the sets a thread can be given that holds h, by the rules of capabilities(7): what capset(2) would
+// not refuse with EPERM. The warnings name the rest.
+func (c *Capabilities) granted(h held) (out Capabilities, warnings []string) {
+	out.Bounding = c.Bounding & h.bounding
+	out.Permitted = c.Permitted & h.permitted
+	out.Effective = c.Effective & out.Permitted
+	out.Inheritable = c.Inheritable & (h.inheritable | h.permitted&out.Bounding)
+	out.Ambient = c.Ambient & out.Permitted & out.Inheritable
 	for _, set := range []struct {
 		name      string
 		want, got uint64
 	}{
-		{"bounding", c.Bounding, bounding},
-		{"permitted", c.Permitted, permitted},
-		{"effective", c.Effective, effective},
-		{"inheritable", c.Inheritable, inheritable},
-		{"ambient", c.Ambient, ambient},
+		{"bounding", c.Bounding, out.Bounding},
+		{"permitted", c.Permitted, out.Permitted},
+		{"effective", c.Effective, out.Effective},
+		{"inheritable", c.Inheritable, out.Inheritable},
+		{"ambient", c.Ambient, out.Ambient},
 	} {
 		if missing := set.want &^ set.got; missing != 0 {
 			warnings = append(warnings,
 				fmt.Sprintf("process.capabilities.%s: cannot be granted: %s", set.name, capNames(missing)))
 		}
 	}
+	return out, warnings
+}
 
-	keep &= had
+// Ungranted names the capabilities that a process cannot be given by this one: those that this one does not have itself,
+// unless the process has a user namespace, and those that others of its sets do not let it have.
+func (a *Attributes) Ungranted() []string {
+	if a.Capabilities == nil {
+		return nil
+	}
+	all := ^uint64(0)
+	h := held{permitted: all, bounding: all}
+	if !a.UserNamespace && os.Geteuid() == 0 { // another user only asks
+		if own, err := threadsOwn(); err == nil {
+			h = own
+		}
+	}
+	_, warnings := a.Capabilities.granted(h)
+	return warnings
+}
+
+// apply sets the thread's permitted, effective, inheritable and ambient sets. What the thread does not have cannot be
+// granted, and is returned as warnings. The capabilities in keep stay permitted and effective, if the thread has them.
+func (c *Capabilities) apply(keep uint64) (warnings []string, err error) {
+	own, err := threadsOwn()
+	if err != nil {
+		return nil, err
+	}
+	give, warnings := c.granted(own)
+	keep &= own.permitted
 	// Ambient capabilities that are no longer permitted go by themselves; those that are, by this.
 	if err := capability.ResetAmbient(); err != nil {
 		return nil, fmt.Errorf("clear the ambient capabilities: %w", err)
 	}
+	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
 	for i := range data {
 		shift := 32 * i
 		data[i] = unix.CapUserData{
-			Permitted:   uint32((permitted | keep) >> shift),
-			Effective:   uint32((effective | keep) >> shift),
-			Inheritable: uint32(inheritable >> shift),
+			Permitted:   uint32((give.Permitted | keep) >> shift),
+			Effective:   uint32((give.Effective | keep) >> shift),
+			Inheritable: uint32(give.Inheritable >> shift),
 		}
 	}
 	if err := unix.Capset(&hdr, &data[0]); err != nil {
 		return nil, fmt.Errorf("capset(permitted %#x, effective %#x, inheritable %#x): %w",
-			permitted|keep, effective|keep, inheritable, err)
+			give.Permitted|keep, give.Effective|keep, give.Inheritable, err)
 	}
-	for _, n := range caps(ambient) {
+	for _, n := range caps(give.Ambient) {
 		if err := capability.SetAmbient(true, n); err != nil {
 			return nil, fmt.Errorf("raise the ambient capability %s: %w", n, err)
 		}

@@ -2,6 +2,7 @@ package process
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -183,5 +184,42 @@ func TestStdio(t *testing.T) {
 		if got := c.output(t); got != want {
 			t.Errorf("%s: owners %q, want %q", name, got, want)
 		}
+	}
+}
+
+// TestGranted: what a thread that holds some capabilities can be given of the sets, and what not is told.
+func TestGranted(t *testing.T) {
+	t.Parallel()
+	all := ^uint64(0)
+	for _, tt := range []struct {
+		name     string
+		held     held
+		want     Capabilities
+		granted  Capabilities
+		warnings []string
+	}{
+		{"all", held{permitted: all, bounding: all}, Capabilities{Bounding: chown, Permitted: chown, Effective: chown}, Capabilities{Bounding: chown, Permitted: chown, Effective: chown}, nil},
+		{"not the host's", held{permitted: all &^ setuid, bounding: all &^ setuid},
+			Capabilities{Bounding: chown | setuid, Permitted: chown | setuid, Effective: chown | setuid}, Capabilities{Bounding: chown, Permitted: chown, Effective: chown},
+			[]string{"bounding: cannot be granted: CAP_SETUID", "permitted: cannot be granted: CAP_SETUID", "effective: cannot be granted: CAP_SETUID"}},
+		{"not permitted", held{permitted: all, bounding: all}, Capabilities{Bounding: chown, Effective: chown}, Capabilities{Bounding: chown},
+			[]string{"effective: cannot be granted: CAP_CHOWN"}},
+		{"not bounding", held{permitted: all, bounding: all}, Capabilities{Inheritable: chown}, Capabilities{}, []string{"inheritable: cannot be granted: CAP_CHOWN"}},
+		{"inherited", held{permitted: all, inheritable: chown, bounding: all}, Capabilities{Inheritable: chown, Permitted: chown, Ambient: chown},
+			Capabilities{Inheritable: chown, Permitted: chown, Ambient: chown}, nil},
+		{"not inheritable", held{permitted: all, bounding: all}, Capabilities{Bounding: chown, Permitted: chown, Ambient: chown}, Capabilities{Bounding: chown, Permitted: chown},
+			[]string{"ambient: cannot be granted: CAP_CHOWN"}},
+	} {
+		got, warnings := tt.want.granted(tt.held)
+		for i := range tt.warnings {
+			tt.warnings[i] = "process.capabilities." + tt.warnings[i]
+		}
+		if got != tt.granted || !slices.Equal(warnings, tt.warnings) {
+			t.Errorf("%s: granted %+v, %q; want %+v, %q", tt.name, got, warnings, tt.granted, tt.warnings)
+		}
+	}
+	a := Attributes{Capabilities: &Capabilities{Bounding: 1 << 40, Effective: chown}, UserNamespace: true}
+	if got := a.Ungranted(); !slices.Equal(got, []string{"process.capabilities.effective: cannot be granted: CAP_CHOWN"}) {
+		t.Errorf("in a user namespace: %q", got)
 	}
 }

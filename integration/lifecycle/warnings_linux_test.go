@@ -24,6 +24,10 @@ func TestWarnings(t *testing.T) {
 			s.Process.Capabilities.Bounding = append(s.Process.Capabilities.Bounding, future)
 			s.Process.Capabilities.Ambient = []string{future}
 		}, []string{"process.capabilities.bounding[11]: ignored: ", "process.capabilities.ambient[0]: ignored: "}},
+		{"capabilities that are not permitted", func(s *specs.Spec) {
+			s.Process.Capabilities.Effective = append(s.Process.Capabilities.Effective, "CAP_NET_RAW")
+			s.Process.Capabilities.Ambient = []string{"CAP_KILL"}
+		}, []string{"process.capabilities.effective: cannot be granted: CAP_NET_RAW", "process.capabilities.ambient: cannot be granted: CAP_KILL"}},
 		{"a system call of another kernel", func(s *specs.Spec) {
 			s.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.ActAllow, Syscalls: []specs.LinuxSyscall{
 				{Names: []string{"nosuch_call"}, Action: specs.ActErrno}, {Names: []string{"getcpu"}, Action: specs.ActErrno},
