@@ -34,6 +34,9 @@ func Explain(r *specs.LinuxResources, nodes []specs.LinuxDevice) ([]backends.Lin
 			x = append(x, line)
 		}
 	}
+	for _, w := range rows(res, false) {
+		x = append(x, backends.Line{Text: onlyV1, From: w.field})
+	}
 	for i := range r.Devices {
 		rules, _ := deviceRules(&r.Devices[i]) // Resources has refused a wrong one
 		for _, rule := range rules {

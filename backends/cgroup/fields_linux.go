@@ -21,7 +21,7 @@ type field struct {
 	// the files that every cgroup has.
 	controller string
 	// files are alternatives: the first that is there is written. None where a value
-	// says which.
+	// says which, or for what cgroup v1 alone has.
 	files []string
 	// lacking is why a kernel that has the controller may not have the file.
 	lacking string
@@ -59,12 +59,7 @@ var fields = []field{
 		func(r *cgroups.Resources) []value { return number(r.MemoryReservation) }},
 	{"cpu.idle", "cpu", []string{"cpu.idle"}, "Linux has it from 5.15 on, with CONFIG_FAIR_GROUP_SCHED", pointer(func(r *cgroups.Resources) *int64 { return r.CPUIdle })},
 	{"cpu.shares", "cpu", []string{"cpu.weight"}, "it was built without CONFIG_FAIR_GROUP_SCHED",
-		func(r *cgroups.Resources) []value {
-			if r.CpuWeight == 0 {
-				return nil
-			}
-			return one(strconv.FormatUint(r.CpuWeight, 10))
-		}},
+		func(r *cgroups.Resources) []value { return unsigned(r.CpuWeight) }},
 	{"cpu.burst", "cpu", []string{"cpu.max.burst"}, "Linux has it from 5.14 on, with CONFIG_CFS_BANDWIDTH", pointer(func(r *cgroups.Resources) *uint64 { return r.CpuBurst })},
 	{"cpu.quota", "cpu", []string{"cpu.max"}, noBandwidth,
 		func(r *cgroups.Resources) []value {
@@ -119,6 +114,32 @@ var fields = []field{
 			}
 			return list
 		}},
+	// These have no file. The library passes over them.
+	{"memory.swappiness", "memory", nil, "", pointer(func(r *cgroups.Resources) *uint64 { return r.MemorySwappiness })},
+	{"memory.disableOOMKiller", "memory", nil, "",
+		func(r *cgroups.Resources) []value {
+			if !r.OomKillDisable {
+				return nil
+			}
+			return one("true")
+		}},
+	{"cpu.realtimeRuntime", "cpu", nil, "", func(r *cgroups.Resources) []value { return unsigned(uint64(r.CpuRtRuntime)) }},
+	{"cpu.realtimePeriod", "cpu", nil, "", func(r *cgroups.Resources) []value { return unsigned(r.CpuRtPeriod) }},
+	{"blockIO.leafWeight", "io", nil, "", func(r *cgroups.Resources) []value { return unsigned(uint64(r.BlkioLeafWeight)) }},
+	{"blockIO.weightDevice", "io", nil, "",
+		func(r *cgroups.Resources) (list []value) {
+			for i, d := range r.BlkioWeightDevice {
+				if d.LeafWeight != 0 {
+					list = append(list, value{at: index(i) + ".leafWeight", texts: []string{fmt.Sprint(d.LeafWeight)}})
+				}
+			}
+			return list
+		}},
+	{"network.classID", "net_cls", nil, "", func(r *cgroups.Resources) []value { return unsigned(uint64(r.NetClsClassid)) }},
+	{"network.priorities", "net_prio", nil, "",
+		func(r *cgroups.Resources) []value {
+			return entries(r.NetPrioIfpriomap, func(p *cgroups.IfPrioMap) string { return p.Interface + " " + strconv.FormatInt(p.Priority, 10) })
+		}},
 	// Last, as it wins over what the other fields have written.
 	{"unified", "", nil, "",
 		func(r *cgroups.Resources) (list []value) {
@@ -163,11 +184,28 @@ func (w *write) String() string {
 	return strings.Join(parts, ", or ")
 }
 
-// writes goes through the table.
-func writes(r *cgroups.Resources) (list []write) {
+// writes goes through the table for what is written.
+func writes(r *cgroups.Resources) []write { return rows(r, true) }
+
+// Ignored names the limits that no host with cgroup v2 has, each with its JSON path and a
+// reason, as runc ignores them.
+func Ignored(r *cgroups.Resources) (list []string) {
+	for _, w := range rows(r, false) {
+		list = append(list, w.field+": "+onlyV1)
+	}
+	return list
+}
+
+const onlyV1 = "ignored: cgroup v2 has no such limit"
+
+// rows goes through the table, for what has a file or for what has none.
+func rows(r *cgroups.Resources, filed bool) (list []write) {
 	for i := range fields {
 		f := &fields[i]
 		for _, v := range f.values(r) {
+			if filed != (len(f.files) > 0 || v.file != "") {
+				continue
+			}
 			w := write{field: "linux.resources." + f.path + v.at, controller: f.controller, files: f.files, texts: v.texts, lacking: f.lacking, optional: v.optional}
 			if v.file != "" {
 				w.files = []string{v.file}
@@ -200,6 +238,14 @@ func number(n int64) []value {
 		return nil
 	}
 	return one(orMax(n))
+}
+
+// unsigned is a number of which 0 is none.
+func unsigned(n uint64) []value {
+	if n == 0 {
+		return nil
+	}
+	return one(strconv.FormatUint(n, 10))
 }
 
 func pointer[T int64 | uint64](of func(r *cgroups.Resources) *T) func(r *cgroups.Resources) []value {

@@ -47,6 +47,14 @@ func with(edit func(r *specs.LinuxResources)) *specs.LinuxResources {
 	return r
 }
 
+// ofV1 adds what cgroup v1 alone has.
+func ofV1(r *specs.LinuxResources) {
+	r.Memory.Swappiness, r.Memory.DisableOOMKiller = ptr(uint64(0)), ptr(true)
+	r.CPU.RealtimeRuntime, r.CPU.RealtimePeriod = ptr(int64(1000)), ptr(uint64(10000))
+	r.BlockIO.LeafWeight, r.BlockIO.WeightDevice[0].LeafWeight = ptr(uint16(100)), ptr(uint16(200))
+	r.Network = &specs.LinuxNetwork{ClassID: ptr(uint32(1)), Priorities: []specs.LinuxInterfacePriority{{Name: "lo", Priority: 1}}}
+}
+
 func translated(t *testing.T, r *specs.LinuxResources) *cgroups.Resources {
 	t.Helper()
 	res, err := Resources(r, nil)
@@ -64,6 +72,7 @@ func TestFieldsAreWhatIsWritten(t *testing.T) {
 	t.Cleanup(func() { cgroups.TestMode = false })
 	for name, r := range map[string]*specs.LinuxResources{
 		"everything":   everything(),
+		"and of v1":    with(ofV1),
 		"nothing":      {},
 		"zeros":        {Memory: &specs.LinuxMemory{Limit: ptr(int64(0)), Swap: ptr(int64(0))}, CPU: &specs.LinuxCPU{Shares: ptr(uint64(0)), Quota: ptr(int64(0))}, BlockIO: &specs.LinuxBlockIO{Weight: ptr(uint16(0))}},
 		"no limits":    {Memory: &specs.LinuxMemory{Limit: ptr(int64(-1)), Reservation: ptr(int64(-1))}, CPU: &specs.LinuxCPU{Quota: ptr(int64(-1))}, Pids: &specs.LinuxPids{Limit: ptr(int64(-1))}},
@@ -132,18 +141,16 @@ func TestFieldsAreWhatIsWritten(t *testing.T) {
 
 // No field of what is applied is left out of the table.
 func TestFieldsAreAll(t *testing.T) {
-	// Not limits, without a file of cgroup v2, or told by another field.
-	other := []string{
-		"Devices", "Freezer", "SkipDevices", "SkipFreezeOnSet", "MemoryCheckBeforeUpdate", "CpuShares",
-		"CpuRtRuntime", "CpuRtPeriod", "BlkioLeafWeight", "OomKillDisable", "MemorySwappiness", "NetPrioIfpriomap", "NetClsClassid",
-	}
+	// Not limits, or told by another field.
+	other := []string{"Devices", "Freezer", "SkipDevices", "SkipFreezeOnSet", "MemoryCheckBeforeUpdate", "CpuShares"}
+	all := func(r *cgroups.Resources) []write { return append(writes(r), rows(r, false)...) }
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[cgroups.Resources]()) {
 		if slices.Contains(other, f.Name) {
 			continue
 		}
-		res := translated(t, everything())
+		res := translated(t, with(ofV1))
 		reflect.ValueOf(res).Elem().FieldByIndex(f.Index).SetZero()
-		if reflect.DeepEqual(writes(res), writes(translated(t, everything()))) {
+		if reflect.DeepEqual(all(res), all(translated(t, with(ofV1)))) {
 			t.Errorf("%s is in no row of the table", f.Name)
 		}
 	}
@@ -265,5 +272,32 @@ func TestLacksUnknown(t *testing.T) {
 	}
 	if got := missing(root, "/gone", res); got != nil {
 		t.Errorf("of a cgroup that has gone: %v", got)
+	}
+}
+
+// What no host has is told, and is no error.
+func TestIgnored(t *testing.T) {
+	t.Parallel()
+	res := translated(t, with(ofV1))
+	var got []string
+	for _, text := range Ignored(res) {
+		field, ok := strings.CutSuffix(text, ": "+onlyV1)
+		if !ok {
+			t.Errorf("%q says something else", text)
+		}
+		got = append(got, strings.TrimPrefix(field, "linux.resources."))
+	}
+	want := []string{"memory.swappiness", "memory.disableOOMKiller", "cpu.realtimeRuntime", "cpu.realtimePeriod",
+		"blockIO.leafWeight", "blockIO.weightDevice[0].leafWeight", "network.classID", "network.priorities[0]"}
+	if !slices.Equal(got, want) {
+		t.Errorf("ignored %q, want %q", got, want)
+	}
+	for name, r := range map[string]*specs.LinuxResources{"everything": everything(), "zeros": {
+		CPU: &specs.LinuxCPU{RealtimeRuntime: ptr(int64(0)), RealtimePeriod: ptr(uint64(0))}, Memory: &specs.LinuxMemory{DisableOOMKiller: ptr(false)},
+		BlockIO: &specs.LinuxBlockIO{LeafWeight: ptr(uint16(0))}, Network: &specs.LinuxNetwork{},
+	}} {
+		if got := Ignored(translated(t, r)); len(got) > 0 {
+			t.Errorf("%s: %q", name, got)
+		}
 	}
 }

@@ -42,6 +42,7 @@ func Resources(r *specs.LinuxResources, nodes []specs.LinuxDevice) (*cgroups.Res
 			out.Rdma[name] = cgroups.LinuxRdma{HcaHandles: l.HcaHandles, HcaObjects: l.HcaObjects}
 		}
 	}
+	network(out, r.Network)
 	out.Unified = maps.Clone(r.Unified)
 	return out, nil
 }
@@ -98,6 +99,17 @@ func blockIO(out *cgroups.Resources, b *specs.LinuxBlockIO) {
 		for _, d := range t.from {
 			*t.to = append(*t.to, cgroups.NewThrottleDevice(d.Major, d.Minor, d.Rate))
 		}
+	}
+}
+
+// network is what no cgroup of version 2 has: it is told.
+func network(out *cgroups.Resources, n *specs.LinuxNetwork) {
+	if n == nil {
+		return
+	}
+	set(&out.NetClsClassid, n.ClassID)
+	for _, p := range n.Priorities {
+		out.NetPrioIfpriomap = append(out.NetPrioIfpriomap, &cgroups.IfPrioMap{Interface: p.Name, Priority: int64(p.Priority)})
 	}
 }
 

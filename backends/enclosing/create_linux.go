@@ -74,6 +74,7 @@ func (cr *creation) run(ctx context.Context, up chan struct{}) error {
 	if err := cgroup.Foresee(limits).Err(); err != nil {
 		return err
 	}
+	backends.LogWarnings(cgroup.Ignored(limits))
 	few := takeFew(limits)
 	if err := cr.mount(j); err != nil {
 		return err

@@ -42,6 +42,9 @@ func (b Backend) Foresee(s *specs.Spec) spec.Problems {
 		for _, l := range cgroup.Foresee(limits) {
 			ps = append(ps, spec.Problem{Path: l.Field, Level: spec.Error, Message: l.Reason, Ref: "config-linux.md#control-groups"})
 		}
+		for _, w := range cgroup.Ignored(limits) {
+			ps = append(ps, problemOf(w, spec.Warning))
+		}
 	}
 	refuse(foreseeGuard(s))
 	_, err = rootfs.Explain(s, "/")

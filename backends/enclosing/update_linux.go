@@ -47,6 +47,9 @@ func (b Backend) Update(ctx context.Context, c *backends.Container, r *specs.Lin
 	if err := cgroup.Missing(d.Limits, limits).Err(); err != nil {
 		return err
 	}
+	if asked, err := cgroup.Resources(r, nil); err == nil {
+		backends.LogWarnings(cgroup.Ignored(asked))
+	}
 	if a, ok := b.Enclosure.(Adjuster); ok {
 		if err := a.Adjust(ctx, c, d, now, before); err != nil {
 			return err

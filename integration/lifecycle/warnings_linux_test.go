@@ -35,6 +35,10 @@ func TestWarnings(t *testing.T) {
 		}, []string{"linux.seccomp.syscalls[0].names: ignored: "}},
 		{"a profile without a default", func(s *specs.Spec) { s.Linux.Seccomp = &specs.LinuxSeccomp{} },
 			[]string{"config.json: linux.seccomp: is empty and ignored"}},
+		{"limits of cgroup v1", func(s *specs.Spec) {
+			s.Linux.Resources.Memory = &specs.LinuxMemory{Swappiness: ptr(uint64(10))}
+			s.Linux.Resources.Network = &specs.LinuxNetwork{ClassID: ptr(uint32(1))}
+		}, []string{"linux.resources.memory.swappiness: ignored: cgroup v2 has no such limit", "linux.resources.network.classID: ignored"}},
 		{"what is allowed anywhere else", func(s *specs.Spec) {
 			s.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.ActErrno, Syscalls: []specs.LinuxSyscall{
 				{Names: []string{"nosuch_call"}, Action: specs.ActAllow},
