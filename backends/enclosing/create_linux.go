@@ -224,6 +224,11 @@ func (cr *creation) spawn(prep *preparation) error {
 		if j.UIDMap, j.GIDMap, err = idMaps(j.Stage); err != nil {
 			return err
 		}
+		if p := j.Spec.Process; p != nil && !p.Terminal {
+			if err := givePipes(cfg.Stdio, p.User.UID, j.UIDMap); err != nil {
+				return err
+			}
+		}
 	}
 	if cfg.UserPath != "" {
 		return checkJoined(j)

@@ -195,6 +195,9 @@ func (e *execution) open() error {
 			if e.files.User, err = os.Open(theirs); err != nil {
 				return fmt.Errorf("the container's namespaces: %w", err)
 			}
+			if err := e.givePipes(); err != nil {
+				return err
+			}
 		default:
 			e.plan.Namespaces |= flag
 		}
@@ -209,6 +212,22 @@ func (e *execution) open() error {
 		return err
 	}
 	return e.openMounts()
+}
+
+// givePipes gives stdio to the user if it is a pipe's. The maps are the warden's, who is
+// held by a pidfd and was alive after that.
+func (e *execution) givePipes() error {
+	if e.process.Terminal {
+		return nil
+	}
+	maps, err := readMap(fmt.Sprintf("/proc/%d/uid_map", e.data.Warden.Pid))
+	if err == nil && !e.data.Warden.Alive() {
+		err = unix.ESRCH
+	}
+	if err != nil {
+		return fmt.Errorf("the container's user namespace: %w", err)
+	}
+	return givePipes(e.files.Stdio, e.process.User.UID, maps)
 }
 
 // openMounts opens the first process's root, and its mount namespace, where that is

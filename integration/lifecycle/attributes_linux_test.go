@@ -4,7 +4,9 @@ package lifecycle
 
 import (
 	"fmt"
+	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -231,4 +233,71 @@ func niceness(t *testing.T) int {
 		t.Fatal(err)
 	}
 	return 20 - raw
+}
+
+// In a user namespace the user can open /dev/stdout and /dev/stderr where they are pipes
+// that the engine has made. Files and FIFOs with a name keep their owner.
+func TestPipesInUserNamespace(t *testing.T) {
+	t.Parallel()
+	berthOnly(t) // runc leaves the pipe to the host's root
+	const script = "echo o >/dev/stdout; echo e >/dev/stderr"
+	for name, user := range map[string]uint32{"root": 0, "user": 101} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			as := func(s *specs.Spec) { s.Process.User = specs.User{UID: user, GID: user} }
+			b := newBox(t, script, inUserNamespace, as)
+			b.must1(os.Mkdir(filepath.Join(b.rootfs(), "out"), 0o755))
+			if got := intoPipes(t, b.command("run", "--bundle", b.bundle, b.id)); got != "o\ne\n" {
+				t.Errorf("run: %q", got)
+			}
+			c := b.sibling("exec", "sleep 1000", inUserNamespace, as)
+			c.must1(os.Mkdir(filepath.Join(c.rootfs(), "out"), 0o755))
+			fifo := filepath.Join(c.bundle, "fifo")
+			c.must1(unix.Mkfifo(fifo, 0o600))
+			out, err := os.OpenFile(fifo, os.O_RDWR, 0)
+			c.must1(err)
+			defer out.Close()
+			create := c.command(c.createArgs()...)
+			create.Stdout = out
+			c.createWith(create)
+			c.start()
+			for _, kept := range []string{"fifo", "stderr"} {
+				var st unix.Stat_t
+				c.must1(unix.Stat(filepath.Join(c.bundle, kept), &st))
+				if st.Uid != 0 {
+					t.Errorf("%s belongs to %d now", kept, st.Uid)
+				}
+			}
+			if got := intoPipes(t, c.command("exec", c.id, "sh", "-c", script)); got != "o\ne\n" {
+				t.Errorf("exec: %q", got)
+			}
+		})
+	}
+}
+
+// intoPipes is what a command writes to a pipe on stdout, and then to one on stderr. It has
+// to fit into them.
+func intoPipes(t *testing.T, cmd *exec.Cmd) string {
+	t.Helper()
+	var ends [2]*os.File
+	for i, to := range []*io.Writer{&cmd.Stdout, &cmd.Stderr} {
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		defer w.Close()
+		ends[i], *to = r, w
+	}
+	execute(t, cmd)
+	var said []byte
+	for i, w := range []io.Writer{cmd.Stdout, cmd.Stderr} {
+		w.(*os.File).Close()
+		data, err := io.ReadAll(ends[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		said = append(said, data...)
+	}
+	return string(said)
 }
