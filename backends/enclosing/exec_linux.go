@@ -356,8 +356,8 @@ func (e *execution) settle(pid int, o *backends.ExecOptions) error {
 // its own, whose processes had to leave it (the "no internal process" rule), it
 // goes where the first process is.
 func (e *execution) enterCgroup(pid int, sub string) error {
-	if !e.data.Cgrouped() {
-		return errors.New("the container's cgroup has gone")
+	if !e.data.Cgrouped() || cgroup.ID(e.data.Cgroup) == 0 {
+		return e.follow(pid, sub)
 	}
 	if sub != "" {
 		at := path.Join(e.data.Cgroup, sub)
@@ -379,6 +379,31 @@ func (e *execution) enterCgroup(pid int, sub string) error {
 		return err
 	}
 	return cgroup.Enter(first, pid)
+}
+
+// follow moves the process to where the first one is. The container's own cgroup has
+// gone: only root on the host can have moved all processes out of it and removed it.
+// Where LXC's command sockets are in reach, what keeps them from the container went
+// with the cgroup.
+func (e *execution) follow(pid int, sub string) error {
+	gone := fmt.Errorf("the container's cgroup %s has been removed", e.data.Cgroup)
+	if sub != "" {
+		return fmt.Errorf("--cgroup %s: %w", sub, gone)
+	}
+	if _, kind := e.namespace(specs.NetworkNamespace); kind != spec.New {
+		return fmt.Errorf("%w, and what keeps a process in a shared network namespace from LXC's command sockets with it: delete the container and create it anew", gone)
+	}
+	first, err := cgroup.Of(e.c.Process.Pid)
+	if err == nil && !e.c.Process.Alive() {
+		err = os.ErrProcessDone
+	}
+	if err == nil {
+		err = cgroup.Enter(first, pid)
+	}
+	if err != nil {
+		return fmt.Errorf("%w; the cgroup of its first process: %w", gone, err)
+	}
+	return nil
 }
 
 func below(p, parent string) bool {

@@ -168,3 +168,63 @@ func TestFailedScope(t *testing.T) {
 		t.Errorf("after the delete the scope is %s, and %s", active, load)
 	}
 }
+
+// An agent on the host moves the container's processes to another cgroup and removes their
+// own. The container can still be used, but for exec where its own cgroup is what protects
+// LXC's command sockets.
+func TestCgroupRemoved(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		edit  func(*specs.Spec)
+		words string // exec's error
+	}{
+		"own network":         {},
+		"network of the host": {edit: shared(specs.NetworkNamespace, ""), words: "keeps a process in a shared network namespace from LXC's command sockets"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if c.words != "" {
+				berthOnly(t)
+			}
+			b := newBox(t, forever)
+			if c.edit != nil {
+				c.edit(b.spec)
+				b.write()
+			}
+			b.running()
+			own, other := "/sys/fs/cgroup"+cgroupOf(t, strconv.Itoa(b.pid)), "/sys/fs/cgroup/berth-test-other-"+b.id
+			b.must1(os.Mkdir(other, 0o755))
+			t.Cleanup(func() {
+				b.must("delete", "--force", b.id)
+				b.must1(os.Remove(other))
+			})
+			procs, err := os.ReadFile(own + "/cgroup.procs")
+			b.must1(err)
+			for pid := range strings.FieldsSeq(string(procs)) {
+				b.must1(os.WriteFile(other+"/cgroup.procs", []byte(pid), 0))
+			}
+			b.must1(os.Remove(own))
+			refused := func(words string, args ...string) {
+				if o := b.berth(append([]string{"exec"}, args...)...); o.status != 255 || !strings.Contains(o.stderr, words) {
+					t.Errorf("exec %q: %+v, want status 255 and %q", args, o, words)
+				}
+			}
+			if c.words != "" {
+				refused(c.words, b.id, "true")
+			} else {
+				b.must("exec", b.id, "sh", "-c", "echo $$ >/out/exec; exec sleep 1000 <&- >&- 2>&- &")
+				if procs, err := os.ReadFile(other + "/cgroup.procs"); err != nil || len(strings.Fields(string(procs))) != 2 {
+					t.Errorf("%s has the processes %q, %v", other, procs, err)
+				}
+			}
+			refused("has been removed", "--cgroup", "x", b.id, "true")
+			if got := b.state().Status; got != "running" {
+				t.Errorf("state: %s", got)
+			}
+			b.must("kill", b.id, "KILL")
+			b.wait()
+			b.await("stopped")
+			b.must("delete", b.id)
+		})
+	}
+}
