@@ -145,6 +145,9 @@ func (cr *creation) run(ctx context.Context, up chan struct{}) error {
 	if err := j.guard(guard); err != nil {
 		return err
 	}
+	if err := j.ownCgroup(); err != nil {
+		return err
+	}
 	cr.oom.begin(j.Data.Limits)
 	if err := limit(j.Data, limits); err != nil {
 		return err

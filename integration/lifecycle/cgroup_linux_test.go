@@ -228,3 +228,55 @@ func TestCgroupRemoved(t *testing.T) {
 		})
 	}
 }
+
+// A container that can write in its own cgroup namespace has its cgroup, and can make others
+// below it. The limits are not its.
+func TestCgroupOwner(t *testing.T) {
+	t.Parallel()
+	berthOnly(t) // runc does this with systemd's cgroups alone
+	own := shared(specs.CgroupNamespace, "")
+	mount := func(options ...string) func(*specs.Spec) {
+		return func(s *specs.Spec) {
+			own(s)
+			s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: specs.CgroupNamespace})
+			s.Mounts = append(s.Mounts, specs.Mount{Destination: "/sys/fs/cgroup", Type: "cgroup", Source: "cgroup", Options: options})
+			s.Process.User.UID = 1000
+		}
+	}
+	none := func(*specs.Spec) {}
+	for name, c := range map[string]struct {
+		mount, users func(*specs.Spec)
+		owner        uint32 // on the host
+		makes        bool   // a cgroup below its own
+	}{
+		"a user namespace":            {mount("nosuid", "noexec", "nodev"), inUserNamespace, 101000, true},
+		"the host's user namespace":   {mount("nosuid", "noexec", "nodev"), none, 1000, true},
+		"a read-only mount":           {mount("ro"), inUserNamespace, 0, false},
+		"the host's cgroup namespace": {own, inUserNamespace, 0, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBox(t, "{ mkdir /sys/fs/cgroup/sub && echo $$ >/sys/fs/cgroup/sub/cgroup.procs && echo made; } >/out/said 2>&1; echo >/out/started; exec sleep 1000", c.mount, c.users)
+			b.must1(os.Mkdir(filepath.Join(b.rootfs(), "out"), 0o755))
+			b.must1(os.Chmod(b.out, 0o777))
+			b.create()
+			dir := "/sys/fs/cgroup" + cgroupOf(t, strconv.Itoa(b.pid))
+			for _, file := range []string{"", "/cgroup.procs", "/cgroup.subtree_control"} {
+				var st unix.Stat_t
+				b.must1(unix.Stat(dir+file, &st))
+				if st.Uid != c.owner {
+					t.Errorf("%s belongs to %d, want %d", dir+file, st.Uid, c.owner)
+				}
+			}
+			b.start()
+			b.awaitFile("started")
+			said, err := os.ReadFile(filepath.Join(b.out, "said"))
+			b.must1(err)
+			if made := string(said) == "made\n"; made != c.makes {
+				t.Errorf("it said %q", said)
+			}
+			b.must("delete", "--force", b.id)
+			b.wait()
+		})
+	}
+}

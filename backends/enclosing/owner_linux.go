@@ -1,0 +1,49 @@
+package enclosing
+
+import (
+	"path"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/backends/cgroup"
+	"github.com/berth-oci/berth/spec"
+)
+
+// ownCgroup gives the container's cgroup to process.user.uid where the container has a cgroup namespace of its own and can
+// write below /sys/fs/cgroup, as an init needs it there (runtime-spec, config-linux.md, "Cgroup ownership").
+func (j *Job) ownCgroup() error {
+	if _, kind := j.Namespace(specs.CgroupNamespace); kind != spec.New || !writesCgroups(j.Spec) {
+		return nil
+	}
+	var uid uint32
+	if j.Spec.Process != nil {
+		uid = j.Spec.Process.User.UID
+	}
+	if len(j.UIDMap) > 0 {
+		var mapped bool
+		if uid, mapped = hostID(uid, j.UIDMap); !mapped {
+			return nil
+		}
+	}
+	if uid == 0 {
+		return nil // it is root's
+	}
+	return cgroup.Own(j.Data.Cgroup, uid)
+}
+
+// writesCgroups says that a mount at /sys/fs/cgroup is of cgroups and not read-only.
+func writesCgroups(s *specs.Spec) (writable bool) {
+	for _, m := range s.Mounts {
+		if path.Clean(m.Destination) != cgroup.Mount {
+			continue
+		}
+		writable = m.Type == "cgroup" || m.Type == "cgroup2"
+		for _, o := range m.Options {
+			switch o {
+			case "ro", "rro":
+				writable = false
+			}
+		}
+	}
+	return writable
+}
