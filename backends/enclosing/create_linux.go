@@ -89,6 +89,9 @@ func (cr *creation) run(ctx context.Context, up chan struct{}) error {
 		return err
 	}
 	defer j.namespaces.close()
+	if err := j.findFromBirth(); err != nil {
+		return err
+	}
 	if err := cr.Place(j); err != nil {
 		return err
 	}
@@ -155,7 +158,11 @@ func (cr *creation) run(ctx context.Context, up chan struct{}) error {
 	if err := enterResctrl(j); err != nil {
 		return err
 	}
-	if err := moveDevices(j.Spec, caller.process.Pid); err != nil {
+	network := caller.process.Pid
+	if j.FromBirth(specs.NetworkNamespace) {
+		network = j.Stage
+	}
+	if err := moveDevices(j.Spec, network); err != nil {
 		return err
 	}
 	if err := cr.prepareInside(ctx, prep, caller); err != nil {

@@ -76,6 +76,9 @@ type Data struct {
 	// container's own, MountNamespace the inode of one that was joined by its path.
 	Attachment     *rootfs.Attachment `json:"attachment,omitempty"`
 	MountNamespace *joinedMounts      `json:"mountNamespace,omitempty"`
+	// FromBirth are the types of namespaces, of those that config.json names by path, in
+	// which the first process is from its birth, and the warden is not.
+	FromBirth []specs.LinuxNamespaceType `json:"fromBirth,omitempty"`
 	// Resctrl is the group of linux.intelRdt.
 	Resctrl resctrl.Group `json:"resctrl,omitzero"`
 	// Profile is the AppArmor profile of the enclosure's own, if processes have it.

@@ -15,6 +15,7 @@ import (
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/cgroup"
 	"github.com/berth-oci/berth/backends/process"
+	"github.com/berth-oci/berth/backends/record"
 	"github.com/berth-oci/berth/backends/seccomp"
 	"github.com/berth-oci/berth/backends/stage"
 	"github.com/berth-oci/berth/backends/stage/link"
@@ -57,10 +58,13 @@ func (b Backend) Exec(_ context.Context, c *backends.Container, p *specs.Process
 func lives(p backends.Process) bool { return p.Alive() && !p.Ending() }
 
 func (e *execution) close() {
-	for _, f := range []*os.File{e.files.Member, e.files.PID, e.files.User, e.files.Time, e.files.Cgroup, e.files.Mount, e.files.Root, e.files.ConsoleSocket} {
+	for _, f := range []*os.File{e.files.Member, e.files.PID, e.files.User, e.files.Time, e.files.Mount, e.files.Root, e.files.ConsoleSocket} {
 		if f != nil {
 			f.Close()
 		}
+	}
+	for _, f := range e.files.Born {
+		f.Close()
 	}
 }
 
@@ -184,6 +188,9 @@ func (e *execution) open() error {
 		if name == "cgroup" && cgroups != spec.New || name == "mnt" && e.data.Attachment != nil {
 			continue // LXC gives its init one in any case
 		}
+		if slices.ContainsFunc(e.data.FromBirth, func(t specs.LinuxNamespaceType) bool { return cloneFlags[t] == flag }) {
+			continue // the warden is not in it
+		}
 		theirs := fmt.Sprintf("/proc/%d/ns/%s", warden.Pid, name)
 		same, err := sameFile(theirs, "/proc/self/ns/"+name)
 		if err != nil {
@@ -208,7 +215,7 @@ func (e *execution) open() error {
 	if err := e.openTime(); err != nil {
 		return err
 	}
-	if err := e.openCgroup(); err != nil {
+	if err := e.openBorn(); err != nil {
 		return err
 	}
 	return e.openMounts()
@@ -302,22 +309,32 @@ func (e *execution) namespace(t specs.LinuxNamespaceType) (path string, kind spe
 	return spec.Namespace(&specs.Spec{Linux: e.kept.Linux}, t)
 }
 
-// openCgroup opens the first process's cgroup namespace where that existed before
-// the container: the warden is not in it.
-func (e *execution) openCgroup() error {
-	if _, kind := e.namespace(specs.CgroupNamespace); kind != spec.Path {
-		return nil
+// openBorn opens those of the first process's namespaces in which it is from its birth: the
+// warden is not in them.
+func (e *execution) openBorn() error {
+	types := slices.Clone(e.data.FromBirth)
+	if _, kind := e.namespace(specs.CgroupNamespace); kind == spec.Path {
+		types = append(types, specs.CgroupNamespace)
 	}
-	theirs := fmt.Sprintf("/proc/%d/ns/cgroup", e.c.Process.Pid)
-	same, err := sameFile(theirs, "/proc/self/ns/cgroup")
-	if err == nil && !same {
-		e.files.Cgroup, err = os.Open(theirs)
-	}
-	if err == nil && !e.c.Process.Alive() {
-		err = unix.ESRCH
-	}
-	if err != nil {
-		return fmt.Errorf("the container's cgroup namespace: %w", err)
+	for _, t := range types {
+		name := namespaceFiles[t]
+		if name == "" {
+			return record.Damaged("a process is in no %.40q namespace from its birth", t)
+		}
+		theirs := fmt.Sprintf("/proc/%d/ns/%s", e.c.Process.Pid, name)
+		same, err := sameFile(theirs, "/proc/self/ns/"+name)
+		if err == nil && !same {
+			var ns *os.File
+			if ns, err = os.Open(theirs); err == nil {
+				e.files.Born = append(e.files.Born, ns)
+			}
+		}
+		if err == nil && !e.c.Process.Alive() {
+			err = unix.ESRCH
+		}
+		if err != nil {
+			return fmt.Errorf("the container's %s namespace: %w", t, err)
+		}
 	}
 	return nil
 }

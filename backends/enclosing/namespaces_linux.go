@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -120,4 +121,73 @@ func (j *Job) Namespace(t specs.LinuxNamespaceType) (path string, kind spec.Name
 		path = j.namespaces.path(t)
 	}
 	return path, kind
+}
+
+// namespaceFiles are the names below /proc/PID/ns of the types that a process can be in from
+// its birth (namespaces(7)).
+var namespaceFiles = map[specs.LinuxNamespaceType]string{
+	specs.NetworkNamespace: "net",
+	specs.IPCNamespace:     "ipc",
+	specs.UTSNamespace:     "uts",
+	specs.CgroupNamespace:  "cgroup",
+}
+
+// findFromBirth notes in which of the namespaces that config.json names by path the
+// container's process has to be from its birth: who is in a user namespace has the right to
+// join those alone that belong to it (setns(2)), and LXC joins it first. config-linux.md wants
+// them joined all the same.
+func (j *Job) findFromBirth() error {
+	_, kind := spec.Namespace(j.Spec, specs.UserNamespace)
+	if kind == spec.Host {
+		return nil
+	}
+	for _, t := range []specs.LinuxNamespaceType{specs.NetworkNamespace, specs.IPCNamespace, specs.UTSNamespace} {
+		ns, named := j.namespaces[t]
+		if !named {
+			continue
+		}
+		own, err := belongs(ns, j.namespaces[specs.UserNamespace])
+		if err != nil {
+			return fmt.Errorf("linux.namespaces: the user namespace that %s belongs to: %w", ns.Name(), err)
+		}
+		if !own {
+			j.Data.FromBirth = append(j.Data.FromBirth, t)
+		}
+	}
+	return nil
+}
+
+// belongs says whether a namespace is one of an existing user namespace, which is nil for
+// one that is yet to be made (ioctl_nsfs(2)).
+func belongs(ns, user *os.File) (bool, error) {
+	if user == nil {
+		return false, nil
+	}
+	fd, err := unix.IoctlRetInt(int(ns.Fd()), unix.NS_GET_USERNS)
+	if errors.Is(err, unix.EPERM) {
+		return false, nil // one that berth cannot see, and so none below its own
+	}
+	if err != nil {
+		return false, err
+	}
+	owner := os.NewFile(uintptr(fd), "user namespace")
+	defer owner.Close()
+	a, err1 := owner.Stat()
+	b, err2 := user.Stat()
+	if err := errors.Join(err1, err2); err != nil {
+		return false, err
+	}
+	return os.SameFile(a, b), nil
+}
+
+// FromBirth says that the container's process is in an existing namespace from its birth, and
+// that the enclosure is not to join it.
+func (j *Job) FromBirth(t specs.LinuxNamespaceType) bool {
+	if j.namespaces == nil && namespaceFiles[t] != "" && t != specs.CgroupNamespace {
+		// Only explained: a new user namespace has no others yet.
+		_, user := spec.Namespace(j.Spec, specs.UserNamespace)
+		_, kind := spec.Namespace(j.Spec, t)
+		return user == spec.New && kind == spec.Path
+	}
+	return j.Data != nil && slices.Contains(j.Data.FromBirth, t)
 }

@@ -149,7 +149,7 @@ func (p *preparation) plan(j *Job, warden, start *os.File) (*stage.Plan, []*os.F
 		files = append(files, f)
 		return len(files) - 1
 	}
-	flags, loopback := joined(s)
+	flags, loopback := joined(j)
 	plan.Loopback = loopback
 	plan.Namespaces, plan.Member, plan.MountNamespace = flags, add(warden), stage.None
 	if f, ok := j.namespaces[specs.MountNamespace]; ok {
@@ -180,7 +180,8 @@ func (p *preparation) plan(j *Job, warden, start *os.File) (*stage.Plan, []*os.F
 // are not the host's, for those it is in already, and entering them again would
 // ask for rights over the host in a user namespace. In a cgroup namespace that
 // exists it is from its birth, without the warden, for LXC would make a new one.
-func joined(s *specs.Spec) (flags int, loopback bool) {
+func joined(j *Job) (flags int, loopback bool) {
+	s := j.Spec
 	if !rootfs.Foreign(s) {
 		flags = unix.CLONE_NEWNS
 	}
@@ -191,7 +192,7 @@ func joined(s *specs.Spec) (flags int, loopback bool) {
 		specs.CgroupNamespace:  unix.CLONE_NEWCGROUP,
 	} {
 		_, kind := spec.Namespace(s, t)
-		if kind != spec.Host && (t != specs.CgroupNamespace || kind == spec.New) {
+		if kind != spec.Host && (t != specs.CgroupNamespace || kind == spec.New) && !j.FromBirth(t) {
 			flags |= flag
 		}
 		if t == specs.NetworkNamespace && kind == spec.New {
@@ -216,7 +217,11 @@ func stageConfig(j *Job, o *backends.CreateOptions, inherited int) (*stage.Confi
 	path, kind = j.Namespace(specs.TimeNamespace)
 	cfg.NewTime, cfg.TimePath = kind == spec.New && !j.bornLast(), path
 	cfg.Offsets = offsets(j.Spec)
-	cfg.Cgroup = j.namespaces[specs.CgroupNamespace]
+	for t, ns := range j.namespaces {
+		if t == specs.CgroupNamespace || j.FromBirth(t) {
+			cfg.Born = append(cfg.Born, ns)
+		}
+	}
 	if cfg.NewUser {
 		cfg.UIDMaps, cfg.GIDMaps = j.Spec.Linux.UIDMappings, j.Spec.Linux.GIDMappings
 	}

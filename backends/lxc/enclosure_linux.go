@@ -89,7 +89,8 @@ func Hook(script string) string { return "/bin/sh -c '" + script + "'" }
 // namespaces: what is new LXC makes, what has a path it joins, the rest is the
 // host's. The user namespace is the stage's, made or joined, and a new pid namespace.
 // In a cgroup namespace with a path the stage is without LXC, which takes the path
-// and makes a new one.
+// and makes a new one, and so it is in those that belong to another user namespace, which
+// LXC could not join.
 func namespaces(c *Config, j *enclosing.Job) {
 	clone := "mnt"
 	for _, ns := range []struct {
@@ -106,7 +107,7 @@ func namespaces(c *Config, j *enclosing.Job) {
 		case spec.New:
 			clone += " " + ns.name
 		case spec.Path:
-			if ns.kind == specs.CgroupNamespace {
+			if ns.kind == specs.CgroupNamespace || j.FromBirth(ns.kind) {
 				continue
 			}
 			c.From(namespaceFrom(j.Spec, ns.kind)).Set("lxc.namespace.share."+ns.name, path)

@@ -43,9 +43,10 @@ type ExecFiles struct {
 	// Member is a pidfd of a process whose namespaces are the container's, PID
 	// the pid namespace to be born in; nil for berth's own.
 	Member, PID *os.File
-	// User, Time, Cgroup and Mount are namespaces to join; nil for berth's own, and
-	// for a cgroup or mount namespace that is Member's.
-	User, Time, Cgroup, Mount *os.File
+	// User, Time and Mount are namespaces to join; nil for berth's own, and for a mount
+	// namespace that is Member's. Born are as in Config.
+	User, Time, Mount *os.File
+	Born              []*os.File
 	// Root is the container's root directory where it is not that of the mount
 	// namespace; else nil.
 	Root *os.File

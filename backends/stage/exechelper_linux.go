@@ -63,7 +63,7 @@ func (w *Waiting) exec(files *ExecFiles, gate *os.File) error {
 	}
 	attr.Env = append(stageEnv(), socketVar+"="+strconv.Itoa(socketAt), execVar+"=1")
 	var pid int
-	err = inCgroupNamespace(files.Cgroup, func() (err error) {
+	err = inNamespaces(files.Born, func() (err error) {
 		if pid, err = syscall.ForkExec(program, argv, attr); err != nil {
 			return fmt.Errorf("%s: %w", program, err)
 		}

@@ -36,10 +36,11 @@ type Config struct {
 	NewUser          bool
 	UserPath         string
 	UIDMaps, GIDMaps []specs.LinuxIDMapping
-	// Cgroup is an existing cgroup namespace to be born in, for which it has
-	// the rights before it is in a user namespace; nil for berth's own.
-	Cgroup *os.File
-	Stdio  [3]*os.File
+	// Born are existing namespaces to be born in, of the types cgroup, network, IPC
+	// and UTS: those that it has the right to join before it is in a user namespace,
+	// and not afterwards.
+	Born  []*os.File
+	Stdio [3]*os.File
 	// Inherited is the number of berth's own descriptors from 3 on that the
 	// user's process gets.
 	Inherited int
@@ -70,7 +71,7 @@ func Spawn(cfg *Config) (*Process, error) {
 	host, inside := link.Conn{FD: pair[0]}, os.NewFile(uintptr(pair[1]), "stage")
 	defer inside.Close()
 	var pid int
-	err = inCgroupNamespace(cfg.Cgroup, func() (err error) {
+	err = inNamespaces(cfg.Born, func() (err error) {
 		pid, err = cfg.fork(exe, inside, host)
 		return err
 	})

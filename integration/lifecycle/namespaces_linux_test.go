@@ -310,3 +310,63 @@ func TestUserNamespaceRanges(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+// A container in a user namespace joins namespaces that belong to the host's user namespace
+// (config-linux.md, "Namespaces"), and has no rights in them. So does exec's process.
+func TestNamespacesOfAnotherUserNamespace(t *testing.T) {
+	t.Parallel()
+	const script = "ip link add dummy0 type dummy 2>&1 || :; hostname new 2>&1 || :; echo >/out/started; exec sleep 1000"
+	a := newBox(t, forever)
+	a.running()
+	userOwner := a.sibling("user", forever, inUserNamespace)
+	chownTree(t, userOwner.rootfs(), 100000)
+	userOwner.must1(os.Lchown(userOwner.out, 100000, 100000))
+	userOwner.running()
+	of := func(b *box, t specs.LinuxNamespaceType, kind string) func(*specs.Spec) {
+		return shared(t, fmt.Sprintf("/proc/%d/ns/%s", b.pid, kind))
+	}
+	all := []func(*specs.Spec){of(a, specs.NetworkNamespace, "net"), of(a, specs.IPCNamespace, "ipc"), of(a, specs.UTSNamespace, "uts")}
+	for name, c := range map[string]struct {
+		user  func(*specs.Spec)
+		edits []func(*specs.Spec)
+		from  map[string]*box // whose namespaces it has
+	}{
+		"network":              {inUserNamespace, all[:1], map[string]*box{"net": a}},
+		"network, ipc and uts": {inUserNamespace, all, map[string]*box{"net": a, "ipc": a, "uts": a}},
+		"an existing user namespace": {of(userOwner, specs.UserNamespace, "user"),
+			[]func(*specs.Spec){all[0], of(userOwner, specs.IPCNamespace, "ipc")}, map[string]*box{"net": a, "ipc": userOwner, "user": userOwner}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBox(t, script, append(slices.Clone(c.edits), c.user)...)
+			b.spec.Hostname = ""
+			// They would be of namespaces in which the container has no rights: engines bind the host's.
+			b.spec.Mounts = slices.DeleteFunc(b.spec.Mounts, func(m specs.Mount) bool { return m.Type == "sysfs" || m.Type == "mqueue" })
+			b.write()
+			chownTree(t, b.rootfs(), 100000)
+			b.must1(os.Lchown(b.out, 100000, 100000))
+			b.create()
+			b.start()
+			b.awaitFile("started")
+			for kind, from := range c.from {
+				if ns(t, b.pid, kind) != ns(t, from.pid, kind) {
+					t.Errorf("it does not have the %s namespace", kind)
+				}
+				const link = "/proc/self/ns/"
+				if got := strings.TrimSpace(b.must("exec", b.id, "readlink", link+kind)); got != ns(t, from.pid, kind) {
+					t.Errorf("exec has the %s namespace %s", kind, got)
+				}
+			}
+			if said := b.said("stdout"); strings.Count(said, "Operation not permitted")+strings.Count(said, "are you root") < 1 {
+				t.Errorf("it has rights in the namespaces: %q", said)
+			}
+			b.must("kill", b.id, "KILL")
+			b.wait()
+			b.must("delete", b.id)
+		})
+	}
+	for _, b := range []*box{userOwner, a} {
+		b.must("kill", b.id, "KILL")
+		b.wait()
+		b.must("delete", b.id)
+	}
+}
