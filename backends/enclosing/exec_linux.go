@@ -92,6 +92,9 @@ func (e *execution) prepare(p *specs.Process, o *backends.ExecOptions) error {
 			return err
 		}
 	}
+	if shares(&specs.Spec{Linux: k.Linux}) {
+		attributes.Seccomp = attributes.Seccomp.WithoutClone3()
+	}
 	inherited, err := link.Inheritable(0, o.PreserveFDs)
 	if err != nil {
 		return err

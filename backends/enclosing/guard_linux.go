@@ -18,6 +18,9 @@ import (
 // loadGuard is lxcsocket.Load, but in tests.
 var loadGuard = lxcsocket.Load
 
+// namespacesDelegate is cgroup.NamespacesDelegate, but in tests.
+var namespacesDelegate = cgroup.NamespacesDelegate
+
 // shares says that a container's network namespace is not a new one of its own, so
 // that LXC's monitors can be in it.
 func shares(s *specs.Spec) bool {
@@ -134,7 +137,10 @@ func explainGuard(j *Job) []backends.Line {
 	if g.Coarse {
 		what = "abstract addresses @l… and @/…"
 	}
-	return []backends.Line{{Text: "refuse to connect or send to " + what + " (BPF: cgroup/connect_unix, cgroup/sendmsg_unix)", From: from}}
+	return []backends.Line{
+		{Text: "refuse to connect or send to " + what + " (BPF: cgroup/connect_unix, cgroup/sendmsg_unix)", From: from},
+		{Text: "seccomp: clone3 is answered with ENOSYS, so that no process is born in a cgroup without these programs", From: from},
+	}
 }
 
 // checkDescriptors refuses descriptors by which the container would reach a command
@@ -167,6 +173,11 @@ func ExamineSockets() backends.Finding {
 		return f
 	}
 	defer g.Close()
+	if delegated, err := namespacesDelegate(); err == nil && !delegated {
+		f.Verdict = backends.Warn
+		f.Looked += ", but cgroup2 is mounted without nsdelegate: two containers together can leave a cgroup"
+		f.Advice = "mount -o remount,nsdelegate " + cgroup.Mount + " in the first cgroup namespace, as systemd does"
+	}
 	if g.Coarse {
 		f.Looked += ", with all abstract addresses that begin with / or l: this kernel lets no program look at more"
 	}

@@ -85,19 +85,22 @@ func looseSocket(t *testing.T) *os.File {
 
 // doctor, features and explain say the same of a kernel.
 func TestSocketsTold(t *testing.T) {
-	old := loadGuard
-	defer func() { loadGuard = old }()
+	old, oldDelegate := loadGuard, namespacesDelegate
+	defer func() { loadGuard, namespacesDelegate = old, oldDelegate }()
 	j := &Job{Spec: &specs.Spec{Linux: &specs.Linux{Namespaces: []specs.LinuxNamespace{{Type: specs.NetworkNamespace, Path: "/x"}}}}}
 	for name, c := range map[string]struct {
 		guard             *lxcsocket.Guard
 		err               error
+		delegate          bool
 		verdict           backends.Verdict
 		feature, explains string
 	}{
-		"precise": {&lxcsocket.Guard{}, nil, backends.Pass, "refused", "@…/command"},
-		"coarse":  {&lxcsocket.Guard{Coarse: true}, nil, backends.Pass, "refused with others", "@/…"},
-		"neither": {nil, lxcsocket.ErrUnsupported, backends.Warn, "not refused: ", "this kernel cannot"},
+		"precise":            {&lxcsocket.Guard{}, nil, true, backends.Pass, "refused", "@…/command"},
+		"coarse":             {&lxcsocket.Guard{Coarse: true}, nil, true, backends.Pass, "refused with others", "@/…"},
+		"without nsdelegate": {&lxcsocket.Guard{}, nil, false, backends.Warn, "refused", "@…/command"},
+		"neither":            {nil, lxcsocket.ErrUnsupported, true, backends.Warn, "not refused: ", "this kernel cannot"},
 	} {
+		namespacesDelegate = func() (bool, error) { return c.delegate, nil }
 		loadGuard = func() (*lxcsocket.Guard, error) {
 			return c.guard, c.err
 		}
@@ -108,6 +111,12 @@ func TestSocketsTold(t *testing.T) {
 			t.Errorf("%s: %q", name, got)
 		}
 		lines := explainGuard(j)
+		if c.err == nil {
+			if len(lines) != 2 || !strings.Contains(lines[1].Text, "clone3") || lines[1].From != lines[0].From {
+				t.Errorf("%s: %+v", name, lines)
+			}
+			lines = lines[:1]
+		}
 		if len(lines) != 1 || !strings.Contains(lines[0].Text, c.explains) || lines[0].From != "linux.namespaces[0]" {
 			t.Errorf("%s: %+v", name, lines)
 		}

@@ -37,6 +37,43 @@ func (f *Filter) Deaf() *Filter {
 	return deaf
 }
 
+// x32Clone3 is clone3 as the x32 ABI of x86_64 numbers it.
+const x32Clone3 = 0x40000000 | unix.SYS_CLONE3
+
+// WithoutClone3 is a filter under which clone3(2) is a call that the kernel does not have (ENOSYS), so that programs fall
+// back to clone(2), and everything else is as under f. nil is the filter that lets everything through. A process can
+// then not have a child born in another cgroup (CLONE_INTO_CGROUP), for which a descriptor of its directory is enough, be
+// its mount read-only or not. clone3 has one number on all architectures that berth is built for, and on those that their
+// kernels run as well.
+func (f *Filter) WithoutClone3() *Filter {
+	const (
+		load   = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS
+		equal  = unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K
+		ret    = unix.BPF_RET | unix.BPF_K
+		enosys = unix.SECCOMP_RET_ERRNO | uint32(unix.ENOSYS)
+	)
+	program := []unix.SockFilter{
+		{Code: load}, // the call's number, the first field of struct seccomp_data
+		{Code: equal, K: unix.SYS_CLONE3, Jt: 1},
+		{Code: equal, K: x32Clone3, Jf: 1},
+		{Code: ret, K: enosys},
+	}
+	without := &Filter{}
+	if f == nil {
+		program = append(program, unix.SockFilter{Code: ret, K: unix.SECCOMP_RET_ALLOW})
+	} else {
+		*without = *f
+	}
+	var head []byte
+	for _, in := range program {
+		head = binary.NativeEndian.AppendUint16(head, in.Code)
+		head = append(head, in.Jt, in.Jf)
+		head = binary.NativeEndian.AppendUint32(head, in.K)
+	}
+	without.Program = append(head, without.Program...)
+	return without
+}
+
 const (
 	// instructionSize is sizeof(struct sock_filter).
 	instructionSize = 8

@@ -7,8 +7,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -74,6 +76,10 @@ func caller(what string) {
 			break
 		}
 		report("lower cgroup", ways["stream"])
+	case "elsewhere":
+		report("elsewhere", ways["stream"])
+	case "leave": // from every cgroup that is in sight
+		leave()
 	case "one":
 		fmt.Println("one:", rest, errorOf(connect(unix.SOCK_STREAM, &unix.SockaddrUnix{Name: "@" + rest})))
 	case "inherited": // with a socket that was made before the namespaces
@@ -87,6 +93,29 @@ func caller(what string) {
 		take()
 	}
 	os.Exit(0)
+}
+
+// leave has children born in other cgroups, which call all addresses, and says why it could
+// not. A read-only mount is no hindrance.
+func leave() {
+	_ = filepath.WalkDir("/sys/fs/cgroup", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() {
+			return nil
+		}
+		fd, err := unix.Open(path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		if err == nil {
+			defer unix.Close(fd)
+			cmd := exec.Command("/proc/self/exe")
+			cmd.Env = []string{callerEnv + "=elsewhere"}
+			cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+			cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: fd}
+			err = cmd.Run()
+		}
+		if err != nil {
+			fmt.Println("leave:", path, errors.Unwrap(err))
+		}
+		return nil
+	})
 }
 
 // report calls all addresses in one way.

@@ -262,6 +262,46 @@ func listenAbstract(t *testing.T, at string) int {
 	return fd
 }
 
+// What refuses connections belongs to the container's cgroup: no child is born in another,
+// for which a directory on a read-only mount would be enough (CLONE_INTO_CGROUP, clone3(2)).
+func TestNoOtherCgroup(t *testing.T) {
+	t.Parallel()
+	berthOnly(t)
+	for name, edit := range map[string]func(*specs.Spec){
+		"the host's cgroup namespace":                         shared(specs.CgroupNamespace, ""),
+		"the host's cgroups in a cgroup namespace of its own": func(s *specs.Spec) {},
+		"a seccomp profile that allows clone3": func(s *specs.Spec) {
+			shared(specs.CgroupNamespace, "")(s)
+			s.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.ActLog, Syscalls: []specs.LinuxSyscall{{Names: []string{"clone3"}, Action: specs.ActAllow}}}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBox(t, "/caller >/out/first; echo >/out/done; sleep 1000", onHostNetwork(t), edit)
+			b.spec.Mounts = slices.DeleteFunc(b.spec.Mounts, func(m specs.Mount) bool { return m.Destination == "/sys/fs/cgroup" })
+			b.spec.Process.Env = append(b.spec.Process.Env, callerEnv+"=leave")
+			b.write()
+			b.create()
+			b.start()
+			b.awaitFile("done")
+			for from, text := range map[string]string{"the first process": b.awaitFile("first"), "exec": b.call("leave")} {
+				n := 0
+				for line := range strings.Lines(text) {
+					if n++; !strings.HasPrefix(line, "leave: /sys/fs/cgroup") || !strings.HasSuffix(line, " function not implemented\n") {
+						t.Errorf("%s: it said %q", from, line)
+					}
+				}
+				if n < 3 {
+					t.Errorf("%s: it tried %d cgroups: %q", from, n, text)
+				}
+			}
+			b.must("kill", b.id, "KILL")
+			b.wait()
+			b.must("delete", b.id)
+		})
+	}
+}
+
 // Somebody else has the address of the command socket already, and never answers.
 func TestTakenCommandSocket(t *testing.T) {
 	t.Parallel()
