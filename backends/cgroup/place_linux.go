@@ -73,6 +73,9 @@ func Find(cgroupsPath string, d Default, byScope bool) (*Place, error) {
 	if err != nil {
 		return nil, fmt.Errorf("linux.cgroupsPath: %q: %w", cgroupsPath, err)
 	}
+	if err := checkUnit(unitName(c)); err != nil {
+		return nil, err
+	}
 	return p, checkPath(p.Limits)
 }
 
@@ -127,6 +130,28 @@ func checkPath(p string) error {
 		if r < ' ' || r == 0x7f {
 			return fmt.Errorf("linux.cgroupsPath: %q holds a control character", p)
 		}
+	}
+	return nil
+}
+
+// unitName is the unit's as opencontainers/cgroups makes it.
+func unitName(c *cgroups.Cgroup) string {
+	if strings.HasSuffix(c.Name, ".slice") {
+		return c.Name
+	}
+	return c.ScopePrefix + "-" + c.Name + ".scope"
+}
+
+// checkUnit refuses a unit's name that systemd does (systemd.unit(5), "Description").
+func checkUnit(name string) error {
+	const signs = ":-_.\\@"
+	for _, r := range name {
+		if !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune(signs, r)) {
+			return fmt.Errorf("linux.cgroupsPath: %.300q is no name of a systemd unit: it has %q, and only letters and digits of ASCII and the signs %s are allowed", name, r, signs)
+		}
+	}
+	if len(name) > 255 {
+		return fmt.Errorf("linux.cgroupsPath: %.100q… is no name of a systemd unit: it has %d characters, and 255 are allowed", name, len(name))
 	}
 	return nil
 }

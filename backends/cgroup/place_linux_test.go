@@ -26,6 +26,24 @@ func TestFindPath(t *testing.T) {
 	}
 }
 
+// What systemd would refuse in its own words, after a process was made.
+func TestFindUnit(t *testing.T) {
+	t.Parallel()
+	for in, words := range map[string]string{
+		"system.slice:bug:we ird":                      `it has ' '`,
+		"system.slice:bug:x\u00fc":                     `it has 'ü'`,
+		"system.slice:bug:a/b":                         `it has '/'`,
+		"system.slice:bug:" + strings.Repeat("x", 300): "255 are allowed",
+		`system.slice:cri-containerd:a_b.c@\x2dd`:      "",
+		"system.slice:bug:" + strings.Repeat("x", 240): "",
+	} {
+		p, err := Find(in, Default{Name: "name"}, true)
+		if words == "" && err != nil || words != "" && (err == nil || !strings.Contains(err.Error(), words) || !strings.HasPrefix(err.Error(), "linux.cgroupsPath: ")) {
+			t.Errorf("%.40q: %+v, %v", in, p, err)
+		}
+	}
+}
+
 func TestDefault(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
