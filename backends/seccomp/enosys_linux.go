@@ -3,20 +3,12 @@
 package seccomp
 
 import (
-	"encoding/binary"
 	"maps"
 	"slices"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	libseccomp "github.com/seccomp/libseccomp-golang"
 	"golang.org/x/sys/unix"
-)
-
-const (
-	// x32Bit is __X32_SYSCALL_BIT (asm/unistd.h): it marks the numbers of the x32 ABI.
-	x32Bit = 0x40000000
-	// Offsets in struct seccomp_data.
-	offsetNumber, offsetArch = 0, 4
 )
 
 // forbids tells whether a default action keeps a process from making the call. A tracer answers for new calls itself.
@@ -81,7 +73,7 @@ func enosysStub(limits map[uint32]limit) []byte {
 		if l.native == 0 && l.x32 == 0 {
 			continue
 		}
-		section := []unix.SockFilter{{Code: load, K: offsetNumber}}
+		section := []unix.SockFilter{{Code: load, K: dataNumber}}
 		if l.zero {
 			section = append(section, unix.SockFilter{Code: equal, K: 0, Jf: 1}, unix.SockFilter{Code: ret, K: enosys})
 		}
@@ -111,11 +103,5 @@ func enosysStub(limits map[uint32]limit) []byte {
 	if tail == nil {
 		return nil
 	}
-	program := make([]byte, 0, (len(tail)+1)*instructionSize)
-	for _, in := range append([]unix.SockFilter{{Code: load, K: offsetArch}}, tail...) {
-		program = binary.NativeEndian.AppendUint16(program, in.Code)
-		program = append(program, in.Jt, in.Jf)
-		program = binary.NativeEndian.AppendUint32(program, in.K)
-	}
-	return program
+	return assemble(append([]unix.SockFilter{{Code: load, K: dataArch}}, tail...))
 }

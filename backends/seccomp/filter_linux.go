@@ -37,8 +37,11 @@ func (f *Filter) Deaf() *Filter {
 	return deaf
 }
 
-// x32Clone3 is clone3 as the x32 ABI of x86_64 numbers it.
-const x32Clone3 = 0x40000000 | unix.SYS_CLONE3
+const (
+	// x32Bit is __X32_SYSCALL_BIT (asm/unistd.h): it marks the numbers of the x32 ABI.
+	x32Bit    = 0x40000000
+	x32Clone3 = x32Bit | unix.SYS_CLONE3
+)
 
 // WithoutClone3 is a filter under which clone3(2) is a call that the kernel does not have (ENOSYS), so that programs fall
 // back to clone(2), and everything else is as under f. nil is the filter that lets everything through. A process can
@@ -53,7 +56,7 @@ func (f *Filter) WithoutClone3() *Filter {
 		enosys = unix.SECCOMP_RET_ERRNO | uint32(unix.ENOSYS)
 	)
 	program := []unix.SockFilter{
-		{Code: load}, // the call's number, the first field of struct seccomp_data
+		{Code: load, K: dataNumber},
 		{Code: equal, K: unix.SYS_CLONE3, Jt: 1},
 		{Code: equal, K: x32Clone3, Jf: 1},
 		{Code: ret, K: enosys},
@@ -64,14 +67,19 @@ func (f *Filter) WithoutClone3() *Filter {
 	} else {
 		*without = *f
 	}
-	var head []byte
-	for _, in := range program {
-		head = binary.NativeEndian.AppendUint16(head, in.Code)
-		head = append(head, in.Jt, in.Jf)
-		head = binary.NativeEndian.AppendUint32(head, in.K)
-	}
-	without.Program = append(head, without.Program...)
+	without.Program = append(assemble(program), without.Program...)
 	return without
+}
+
+// assemble writes instructions as Program has them.
+func assemble(instructions []unix.SockFilter) []byte {
+	program := make([]byte, 0, len(instructions)*instructionSize)
+	for _, in := range instructions {
+		program = binary.NativeEndian.AppendUint16(program, in.Code)
+		program = append(program, in.Jt, in.Jf)
+		program = binary.NativeEndian.AppendUint32(program, in.K)
+	}
+	return program
 }
 
 const (
