@@ -89,10 +89,8 @@ func TestFieldsAreWhatIsWritten(t *testing.T) {
 			for _, bfq := range []bool{true, false} {
 				dir := t.TempDir()
 				want := map[string]string{}
-				for _, file := range []string{"cgroup.controllers"} {
-					if err := os.WriteFile(filepath.Join(dir, file), nil, 0o600); err != nil {
-						t.Fatal(err)
-					}
+				if err := os.WriteFile(filepath.Join(dir, "cgroup.controllers"), nil, 0o600); err != nil {
+					t.Fatal(err)
 				}
 				if bfq {
 					if err := os.WriteFile(filepath.Join(dir, "io.bfq.weight"), []byte("default 100\n8:0 1\n"), 0o600); err != nil {

@@ -25,7 +25,7 @@ func checkStage(s *specs.Spec) spec.Problems {
 	}
 	if _, kind := spec.Namespace(s, specs.UserNamespace); kind == spec.New {
 		for path, maps := range map[string][]specs.LinuxIDMapping{"linux.uidMappings": l.UIDMappings, "linux.gidMappings": l.GIDMappings} {
-			if !mapsRoot(maps) {
+			if _, mapped := HostID(0, maps); !mapped {
 				refuse(path, "the container's ID 0 must be mapped, or it cannot be prepared from inside its user namespace")
 			}
 		}

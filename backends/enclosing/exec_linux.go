@@ -79,7 +79,7 @@ func (e *execution) prepare(p *specs.Process, o *backends.ExecOptions) error {
 	if err := spec.CheckProcess(e.process, spec.Linux).Err(); err != nil {
 		return err
 	}
-	attributes, err := process.FromSpec(e.process, &specs.Spec{Linux: k.Linux})
+	attributes, err := process.FromSpec(e.process, k.spec())
 	if err != nil {
 		return err
 	}
@@ -92,7 +92,7 @@ func (e *execution) prepare(p *specs.Process, o *backends.ExecOptions) error {
 			return err
 		}
 	}
-	if shares(&specs.Spec{Linux: k.Linux}) {
+	if shares(k.spec()) {
 		attributes.Seccomp = attributes.Seccomp.WithoutClone3()
 	}
 	inherited, err := link.Inheritable(0, o.PreserveFDs)
@@ -309,7 +309,7 @@ func (e *execution) openTime() error {
 
 // namespace is what config.json says of a type of namespaces.
 func (e *execution) namespace(t specs.LinuxNamespaceType) (path string, kind spec.NamespaceKind) {
-	return spec.Namespace(&specs.Spec{Linux: e.kept.Linux}, t)
+	return spec.Namespace(e.kept.spec(), t)
 }
 
 // openBorn opens those of the first process's namespaces in which it is from its birth: the
@@ -410,7 +410,7 @@ func (e *execution) follow(pid int, sub string) error {
 	if sub != "" {
 		return fmt.Errorf("--cgroup %s: %w", sub, gone)
 	}
-	if _, kind := e.namespace(specs.NetworkNamespace); kind != spec.New {
+	if shares(e.kept.spec()) {
 		return fmt.Errorf("%w, and what keeps a process in a shared network namespace from LXC's command sockets with it: delete the container and create it anew", gone)
 	}
 	first, err := cgroup.Of(e.c.Process.Pid)

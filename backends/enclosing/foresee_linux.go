@@ -1,7 +1,6 @@
 package enclosing
 
 import (
-	"fmt"
 	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -11,7 +10,6 @@ import (
 	"github.com/berth-oci/berth/backends/resctrl"
 	"github.com/berth-oci/berth/backends/rootfs"
 	"github.com/berth-oci/berth/backends/seccomp"
-	"github.com/berth-oci/berth/backends/stage"
 	"github.com/berth-oci/berth/spec"
 )
 
@@ -69,10 +67,8 @@ func foreseeNamespaces(s *specs.Spec) error {
 	if s.Linux == nil {
 		return nil
 	}
-	if _, kind := spec.Namespace(s, specs.TimeNamespace); kind == spec.New {
-		if err := stage.CheckTime(); err != nil {
-			return fmt.Errorf("linux.namespaces: time: %w", err)
-		}
+	if err := checkTime(s); err != nil {
+		return err
 	}
 	open, err := openNamespaces(s)
 	open.close()

@@ -28,6 +28,9 @@ type kept struct {
 	NoSeccompFlags bool `json:"noSeccompFlags,omitempty"`
 }
 
+// spec is what is left of config.json, for what asks one.
+func (k *kept) spec() *specs.Spec { return &specs.Spec{Linux: k.Linux} }
+
 // keep writes the file for a container that is being created.
 func keep(j *Job, o *backends.CreateOptions) error {
 	l := j.Spec.Linux

@@ -21,12 +21,8 @@ type listener struct {
 // listen puts the warden and its socket into a directory that root and the
 // container's mapped root group, and nobody else, can enter.
 func (j *Job) listen() (*listener, error) {
-	gid := 0
-	for _, m := range j.GIDMap {
-		if m.ContainerID == 0 {
-			gid = int(m.HostID)
-		}
-	}
+	mappedRoot, _ := HostID(0, j.GIDMap)
+	gid := int(mappedRoot)
 	if err := j.passable(); err != nil {
 		return nil, err
 	}

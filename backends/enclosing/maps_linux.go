@@ -39,6 +39,16 @@ func readMap(path string) ([]specs.LinuxIDMapping, error) {
 	return maps, nil
 }
 
+// HostID is what an ID in a user namespace with such a map is on the host; 0 for one that is not mapped.
+func HostID(id uint32, maps []specs.LinuxIDMapping) (host uint32, mapped bool) {
+	for _, m := range maps {
+		if id >= m.ContainerID && id-m.ContainerID < m.Size {
+			return m.HostID + (id - m.ContainerID), true
+		}
+	}
+	return 0, false
+}
+
 // checkJoined refuses a joined user namespace in which the container cannot be
 // prepared, and mappings in config.json that are not the namespace's: files would
 // belong to others than whoever wrote them meant.
@@ -51,7 +61,7 @@ func checkJoined(j *Job) error {
 		if len(side.want) > 0 && !slices.Equal(joinedUp(side.want), joinedUp(side.being)) {
 			return fmt.Errorf("%s: %v is not how the user namespace to join maps, which is %v: leave the mappings out", side.path, side.want, side.being)
 		}
-		if !mapsRoot(side.being) {
+		if _, mapped := HostID(0, side.being); !mapped {
 			i := slices.IndexFunc(l.Namespaces, func(ns specs.LinuxNamespace) bool { return ns.Type == specs.UserNamespace })
 			return fmt.Errorf("linux.namespaces[%d].path: the %s of that user namespace map nothing to ID 0, as which the container is prepared inside", i, strings.TrimPrefix(side.path, "linux."))
 		}

@@ -181,13 +181,17 @@ func belongs(ns, user *os.File) (bool, error) {
 }
 
 // FromBirth says that the container's process is in an existing namespace from its birth, and
-// that the enclosure is not to join it.
+// that the enclosure is not to join it. LXC makes a new one of a cgroup namespace with a path.
 func (j *Job) FromBirth(t specs.LinuxNamespaceType) bool {
-	if j.namespaces == nil && namespaceFiles[t] != "" && t != specs.CgroupNamespace {
-		// Only explained: a new user namespace has no others yet.
-		_, user := spec.Namespace(j.Spec, specs.UserNamespace)
-		_, kind := spec.Namespace(j.Spec, t)
-		return user == spec.New && kind == spec.Path
+	if _, kind := spec.Namespace(j.Spec, t); kind != spec.Path || namespaceFiles[t] == "" {
+		return false
 	}
-	return j.Data != nil && slices.Contains(j.Data.FromBirth, t)
+	if t == specs.CgroupNamespace {
+		return true
+	}
+	if j.namespaces == nil { // only explained: a new user namespace has no others yet
+		_, user := spec.Namespace(j.Spec, specs.UserNamespace)
+		return user == spec.New
+	}
+	return slices.Contains(j.Data.FromBirth, t)
 }

@@ -2,6 +2,7 @@ package enclosing
 
 import (
 	"path"
+	"slices"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
@@ -21,7 +22,7 @@ func (j *Job) ownCgroup() error {
 	}
 	if len(j.UIDMap) > 0 {
 		var mapped bool
-		if uid, mapped = hostID(uid, j.UIDMap); !mapped {
+		if uid, mapped = HostID(uid, j.UIDMap); !mapped {
 			return nil
 		}
 	}
@@ -37,13 +38,7 @@ func writesCgroups(s *specs.Spec) (writable bool) {
 		if path.Clean(m.Destination) != cgroup.Mount {
 			continue
 		}
-		writable = m.Type == "cgroup" || m.Type == "cgroup2"
-		for _, o := range m.Options {
-			switch o {
-			case "ro", "rro":
-				writable = false
-			}
-		}
+		writable = (m.Type == "cgroup" || m.Type == "cgroup2") && !slices.Contains(m.Options, "ro") && !slices.Contains(m.Options, "rro")
 	}
 	return writable
 }

@@ -19,13 +19,7 @@ const runtimeDir = "/run/"
 // them so; but an engine can give several runtimes one state directory, and
 // crun and runc make it for root alone (0700) if they come first.
 func (j *Job) passable() error {
-	mappedRoot := 0
-	for _, m := range j.UIDMap {
-		if m.ContainerID == 0 {
-			mappedRoot = int(m.HostID)
-		}
-	}
-	if mappedRoot == 0 {
+	if mappedRoot, _ := HostID(0, j.UIDMap); mappedRoot == 0 {
 		return nil
 	}
 	for dir := j.Root; dir != "/"; dir = filepath.Dir(dir) {

@@ -40,10 +40,8 @@ func prepare(j *Job, o *backends.CreateOptions) (*preparation, error) {
 	if err := checkAffinity(j.Spec.Process.ExecCPUAffinity); err != nil {
 		return nil, err
 	}
-	if _, kind := spec.Namespace(j.Spec, specs.TimeNamespace); kind == spec.New {
-		if err := stage.CheckTime(); err != nil {
-			return nil, fmt.Errorf("linux.namespaces: time: %w", err)
-		}
+	if err := checkTime(j.Spec); err != nil {
+		return nil, err
 	}
 	backends.LogWarnings(warnings(p.process, j.Spec))
 	if !o.NoNewKeyring {
@@ -76,6 +74,16 @@ func prepare(j *Job, o *backends.CreateOptions) (*preparation, error) {
 		}
 	}
 	return p, nil
+}
+
+// checkTime refuses a new time namespace where the kernel has none that serves.
+func checkTime(s *specs.Spec) error {
+	if _, kind := spec.Namespace(s, specs.TimeNamespace); kind == spec.New {
+		if err := stage.CheckTime(); err != nil {
+			return fmt.Errorf("linux.namespaces: time: %w", err)
+		}
+	}
+	return nil
 }
 
 // warnings are what the process does without in this kernel, on this host, or with this
@@ -195,7 +203,7 @@ func joined(j *Job) (flags int, loopback bool) {
 		specs.CgroupNamespace:  unix.CLONE_NEWCGROUP,
 	} {
 		_, kind := spec.Namespace(s, t)
-		if kind != spec.Host && (t != specs.CgroupNamespace || kind == spec.New) && !j.FromBirth(t) {
+		if kind != spec.Host && !j.FromBirth(t) {
 			flags |= flag
 		}
 		if t == specs.NetworkNamespace && kind == spec.New {
@@ -221,7 +229,7 @@ func stageConfig(j *Job, o *backends.CreateOptions, inherited int) (*stage.Confi
 	cfg.NewTime, cfg.TimePath = kind == spec.New && !j.bornLast(), path
 	cfg.Offsets = offsets(j.Spec)
 	for t, ns := range j.namespaces {
-		if t == specs.CgroupNamespace || j.FromBirth(t) {
+		if j.FromBirth(t) {
 			cfg.Born = append(cfg.Born, ns)
 		}
 	}
@@ -240,13 +248,4 @@ func offsets(s *specs.Spec) string {
 		fmt.Fprintf(&text, "%s %d %d\n", clock, o.Secs, o.Nanosecs)
 	}
 	return text.String()
-}
-
-func mapsRoot(maps []specs.LinuxIDMapping) bool {
-	for _, m := range maps {
-		if m.ContainerID == 0 && m.Size > 0 {
-			return true
-		}
-	}
-	return false
 }

@@ -13,7 +13,7 @@ import (
 // owner, who is not mapped (user_namespaces(7)). Nothing else changes its owner: a file, a FIFO with a name and a device
 // are somebody's.
 func givePipes(stdio [3]*os.File, uid uint32, maps []specs.LinuxIDMapping) error {
-	host, mapped := hostID(uid, maps)
+	host, mapped := HostID(uid, maps)
 	if !mapped {
 		return nil // who becomes the user says so in better words
 	}
@@ -45,14 +45,4 @@ func isPipe(fd int) (bool, error) {
 		return false, err
 	}
 	return st.Type == unix.PIPEFS_MAGIC, nil
-}
-
-// hostID is what an ID in a user namespace is on the host.
-func hostID(id uint32, maps []specs.LinuxIDMapping) (host uint32, mapped bool) {
-	for _, m := range maps {
-		if id >= m.ContainerID && id-m.ContainerID < m.Size {
-			return m.HostID + (id - m.ContainerID), true
-		}
-	}
-	return 0, false
 }

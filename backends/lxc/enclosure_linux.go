@@ -107,7 +107,7 @@ func namespaces(c *Config, j *enclosing.Job) {
 		case spec.New:
 			clone += " " + ns.name
 		case spec.Path:
-			if ns.kind == specs.CgroupNamespace || j.FromBirth(ns.kind) {
+			if j.FromBirth(ns.kind) {
 				continue
 			}
 			c.From(namespaceFrom(j.Spec, ns.kind)).Set("lxc.namespace.share."+ns.name, path)

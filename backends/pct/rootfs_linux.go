@@ -6,8 +6,6 @@ import (
 	"path/filepath"
 	"syscall"
 
-	specs "github.com/opencontainers/runtime-spec/specs-go"
-
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/enclosing"
 )
@@ -31,27 +29,18 @@ func makeRootfs(j *enclosing.Job, dir string) error {
 	if dir == j.Rootfs {
 		return nil
 	}
-	uid, gid := hostID(j.UIDMap), hostID(j.GIDMap)
+	uid, _ := enclosing.HostID(0, j.UIDMap)
+	gid, _ := enclosing.HostID(0, j.GIDMap)
 	// LXC mounts on these, as the container's root.
 	for _, d := range []string{dir, dir + "/dev", dir + "/proc", dir + "/sys"} {
 		if err := os.Mkdir(d, 0o755); err != nil && !os.IsExist(err) {
 			return fmt.Errorf("rootfs for Proxmox VE: %w", err)
 		}
-		if err := os.Lchown(d, uid, gid); err != nil {
+		if err := os.Lchown(d, int(uid), int(gid)); err != nil {
 			return fmt.Errorf("rootfs for Proxmox VE: %w", err)
 		}
 	}
 	return nil
-}
-
-// hostID is that of the container's root.
-func hostID(maps []specs.LinuxIDMapping) int {
-	for _, m := range maps {
-		if m.ContainerID == 0 {
-			return int(m.HostID)
-		}
-	}
-	return 0
 }
 
 // visible says whether a path is the same directory for the host's services as
