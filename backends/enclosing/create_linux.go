@@ -89,6 +89,9 @@ func (cr *creation) run(ctx context.Context, up chan struct{}) error {
 		return err
 	}
 	defer j.namespaces.close()
+	if err := keepInCgroup(prep.process, j.Spec, j.namespaces[specs.NetworkNamespace]); err != nil {
+		return err
+	}
 	if err := j.findFromBirth(); err != nil {
 		return err
 	}

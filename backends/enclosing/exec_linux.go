@@ -92,9 +92,6 @@ func (e *execution) prepare(p *specs.Process, o *backends.ExecOptions) error {
 			return err
 		}
 	}
-	if shares(k.spec()) {
-		attributes.Seccomp = attributes.Seccomp.WithoutClone3()
-	}
 	inherited, err := link.Inheritable(0, o.PreserveFDs)
 	if err != nil {
 		return err
@@ -212,6 +209,9 @@ func (e *execution) open() error {
 			e.plan.Namespaces |= flag
 		}
 	}
+	if err := e.keepInCgroup(); err != nil {
+		return err
+	}
 	if err := e.openPID(); err != nil {
 		return err
 	}
@@ -222,6 +222,22 @@ func (e *execution) open() error {
 		return err
 	}
 	return e.openMounts()
+}
+
+// keepInCgroup is as at create. A monitor may have come into the container's network
+// namespace since.
+func (e *execution) keepInCgroup() error {
+	// Of the first process: the warden is not in a namespace that it has from its birth.
+	network, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", e.c.Process.Pid))
+	if err == nil && !e.c.Process.Alive() {
+		network.Close()
+		err = unix.ESRCH
+	}
+	if err != nil {
+		return fmt.Errorf("the container's network namespace: %w", err)
+	}
+	defer network.Close()
+	return keepInCgroup(e.plan.Process, e.kept.spec(), network)
 }
 
 // givePipes gives stdio to the user if it is a pipe's. The maps are the warden's, who is

@@ -12,6 +12,7 @@ import (
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/cgroup"
 	"github.com/berth-oci/berth/backends/lxcsocket"
+	"github.com/berth-oci/berth/backends/process"
 	"github.com/berth-oci/berth/spec"
 )
 
@@ -66,29 +67,89 @@ func mapsHostRoot(maps []specs.LinuxIDMapping) bool {
 // unguarded returns an error if LXC's command sockets are in reach in the network
 // namespace of a container, which is the open file if config.json names it by path.
 func unguarded(s *specs.Spec, network *os.File, cause error) error {
-	at, reason := "linux.namespaces", "a network namespace of the container's own is not listed, so that it has the host's"
+	at := networkField(s)
 	if network != nil {
-		i := slices.IndexFunc(s.Linux.Namespaces, func(ns specs.LinuxNamespace) bool { return ns.Type == specs.NetworkNamespace })
-		at = fmt.Sprintf("linux.namespaces[%d].path", i)
-		home, err := lxcsocket.Home(network)
-		if err != nil {
-			return fmt.Errorf("%s: %w", at, err)
-		}
-		list, err := lxcsocket.Monitors(network)
-		if err != nil {
-			return fmt.Errorf("%s: %w", at, err)
-		}
-		switch {
-		case home != "":
-			reason = "the network namespace is " + home
-		case len(list) > 0:
-			reason = fmt.Sprintf("in the network namespace somebody listens as a monitor of LXC's does (@%.110s)", list[0])
-		default:
-			return nil
-		}
+		at += ".path"
+	}
+	reason, err := inReach(network)
+	if err != nil {
+		return fmt.Errorf("%s: %w", at, err)
+	}
+	if reason == "" {
+		return nil
 	}
 	return fmt.Errorf("%s: %s, and uid 0 in the container would be root on the host by LXC's command sockets: %w; "+
 		"give such containers to crun by a rule of berth's configuration (privileged = true), or this one a user namespace that does not map the host's uid 0, or use a newer kernel", at, reason, cause)
+}
+
+// inReach says why LXC's command sockets are in reach in a network namespace that a
+// container shares: an open file, or nil for the host's. It is "" where no monitor
+// listens.
+func inReach(network *os.File) (reason string, err error) {
+	if network == nil {
+		return "a network namespace of the container's own is not listed, so that it has the host's", nil
+	}
+	home, err := lxcsocket.Home(network)
+	if err != nil {
+		return "", err
+	}
+	if home != "" {
+		return "the network namespace is " + home, nil
+	}
+	list, err := lxcsocket.Monitors(network)
+	if err != nil || len(list) == 0 {
+		return "", err
+	}
+	return fmt.Sprintf("in the network namespace somebody listens as a monitor of LXC's does (@%.110s)", list[0]), nil
+}
+
+// keepInCgroup has no process of the container born in another cgroup, where
+// what is attached to its own does not hold, if LXC's command sockets are in reach. The
+// network namespace is an open file, or nil for the host's.
+func keepInCgroup(a *process.Attributes, s *specs.Spec, network *os.File) error {
+	if !shares(s) {
+		return nil
+	}
+	reach, err := mayReach(network)
+	if err != nil {
+		return fmt.Errorf("%s: %w", networkField(s), err)
+	}
+	if reach {
+		a.Seccomp = a.Seccomp.WithoutClone3()
+	}
+	return nil
+}
+
+// mayReach says whether [inReach] has a reason, or cannot tell: where process 1 has more
+// rights than berth, its network namespace cannot be seen.
+func mayReach(network *os.File) (bool, error) {
+	reason, err := inReach(network)
+	if errors.Is(err, os.ErrPermission) {
+		return true, nil
+	}
+	return reason != "", err
+}
+
+// networkField is the JSON path of the network namespace.
+func networkField(s *specs.Spec) string {
+	i := -1
+	if s.Linux != nil {
+		i = slices.IndexFunc(s.Linux.Namespaces, func(ns specs.LinuxNamespace) bool { return ns.Type == specs.NetworkNamespace })
+	}
+	if i < 0 {
+		return "linux.namespaces"
+	}
+	return fmt.Sprintf("linux.namespaces[%d]", i)
+}
+
+// openNetwork opens the network namespace that config.json names by its path; nil for the
+// host's.
+func openNetwork(s *specs.Spec) (*os.File, error) {
+	path, kind := spec.Namespace(s, specs.NetworkNamespace)
+	if kind != spec.Path {
+		return nil, nil
+	}
+	return openNamespace(path, cloneFlags[specs.NetworkNamespace])
 }
 
 // foreseeGuard is what openGuard would refuse, as far as it can be known before the
@@ -108,14 +169,11 @@ func foreseeGuard(s *specs.Spec) error {
 	if kind == spec.Path || kind == spec.New && !mapsHostRoot(s.Linux.UIDMappings) {
 		return nil
 	}
-	var network *os.File
-	if path, kind := spec.Namespace(s, specs.NetworkNamespace); kind == spec.Path {
-		var oerr error
-		if network, oerr = openNamespace(path, cloneFlags[specs.NetworkNamespace]); oerr != nil {
-			return nil // create says so
-		}
-		defer network.Close()
+	network, oerr := openNetwork(s)
+	if oerr != nil {
+		return nil // create says so
 	}
+	defer network.Close() // a nil file's does nothing
 	return unguarded(s, network, err)
 }
 
@@ -124,10 +182,7 @@ func explainGuard(j *Job) []backends.Line {
 	if !shares(j.Spec) {
 		return nil
 	}
-	from := "linux.namespaces"
-	if i := slices.IndexFunc(j.Spec.Linux.Namespaces, func(ns specs.LinuxNamespace) bool { return ns.Type == specs.NetworkNamespace }); i >= 0 {
-		from = fmt.Sprintf("linux.namespaces[%d]", i)
-	}
+	from := networkField(j.Spec)
 	what := "abstract addresses @lxc/… and @…/command"
 	g, err := loadGuard()
 	if err != nil {
@@ -137,10 +192,16 @@ func explainGuard(j *Job) []backends.Line {
 	if g.Coarse {
 		what = "abstract addresses @l… and @/…"
 	}
-	return []backends.Line{
-		{Text: "refuse to connect or send to " + what + " (BPF: cgroup/connect_unix, cgroup/sendmsg_unix)", From: from},
-		{Text: "seccomp: clone3 is answered with ENOSYS, so that no process is born in a cgroup without these programs", From: from},
+	lines := []backends.Line{{Text: "refuse to connect or send to " + what + " (BPF: cgroup/connect_unix, cgroup/sendmsg_unix)", From: from}}
+	network, err := openNetwork(j.Spec)
+	if err != nil {
+		return lines // create says so
 	}
+	defer network.Close() // a nil file's does nothing
+	if reach, err := mayReach(network); err == nil && reach {
+		lines = append(lines, backends.Line{Text: "seccomp: clone3 is answered with ENOSYS, so that no process is born in a cgroup without these programs", From: from})
+	}
+	return lines
 }
 
 // checkDescriptors refuses descriptors by which the container would reach a command

@@ -3,6 +3,7 @@ package enclosing
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/lxcsocket"
+	"github.com/berth-oci/berth/backends/process"
 )
 
 // Where the kernel cannot keep a container from LXC's command sockets, what could reach
@@ -55,6 +57,62 @@ func TestUnguarded(t *testing.T) {
 	}
 }
 
+// clone3 is taken away where a monitor listens, and nowhere else.
+func TestKeepInCgroup(t *testing.T) {
+	inNew := func(at string) *os.File {
+		var ns *os.File
+		process.OnThread(func() {
+			if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+				return
+			}
+			ns, _ = os.Open("/proc/thread-self/ns/net")
+			if at == "" {
+				return
+			}
+			l, err := net.Listen("unix", at)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			t.Cleanup(func() { l.Close() })
+		})
+		if ns == nil {
+			t.Skip("network namespaces need root")
+		}
+		t.Cleanup(func() { ns.Close() })
+		return ns
+	}
+	own, err := os.Open("/proc/thread-self/ns/net")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer own.Close()
+	_, err = os.Stat("/proc/1/ns/net")
+	unseen := err != nil // where process 1 has more rights
+	shared := []specs.LinuxNamespace{{Type: specs.NetworkNamespace, Path: "/run/netns/x"}}
+	for name, c := range map[string]struct {
+		namespaces []specs.LinuxNamespace
+		network    *os.File
+		want       bool
+	}{
+		"a new one":                    {[]specs.LinuxNamespace{{Type: specs.NetworkNamespace}}, nil, false},
+		"the host's":                   {nil, nil, true},
+		"berth's own":                  {shared, own, true},
+		"a pod's":                      {shared, inNew(""), unseen},
+		"one with somebody's socket":   {shared, inNew("@/tmp/.X11-unix/X0"), unseen},
+		"one in which a monitor is":    {shared, inNew("@/var/lib/lxc/a/command"), true},
+		"one in which lxc-monitord is": {shared, inNew("@lxc/0123456789abcdef//var/lib/lxc"), true},
+	} {
+		var a process.Attributes
+		if err := keepInCgroup(&a, &specs.Spec{Linux: &specs.Linux{Namespaces: c.namespaces}}, c.network); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if got := a.Seccomp != nil; got != c.want {
+			t.Errorf("%s: a filter: %v, want %v", name, got, c.want)
+		}
+	}
+}
+
 // A descriptor that would lead to a command socket does not come in.
 func TestCheckDescriptors(t *testing.T) {
 	null, err := os.Open(os.DevNull)
@@ -87,7 +145,7 @@ func looseSocket(t *testing.T) *os.File {
 func TestSocketsTold(t *testing.T) {
 	old, oldDelegate := loadGuard, namespacesDelegate
 	defer func() { loadGuard, namespacesDelegate = old, oldDelegate }()
-	j := &Job{Spec: &specs.Spec{Linux: &specs.Linux{Namespaces: []specs.LinuxNamespace{{Type: specs.NetworkNamespace, Path: "/x"}}}}}
+	j := &Job{Spec: &specs.Spec{Linux: &specs.Linux{Namespaces: []specs.LinuxNamespace{{Type: specs.NetworkNamespace, Path: "/proc/self/ns/net"}}}}}
 	for name, c := range map[string]struct {
 		guard             *lxcsocket.Guard
 		err               error

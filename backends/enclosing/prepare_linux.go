@@ -59,9 +59,6 @@ func prepare(j *Job, o *backends.CreateOptions) (*preparation, error) {
 			}
 		}
 	}
-	if shares(j.Spec) {
-		p.process.Seccomp = p.process.Seccomp.WithoutClone3()
-	}
 	if p.inherited, err = link.Inheritable(o.ListenFDs, o.PreserveFDs); err != nil {
 		return nil, err
 	}

@@ -4,10 +4,11 @@ import (
 	"errors"
 	"os"
 	"os/exec"
-	"runtime"
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/backends/process"
 )
 
 // startUnconfined starts a program of LXC's without the AppArmor profile that
@@ -20,15 +21,12 @@ func startUnconfined(cmd *exec.Cmd) error {
 	if err != nil || !strings.HasPrefix(string(enabled), "Y") {
 		return cmd.Start()
 	}
-	started := make(chan error, 1)
-	go func() {
-		// What is written holds for the next execve of this thread and of
-		// its children. It is never unlocked, so that it ends here.
-		runtime.LockOSThread()
+	// What is written holds for the next execve of this thread and of its children.
+	process.OnThread(func() {
 		execUnconfined()
-		started <- cmd.Start()
-	}()
-	return <-started
+		err = cmd.Start()
+	})
+	return err
 }
 
 // execUnconfined asks for it; where we are confined ourselves and may not,

@@ -5,11 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/backends/process"
 )
+
+// ownNetwork is the network namespace of the calling thread. /proc/self is the main thread,
+// which can be elsewhere for a while.
+const ownNetwork = "/proc/thread-self/ns/net"
 
 // Home says which network namespace a file of nsfs is, if it is one in which monitors
 // run: berth's own, or that of process 1; else it is "".
@@ -18,7 +23,7 @@ func Home(ns *os.File) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for _, home := range []struct{ path, name string }{{"/proc/self/ns/net", "berth's own"}, {"/proc/1/ns/net", "that of process 1"}} {
+	for _, home := range []struct{ path, name string }{{ownNetwork, "berth's own"}, {"/proc/1/ns/net", "that of process 1"}} {
 		other, err := os.Stat(home.path)
 		if err != nil {
 			return "", err
@@ -37,7 +42,7 @@ var errElsewhere = errors.New("berth runs in another network namespace than proc
 // container: [Load] fails, and berth is not in the network namespace of process 1, which
 // no container is let into then.
 func CheckHome() error {
-	own, err1 := os.Stat("/proc/self/ns/net")
+	own, err1 := os.Stat(ownNetwork)
 	first, err2 := os.Stat("/proc/1/ns/net")
 	if err1 == nil && err2 == nil && os.SameFile(own, first) {
 		return nil
@@ -53,17 +58,13 @@ func CheckHome() error {
 // Monitors are the abstract addresses like those of LXC's on which somebody listens in
 // a network namespace, a file of nsfs.
 func Monitors(ns *os.File) (list []string, err error) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		runtime.LockOSThread() // for ever: the thread ends with this function
+	process.OnThread(func() {
 		if err = unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err != nil {
 			err = fmt.Errorf("enter the network namespace %s: setns: %w", ns.Name(), err)
 			return
 		}
 		list, err = monitors("/proc/thread-self/net/unix")
-	}()
-	<-done
+	})
 	return list, err
 }
 

@@ -3,11 +3,12 @@ package lxcsocket
 import (
 	"errors"
 	"os"
-	"runtime"
 	"slices"
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/backends/process"
 )
 
 // inNew calls a function in a new network namespace, whose file it returns.
@@ -18,17 +19,13 @@ func inNew(t *testing.T, f func()) *os.File {
 	}
 	var ns *os.File
 	var err error
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		runtime.LockOSThread()
+	process.OnThread(func() {
 		if err = unix.Unshare(unix.CLONE_NEWNET); err != nil {
 			return
 		}
-		ns, err = os.Open("/proc/thread-self/ns/net")
+		ns, err = os.Open(ownNetwork)
 		f()
-	}()
-	<-done
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

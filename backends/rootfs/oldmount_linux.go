@@ -2,10 +2,11 @@ package rootfs
 
 import (
 	"fmt"
-	"runtime"
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/backends/process"
 )
 
 // needsOldMount tells whether only mount(2) can carry a mount: fsconfig(2) takes 255 bytes a value, knows
@@ -24,7 +25,7 @@ func needsOldMount(o options, plan *Mount) bool {
 
 // oldMount makes a file system with mount(2), in a mount namespace that ends with the call, and returns
 // it as a detached mount. Directory is any that exists.
-func oldMount(directory, typ, source string, flags uint64, params []Param) (int, error) {
+func oldMount(directory, typ, source string, flags uint64, params []Param) (fd int, err error) {
 	words := make([]string, 0, len(params))
 	for _, p := range params {
 		if isLabelKey(p.Key) {
@@ -32,14 +33,8 @@ func oldMount(directory, typ, source string, flags uint64, params []Param) (int,
 		}
 		words = append(words, p.String())
 	}
-	type result struct {
-		fd  int
-		err error
-	}
-	done := make(chan result, 1)
-	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread and its namespace end here
-		fd, err := func() (int, error) {
+	process.OnThread(func() { // whose namespace ends with it
+		fd, err = func() (int, error) {
 			if err := unix.Unshare(unix.CLONE_FS | unix.CLONE_NEWNS); err != nil {
 				return -1, fmt.Errorf("unshare(CLONE_NEWNS): %w", err)
 			}
@@ -55,8 +50,6 @@ func oldMount(directory, typ, source string, flags uint64, params []Param) (int,
 			}
 			return fd, nil
 		}()
-		done <- result{fd, err}
-	}()
-	r := <-done
-	return r.fd, r.err
+	})
+	return fd, err
 }

@@ -4,10 +4,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/backends/process"
 )
 
 // Options are what [Open] needs to know beside the config.
@@ -185,12 +186,11 @@ func (h *host) abs(path string) string {
 }
 
 // inNamespaces runs f on a thread of its own that has joined a mount and a cgroup namespace, if they
-// are not nil. The thread is never given back, so it ends with the goroutine.
+// are not nil.
 func inNamespaces(mount, cgroup *os.File, f func() error) error {
-	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread()
-		done <- func() error {
+	var err error
+	process.OnThread(func() {
+		err = func() error {
 			if err := unix.Unshare(unix.CLONE_FS); err != nil {
 				return fmt.Errorf("unshare(CLONE_FS): %w", err)
 			}
@@ -208,8 +208,8 @@ func inNamespaces(mount, cgroup *os.File, f func() error) error {
 			}
 			return f()
 		}()
-	}()
-	return <-done
+	})
+	return err
 }
 
 func hasNamespace(s *specs.Spec, typ specs.LinuxNamespaceType) bool {

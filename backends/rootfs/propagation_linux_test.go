@@ -3,21 +3,19 @@ package rootfs
 import (
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/backends/process"
 )
 
 // inPrivateMounts runs f on a thread with a mount namespace of its own, so that it may mount on "the
 // host" without touching the real one. Children of f are born there.
 func inPrivateMounts(t *testing.T, f func()) {
 	t.Helper()
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		runtime.LockOSThread()
+	process.OnThread(func() {
 		if err := unix.Unshare(unix.CLONE_FS | unix.CLONE_NEWNS); err != nil {
 			t.Error(err)
 			return
@@ -27,8 +25,7 @@ func inPrivateMounts(t *testing.T, f func()) {
 			return
 		}
 		f()
-	}()
-	<-done
+	})
 }
 
 func hostMount(t *testing.T, source, target, typ string, flags uintptr) {

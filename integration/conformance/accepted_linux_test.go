@@ -14,7 +14,7 @@ type acceptance struct {
 	why     string
 }
 
-const noClone3 = "In a shared network namespace clone3 is answered with ENOSYS: no process is born outside of the cgroup that LXC's command sockets are kept from."
+const noClone3 = "In a network namespace in which LXC's monitors listen, clone3 is answered with ENOSYS: no process is born outside of the cgroup that LXC's command sockets are kept from."
 
 // accepted are all; one that is used by no difference fails the test.
 var accepted = []acceptance{

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +14,8 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	berth "github.com/berth-oci/berth/backends/process"
 )
 
 // spyEnv makes the tests' program the spy of TestPodCannotSeeHost: it holds the
@@ -67,18 +68,14 @@ func peer(pid int, marker string) {
 		return
 	}
 	defer ns.Close()
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		runtime.LockOSThread()
+	berth.OnThread(func() {
 		if unix.Unshare(unix.CLONE_FS) != nil || unix.Setns(int(ns.Fd()), unix.CLONE_NEWNS) != nil {
 			return
 		}
 		if _, err := os.Stat(marker); err == nil {
 			note("seen", dir+"ns/mnt")
 		}
-	}()
-	<-done
+	})
 }
 
 // note may be called by threads in another mount namespace, which find /out
