@@ -138,7 +138,7 @@ func (s snapshot) mounts(t *testing.T) {
 // kept are directories that are there to stay: crun's and berth's caches of
 // compiled seccomp filters, and the cgroup that podman makes for conmon where
 // /proc/PID/cgroup also shows hierarchies of version 1.
-var kept = []string{".cache", "@seccomp", "systemd"}
+var kept = []string{".cache", "@roots", "@seccomp", "systemd"}
 
 // tree adds all below a directory.
 func (s snapshot) tree(dir string, take func(fs.DirEntry) bool) {

@@ -80,13 +80,13 @@ func ours(pid int) bool {
 // runtime's first container makes.
 var kept = []string{
 	"file /run/lock", "file /run/pve", "file /run/lxc/lock", "file /run/lxc/lock/var", "file /run/lxc/lock/var/lib", "file /run/lxc/lock/var/lib/lxc", "file /run/lxc", "file /var/lib/lxc", "file /run/berth",
-	"file /run/crun", "file /run/runc", "file /run/berth/@seccomp", "file /run/berth/@empty.tar", "cgroup /sys/fs/cgroup/lxc", "cgroup /sys/fs/cgroup/lxc.pivot", "cgroup /sys/fs/cgroup/lxc.monitor",
+	"file /run/crun", "file /run/runc", "file /run/berth/@roots", "file /run/berth/@seccomp", "file /run/berth/@empty.tar", "cgroup /sys/fs/cgroup/lxc", "cgroup /sys/fs/cgroup/lxc.pivot", "cgroup /sys/fs/cgroup/lxc.monitor",
 	"cgroup /sys/fs/cgroup/system.slice/system-pve\\x2dcontainer.slice",
 }
 
 func isKept(s string) bool {
 	return slices.Contains(kept, s) || strings.HasPrefix(s, "file /run/lock/") || strings.HasPrefix(s, "file /run/pve/") ||
-		strings.HasPrefix(s, "file /run/berth/@seccomp/")
+		strings.HasPrefix(s, "file /run/berth/@seccomp/") || strings.HasPrefix(s, "file /run/berth/@roots/")
 }
 
 // leftovers is what there is now and was not at the census, when it does not go

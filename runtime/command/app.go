@@ -18,6 +18,7 @@ import (
 	"github.com/berth-oci/berth/backends/record"
 	"github.com/berth-oci/berth/runtime"
 	"github.com/berth-oci/berth/runtime/config"
+	"github.com/berth-oci/berth/runtime/state"
 	"github.com/berth-oci/berth/spec"
 )
 
@@ -179,6 +180,18 @@ func open(c *cli.Context) (*runtime.Runtime, error) {
 	r, err := runtime.New(c.String("root"), makers(newSettings(c))...)
 	opened = r
 	return r, err
+}
+
+// openToCreate is open for a command that makes containers.
+func openToCreate(c *cli.Context) (*runtime.Runtime, error) {
+	r, err := open(c)
+	if err != nil {
+		return nil, err
+	}
+	if err := state.Register(defaultRoot(), r.Root()); err != nil {
+		logrus.Debug(err)
+	}
+	return r, nil
 }
 
 // opened is what the command works with, once it does.

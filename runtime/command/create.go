@@ -41,7 +41,7 @@ process.`,
 		if err != nil {
 			return err
 		}
-		r, err := open(c)
+		r, err := openToCreate(c)
 		if err != nil {
 			return err
 		}

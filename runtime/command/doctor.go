@@ -85,7 +85,7 @@ func newDoctor(c *cli.Context) (*doctor.Doctor, error) {
 	if name := s.known().Default; name != "" {
 		chosen = name
 	}
-	return &doctor.Doctor{Dir: "/", Root: r.Root(), Program: program, Makers: makers(s), Default: chosen, Sockets: examineSockets()}, nil
+	return &doctor.Doctor{Dir: "/", Root: r.Root(), System: defaultRoot(), Program: program, Makers: makers(s), Default: chosen, Sockets: examineSockets()}, nil
 }
 
 // examined is a finding with what came of it.

@@ -26,7 +26,7 @@ deletes the container. It exits with the process's status.`,
 		if err != nil {
 			return err
 		}
-		r, err := open(c)
+		r, err := openToCreate(c)
 		if err != nil {
 			return err
 		}

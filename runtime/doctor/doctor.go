@@ -18,6 +18,9 @@ type Doctor struct {
 	// Root is the state directory of this berth. Those of engines that are
 	// found on the host are examined too.
 	Root string
+	// System is the state directory of a berth without --root, with which others are
+	// registered.
+	System string
 	// Program is the path of berth for the lines that are to be pasted.
 	Program string
 	// Makers are the backends, Default the name of the one that a container gets

@@ -79,7 +79,7 @@ func host(t *testing.T, changes map[string]string) *Doctor {
 			t.Fatal(err)
 		}
 	}
-	return &Doctor{Dir: dir, Root: filepath.Join(dir, "run/berth"), Program: "/usr/bin/berth", Default: "lxc",
+	return &Doctor{Dir: dir, Root: filepath.Join(dir, "run/berth"), System: filepath.Join(dir, "run/berth"), Program: "/usr/bin/berth", Default: "lxc",
 		Makers: []runtime.Maker{{Name: "lxc", Make: func() (backends.Backend, error) { return fake{}, nil }}}}
 }
 
@@ -197,10 +197,13 @@ func TestExamine(t *testing.T) {
 		"monitor's cgroup":               {map[string]string{"sys/fs/cgroup/lxc.monitor.berth-y/cgroup.events": "populated 0\nfrozen 0\n"}, "cgroups", backends.Fail, "lxc.monitor.berth-y"},
 		"cgroup in use":                  {map[string]string{"sys/fs/cgroup/berth/y/cgroup.events": "populated 1\nfrozen 0\n"}, "", backends.Pass, ""},
 		"cgroup of a record":             {map[string]string{"sys/fs/cgroup/berth/x/cgroup.events": "populated 0\n", "run/berth/x/state.json": complete}, "", backends.Pass, ""},
-		"cgroup of a root":               {map[string]string{"sys/fs/cgroup/berth/@1/y/cgroup.events": "populated 0\n"}, "cgroups", backends.Fail, "/berth/@1/y"},
-		"a root's last cgroup":           {map[string]string{"sys/fs/cgroup/berth/@1/cgroup.events": "populated 0\n"}, "cgroups", backends.Fail, "/berth/@1"},
-		"mount":                          {map[string]string{"run/berth/x/state.json": complete, "proc/self/mountinfo": "22 1 0:20 / DIR/run/berth/x/rootfs rw - ext4 /dev/sda rw\n"}, "mounts", backends.Fail, "run/berth/x/rootfs"},
-		"mount of crun's own":            {map[string]string{"proc/self/mountinfo": "22 1 0:20 / DIR/run/berth/@crun/x rw - tmpfs tmpfs rw\n"}, "", backends.Pass, ""},
+		"cgroup of a registered root": {map[string]string{"sys/fs/cgroup/lxc.pivot.berth-x/cgroup.events": "populated 0\n", "srv/state/x/state.json": complete,
+			"run/berth/@roots/1": "->DIR/srv/state"}, "", backends.Pass, ""},
+		"a registered root that others can write to": {map[string]string{"run/berth/@roots/1": "->/tmp"}, "records", backends.Warn, "others can write to /tmp"},
+		"cgroup of a root":                           {map[string]string{"sys/fs/cgroup/berth/@1/y/cgroup.events": "populated 0\n"}, "cgroups", backends.Fail, "/berth/@1/y"},
+		"a root's last cgroup":                       {map[string]string{"sys/fs/cgroup/berth/@1/cgroup.events": "populated 0\n"}, "cgroups", backends.Fail, "/berth/@1"},
+		"mount":                                      {map[string]string{"run/berth/x/state.json": complete, "proc/self/mountinfo": "22 1 0:20 / DIR/run/berth/x/rootfs rw - ext4 /dev/sda rw\n"}, "mounts", backends.Fail, "run/berth/x/rootfs"},
+		"mount of crun's own":                        {map[string]string{"proc/self/mountinfo": "22 1 0:20 / DIR/run/berth/@crun/x rw - tmpfs tmpfs rw\n"}, "", backends.Pass, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -35,6 +35,9 @@ func (d *Doctor) roots() (list []string, skipped []backends.Finding) {
 		found, _ := filepath.Glob(d.path(pattern))
 		dirs = append(dirs, found...)
 	}
+	if d.System != "" && d.distrust(d.System) == nil {
+		dirs = append(dirs, state.Registered(d.System)...)
+	}
 	for i, dir := range dirs {
 		if slices.Contains(dirs[:i], dir) {
 			continue

@@ -356,7 +356,7 @@ func (d *Doctor) processes(known *inventory) ([]backends.Finding, error) {
 func (d *Doctor) strayProcesses(known *inventory) (stray []process, err error) {
 	all, err := d.all()
 	needed := map[int]bool{}
-	for _, c := range slices.Concat(known.records, read(known.roots)) {
+	for _, c := range slices.Concat(known.records, d.read()) {
 		var data struct{ Warden backends.Process }
 		_ = json.Unmarshal(c.Data, &data)
 		needed[c.Process.Pid], needed[data.Warden.Pid] = true, true
@@ -411,7 +411,7 @@ func (d *Doctor) cgroups(known *inventory) ([]backends.Finding, error) {
 			paths = append(paths, strings.TrimPrefix(dir, mount))
 		}
 	}
-	used := recordedCgroups(known)
+	used := d.recordedCgroups(known)
 	empty := map[string]uint64{}
 	for _, path := range paths {
 		if !used[path] && d.isEmpty(path) {
@@ -446,9 +446,9 @@ func (d *Doctor) cgroups(known *inventory) ([]backends.Finding, error) {
 	return list, nil
 }
 
-// settles is how long something has to look left behind before it is said to be. Not
-// all state directories are known, and processes are not all seen at one moment: what
-// has just been made is in use soon, and what others are done with is soon gone.
+// settles is how long something has to look left behind before it is said to be. Processes
+// are not all seen at one moment, and state directories of older berths may not be
+// registered: what has just been made is in use soon, and what others are done with is soon gone.
 const settles = time.Second
 
 // isEmpty says that a path is a cgroup, and that there is no process in it or below.
@@ -460,9 +460,9 @@ func (d *Doctor) isEmpty(path string) bool {
 // recordedCgroups are those that records name. They are written before a cgroup is
 // made: read after one was seen, they name it if it is a container's, even of one
 // that has begun meanwhile.
-func recordedCgroups(known *inventory) map[string]bool {
+func (d *Doctor) recordedCgroups(known *inventory) map[string]bool {
 	used := map[string]bool{}
-	for _, c := range slices.Concat(known.records, read(known.roots)) {
+	for _, c := range slices.Concat(known.records, d.read()) {
 		var data struct{ Name, Cgroup, Limits string }
 		if len(c.Data) == 0 || json.Unmarshal(c.Data, &data) != nil {
 			continue
@@ -475,8 +475,10 @@ func recordedCgroups(known *inventory) map[string]bool {
 	return used
 }
 
-// read are the records of state directories.
-func read(roots []string) (list []*backends.Container) {
+// read are the records of all state directories as they are now: others may have come
+// since the inventory was taken.
+func (d *Doctor) read() (list []*backends.Container) {
+	roots, _ := d.roots()
 	for _, root := range roots {
 		store, err := state.Open(root)
 		if err != nil {
