@@ -35,7 +35,7 @@ func TestContainerd(t *testing.T) {
 	for _, runtime := range runtimes {
 		column(t, "containerd", runtime.name, func(t *testing.T) *containerd {
 			return &containerd{T: t, runtime: runtime.path}
-		}, tests)
+		}, some(runtime, tests))
 	}
 }
 

@@ -29,7 +29,7 @@ func TestCRILimits(t *testing.T) {
 
 func perHandler(t *testing.T, suite string, tests []test[*cri]) {
 	for _, r := range runtimes {
-		column(t, suite, r.name, func(t *testing.T) *cri { return newCRI(t, r) }, tests)
+		column(t, suite, r.name, func(t *testing.T) *cri { return newCRI(t, r) }, some(r, tests))
 	}
 }
 

@@ -28,7 +28,7 @@ func TestDocker(t *testing.T) {
 		}
 		// What is there from the first container on.
 		s.clear(t, "docker load --quiet --input /usr/share/berth-test/busybox.tar; docker run --rm $i true; docker run --rm --network host $i true")
-		column(t, "docker", runtime.name, func(t *testing.T) *stage { return s }, rows(dockerScenarios),
+		column(t, "docker", runtime.name, func(t *testing.T) *stage { return s }, some(runtime, rows(dockerScenarios)),
 			func() { s.clear(t, clearDocker) })
 		d.stop(t)
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 var (
-	runtimesFlag = flag.String("runtimes", "crun", "comma-separated `runtimes`, by name or path; with @MANAGER behind it, podman uses it with this cgroup manager alone")
+	runtimesFlag = flag.String("runtimes", "crun", "comma-separated `runtimes`, by name or path; with @MANAGER behind it, podman uses it with this cgroup manager alone; with %N at the end, each Nth test is run with it")
 	peersFlag    = flag.String("peers", "", "comma-separated `runtimes` that need not pass every test, which is theirs to know")
 	sameFlag     = flag.String("same", "", "comma-separated `pairs` A=B of runtimes whose results must not differ in any test")
 	managersFlag = flag.String("managers", "systemd,cgroupfs", "comma-separated cgroup `managers` for podman")

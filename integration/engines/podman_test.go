@@ -39,7 +39,7 @@ func perManager(t *testing.T, suite string, tests []test[*podman]) {
 		for _, manager := range runtime.managers {
 			column(t, suite, runtime.name+"/"+manager, func(t *testing.T) *podman {
 				return &podman{T: t, runtime: runtime.path, manager: manager}
-			}, tests)
+			}, some(runtime, tests))
 		}
 	}
 }

@@ -19,6 +19,19 @@ type candidate struct {
 	path, name string
 	// managers are the cgroup managers that podman uses it with.
 	managers []string
+	// every is n where only each nth test is run with it.
+	every int
+}
+
+// some are those of a suite's tests that are run with a runtime.
+func some[E any](c candidate, tests []test[E]) []test[E] {
+	var list []test[E]
+	for i, x := range tests {
+		if i%c.every == 0 {
+			list = append(list, x)
+		}
+	}
+	return list
 }
 
 // runtimes are those of -runtimes, mixed those of -mixed.
@@ -26,13 +39,22 @@ var runtimes, mixed []candidate
 
 // readRuntime reads a word of -runtimes or -mixed.
 func readRuntime(word string) (candidate, error) {
+	word, every, sparse := strings.Cut(word, "%")
 	name, manager, one := strings.Cut(word, "@")
 	path, err := exec.LookPath(name)
-	c := candidate{path: path, name: filepath.Base(path), managers: words(*managersFlag)}
+	if err != nil {
+		return candidate{}, err
+	}
+	c := candidate{path: path, name: filepath.Base(path), managers: words(*managersFlag), every: 1}
 	if one {
 		c.managers = []string{manager}
 	}
-	return c, err
+	if sparse {
+		if c.every, err = strconv.Atoi(every); err != nil || c.every < 1 {
+			return candidate{}, fmt.Errorf("%s: each nth test is wanted of n, a number from 1 on, not %q", name, every)
+		}
+	}
+	return c, nil
 }
 
 // readRuntimes reads -runtimes and -mixed, and checks that -same names some of

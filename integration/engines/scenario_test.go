@@ -61,7 +61,7 @@ runtime_supports_nocgroup = ["crun", "berth-lxc", "berth-pct", "berth-crun"]
 			dir: wrapper(t, "podman", "--runtime", runtime.path), runtime: runtime,
 			env: []string{"engine=podman", "program=/usr/bin/podman", "CONTAINERS_CONF_OVERRIDE=" + noCgroups},
 		}
-		column(t, "scenarios", runtime.name, func(t *testing.T) *stage { return s }, rows(scenarios()),
+		column(t, "scenarios", runtime.name, func(t *testing.T) *stage { return s }, some(runtime, rows(scenarios())),
 			func() { s.clear(t, clearPodman) })
 	}
 }

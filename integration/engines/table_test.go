@@ -90,9 +90,10 @@ func (x *table) differences(pairs [][2]string) []string {
 			}
 			for _, row := range x.rows {
 				got, want := x.cells[[2]string{row, b}], x.cells[[2]string{row, a}]
-				if got != "" || want != "" {
-					compared++
+				if got == "" || want == "" {
+					continue
 				}
+				compared++
 				if got != want {
 					list = append(list, fmt.Sprintf("%s: %s with %s, %s with %s", row, want, a, got, b))
 				}
