@@ -19,7 +19,7 @@ TESTHOST    := integration/testhost/testhost
 SUITES      := engines lifecycle operate
 UNIT         = $(shell $(GO) list ./... | grep -v -E '/integration/($(subst $(eval ) ,|,$(SUITES)))$$')
 
-.PHONY: help build install deb setup quickstart test lint freebsd unit race integration bench soak coverage clean
+.PHONY: help build install deb setup quickstart test lint freebsd unit integration whole bench soak coverage clean
 .DEFAULT_GOAL := build
 
 # One static file: libseccomp and libc are linked in.
@@ -76,6 +76,10 @@ unit:
 integration: build
 	integration/suites $(BUILD)
 
+# Each test of the engines with each runtime: twice as long.
+whole: build
+	integration/suites --whole $(BUILD)
+
 bench: build
 	integration/suites --bench $(BUILD)
 
@@ -99,6 +103,7 @@ help:
 	@echo 'make setup         install what building and testing need from Debian'
 	@echo 'make lint unit integration    the parts of make test'
 	@echo 'make freebsd       vet and build for FreeBSD'
+	@echo 'make whole         the suites with each test of the engines under each runtime'
 	@echo 'make bench         the benchmark beside crun and runc'
 	@echo 'make soak          10000 lives of containers, 16 at a time, and 300 at once'
 	@echo 'make coverage      which part of the code the tests run'
