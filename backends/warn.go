@@ -8,7 +8,7 @@ const mostWarnings = 10
 
 // LogWarnings logs what a container or a process does without, although it was asked for. Of a
 // long list it logs the first ones, how many more there are, and those for who debugs.
-func LogWarnings(list []string) {
+func LogWarnings(list []error) {
 	for i, w := range list {
 		if i < mostWarnings {
 			logrus.Warn(w)

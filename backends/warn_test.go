@@ -24,9 +24,9 @@ func TestLogWarnings(t *testing.T) {
 		{0, 0, ""}, {1, 1, "w0"}, {mostWarnings, mostWarnings, "w9"}, {500, mostWarnings + 1, "and 490 more warnings"},
 	} {
 		out.Reset()
-		var list []string
+		var list []error
 		for i := range tt.count {
-			list = append(list, fmt.Sprintf("w%d", i))
+			list = append(list, fmt.Errorf("w%d", i))
 		}
 		LogWarnings(list)
 		lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")

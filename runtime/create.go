@@ -80,10 +80,10 @@ func (r *Runtime) plan(id string, o *CreateOptions) (*job, error) {
 // logWarnings logs what has no effect of what somebody has meant to say, and the
 // other warnings for who debugs.
 func logWarnings(list spec.Problems) {
-	var ignored []string
+	var ignored []error
 	for _, w := range list {
 		if w.Ignored {
-			ignored = append(ignored, "config.json: "+w.String())
+			ignored = append(ignored, errors.New("config.json: "+w.String()))
 		} else {
 			logrus.Debug("config.json: ", w)
 		}

@@ -35,10 +35,10 @@ func Explain(r *specs.LinuxResources, nodes []specs.LinuxDevice) ([]backends.Lin
 		}
 	}
 	for _, w := range rows(res, false) {
-		x = append(x, backends.Line{Text: onlyV1, From: w.field})
+		x = append(x, backends.Line{Text: errOnlyV1.Error(), From: w.field})
 	}
 	for i := range r.Devices {
-		rules, _ := deviceRules(&r.Devices[i]) // Resources has refused a wrong one
+		rules, _ := deviceRules(&r.Devices[i], "") // Resources has refused a wrong one
 		for _, rule := range rules {
 			x = append(x, backends.Line{Text: ruleText(rule), From: fmt.Sprintf("linux.resources.devices[%d]", i)})
 		}

@@ -1,6 +1,7 @@
 package cgroup
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -8,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/opencontainers/cgroups"
+
+	"github.com/berth-oci/berth/spec"
 )
 
 // field is a row of the table of limits: a field of linux.resources, and the controller
@@ -189,14 +192,14 @@ func writes(r *cgroups.Resources) []write { return rows(r, true) }
 
 // Ignored names the limits that no host with cgroup v2 has, each with its JSON path and a
 // reason, as runc ignores them.
-func Ignored(r *cgroups.Resources) (list []string) {
+func Ignored(r *cgroups.Resources) (list []error) {
 	for _, w := range rows(r, false) {
-		list = append(list, w.field+": "+onlyV1)
+		list = append(list, &spec.FieldError{Path: w.field, Err: errOnlyV1})
 	}
 	return list
 }
 
-const onlyV1 = "ignored: cgroup v2 has no such limit"
+var errOnlyV1 = errors.New("ignored: cgroup v2 has no such limit")
 
 // rows goes through the table, for what has a file or for what has none.
 func rows(r *cgroups.Resources, filed bool) (list []write) {

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/opencontainers/cgroups"
+
+	"github.com/berth-oci/berth/spec"
 )
 
 // Lack is a limit for which the host has no controller, or the controller no file. Its
@@ -218,5 +220,5 @@ func explained(path string, r *cgroups.Resources, err error) error {
 			at = list[i].field
 		}
 	}
-	return fmt.Errorf("%s: apply to cgroup %s: %w", at, path, err)
+	return spec.Fieldf(at, "apply to cgroup %s: %w", path, err)
 }

@@ -8,6 +8,8 @@ import (
 
 	"github.com/opencontainers/cgroups"
 	"github.com/opencontainers/cgroups/systemd"
+
+	"github.com/berth-oci/berth/spec"
 )
 
 // Place is where a container goes in the cgroup tree.
@@ -65,13 +67,13 @@ func Find(cgroupsPath string, d Default, byScope bool) (*Place, error) {
 	if cgroupsPath != "" {
 		parts := strings.Split(cgroupsPath, ":")
 		if len(parts) != 3 {
-			return nil, fmt.Errorf("linux.cgroupsPath: %q is not of the form slice:prefix:name, which --systemd-cgroup asks for", cgroupsPath)
+			return nil, spec.Fieldf("linux.cgroupsPath", "%q is not of the form slice:prefix:name, which --systemd-cgroup asks for", cgroupsPath)
 		}
 		c.Parent, c.ScopePrefix, c.Name = parts[0], parts[1], parts[2]
 	}
 	p, err := scoped(c, "")
 	if err != nil {
-		return nil, fmt.Errorf("linux.cgroupsPath: %q: %w", cgroupsPath, err)
+		return nil, spec.Fieldf("linux.cgroupsPath", "%q: %w", cgroupsPath, err)
 	}
 	if err := checkUnit(unitName(c)); err != nil {
 		return nil, err
@@ -121,14 +123,14 @@ func scoped(c *cgroups.Cgroup, at string) (*Place, error) {
 // checkPath refuses what cannot be written into an LXC config, a line of text.
 func checkPath(p string) error {
 	if p == "/" {
-		return fmt.Errorf("linux.cgroupsPath: a container cannot have the root cgroup")
+		return spec.Fieldf("linux.cgroupsPath", "a container cannot have the root cgroup")
 	}
 	if p == defaultParent || path.Dir(p) == defaultParent && strings.HasPrefix(path.Base(p), spaceMark) {
-		return fmt.Errorf("linux.cgroupsPath: %s is where berth puts the cgroups of containers", p)
+		return spec.Fieldf("linux.cgroupsPath", "%s is where berth puts the cgroups of containers", p)
 	}
 	for _, r := range p {
 		if r < ' ' || r == 0x7f {
-			return fmt.Errorf("linux.cgroupsPath: %q holds a control character", p)
+			return spec.Fieldf("linux.cgroupsPath", "%q holds a control character", p)
 		}
 	}
 	return nil
@@ -147,11 +149,11 @@ func checkUnit(name string) error {
 	const signs = ":-_.\\@"
 	for _, r := range name {
 		if !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune(signs, r)) {
-			return fmt.Errorf("linux.cgroupsPath: %.300q is no name of a systemd unit: it has %q, and only letters and digits of ASCII and the signs %s are allowed", name, r, signs)
+			return spec.Fieldf("linux.cgroupsPath", "%.300q is no name of a systemd unit: it has %q, and only letters and digits of ASCII and the signs %s are allowed", name, r, signs)
 		}
 	}
 	if len(name) > 255 {
-		return fmt.Errorf("linux.cgroupsPath: %.100q… is no name of a systemd unit: it has %d characters, and 255 are allowed", name, len(name))
+		return spec.Fieldf("linux.cgroupsPath", "%.100q… is no name of a systemd unit: it has %d characters, and 255 are allowed", name, len(name))
 	}
 	return nil
 }

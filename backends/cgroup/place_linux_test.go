@@ -135,7 +135,7 @@ func TestDeviceRules(t *testing.T) {
 		"other letters":  {specs.LinuxDeviceCgroup{Type: "c", Access: "rwa"}, []string{"c *:* rw"}},
 		"reading of any": {specs.LinuxDeviceCgroup{Allow: true, Access: "r"}, []string{"b *:* r", "c *:* r"}},
 	} {
-		rules, err := deviceRules(&c.device)
+		rules, err := deviceRules(&c.device, "")
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 		}

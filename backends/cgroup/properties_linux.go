@@ -10,6 +10,8 @@ import (
 
 	systemd "github.com/coreos/go-systemd/v22/dbus"
 	"github.com/godbus/dbus/v5"
+
+	"github.com/berth-oci/berth/spec"
 )
 
 // propertyPrefix begins the annotations that are properties of a container's
@@ -28,16 +30,16 @@ func properties(annotations map[string]string) ([]systemd.Property, error) {
 			continue
 		}
 		if len(name) < 3 || strings.ContainsFunc(name, notLetter) {
-			return nil, fmt.Errorf("annotations[%q]: %q is no name of a systemd property: three letters or more, and nothing else", key, name)
+			return nil, spec.Fieldf(fmt.Sprintf("annotations[%q]", key), "%q is no name of a systemd property: three letters or more, and nothing else", name)
 		}
 		value, err := dbus.ParseVariant(annotations[key], dbus.Signature{})
 		if err != nil {
-			return nil, fmt.Errorf("annotations[%q]: %q is no value in GVariant's text format, like 5, 'text' or uint64 7: %w", key, annotations[key], err)
+			return nil, spec.Fieldf(fmt.Sprintf("annotations[%q]", key), "%q is no value in GVariant's text format, like 5, 'text' or uint64 7: %w", annotations[key], err)
 		}
 		if begin, ok := strings.CutSuffix(name, "Sec"); ok && begin != "" && begin[len(begin)-1] >= 'a' {
 			name = begin + "USec"
 			if value, err = microseconds(value); err != nil {
-				return nil, fmt.Errorf("annotations[%q]: %w", key, err)
+				return nil, &spec.FieldError{Path: fmt.Sprintf("annotations[%q]", key), Err: err}
 			}
 		}
 		list = append(list, systemd.Property{Name: name, Value: value})

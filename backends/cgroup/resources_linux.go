@@ -8,6 +8,8 @@ import (
 	"github.com/opencontainers/cgroups"
 	devices "github.com/opencontainers/cgroups/devices/config"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/spec"
 )
 
 // Resources translates linux.resources for the cgroup library that runc uses,
@@ -20,9 +22,9 @@ func Resources(r *specs.LinuxResources, nodes []specs.LinuxDevice) (*cgroups.Res
 		r = &specs.LinuxResources{}
 	}
 	for i := range r.Devices {
-		rules, err := deviceRules(&r.Devices[i])
+		rules, err := deviceRules(&r.Devices[i], fmt.Sprintf("linux.resources.devices[%d]", i))
 		if err != nil {
-			return nil, fmt.Errorf("linux.resources.devices[%d].%w", i, err)
+			return nil, err
 		}
 		out.Devices = append(out.Devices, rules...)
 	}
@@ -119,13 +121,13 @@ func set[T any](to *T, from *T) {
 	}
 }
 
-// deviceRules are the kernel's rules for one of config.json.
-func deviceRules(d *specs.LinuxDeviceCgroup) ([]*devices.Rule, error) {
+// deviceRules are the kernel's rules for one of config.json, which has a JSON path.
+func deviceRules(d *specs.LinuxDeviceCgroup, at string) ([]*devices.Rule, error) {
 	// In the order that the library wants, whatever the engine's is, and without
 	// letters that mean nothing.
 	access := devices.Permissions("").Union(devices.Permissions(d.Access))
 	if access.IsEmpty() {
-		return nil, fmt.Errorf("access: %q is not made of r, w and m", d.Access)
+		return nil, spec.Fieldf(at+".access", "%q is not made of r, w and m", d.Access)
 	}
 	rule := devices.Rule{Major: devices.Wildcard, Minor: devices.Wildcard, Permissions: access, Allow: d.Allow}
 	set(&rule.Major, d.Major)
@@ -145,7 +147,7 @@ func deviceRules(d *specs.LinuxDeviceCgroup) ([]*devices.Rule, error) {
 	case "c":
 		rule.Type = devices.CharDevice
 	default:
-		return nil, fmt.Errorf("type: %q is not one of a, b, c", d.Type)
+		return nil, spec.Fieldf(at+".type", "%q is not one of a, b, c", d.Type)
 	}
 	return []*devices.Rule{&rule}, nil
 }

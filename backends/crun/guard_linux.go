@@ -34,12 +34,12 @@ func (b *Backend) guard(c *backends.Container, s *specs.Spec, f flavour, sharing
 			return err
 		}
 		if pids, perr := cgroup.Processes(place); perr != nil || len(pids) > 0 {
-			return fmt.Errorf("linux.cgroupsPath: %w", err)
+			return &spec.FieldError{Path: "linux.cgroupsPath", Err: err}
 		}
 		// One that is empty, and that nobody will remove, is the other runtime's to take.
 	}
 	if id := sharing(); id != "" {
-		return fmt.Errorf("linux.cgroupsPath: %s is that of container %s: delete that first: %w", spec.Shorten(c.CgroupsPath), id, cgroup.ErrTaken)
+		return spec.Fieldf("linux.cgroupsPath", "%s is that of container %s: delete that first: %w", spec.Shorten(c.CgroupsPath), id, cgroup.ErrTaken)
 	}
 	return nil
 }

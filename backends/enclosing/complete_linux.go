@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/spec"
 )
 
 // complete takes from the container's own process what another one leaves open
@@ -80,7 +82,7 @@ func checkAffinity(a *specs.CPUAffinity) error {
 			continue
 		}
 		if _, err := cpus(side.list); err != nil {
-			return fmt.Errorf("process.execCPUAffinity.%s: %w", side.name, err)
+			return &spec.FieldError{Path: fmt.Sprintf("process.execCPUAffinity.%s", side.name), Err: err}
 		}
 	}
 	return nil

@@ -104,7 +104,7 @@ func (e *execution) prepare(p *specs.Process, o *backends.ExecOptions) error {
 	}
 	if a := e.process.ExecCPUAffinity; a != nil && a.Initial != "" {
 		if e.plan.CPUs, err = cpus(a.Initial); err != nil {
-			return fmt.Errorf("process.execCPUAffinity.initial: %w", err)
+			return &spec.FieldError{Path: "process.execCPUAffinity.initial", Err: err}
 		}
 	}
 	if e.process.Terminal {
@@ -381,7 +381,7 @@ func (e *execution) settle(pid int, o *backends.ExecOptions) error {
 			err = stage.SetCPUs(pid, list)
 		}
 		if err != nil {
-			return fmt.Errorf("process.execCPUAffinity.final: %w", err)
+			return &spec.FieldError{Path: "process.execCPUAffinity.final", Err: err}
 		}
 	}
 	return nil

@@ -1,8 +1,6 @@
 package enclosing
 
 import (
-	"strings"
-
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/berth-oci/berth/backends/cgroup"
@@ -20,14 +18,14 @@ func (b Backend) Foresee(s *specs.Spec) spec.Problems {
 	var ps spec.Problems
 	refuse := func(err error) {
 		if err != nil {
-			ps = append(ps, problemOf(err.Error(), spec.Error))
+			ps = append(ps, spec.ProblemOf(err, spec.Error))
 		}
 	}
 	attributes, err := process.FromSpec(s.Process, s)
 	refuse(err)
 	if attributes != nil {
 		for _, w := range warnings(attributes, s) {
-			ps = append(ps, problemOf(w, spec.Warning))
+			ps = append(ps, spec.ProblemOf(w, spec.Warning))
 		}
 	}
 	if s.Process != nil {
@@ -41,7 +39,7 @@ func (b Backend) Foresee(s *specs.Spec) spec.Problems {
 			ps = append(ps, spec.Problem{Path: l.Field, Level: spec.Error, Message: l.Reason, Ref: "config-linux.md#control-groups"})
 		}
 		for _, w := range cgroup.Ignored(limits) {
-			ps = append(ps, problemOf(w, spec.Warning))
+			ps = append(ps, spec.ProblemOf(w, spec.Warning))
 		}
 	}
 	refuse(foreseeGuard(s))
@@ -73,13 +71,4 @@ func foreseeNamespaces(s *specs.Spec) error {
 	open, err := openNamespaces(s)
 	open.close()
 	return err
-}
-
-// problemOf splits an error that begins with a JSON path.
-func problemOf(text string, l spec.Level) spec.Problem {
-	path, message, ok := strings.Cut(text, ": ")
-	if !ok || strings.ContainsAny(path, " /") {
-		return spec.Problem{Level: l, Message: text}
-	}
-	return spec.Problem{Path: path, Level: l, Message: message}
 }

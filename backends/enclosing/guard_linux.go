@@ -73,13 +73,13 @@ func unguarded(s *specs.Spec, network *os.File, cause error) error {
 	}
 	reason, err := inReach(network)
 	if err != nil {
-		return fmt.Errorf("%s: %w", at, err)
+		return &spec.FieldError{Path: at, Err: err}
 	}
 	if reason == "" {
 		return nil
 	}
-	return fmt.Errorf("%s: %s, and uid 0 in the container would be root on the host by LXC's command sockets: %w; "+
-		"give such containers to crun by a rule of berth's configuration (privileged = true), or this one a user namespace that does not map the host's uid 0, or use a newer kernel", at, reason, cause)
+	return spec.Fieldf(at, "%s, and uid 0 in the container would be root on the host by LXC's command sockets: %w; "+
+		"give such containers to crun by a rule of berth's configuration (privileged = true), or this one a user namespace that does not map the host's uid 0, or use a newer kernel", reason, cause)
 }
 
 // inReach says why LXC's command sockets are in reach in a network namespace that a
@@ -112,7 +112,7 @@ func keepInCgroup(a *process.Attributes, s *specs.Spec, network *os.File) error 
 	}
 	reach, err := mayReach(network)
 	if err != nil {
-		return fmt.Errorf("%s: %w", networkField(s), err)
+		return &spec.FieldError{Path: networkField(s), Err: err}
 	}
 	if reach {
 		a.Seccomp = a.Seccomp.WithoutClone3()

@@ -3,7 +3,6 @@ package enclosing
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/stage/link"
+	"github.com/berth-oci/berth/spec"
 )
 
 // checkAgent is for create to say what start would fail for: the filter is loaded,
@@ -28,7 +28,7 @@ func checkAgent(path string) error {
 }
 
 func noAgent(path string, err error) error {
-	return fmt.Errorf("linux.seccomp.listenerPath: failed to connect with seccomp agent specified in the seccomp profile: %s: %w", path, err)
+	return spec.Fieldf("linux.seccomp.listenerPath", "failed to connect with seccomp agent specified in the seccomp profile: %s: %w", path, err)
 }
 
 // sendListener gives the seccomp agent of linux.seccomp.listenerPath the listener
@@ -56,7 +56,7 @@ func sendListener(c *backends.Container, pid int, status specs.ContainerState, l
 		_, err = agent.Write(data[n:])
 	}
 	if err != nil {
-		return fmt.Errorf("linux.seccomp.listenerPath: send seccomp fd to %s: %w", k.Linux.Seccomp.ListenerPath, err)
+		return spec.Fieldf("linux.seccomp.listenerPath", "send seccomp fd to %s: %w", k.Linux.Seccomp.ListenerPath, err)
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/berth-oci/berth/backends/cgroup"
+	"github.com/berth-oci/berth/spec"
 )
 
 // idMaps reads the maps of the user namespace that a process is in
@@ -59,11 +60,11 @@ func checkJoined(j *Job) error {
 		want, being []specs.LinuxIDMapping
 	}{{"linux.uidMappings", l.UIDMappings, j.UIDMap}, {"linux.gidMappings", l.GIDMappings, j.GIDMap}} {
 		if len(side.want) > 0 && !slices.Equal(joinedUp(side.want), joinedUp(side.being)) {
-			return fmt.Errorf("%s: %v is not how the user namespace to join maps, which is %v: leave the mappings out", side.path, side.want, side.being)
+			return spec.Fieldf(side.path, "%v is not how the user namespace to join maps, which is %v: leave the mappings out", side.want, side.being)
 		}
 		if _, mapped := HostID(0, side.being); !mapped {
 			i := slices.IndexFunc(l.Namespaces, func(ns specs.LinuxNamespace) bool { return ns.Type == specs.UserNamespace })
-			return fmt.Errorf("linux.namespaces[%d].path: the %s of that user namespace map nothing to ID 0, as which the container is prepared inside", i, strings.TrimPrefix(side.path, "linux."))
+			return spec.Fieldf(fmt.Sprintf("linux.namespaces[%d].path", i), "the %s of that user namespace map nothing to ID 0, as which the container is prepared inside", strings.TrimPrefix(side.path, "linux."))
 		}
 	}
 	return nil

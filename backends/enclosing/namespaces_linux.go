@@ -38,7 +38,7 @@ func openNamespaces(s *specs.Spec) (namespaces, error) {
 		f, err := openNamespace(ns.Path, flag)
 		if err != nil {
 			open.close()
-			return nil, fmt.Errorf("linux.namespaces[%d].path: %s for a namespace of type %s: %w", i, ns.Path, ns.Type, err)
+			return nil, spec.Fieldf(fmt.Sprintf("linux.namespaces[%d].path", i), "%s for a namespace of type %s: %w", ns.Path, ns.Type, err)
 		}
 		open[ns.Type] = f
 	}
@@ -148,7 +148,7 @@ func (j *Job) findFromBirth() error {
 		}
 		own, err := belongs(ns, j.namespaces[specs.UserNamespace])
 		if err != nil {
-			return fmt.Errorf("linux.namespaces: the user namespace that %s belongs to: %w", ns.Name(), err)
+			return spec.Fieldf("linux.namespaces", "the user namespace that %s belongs to: %w", ns.Name(), err)
 		}
 		if !own {
 			j.Data.FromBirth = append(j.Data.FromBirth, t)

@@ -11,6 +11,8 @@ import (
 	"github.com/vishvananda/netlink/nl"
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/spec"
 )
 
 // moveDevices gives the container the network devices of linux.netDevices
@@ -23,12 +25,12 @@ func moveDevices(s *specs.Spec, pid int) error {
 	}
 	space, err := netns.GetFromPid(pid)
 	if err != nil {
-		return fmt.Errorf("linux.netDevices: the container's network namespace: %w", err)
+		return spec.Fieldf("linux.netDevices", "the container's network namespace: %w", err)
 	}
 	defer space.Close()
 	inside, err := netlink.NewHandleAt(space)
 	if err != nil {
-		return fmt.Errorf("linux.netDevices: netlink in the container's network namespace: %w", err)
+		return spec.Fieldf("linux.netDevices", "netlink in the container's network namespace: %w", err)
 	}
 	defer inside.Close()
 	for _, name := range slices.Sorted(maps.Keys(s.Linux.NetDevices)) {
@@ -37,7 +39,7 @@ func moveDevices(s *specs.Spec, pid int) error {
 			to = name
 		}
 		if err := moveDevice(name, to, space, inside); err != nil {
-			return fmt.Errorf("linux.netDevices[%q]: %w", name, err)
+			return &spec.FieldError{Path: fmt.Sprintf("linux.netDevices[%q]", name), Err: err}
 		}
 	}
 	return nil

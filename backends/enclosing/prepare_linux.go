@@ -77,7 +77,7 @@ func prepare(j *Job, o *backends.CreateOptions) (*preparation, error) {
 func checkTime(s *specs.Spec) error {
 	if _, kind := spec.Namespace(s, specs.TimeNamespace); kind == spec.New {
 		if err := stage.CheckTime(); err != nil {
-			return fmt.Errorf("linux.namespaces: time: %w", err)
+			return spec.Fieldf("linux.namespaces", "time: %w", err)
 		}
 	}
 	return nil
@@ -85,7 +85,7 @@ func checkTime(s *specs.Spec) error {
 
 // warnings are what the process does without in this kernel, on this host, or with this
 // libseccomp.
-func warnings(a *process.Attributes, s *specs.Spec) []string {
+func warnings(a *process.Attributes, s *specs.Spec) []error {
 	return slices.Concat(a.Warnings, a.Ungranted(), seccomp.Passed(seccompOf(s)))
 }
 

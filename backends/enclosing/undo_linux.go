@@ -8,6 +8,7 @@ import (
 
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/stage/link"
+	"github.com/berth-oci/berth/spec"
 )
 
 // errOOM is in runc's words, which engines show.
@@ -32,7 +33,7 @@ func (cr *creation) reason(cause, err error) error {
 		return err
 	}
 	if cr.oom.seen() {
-		return fmt.Errorf("linux.resources.memory: %w: %w", errOOM, &link.EndedError{Host: cr.stage.Host})
+		return spec.Fieldf("linux.resources.memory", "%w: %w", errOOM, &link.EndedError{Host: cr.stage.Host})
 	}
 	if ended != nil {
 		return err

@@ -15,6 +15,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/spec"
 )
 
 // How says in what surroundings hooks run.
@@ -65,7 +66,7 @@ func Run(ctx context.Context, how How, point string, list []specs.Hook, state sp
 	}
 	for i := range list {
 		if err := run(ctx, &how, &list[i], stdin); err != nil {
-			return fmt.Errorf("hooks.%s[%d] (%s): %w", point, i, list[i].Path, err)
+			return &spec.FieldError{Path: fmt.Sprintf("hooks.%s[%d]", point, i), Value: list[i].Path, Err: err}
 		}
 	}
 	return nil

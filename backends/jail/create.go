@@ -142,7 +142,7 @@ func (cr *creation) work() (err error) {
 		return err
 	}
 	if cr.root, err = tree.Open(cr.c.Rootfs); err != nil {
-		return fmt.Errorf("root.path: %w", err)
+		return &spec.FieldError{Path: "root.path", Err: err}
 	}
 	cr.data.Root = cr.root.Path
 	return nil

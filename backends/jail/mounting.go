@@ -15,6 +15,7 @@ import (
 	"github.com/berth-oci/berth/backends/jail/kernel"
 	"github.com/berth-oci/berth/backends/jail/tools"
 	"github.com/berth-oci/berth/backends/jail/tree"
+	"github.com/berth-oci/berth/spec"
 )
 
 // readonly says whether the jail is to have a read-only view of the root, rootView
@@ -35,21 +36,21 @@ func (cr *creation) mountRoot(ctx context.Context) error {
 		err = os.MkdirAll(viewsDir(cr.c), 0o700)
 	}
 	if err != nil {
-		return fmt.Errorf("root.readonly: %w", err)
+		return &spec.FieldError{Path: "root.readonly", Err: err}
 	}
 	cr.data.View = viewOf(cr.c, dir)
 	if err := cr.save(); err != nil {
 		return err
 	}
 	if err := os.Mkdir(cr.data.View, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
-		return fmt.Errorf("root.readonly: %w", err)
+		return &spec.FieldError{Path: "root.readonly", Err: err}
 	}
 	if err := cr.mountAt(ctx, cr.rootView(), cr.data.View); err != nil {
 		return err
 	}
 	view, err := tree.Open(cr.data.View)
 	if err != nil {
-		return fmt.Errorf("root.readonly: %w", err)
+		return &spec.FieldError{Path: "root.readonly", Err: err}
 	}
 	cr.view = view
 	return nil

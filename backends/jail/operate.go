@@ -13,6 +13,7 @@ import (
 
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/jail/tools"
+	"github.com/berth-oci/berth/spec"
 )
 
 // live is the data of a container that has a jail and runs.
@@ -48,7 +49,7 @@ func (b *Backend) Resume(context.Context, *backends.Container) error { return Er
 // addLimit sets one limit.
 func (b *Backend) addLimit(ctx context.Context, jail string, l limit) error {
 	if _, err := b.tools.Run(ctx, l.command(jail)); err != nil {
-		return fmt.Errorf("linux.resources: limit %s to %d: %w%s", l.Resource, l.Amount, err, racctHint(err))
+		return spec.Fieldf("linux.resources", "limit %s to %d: %w%s", l.Resource, l.Amount, err, racctHint(err))
 	}
 	return nil
 }

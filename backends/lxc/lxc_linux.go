@@ -117,10 +117,10 @@ func (Enclosure) Place(j *enclosing.Job) error {
 // a value.
 func CheckCgroup(path string) error {
 	if strings.Contains(path, "..") {
-		return fmt.Errorf("linux.cgroupsPath: %q holds two dots in a row, which LXC refuses", path)
+		return spec.Fieldf("linux.cgroupsPath", "%q holds two dots in a row, which LXC refuses", path)
 	}
 	if value := strings.TrimPrefix(path, "/"); value != strings.Trim(value, " \t\"'") {
-		return fmt.Errorf("linux.cgroupsPath: %q begins or ends with a blank or a quote, which LXC would take away", path)
+		return spec.Fieldf("linux.cgroupsPath", "%q begins or ends with a blank or a quote, which LXC would take away", path)
 	}
 	return nil
 }

@@ -138,13 +138,13 @@ func (e *Enclosure) client(c *backends.Container) *Client {
 func (e *Enclosure) Place(j *enclosing.Job) error {
 	info, err := os.Lstat(j.Rootfs)
 	if err != nil {
-		return fmt.Errorf("root.path: %w", err)
+		return &spec.FieldError{Path: "root.path", Err: err}
 	}
 	if !info.IsDir() {
-		return fmt.Errorf("root.path: %s is not a directory", j.Rootfs)
+		return spec.Fieldf("root.path", "%s is not a directory", j.Rootfs)
 	}
 	if at := rootfs(j); !plain(at) {
-		return fmt.Errorf("root.path: %s", notPlain(at))
+		return spec.Fieldf("root.path", "%s", notPlain(at))
 	}
 	return nil
 }

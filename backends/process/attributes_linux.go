@@ -36,7 +36,7 @@ type Attributes struct {
 
 	// Warnings name what the spec asks for and this kernel cannot give, where the OCI specification wants that
 	// logged and no error made of it.
-	Warnings []string `json:"-"`
+	Warnings []error `json:"-"`
 }
 
 // FromSpec makes the attributes of process p in a container with spec s. It looks at the host it runs on (which

@@ -9,6 +9,8 @@ import (
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/spec"
 )
 
 func ptr[T any](v T) *T { return &v }
@@ -58,9 +60,9 @@ func TestFromSpec(t *testing.T) {
 		},
 		OOMScoreAdj: ptr(-10), Scheduler: &Scheduler{Policy: 1, Priority: 3, Flags: 3}, IOPriority: ptr(3<<13 | 2),
 		Personality: ptr(uint32(8)), UserNamespace: true,
-		Warnings: []string{
-			`process.capabilities.ambient[0]: ignored: the kernel has no capability "CAP_TIME_TRAVEL"`,
-			`process.capabilities.ambient[2]: ignored: the kernel has no capability "chown"`,
+		Warnings: []error{
+			spec.Fieldf("process.capabilities.ambient[0]", "ignored: the kernel has no capability %q", "CAP_TIME_TRAVEL"),
+			spec.Fieldf("process.capabilities.ambient[2]", "ignored: the kernel has no capability %q", "chown"),
 		},
 	}
 	if hasAppArmor() {

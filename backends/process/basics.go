@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/spec"
 )
 
 // Basics are the attributes that a process has on every POSIX platform.
@@ -40,7 +42,7 @@ func BasicsOf(p *specs.Process) (*Basics, error) {
 		a.Umask = *p.User.Umask
 	}
 	if a.Umask > 0o777 {
-		return nil, fmt.Errorf("process.user.umask: %#o is more than 0777", a.Umask)
+		return nil, spec.Fieldf("process.user.umask", "%#o is more than 0777", a.Umask)
 	}
 	for _, step := range []func(p *specs.Process) error{a.takeArgs, a.takeEnv, a.takeCwd, a.takeIDs} {
 		if err := step(p); err != nil {
@@ -56,7 +58,7 @@ func (a *Basics) takeArgs(p *specs.Process) error {
 	}
 	for i, arg := range p.Args {
 		if strings.IndexByte(arg, 0) >= 0 {
-			return fmt.Errorf("process.args[%d]: contains a NUL byte", i)
+			return spec.Fieldf(fmt.Sprintf("process.args[%d]", i), "contains a NUL byte")
 		}
 	}
 	return nil
@@ -67,7 +69,7 @@ func (a *Basics) takeCwd(p *specs.Process) error {
 	case p.Cwd == "":
 		return errors.New("process.cwd: must not be empty")
 	case !path.IsAbs(p.Cwd):
-		return fmt.Errorf("process.cwd: %q is not an absolute path", p.Cwd)
+		return spec.Fieldf("process.cwd", "%q is not an absolute path", p.Cwd)
 	case strings.IndexByte(p.Cwd, 0) >= 0:
 		return errors.New("process.cwd: contains a NUL byte")
 	}
@@ -80,13 +82,13 @@ const noID = 1<<32 - 1
 func (a *Basics) takeIDs(p *specs.Process) error {
 	switch {
 	case a.UID == noID:
-		return fmt.Errorf("process.user.uid: %d is not a user ID", a.UID)
+		return spec.Fieldf("process.user.uid", "%d is not a user ID", a.UID)
 	case a.GID == noID:
-		return fmt.Errorf("process.user.gid: %d is not a group ID", a.GID)
+		return spec.Fieldf("process.user.gid", "%d is not a group ID", a.GID)
 	}
 	for i, gid := range a.Groups {
 		if gid == noID {
-			return fmt.Errorf("process.user.additionalGids[%d]: %d is not a group ID", i, gid)
+			return spec.Fieldf(fmt.Sprintf("process.user.additionalGids[%d]", i), "%d is not a group ID", gid)
 		}
 	}
 	return nil

@@ -8,6 +8,8 @@ import (
 	"github.com/moby/sys/capability"
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/spec"
 )
 
 // Capabilities are the five sets of capabilities(7), bit n for capability n.
@@ -40,7 +42,7 @@ func (a *Attributes) takeCapabilities(p *specs.Process, _ *specs.Spec) error {
 			bit, ok := bits[c]
 			if !ok {
 				a.Warnings = append(a.Warnings,
-					fmt.Sprintf("process.capabilities.%s[%d]: ignored: the kernel has no capability %q", name, i, c))
+					spec.Fieldf(fmt.Sprintf("process.capabilities.%s[%d]", name, i), "ignored: the kernel has no capability %q", c))
 			}
 			mask |= bit
 		}
@@ -96,7 +98,7 @@ func threadsOwn() (h held, err error) {
 
 // granted is what of the sets a thread can be given that holds h, by the rules of capabilities(7): what capset(2) would
 // not refuse with EPERM. The warnings name the rest.
-func (c *Capabilities) granted(h held) (out Capabilities, warnings []string) {
+func (c *Capabilities) granted(h held) (out Capabilities, warnings []error) {
 	out.Bounding = c.Bounding & h.bounding
 	out.Permitted = c.Permitted & h.permitted
 	out.Effective = c.Effective & out.Permitted
@@ -114,7 +116,7 @@ func (c *Capabilities) granted(h held) (out Capabilities, warnings []string) {
 	} {
 		if missing := set.want &^ set.got; missing != 0 {
 			warnings = append(warnings,
-				fmt.Sprintf("process.capabilities.%s: cannot be granted: %s", set.name, capNames(missing)))
+				spec.Fieldf("process.capabilities."+set.name, "cannot be granted: %s", capNames(missing)))
 		}
 	}
 	return out, warnings
@@ -122,7 +124,7 @@ func (c *Capabilities) granted(h held) (out Capabilities, warnings []string) {
 
 // Ungranted names the capabilities that a process cannot be given by this one: those that this one does not have itself,
 // unless the process has a user namespace, and those that others of its sets do not let it have.
-func (a *Attributes) Ungranted() []string {
+func (a *Attributes) Ungranted() []error {
 	if a.Capabilities == nil {
 		return nil
 	}
@@ -139,7 +141,7 @@ func (a *Attributes) Ungranted() []string {
 
 // apply sets the thread's permitted, effective, inheritable and ambient sets. What the thread does not have cannot be
 // granted, and is returned as warnings. The capabilities in keep stay permitted and effective, if the thread has them.
-func (c *Capabilities) apply(keep uint64) (warnings []string, err error) {
+func (c *Capabilities) apply(keep uint64) (warnings []error, err error) {
 	own, err := threadsOwn()
 	if err != nil {
 		return nil, err

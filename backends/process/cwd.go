@@ -2,11 +2,12 @@ package process
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/spec"
 )
 
 // MakeCwd makes the working directory where the image has none, as runc does. It is for the moment when the container's
@@ -17,7 +18,7 @@ func (a *Basics) MakeCwd() error {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("process.cwd: make cwd (%q) set in config.json: %w", a.Cwd, err)
+		return spec.Fieldf("process.cwd", "make cwd (%q) set in config.json: %w", a.Cwd, err)
 	}
 	return nil
 }
@@ -51,16 +52,16 @@ func (a *Basics) FinishCwd(again bool) error {
 	case errors.Is(err, unix.ENOENT):
 		return errors.New("process.cwd: current working directory is outside of container mount namespace root -- possible container breakout detected")
 	case err != nil:
-		return fmt.Errorf("process.cwd: failed to verify if current working directory is safe: %w", err)
+		return spec.Fieldf("process.cwd", "failed to verify if current working directory is safe: %w", err)
 	case !path.IsAbs(wd):
-		return fmt.Errorf("process.cwd: current working directory is not absolute -- possible container breakout detected: cwd is %q", wd)
+		return spec.Fieldf("process.cwd", "current working directory is not absolute -- possible container breakout detected: cwd is %q", wd)
 	}
 	return nil
 }
 
 func cwdError(cwd string, err error) error {
 	if err != nil {
-		return fmt.Errorf("process.cwd: chdir to cwd (%q) set in config.json failed: %w", cwd, err)
+		return spec.Fieldf("process.cwd", "chdir to cwd (%q) set in config.json failed: %w", cwd, err)
 	}
 	return nil
 }

@@ -12,6 +12,8 @@ import (
 	"github.com/moby/sys/user"
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/spec"
 )
 
 // takeEnv checks the environment and removes duplicates, of which the last one counts, at its place. An empty HOME is
@@ -23,11 +25,11 @@ func (a *Basics) takeEnv(p *specs.Process) error {
 		name, value, ok := strings.Cut(entry, "=")
 		switch {
 		case !ok:
-			return fmt.Errorf("process.env[%d]: invalid environment variable: missing '='", i)
+			return spec.Fieldf(fmt.Sprintf("process.env[%d]", i), "invalid environment variable: missing '='")
 		case name == "":
-			return fmt.Errorf("process.env[%d]: invalid environment variable: name cannot be empty", i)
+			return spec.Fieldf(fmt.Sprintf("process.env[%d]", i), "invalid environment variable: name cannot be empty")
 		case strings.IndexByte(entry, 0) >= 0:
-			return fmt.Errorf("process.env[%d]: invalid environment variable %q: contains a NUL byte", i, name)
+			return spec.Fieldf(fmt.Sprintf("process.env[%d]", i), "invalid environment variable %q: contains a NUL byte", name)
 		}
 		last := !seen[name]
 		seen[name] = true

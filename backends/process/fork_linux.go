@@ -10,6 +10,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/spec"
 )
 
 // ForkOptions say what the child of Fork is beside its attributes.
@@ -152,14 +154,14 @@ func (c *forkedChild) start(stdio [3]int) (pid int, err error) {
 // take puts what execve and seccomp take into the form that the kernel wants.
 func (c *forkedChild) take(a *Attributes, path string, env []string, board *Board) (err error) {
 	if c.path, err = unix.BytePtrFromString(path); err != nil {
-		return fmt.Errorf("process.args[0]: %w", err)
+		return &spec.FieldError{Path: "process.args[0]", Err: err}
 	}
 	if c.argv, err = syscall.SlicePtrFromStrings(a.Args); err != nil {
-		return fmt.Errorf("process.args: %w", err)
+		return &spec.FieldError{Path: "process.args", Err: err}
 	}
 	c.limits = limitsOf(a)
 	if c.envv, err = syscall.SlicePtrFromStrings(env); err != nil {
-		return fmt.Errorf("process.env: %w", err)
+		return &spec.FieldError{Path: "process.env", Err: err}
 	}
 	if a.Seccomp == nil {
 		return nil

@@ -7,6 +7,8 @@ import (
 	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/spec"
 )
 
 // Grant does for process pid what only the host may do: it raises the hard limits that the spec wants higher than they
@@ -45,10 +47,10 @@ func setOOMScoreAdj(pid, adj int) error {
 		}
 	}
 	if errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM) {
-		return fmt.Errorf("process.oomScoreAdj: set to %d (to lower it needs CAP_SYS_RESOURCE): %w", adj, err)
+		return spec.Fieldf("process.oomScoreAdj", "set to %d (to lower it needs CAP_SYS_RESOURCE): %w", adj, err)
 	}
 	if err != nil {
-		return fmt.Errorf("process.oomScoreAdj: set to %d: %w", adj, err)
+		return spec.Fieldf("process.oomScoreAdj", "set to %d: %w", adj, err)
 	}
 	return nil
 }

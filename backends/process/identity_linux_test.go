@@ -214,12 +214,19 @@ func TestGranted(t *testing.T) {
 		for i := range tt.warnings {
 			tt.warnings[i] = "process.capabilities." + tt.warnings[i]
 		}
-		if got != tt.granted || !slices.Equal(warnings, tt.warnings) {
+		if got != tt.granted || !slices.Equal(texts(warnings), tt.warnings) {
 			t.Errorf("%s: granted %+v, %q; want %+v, %q", tt.name, got, warnings, tt.granted, tt.warnings)
 		}
 	}
 	a := Attributes{Capabilities: &Capabilities{Bounding: 1 << 40, Effective: chown}, UserNamespace: true}
-	if got := a.Ungranted(); !slices.Equal(got, []string{"process.capabilities.effective: cannot be granted: CAP_CHOWN"}) {
+	if got := texts(a.Ungranted()); !slices.Equal(got, []string{"process.capabilities.effective: cannot be granted: CAP_CHOWN"}) {
 		t.Errorf("in a user namespace: %q", got)
 	}
+}
+
+func texts(errs []error) (list []string) {
+	for _, err := range errs {
+		list = append(list, err.Error())
+	}
+	return list
 }

@@ -2,12 +2,13 @@ package process
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"strings"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/spec"
 )
 
 // unconfined is AppArmor's name for no profile.
@@ -19,17 +20,17 @@ func (a *Attributes) takeLabels(p *specs.Process, _ *specs.Spec) error {
 	if profile := p.ApparmorProfile; profile != "" {
 		switch {
 		case strings.ContainsAny(profile, "\x00\n"):
-			return fmt.Errorf("process.apparmorProfile: %q contains a NUL byte or a newline", profile)
+			return spec.Fieldf("process.apparmorProfile", "%q contains a NUL byte or a newline", profile)
 		case hasAppArmor():
 			a.AppArmorProfile = profile
 		case profile != unconfined:
-			return fmt.Errorf("process.apparmorProfile: profile %q specified but apparmor is not enabled on the host", profile)
+			return spec.Fieldf("process.apparmorProfile", "profile %q specified but apparmor is not enabled on the host", profile)
 		}
 	}
 	if label := p.SelinuxLabel; label != "" {
 		switch {
 		case strings.IndexByte(label, 0) >= 0:
-			return fmt.Errorf("process.selinuxLabel: %q contains a NUL byte", label)
+			return spec.Fieldf("process.selinuxLabel", "%q contains a NUL byte", label)
 		case !hasSELinux():
 			return errors.New("process.selinuxLabel: label is specified but selinux is disabled or not supported")
 		}
@@ -59,12 +60,12 @@ func (a *Attributes) setLabels(proc *procfs) error {
 			err = proc.write("thread-self/attr/exec", value)
 		}
 		if err != nil {
-			return fmt.Errorf("process.apparmorProfile: unable to apply apparmor profile: apparmor failed to apply profile %q: %w", a.AppArmorProfile, err)
+			return spec.Fieldf("process.apparmorProfile", "unable to apply apparmor profile: apparmor failed to apply profile %q: %w", a.AppArmorProfile, err)
 		}
 	}
 	if a.SELinuxLabel != "" {
 		if err := proc.write("thread-self/attr/exec", a.SELinuxLabel); err != nil {
-			return fmt.Errorf("process.selinuxLabel: can't set process label %q: %w", a.SELinuxLabel, err)
+			return spec.Fieldf("process.selinuxLabel", "can't set process label %q: %w", a.SELinuxLabel, err)
 		}
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/berth-oci/berth/backends/process/nofile"
+	"github.com/berth-oci/berth/spec"
 )
 
 // Limit is one resource limit of setrlimit(2).
@@ -46,18 +47,18 @@ func (a *Attributes) takeLimits(p *specs.Process, _ *specs.Spec) error {
 		resource, ok := resources[l.Type]
 		switch {
 		case !ok:
-			return fmt.Errorf("process.rlimits[%d].type: unknown limit %q", i, l.Type)
+			return spec.Fieldf(fmt.Sprintf("process.rlimits[%d].type", i), "unknown limit %q", l.Type)
 		case seen[l.Type]:
-			return fmt.Errorf("process.rlimits[%d].type: %s is there twice", i, l.Type)
+			return spec.Fieldf(fmt.Sprintf("process.rlimits[%d].type", i), "%s is there twice", l.Type)
 		case l.Soft > l.Hard:
-			return fmt.Errorf("process.rlimits[%d].soft: %d is more than the hard limit, %d", i, l.Soft, l.Hard)
+			return spec.Fieldf(fmt.Sprintf("process.rlimits[%d].soft", i), "%d is more than the hard limit, %d", l.Soft, l.Hard)
 		}
 		seen[l.Type] = true
 		a.Limits = append(a.Limits, Limit{Name: l.Type, Resource: resource, Soft: l.Soft, Hard: l.Hard})
 	}
 	if adj := p.OOMScoreAdj; adj != nil {
 		if *adj < -1000 || *adj > 1000 {
-			return fmt.Errorf("process.oomScoreAdj: %d is not between -1000 and 1000", *adj)
+			return spec.Fieldf("process.oomScoreAdj", "%d is not between -1000 and 1000", *adj)
 		}
 		a.OOMScoreAdj = adj
 	}
@@ -100,7 +101,7 @@ func limitError(l Limit, err error) error {
 	if errors.Is(err, unix.EPERM) {
 		why = " (raising a hard limit needs CAP_SYS_RESOURCE on the host; RLIMIT_NOFILE cannot exceed fs.nr_open)"
 	}
-	return fmt.Errorf("process.rlimits: error setting %s to soft %s, hard %s: %w%s",
+	return spec.Fieldf("process.rlimits", "error setting %s to soft %s, hard %s: %w%s",
 		l.Name, limitString(l.Soft), limitString(l.Hard), err, why)
 }
 

@@ -11,6 +11,8 @@ import (
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/spec"
 )
 
 // MemoryPolicy is what set_mempolicy(2) is given: Mode with its flags, Nodes as a bit mask.
@@ -52,18 +54,18 @@ func (a *Attributes) takeMemoryPolicy(_ *specs.Process, s *specs.Spec) error {
 	m := s.Linux.MemoryPolicy
 	mode, ok := memoryModes[m.Mode]
 	if !ok {
-		return fmt.Errorf("linux.memoryPolicy.mode: unknown mode %q", m.Mode)
+		return spec.Fieldf("linux.memoryPolicy.mode", "unknown mode %q", m.Mode)
 	}
 	for i, name := range m.Flags {
 		flag, ok := memoryFlags[name]
 		if !ok {
-			return fmt.Errorf("linux.memoryPolicy.flags[%d]: unknown flag %q", i, name)
+			return spec.Fieldf(fmt.Sprintf("linux.memoryPolicy.flags[%d]", i), "unknown flag %q", name)
 		}
 		mode |= flag
 	}
 	nodes, err := nodeMask(m.Nodes)
 	if err != nil {
-		return fmt.Errorf("linux.memoryPolicy.nodes: %w", err)
+		return &spec.FieldError{Path: "linux.memoryPolicy.nodes", Err: err}
 	}
 	a.MemoryPolicy = &MemoryPolicy{Mode: mode, Nodes: nodes}
 	return nil
@@ -107,9 +109,9 @@ func (m *MemoryPolicy) set() error {
 	_, _, errno := unix.RawSyscall(unix.SYS_SET_MEMPOLICY, uintptr(m.Mode), uintptr(mask), uintptr(bits))
 	switch {
 	case errors.Is(errno, unix.ENOSYS):
-		return fmt.Errorf("linux.memoryPolicy: the kernel has no NUMA support: set_mempolicy: %w", errno)
+		return spec.Fieldf("linux.memoryPolicy", "the kernel has no NUMA support: set_mempolicy: %w", errno)
 	case errno != 0:
-		return fmt.Errorf("linux.memoryPolicy: set_mempolicy(mode %#x, nodes %#x): %w", m.Mode, m.Nodes, errno)
+		return spec.Fieldf("linux.memoryPolicy", "set_mempolicy(mode %#x, nodes %#x): %w", m.Mode, m.Nodes, errno)
 	}
 	return nil
 }

@@ -37,7 +37,7 @@ type Options struct {
 // Prepared is a thread that has become the container's user, and needs only Exec.
 type Prepared struct {
 	// Warnings name what was asked for and could not be granted, for the log.
-	Warnings []string
+	Warnings []error
 
 	attributes *Attributes
 	options    Options

@@ -6,6 +6,8 @@ import (
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/spec"
 )
 
 // Scheduler is what sched_setattr(2) is given.
@@ -63,22 +65,22 @@ func (a *Attributes) takeSchedule(p *specs.Process, _ *specs.Spec) error {
 		nice := s.Policy == specs.SchedOther || s.Policy == specs.SchedBatch
 		switch {
 		case !ok:
-			return fmt.Errorf("process.scheduler.policy: unknown policy %q", s.Policy)
+			return spec.Fieldf("process.scheduler.policy", "unknown policy %q", s.Policy)
 		case nice && (s.Nice < -20 || s.Nice > 19):
-			return fmt.Errorf("process.scheduler.nice: %d is not between -20 and 19", s.Nice)
+			return spec.Fieldf("process.scheduler.nice", "%d is not between -20 and 19", s.Nice)
 		case s.Priority != 0 && !realtime:
-			return fmt.Errorf("process.scheduler.priority: %s takes none", s.Policy)
+			return spec.Fieldf("process.scheduler.priority", "%s takes none", s.Policy)
 		case s.Priority < 0:
-			return fmt.Errorf("process.scheduler.priority: %d is negative", s.Priority)
+			return spec.Fieldf("process.scheduler.priority", "%d is negative", s.Priority)
 		case s.Policy != specs.SchedDeadline && (s.Runtime != 0 || s.Deadline != 0 || s.Period != 0):
-			return fmt.Errorf("process.scheduler: runtime, deadline and period are for %s only", specs.SchedDeadline)
+			return spec.Fieldf("process.scheduler", "runtime, deadline and period are for %s only", specs.SchedDeadline)
 		}
 		a.Scheduler = &Scheduler{Policy: policy, Nice: s.Nice, Priority: uint32(s.Priority),
 			Runtime: s.Runtime, Deadline: s.Deadline, Period: s.Period}
 		for i, name := range s.Flags {
 			flag, ok := schedulerFlags[name]
 			if !ok {
-				return fmt.Errorf("process.scheduler.flags[%d]: unknown flag %q", i, name)
+				return spec.Fieldf(fmt.Sprintf("process.scheduler.flags[%d]", i), "unknown flag %q", name)
 			}
 			a.Scheduler.Flags |= flag
 		}
@@ -87,9 +89,9 @@ func (a *Attributes) takeSchedule(p *specs.Process, _ *specs.Spec) error {
 		class, ok := ioClasses[io.Class]
 		switch {
 		case !ok:
-			return fmt.Errorf("process.ioPriority.class: unknown class %q", io.Class)
+			return spec.Fieldf("process.ioPriority.class", "unknown class %q", io.Class)
 		case io.Priority < 0 || io.Priority > ioLevelMax:
-			return fmt.Errorf("process.ioPriority.priority: %d is not between 0 and %d", io.Priority, ioLevelMax)
+			return spec.Fieldf("process.ioPriority.priority", "%d is not between 0 and %d", io.Priority, ioLevelMax)
 		}
 		value := class<<ioClassShift | io.Priority
 		a.IOPriority = &value
@@ -106,7 +108,7 @@ func (a *Attributes) takePersonality(_ *specs.Process, s *specs.Spec) error {
 	}
 	value, ok := personalities[s.Linux.Personality.Domain]
 	if !ok {
-		return fmt.Errorf("linux.personality.domain: unknown domain %q", s.Linux.Personality.Domain)
+		return spec.Fieldf("linux.personality.domain", "unknown domain %q", s.Linux.Personality.Domain)
 	}
 	a.Personality = &value
 	return nil
@@ -121,7 +123,7 @@ func (a *Attributes) setScheduler(pid int) error {
 	attr := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: s.Policy, Flags: s.Flags, Nice: s.Nice,
 		Priority: s.Priority, Runtime: s.Runtime, Deadline: s.Deadline, Period: s.Period}
 	if err := unix.SchedSetAttr(pid, &attr, 0); err != nil {
-		return fmt.Errorf("process.scheduler: sched_setattr(policy %d, nice %d, priority %d): %w",
+		return spec.Fieldf("process.scheduler", "sched_setattr(policy %d, nice %d, priority %d): %w",
 			s.Policy, s.Nice, s.Priority, err)
 	}
 	return nil
@@ -132,7 +134,7 @@ func (a *Attributes) setSchedule() error {
 	if a.IOPriority != nil {
 		_, _, errno := unix.RawSyscall(unix.SYS_IOPRIO_SET, ioWhoProcess, 0, uintptr(*a.IOPriority))
 		if errno != 0 {
-			return fmt.Errorf("process.ioPriority: ioprio_set(%#x): %w", *a.IOPriority, errno)
+			return spec.Fieldf("process.ioPriority", "ioprio_set(%#x): %w", *a.IOPriority, errno)
 		}
 	}
 	if a.MemoryPolicy != nil {
@@ -142,7 +144,7 @@ func (a *Attributes) setSchedule() error {
 	}
 	if a.Personality != nil {
 		if _, _, errno := unix.RawSyscall(unix.SYS_PERSONALITY, uintptr(*a.Personality), 0, 0); errno != 0 {
-			return fmt.Errorf("linux.personality: personality(%#x): %w", *a.Personality, errno)
+			return spec.Fieldf("linux.personality", "personality(%#x): %w", *a.Personality, errno)
 		}
 	}
 	return nil

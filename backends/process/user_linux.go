@@ -10,11 +10,13 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/spec"
 )
 
 // become makes the calling thread the container's user: bounding set, stdio, groups, gid, uid, working directory, and
 // the other capability sets, in runc's order. keep are capabilities that are to survive until execve.
-func (a *Attributes) become(setgroups bool, keep uint64, stdio []int) (warnings []string, err error) {
+func (a *Attributes) become(setgroups bool, keep uint64, stdio []int) (warnings []error, err error) {
 	chdir, err := a.EnterCwd()
 	if err != nil {
 		return nil, err
@@ -59,25 +61,25 @@ func (a *Attributes) setUser(setgroups bool) error {
 		_, _, errno := unix.RawSyscall(sysSetgroups, uintptr(len(a.Groups)), uintptr(list), 0)
 		runtime.KeepAlive(a)
 		if errno == unix.EINVAL {
-			return fmt.Errorf("process.user.additionalGids: unable to setup user: cannot setgroups %v: more than the kernel allows, or one is unmapped in user namespace: %w",
+			return spec.Fieldf("process.user.additionalGids", "unable to setup user: cannot setgroups %v: more than the kernel allows, or one is unmapped in user namespace: %w",
 				a.Groups, errno)
 		}
 		if errno != 0 {
-			return fmt.Errorf("process.user.additionalGids: unable to setup user: setgroups %v: %w", a.Groups, errno)
+			return spec.Fieldf("process.user.additionalGids", "unable to setup user: setgroups %v: %w", a.Groups, errno)
 		}
 	}
 	gid, uid := uintptr(a.GID), uintptr(a.UID)
 	switch _, _, errno := unix.RawSyscall(sysSetresgid, gid, gid, gid); {
 	case errno == unix.EINVAL:
-		return fmt.Errorf("process.user.gid: unable to setup user: cannot setgid to unmapped gid %d in user namespace", a.GID)
+		return spec.Fieldf("process.user.gid", "unable to setup user: cannot setgid to unmapped gid %d in user namespace", a.GID)
 	case errno != 0:
-		return fmt.Errorf("process.user.gid: unable to setup user: setgid %d: %w", a.GID, errno)
+		return spec.Fieldf("process.user.gid", "unable to setup user: setgid %d: %w", a.GID, errno)
 	}
 	switch _, _, errno := unix.RawSyscall(sysSetresuid, uid, uid, uid); {
 	case errno == unix.EINVAL:
-		return fmt.Errorf("process.user.uid: unable to setup user: cannot setuid to unmapped uid %d in user namespace", a.UID)
+		return spec.Fieldf("process.user.uid", "unable to setup user: cannot setuid to unmapped uid %d in user namespace", a.UID)
 	case errno != 0:
-		return fmt.Errorf("process.user.uid: unable to setup user: setuid %d: %w", a.UID, errno)
+		return spec.Fieldf("process.user.uid", "unable to setup user: setuid %d: %w", a.UID, errno)
 	}
 	return nil
 }

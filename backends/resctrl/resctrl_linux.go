@@ -15,6 +15,8 @@ import (
 
 	"github.com/moby/sys/mountinfo"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/spec"
 )
 
 // ErrNone says that no resctrl file system is mounted: the kernel or the machine
@@ -25,10 +27,10 @@ var ErrNone = errors.New("intelRdt is specified in config, but Intel RDT is not 
 func Root() (string, error) {
 	mounts, err := mountinfo.GetMounts(mountinfo.FSTypeFilter("resctrl"))
 	if err != nil {
-		return "", fmt.Errorf("linux.intelRdt: %w", err)
+		return "", &spec.FieldError{Path: "linux.intelRdt", Err: err}
 	}
 	if len(mounts) == 0 {
-		return "", fmt.Errorf("linux.intelRdt: %w", ErrNone)
+		return "", &spec.FieldError{Path: "linux.intelRdt", Err: ErrNone}
 	}
 	return mounts[0].Mountpoint, nil
 }
@@ -59,7 +61,7 @@ func Plan(root, id string, r *specs.LinuxIntelRdt) (Group, error) {
 	}
 	if r.ClosID != "" && len(lines(r)) == 0 {
 		if _, err := os.Stat(g.Class); err != nil {
-			return Group{}, fmt.Errorf("linux.intelRdt.closID: the class must exist where no schemata are given: %w", err)
+			return Group{}, spec.Fieldf("linux.intelRdt.closID", "the class must exist where no schemata are given: %w", err)
 		}
 	}
 	return g, nil
@@ -124,7 +126,7 @@ func (g Group) failed(what string, err error) error {
 	if text := strings.TrimSpace(string(status)); text != "" && text != "ok" {
 		err = fmt.Errorf("%w: the kernel says: %s", err, text)
 	}
-	return fmt.Errorf("linux.intelRdt: %s: %w", what, err)
+	return spec.Fieldf("linux.intelRdt", "%s: %w", what, err)
 }
 
 // Remove removes what was made for the container: a class that config.json names

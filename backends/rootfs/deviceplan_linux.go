@@ -6,6 +6,8 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/spec"
 )
 
 // defaultDevices are those that every container has (runtime-spec, config-linux, "Default Devices").
@@ -31,7 +33,7 @@ func (h *host) planDevices() error {
 		for i := range h.spec.Linux.Devices {
 			d, err := planDevice(&h.spec.Linux.Devices[i])
 			if err != nil {
-				return fmt.Errorf("linux.devices[%d] (%s): %w", i, h.spec.Linux.Devices[i].Path, err)
+				return &spec.FieldError{Path: fmt.Sprintf("linux.devices[%d]", i), Value: h.spec.Linux.Devices[i].Path, Err: err}
 			}
 			d.From = fmt.Sprintf("linux.devices[%d]", i)
 			own[path.Clean(d.Path)] = true

@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/spec"
 )
 
 // Finish does what can only be done last, after the pivot: the root's propagation, the working
@@ -14,11 +16,11 @@ import (
 func (r *Root) Finish() error {
 	if p := r.plan.RootPropagation; p != 0 {
 		if err := setPropagation(int(r.tree), p); err != nil {
-			return fmt.Errorf("linux.rootfsPropagation: %w", err)
+			return &spec.FieldError{Path: "linux.rootfsPropagation", Err: err}
 		}
 	}
 	if err := r.makeCwd(); err != nil {
-		return fmt.Errorf("process.cwd %q: %w", r.plan.Cwd, err)
+		return &spec.FieldError{Path: "process.cwd", Value: r.plan.Cwd, Err: err}
 	}
 	for _, m := range r.lateRO {
 		if err := setAttr(m.fd, unix.MOUNT_ATTR_RDONLY, 0, false); err != nil {
@@ -27,7 +29,7 @@ func (r *Root) Finish() error {
 	}
 	if r.plan.RootReadonly {
 		if err := setAttr(int(r.tree), unix.MOUNT_ATTR_RDONLY, 0, false); err != nil {
-			return fmt.Errorf("root.readonly: %w", err)
+			return &spec.FieldError{Path: "root.readonly", Err: err}
 		}
 	}
 	if err := r.writeSysctls(); err != nil {
@@ -35,7 +37,7 @@ func (r *Root) Finish() error {
 	}
 	for i, name := range r.plan.ReadonlyPaths {
 		if err := r.protect(name); err != nil {
-			return fmt.Errorf("linux.readonlyPaths[%d] (%s): %w", i, name, err)
+			return &spec.FieldError{Path: fmt.Sprintf("linux.readonlyPaths[%d]", i), Value: name, Err: err}
 		}
 	}
 	return r.mask()
@@ -64,7 +66,7 @@ func (r *Root) makeCwd() error {
 func (r *Root) writeSysctls() error {
 	for _, path := range slices.Sorted(maps.Keys(r.plan.Sysctls)) {
 		if err := r.writeSysctl(path, r.plan.Sysctls[path]); err != nil {
-			return fmt.Errorf("linux.sysctl: write %q to /proc/sys/%s: %w", r.plan.Sysctls[path], path, err)
+			return spec.Fieldf("linux.sysctl", "write %q to /proc/sys/%s: %w", r.plan.Sysctls[path], path, err)
 		}
 	}
 	return nil

@@ -43,7 +43,7 @@ func FindAttachment(ns *os.File, at string) (a Attachment, err error) {
 		return err
 	})
 	if err != nil {
-		return a, fmt.Errorf("root.path: mount on %s in a mount namespace that is not the container's own: %w", at, err)
+		return a, spec.Fieldf("root.path", "mount on %s in a mount namespace that is not the container's own: %w", at, err)
 	}
 	return a, nil
 }

@@ -1,7 +1,6 @@
 package rootfs
 
 import (
-	"fmt"
 	"os"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -69,7 +68,7 @@ func checkNames(s *specs.Spec, open Namespaces) error {
 			return err
 		}
 		if name.value != "" && name.value+"\n" != string(is) {
-			return fmt.Errorf("%s: is not allowed in the host's uts namespace, which linux.namespaces names by a path", name.field)
+			return spec.Fieldf(name.field, "is not allowed in the host's uts namespace, which linux.namespaces names by a path")
 		}
 	}
 	return nil

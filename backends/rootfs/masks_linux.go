@@ -6,6 +6,8 @@ import (
 	"path"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/spec"
 )
 
 // protect makes one path read-only: a copy of the mount there, and all below, is put over it, and the
@@ -42,7 +44,7 @@ func (r *Root) mask() error {
 	}
 	null, err := r.openNull()
 	if err != nil {
-		return fmt.Errorf("linux.maskedPaths: %w", err)
+		return &spec.FieldError{Path: "linux.maskedPaths", Err: err}
 	}
 	defer unix.Close(null)
 	m := masks{null: null, empty: -1, label: r.plan.MountLabel}
@@ -54,7 +56,7 @@ func (r *Root) mask() error {
 		}
 		done[path.Clean(name)] = true
 		if err := m.cover(r.tree, name); err != nil {
-			return fmt.Errorf("linux.maskedPaths[%d] (%s): %w", i, name, err)
+			return &spec.FieldError{Path: fmt.Sprintf("linux.maskedPaths[%d]", i), Value: name, Err: err}
 		}
 	}
 	return nil

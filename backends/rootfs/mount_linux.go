@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/spec"
 )
 
 // Mount makes the config's mounts in their order. Missing targets are made: directories with mode 0755,
@@ -17,7 +19,7 @@ func (r *Root) Mount() error {
 		for i := range r.plan.Mounts {
 			m := &r.plan.Mounts[i]
 			if err := r.mount(m); err != nil {
-				return fmt.Errorf("mounts[%d] (%s): %s from %q: %w", m.Index, m.Destination, m.Type, m.Source, err)
+				return &spec.FieldError{Path: fmt.Sprintf("mounts[%d]", m.Index), Value: m.Destination, Err: fmt.Errorf("%s from %q: %w", m.Type, m.Source, err)}
 			}
 		}
 		return nil

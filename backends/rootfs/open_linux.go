@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/berth-oci/berth/backends/process"
+	"github.com/berth-oci/berth/spec"
 )
 
 // Options are what [Open] needs to know beside the config.
@@ -38,7 +39,7 @@ func Open(s *specs.Spec, bundle string, o Options) (*Plan, []*os.File, error) {
 		return nil, nil, fmt.Errorf("bundle %q: %w", bundle, err)
 	}
 	if refused := Unsupported(s); len(refused) > 0 {
-		return nil, nil, fmt.Errorf("%s: %s", refused[0].Path, refused[0].Reason)
+		return nil, nil, spec.Fieldf(refused[0].Path, "%s", refused[0].Reason)
 	}
 	h := host{
 		spec: s, bundle: bundle, namespaces: o.Namespaces, userns: hasUserNamespace(s),
@@ -78,7 +79,7 @@ func (h *host) open() error {
 	for i := range h.spec.Mounts {
 		m, err := h.openMount(&h.spec.Mounts[i])
 		if err != nil {
-			return fmt.Errorf("mounts[%d] (%s): %w", i, h.spec.Mounts[i].Destination, err)
+			return &spec.FieldError{Path: fmt.Sprintf("mounts[%d]", i), Value: h.spec.Mounts[i].Destination, Err: err}
 		}
 		m.Index = i
 		h.plan.Mounts = append(h.plan.Mounts, m)
@@ -108,16 +109,16 @@ func (h *host) openRoot() error {
 	path := h.abs(h.spec.Root.Path)
 	fd, err := openTreeClone(unix.AT_FDCWD, path, true, true)
 	if err != nil {
-		return fmt.Errorf("root.path: invalid rootfs %q: open_tree: %w", path, err)
+		return spec.Fieldf("root.path", "invalid rootfs %q: open_tree: %w", path, err)
 	}
 	h.plan.Root = h.keep(fd, path)
 	h.plan.RootReadonly, h.plan.Foreign = h.spec.Root.Readonly, Foreign(h.spec)
 	st, err := fstat(fd)
 	if err != nil {
-		return fmt.Errorf("root.path: %w", err)
+		return &spec.FieldError{Path: "root.path", Err: err}
 	}
 	if !isType(st.Mode, unix.S_IFDIR) {
-		return fmt.Errorf("root.path: invalid rootfs %q: %w", path, unix.ENOTDIR)
+		return spec.Fieldf("root.path", "invalid rootfs %q: %w", path, unix.ENOTDIR)
 	}
 	var want uint64
 	if h.spec.Linux != nil {
@@ -131,10 +132,10 @@ func (h *host) openRoot() error {
 		h.plan.RootPropagation = want
 	}
 	if err := h.inherit(fd); err != nil {
-		return fmt.Errorf("root.path: %w", err)
+		return &spec.FieldError{Path: "root.path", Err: err}
 	}
 	if err := setPropagation(fd, top); err != nil {
-		return fmt.Errorf("root.path: set propagation: %w", err)
+		return spec.Fieldf("root.path", "set propagation: %w", err)
 	}
 	return nil
 }

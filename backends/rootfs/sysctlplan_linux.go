@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/spec"
 )
 
 // ipcSysctls are the kernel.* values that belong to an ipc namespace (ipc_namespaces(7)).
@@ -23,7 +25,7 @@ func planSysctls(s *specs.Spec, open Namespaces) (map[string]string, error) {
 			err = sysctlAllowed(s, path, open)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("linux.sysctl[%q]: %w", key, err)
+			return nil, &spec.FieldError{Path: fmt.Sprintf("linux.sysctl[%q]", key), Err: err}
 		}
 		plan[path] = value
 	}

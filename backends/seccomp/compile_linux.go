@@ -9,6 +9,8 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 	libseccomp "github.com/seccomp/libseccomp-golang"
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/spec"
 )
 
 // optimizeFrom is the number of named system calls from which libseccomp sorts them into a binary tree instead of a
@@ -29,7 +31,7 @@ func Compile(s *specs.LinuxSeccomp) (*Filter, error) {
 		return nil, err
 	}
 	if def == libseccomp.ActNotify {
-		return nil, fmt.Errorf("linux.seccomp.defaultAction: SCMP_ACT_NOTIFY cannot be used as default action")
+		return nil, spec.Fieldf("linux.seccomp.defaultAction", "SCMP_ACT_NOTIFY cannot be used as default action")
 	}
 	lib, err := libseccomp.NewFilter(def)
 	if err != nil {
@@ -85,10 +87,10 @@ func addArchs(lib *libseccomp.ScmpFilter, list []specs.Arch) (map[libseccomp.Scm
 	for i, name := range list {
 		arch, ok := libArchs[name]
 		if !ok {
-			return nil, fmt.Errorf("linux.seccomp.architectures[%d]: unknown architecture %q", i, name)
+			return nil, spec.Fieldf(fmt.Sprintf("linux.seccomp.architectures[%d]", i), "unknown architecture %q", name)
 		}
 		if err := lib.AddArch(arch); err != nil {
-			return nil, fmt.Errorf("linux.seccomp.architectures[%d]: add %s to the filter: %w", i, name, err)
+			return nil, spec.Fieldf(fmt.Sprintf("linux.seccomp.architectures[%d]", i), "add %s to the filter: %w", name, err)
 		}
 		archs[arch] = auditArchs[name]
 	}
@@ -109,11 +111,11 @@ func filterFlags(list []specs.LinuxSeccompFlag, listener bool) (uint32, error) {
 		bit, ok := flagBits[name]
 		switch {
 		case !ok:
-			return 0, fmt.Errorf("linux.seccomp.flags[%d]: unknown flag %q", i, name)
+			return 0, spec.Fieldf(fmt.Sprintf("linux.seccomp.flags[%d]", i), "unknown flag %q", name)
 		case bit != 0 && !flagSupported(bit):
-			return 0, fmt.Errorf("linux.seccomp.flags[%d]: the kernel does not support %s", i, name)
+			return 0, spec.Fieldf(fmt.Sprintf("linux.seccomp.flags[%d]", i), "the kernel does not support %s", name)
 		case bit == unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV && !listener:
-			return 0, fmt.Errorf("linux.seccomp.flags[%d]: %s needs a rule with SCMP_ACT_NOTIFY", i, name)
+			return 0, spec.Fieldf(fmt.Sprintf("linux.seccomp.flags[%d]", i), "%s needs a rule with SCMP_ACT_NOTIFY", name)
 		}
 		flags |= bit
 	}

@@ -315,11 +315,11 @@ func TestPassed(t *testing.T) {
 				}
 				return
 			}
-			if len(got) != 1 || len(got[0]) > 600 {
+			if len(got) != 1 || len(got[0].Error()) > 600 {
 				t.Fatalf("got %q", got)
 			}
 			for _, want := range tt.want {
-				if !strings.Contains(got[0], want) {
+				if !strings.Contains(got[0].Error(), want) {
 					t.Errorf("got %q, want %q", got[0], want)
 				}
 			}

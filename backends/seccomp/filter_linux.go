@@ -4,10 +4,11 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"slices"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/spec"
 )
 
 // Filter is a compiled seccomp filter: plain data that can be kept in a file or sent to another process of the same
@@ -95,9 +96,9 @@ func (f *Filter) check() error {
 	case n == 0:
 		return errors.New("linux.seccomp: the filter program is empty")
 	case n%instructionSize != 0:
-		return fmt.Errorf("linux.seccomp: the filter program has %d bytes, which is no whole number of instructions", n)
+		return spec.Fieldf("linux.seccomp", "the filter program has %d bytes, which is no whole number of instructions", n)
 	case n/instructionSize > maxInstructions:
-		return fmt.Errorf("linux.seccomp: the filter program has %d instructions, more than the %d that the kernel takes",
+		return spec.Fieldf("linux.seccomp", "the filter program has %d instructions, more than the %d that the kernel takes",
 			n/instructionSize, maxInstructions)
 	}
 	return nil

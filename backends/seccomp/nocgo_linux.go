@@ -17,6 +17,6 @@ func Compile(s *specs.LinuxSeccomp) (*Filter, error) {
 }
 
 // Passed names nothing: there are no filters.
-func Passed(*specs.LinuxSeccomp) []string { return nil }
+func Passed(*specs.LinuxSeccomp) []error { return nil }
 
 func libraryVersion() string { return "no libseccomp" }

@@ -8,6 +8,8 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 	libseccomp "github.com/seccomp/libseccomp-golang"
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/spec"
 )
 
 var libArchs = map[specs.Arch]libseccomp.ScmpArch{
@@ -69,7 +71,7 @@ const (
 func action(name specs.LinuxSeccompAction, errno *uint, path, errnoPath string) (libseccomp.ScmpAction, error) {
 	act, ok := libActions[name]
 	if !ok {
-		return libseccomp.ActInvalid, fmt.Errorf("%s: unknown action %q", path, name)
+		return libseccomp.ActInvalid, spec.Fieldf(path, "unknown action %q", name)
 	}
 	code := uint(unix.EPERM)
 	if errno != nil {
@@ -78,17 +80,17 @@ func action(name specs.LinuxSeccompAction, errno *uint, path, errnoPath string) 
 	switch act {
 	case libseccomp.ActErrno:
 		if code >= maxErrno {
-			return libseccomp.ActInvalid, fmt.Errorf("%s: %d is not an errno (0 to %d)", errnoPath, code, maxErrno-1)
+			return libseccomp.ActInvalid, spec.Fieldf(errnoPath, "%d is not an errno (0 to %d)", code, maxErrno-1)
 		}
 		return act.SetReturnCode(int16(code)), nil
 	case libseccomp.ActTrace:
 		if code > unix.SECCOMP_RET_DATA {
-			return libseccomp.ActInvalid, fmt.Errorf("%s: %d does not fit into 16 bits", errnoPath, code)
+			return libseccomp.ActInvalid, spec.Fieldf(errnoPath, "%d does not fit into 16 bits", code)
 		}
 		return act.SetReturnCode(int16(uint16(code))), nil
 	}
 	if errno != nil {
-		return libseccomp.ActInvalid, fmt.Errorf("%s: the action %s cannot return an errno", errnoPath, name)
+		return libseccomp.ActInvalid, spec.Fieldf(errnoPath, "the action %s cannot return an errno", name)
 	}
 	return act, nil
 }
@@ -106,11 +108,11 @@ func addRules(lib *libseccomp.ScmpFilter, call *specs.LinuxSyscall, def libsecco
 	}
 	for j, name := range call.Names {
 		if name == "" {
-			return fmt.Errorf("%s.names[%d]: an empty string is not a valid system call", path, j)
+			return spec.Fieldf(fmt.Sprintf("%s.names[%d]", path, j), "an empty string is not a valid system call")
 		}
 		if act == libseccomp.ActNotify && name == "write" {
 			// Whoever passes the listener's descriptor on has to tell about it first, from under the filter.
-			return fmt.Errorf("%s.names[%d]: SCMP_ACT_NOTIFY cannot be used for the write system call", path, j)
+			return spec.Fieldf(fmt.Sprintf("%s.names[%d]", path, j), "SCMP_ACT_NOTIFY cannot be used for the write system call")
 		}
 		if act == def {
 			continue
@@ -120,7 +122,7 @@ func addRules(lib *libseccomp.ScmpFilter, call *specs.LinuxSyscall, def libsecco
 			continue
 		}
 		if err := addRule(lib, number, act, conds, apart); err != nil {
-			return fmt.Errorf("%s.names[%d]: add a rule for %s: %w", path, j, name, err)
+			return spec.Fieldf(fmt.Sprintf("%s.names[%d]", path, j), "add a rule for %s: %w", name, err)
 		}
 	}
 	return nil
@@ -128,12 +130,12 @@ func addRules(lib *libseccomp.ScmpFilter, call *specs.LinuxSyscall, def libsecco
 
 // Passed names the rules that keep nothing of what they forbid or ask about for some of their names, because
 // libseccomp has no system call of these: by the default action the call is let through. What a rule allows is left out,
-// for then it is refused. Each begins with a JSON path.
-func Passed(s *specs.LinuxSeccomp) []string {
+// for then it is refused.
+func Passed(s *specs.LinuxSeccomp) []error {
 	if empty(s) || refuses[s.DefaultAction] {
 		return nil
 	}
-	var list []string
+	var list []error
 	for i := range s.Syscalls {
 		call := &s.Syscalls[i]
 		if call.Action == s.DefaultAction || call.Action == specs.ActAllow || call.Action == specs.ActLog {
@@ -158,8 +160,8 @@ func Passed(s *specs.LinuxSeccomp) []string {
 			unknown += fmt.Sprintf(" and %d more", more)
 		}
 		if unknown != "" {
-			list = append(list, fmt.Sprintf("linux.seccomp.syscalls[%d].names: ignored: %s has no system call %s, so that there is no %s for it",
-				i, libraryVersion(), unknown, call.Action))
+			list = append(list, spec.Fieldf(fmt.Sprintf("linux.seccomp.syscalls[%d].names", i), "ignored: %s has no system call %s, so that there is no %s for it",
+				libraryVersion(), unknown, call.Action))
 		}
 	}
 	return list
@@ -197,13 +199,13 @@ func conditions(args []specs.LinuxSeccompArg, path string) (conds []libseccomp.S
 		op, ok := libOperators[arg.Op]
 		switch {
 		case !ok:
-			return nil, false, fmt.Errorf("%s.args[%d].op: unknown operator %q", path, i, arg.Op)
+			return nil, false, spec.Fieldf(fmt.Sprintf("%s.args[%d].op", path, i), "unknown operator %q", arg.Op)
 		case arg.Index >= maxArgs:
-			return nil, false, fmt.Errorf("%s.args[%d].index: %d is not an argument (0 to %d)", path, i, arg.Index, maxArgs-1)
+			return nil, false, spec.Fieldf(fmt.Sprintf("%s.args[%d].index", path, i), "%d is not an argument (0 to %d)", arg.Index, maxArgs-1)
 		}
 		cond, err := libseccomp.MakeCondition(arg.Index, op, arg.Value, arg.ValueTwo)
 		if err != nil {
-			return nil, false, fmt.Errorf("%s.args[%d]: %w", path, i, err)
+			return nil, false, spec.Fieldf(fmt.Sprintf("%s.args[%d]", path, i), "%w", err)
 		}
 		apart = apart || seen[arg.Index]
 		seen[arg.Index] = true

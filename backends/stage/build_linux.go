@@ -12,6 +12,7 @@ import (
 	"github.com/berth-oci/berth/backends/process"
 	"github.com/berth-oci/berth/backends/rootfs"
 	"github.com/berth-oci/berth/backends/stage/link"
+	"github.com/berth-oci/berth/spec"
 )
 
 // build makes the root, in runc's order, moves into it, and prepares the
@@ -143,12 +144,12 @@ func (s *stage) needFiles() error {
 	}
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err == nil && uint64(s.start) >= limit.Cur {
-		return fmt.Errorf("process.rlimits: RLIMIT_NOFILE is too low for start: %w", unix.EMFILE)
+		return spec.Fieldf("process.rlimits", "RLIMIT_NOFILE is too low for start: %w", unix.EMFILE)
 	}
 	for range need {
 		fd, err := unix.FcntlInt(uintptr(s.start), unix.F_DUPFD_CLOEXEC, 0)
 		if err != nil {
-			return fmt.Errorf("process.rlimits: RLIMIT_NOFILE is too low for start: %w", err)
+			return spec.Fieldf("process.rlimits", "RLIMIT_NOFILE is too low for start: %w", err)
 		}
 		defer unix.Close(fd)
 	}

@@ -5,6 +5,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/spec"
 )
 
 // enter joins the enclosure's namespaces and sets what belongs to them.
@@ -24,12 +26,12 @@ func (s *stage) enter() error {
 	}
 	if n := s.plan.Hostname; n != "" {
 		if err := unix.Sethostname([]byte(n)); err != nil {
-			return fmt.Errorf("hostname: set to %q: %w", n, err)
+			return spec.Fieldf("hostname", "set to %q: %w", n, err)
 		}
 	}
 	if n := s.plan.Domainname; n != "" {
 		if err := unix.Setdomainname([]byte(n)); err != nil {
-			return fmt.Errorf("domainname: set to %q: %w", n, err)
+			return spec.Fieldf("domainname", "set to %q: %w", n, err)
 		}
 	}
 	return nil

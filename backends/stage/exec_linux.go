@@ -13,6 +13,7 @@ import (
 	"github.com/berth-oci/berth/backends/process"
 	"github.com/berth-oci/berth/backends/rootfs"
 	"github.com/berth-oci/berth/backends/stage/link"
+	"github.com/berth-oci/berth/spec"
 )
 
 // ExecPlan is a further process of a container that runs. A helper of berth's
@@ -278,7 +279,7 @@ func (b *birth) bear() (pid int, path string, err error) {
 	}
 	if len(b.plan.CPUs) > 0 {
 		if err := SetCPUs(0, b.plan.CPUs); err != nil {
-			return -1, "", fmt.Errorf("process.execCPUAffinity.initial: %w", err)
+			return -1, "", &spec.FieldError{Path: "process.execCPUAffinity.initial", Err: err}
 		}
 	}
 	// A process of the container's with the right to do so could look at what the

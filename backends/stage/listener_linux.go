@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/berth-oci/berth/backends/process"
+	"github.com/berth-oci/berth/spec"
 )
 
 // makeBoard makes the board.
@@ -49,7 +50,7 @@ func (w *Waiting) takeListener() error {
 func (w *Waiting) grabListener() error {
 	fd, err := unix.PidfdGetfd(w.pidfd, w.board.Listener(), 0)
 	if err != nil {
-		return fmt.Errorf("linux.seccomp: take the filter's listener from process %d: pidfd_getfd: %w", w.Pid, err)
+		return spec.Fieldf("linux.seccomp", "take the filter's listener from process %d: pidfd_getfd: %w", w.Pid, err)
 	}
 	w.listener = os.NewFile(uintptr(fd), "seccomp listener")
 	return nil

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/berth-oci/berth/backends/process"
+	"github.com/berth-oci/berth/spec"
 )
 
 // timeVar has the stage make a time namespace, with its value for the offsets.
@@ -19,13 +20,13 @@ const timeVar = "_BERTH_STAGE_TIME"
 // as task, becomes by execve or bears (time_namespaces(7)).
 func newTime(offsets, task string) error {
 	if err := unix.Unshare(unix.CLONE_NEWTIME); err != nil {
-		return fmt.Errorf("linux.namespaces: make a time namespace: unshare: %w", err)
+		return spec.Fieldf("linux.namespaces", "make a time namespace: unshare: %w", err)
 	}
 	if offsets == "" {
 		return nil
 	}
 	if err := os.WriteFile("/proc/"+task+"/timens_offsets", []byte(offsets), 0); err != nil {
-		return fmt.Errorf("linux.timeOffsets: %w", err)
+		return &spec.FieldError{Path: "linux.timeOffsets", Err: err}
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/berth-oci/berth/backends/jail/kernel"
 	"github.com/berth-oci/berth/backends/process"
+	"github.com/berth-oci/berth/spec"
 )
 
 // takeOn gives this process what it can have outside of the jail, in which root
@@ -20,7 +21,7 @@ func (p *inside) takeOn() error {
 	unix.Umask(int(a.Umask))
 	for _, l := range p.plan.Limits {
 		if err := setLimit(l); err != nil {
-			return fmt.Errorf("process.rlimits: error setting %s to soft %d, hard %d: %w", l.Name, l.Soft, l.Hard, err)
+			return spec.Fieldf("process.rlimits", "error setting %s to soft %d, hard %d: %w", l.Name, l.Soft, l.Hard, err)
 		}
 	}
 	if err := ownStdio(int(a.UID)); err != nil {
@@ -33,13 +34,13 @@ func (p *inside) takeOn() error {
 		groups = append(groups, int(g))
 	}
 	if err := syscall.Setgroups(groups); err != nil {
-		return fmt.Errorf("process.user.additionalGids: unable to setup user: setgroups %v: %w", groups, err)
+		return spec.Fieldf("process.user.additionalGids", "unable to setup user: setgroups %v: %w", groups, err)
 	}
 	if err := syscall.Setgid(int(a.GID)); err != nil {
-		return fmt.Errorf("process.user.gid: unable to setup user: setgid %d: %w", a.GID, err)
+		return spec.Fieldf("process.user.gid", "unable to setup user: setgid %d: %w", a.GID, err)
 	}
 	if err := setresuid(int(a.UID), 0, int(a.UID)); err != nil {
-		return fmt.Errorf("process.user.uid: unable to setup user: setresuid %d: %w", a.UID, err)
+		return spec.Fieldf("process.user.uid", "unable to setup user: setresuid %d: %w", a.UID, err)
 	}
 	return nil
 }
@@ -56,7 +57,7 @@ func (p *inside) become() error {
 		return err
 	}
 	if err := setresuid(int(a.UID), int(a.UID), int(a.UID)); err != nil {
-		return fmt.Errorf("process.user.uid: unable to setup user: setuid %d: %w", a.UID, err)
+		return spec.Fieldf("process.user.uid", "unable to setup user: setuid %d: %w", a.UID, err)
 	}
 	// There is no descriptor of a directory by which it could be outside.
 	if err := a.RetryCwd(again); err != nil {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/spec"
 )
 
 // LimitsOf reads process.rlimits. The error names the JSON path of what this
@@ -13,7 +15,7 @@ func LimitsOf(list []specs.POSIXRlimit) ([]Limit, error) {
 	for i, l := range list {
 		resource, ok := resources[l.Type]
 		if !ok {
-			return nil, fmt.Errorf("process.rlimits[%d].type: unknown limit %q", i, l.Type)
+			return nil, spec.Fieldf(fmt.Sprintf("process.rlimits[%d].type", i), "unknown limit %q", l.Type)
 		}
 		out = append(out, Limit{Name: l.Type, Resource: resource, Soft: l.Soft, Hard: l.Hard})
 	}

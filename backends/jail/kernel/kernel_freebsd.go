@@ -8,6 +8,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/spec"
 )
 
 // Tools are the directories of the base system's tools, in which nobody but
@@ -56,7 +58,7 @@ func NoNewPrivileges() error {
 		err = ErrUnsupported
 	}
 	if err != nil {
-		return fmt.Errorf("process.noNewPrivileges: procctl(PROC_NO_NEW_PRIVS_CTL): %w", err)
+		return spec.Fieldf("process.noNewPrivileges", "procctl(PROC_NO_NEW_PRIVS_CTL): %w", err)
 	}
 	return nil
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/spec"
 )
 
 // Root is the root of a container.
@@ -27,11 +29,11 @@ func Open(dir string) (*Root, error) {
 		real, err = filepath.Abs(real)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("root: %w", err)
+		return nil, &spec.FieldError{Path: "root", Err: err}
 	}
 	fd, err := unix.Open(real, openDir, 0)
 	if err != nil {
-		return nil, fmt.Errorf("root: %w", &os.PathError{Op: "open", Path: real, Err: err})
+		return nil, &spec.FieldError{Path: "root", Err: &os.PathError{Op: "open", Path: real, Err: err}}
 	}
 	return &Root{Path: real, fd: fd}, nil
 }

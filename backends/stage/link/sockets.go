@@ -7,6 +7,8 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/spec"
 )
 
 // Bind makes a listening socket of a kind (SOCK_STREAM, …) in a directory. The
@@ -78,7 +80,7 @@ func Resize(master *os.File, size *specs.Box) error {
 	}
 	ws := &unix.Winsize{Row: uint16(size.Height), Col: uint16(size.Width)}
 	if err := unix.IoctlSetWinsize(int(master.Fd()), unix.TIOCSWINSZ, ws); err != nil {
-		return fmt.Errorf("process.consoleSize: %w", err)
+		return &spec.FieldError{Path: "process.consoleSize", Err: err}
 	}
 	return nil
 }
