@@ -59,13 +59,16 @@ func (b Backend) Foresee(s *specs.Spec) spec.Problems {
 	return ps
 }
 
-// foreseeNamespaces looks at those that config.json names by path, and at what a new one
-// of time needs.
+// foreseeNamespaces looks at those that config.json names by path, and at what new ones of
+// users and of time need.
 func foreseeNamespaces(s *specs.Spec) error {
 	if s.Linux == nil {
 		return nil
 	}
 	if err := checkTime(s); err != nil {
+		return err
+	}
+	if err := checkMaps(s.Linux); err != nil {
 		return err
 	}
 	open, err := openNamespaces(s)

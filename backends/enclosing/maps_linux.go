@@ -50,6 +50,32 @@ func HostID(id uint32, maps []specs.LinuxIDMapping) (host uint32, mapped bool) {
 	return 0, false
 }
 
+// mostMapText is how much the text of a map may have in bytes: the kernel takes less than a page in
+// one write (user_namespaces(7)), and LXC has the call of newuidmap(1) with a pid of seven
+// digits in the same space.
+const mostMapText = 4096 - len("newuidmap 4194304") - 1
+
+// checkMaps refuses mappings whose text is too long.
+func checkMaps(l *specs.Linux) error {
+	if l == nil {
+		return nil
+	}
+	for _, side := range []struct {
+		path string
+		list []specs.LinuxIDMapping
+	}{{"linux.uidMappings", l.UIDMappings}, {"linux.gidMappings", l.GIDMappings}} {
+		size := 0
+		for _, m := range side.list {
+			size += len(fmt.Sprintln(m.ContainerID, m.HostID, m.Size))
+		}
+		if size > mostMapText {
+			return spec.Fieldf(side.path, "%d mappings are %d bytes of text, and Linux and LXC take %d in an ID map: use fewer and larger ranges",
+				len(side.list), size, mostMapText)
+		}
+	}
+	return nil
+}
+
 // checkJoined refuses a joined user namespace in which the container cannot be
 // prepared, and mappings in config.json that are not the namespace's: files would
 // belong to others than whoever wrote them meant.

@@ -1,10 +1,13 @@
 package enclosing
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/spec"
 )
 
 func TestCheckJoined(t *testing.T) {
@@ -32,6 +35,32 @@ func TestCheckJoined(t *testing.T) {
 		}}}
 		if err := checkJoined(j); (err == nil) != (c.want == "") || err != nil && !strings.HasPrefix(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+	}
+}
+
+// As many mappings as a page has room for, beside newuidmap's words, and no more.
+func TestCheckMaps(t *testing.T) {
+	maps := func(n int) (list []specs.LinuxIDMapping) {
+		for i := range n {
+			list = append(list, specs.LinuxIDMapping{ContainerID: uint32(1000 + i), HostID: uint32(100000 + i), Size: 1})
+		}
+		return list
+	}
+	fits := mostMapText / len("1000 100000 1\n")
+	for name, c := range map[string]struct {
+		linux *specs.Linux
+		path  string
+	}{
+		"none":          {nil, ""},
+		"a page":        {&specs.Linux{UIDMappings: maps(fits), GIDMappings: maps(fits)}, ""},
+		"too many uids": {&specs.Linux{UIDMappings: maps(fits + 1)}, "linux.uidMappings"},
+		"too many gids": {&specs.Linux{UIDMappings: maps(1), GIDMappings: maps(340)}, "linux.gidMappings"},
+	} {
+		err := checkMaps(c.linux)
+		var field *spec.FieldError
+		if errors.As(err, &field); (err != nil) != (c.path != "") || err != nil && field.Path != c.path {
+			t.Errorf("%s: %v, want an error of %q", name, err, c.path)
 		}
 	}
 }

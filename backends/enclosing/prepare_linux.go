@@ -40,6 +40,9 @@ func prepare(j *Job, o *backends.CreateOptions) (*preparation, error) {
 	if err := checkAffinity(j.Spec.Process.ExecCPUAffinity); err != nil {
 		return nil, err
 	}
+	if err := checkMaps(j.Spec.Linux); err != nil {
+		return nil, err
+	}
 	if err := checkTime(j.Spec); err != nil {
 		return nil, err
 	}
