@@ -470,7 +470,7 @@ func TestRefusedAtCreate(t *testing.T) {
 			s.Linux.Devices = []specs.LinuxDevice{{Path: "/etc/passwd/x", Type: "c", Major: 1, Minor: 3}}
 		}},
 		"an unmapped user":                   {"process.user.uid: ", func(s *specs.Spec) { inUserNamespace(s); s.Process.User.UID = 70000 }},
-		"a working directory that is a file": {`process.cwd \"/etc/passwd\": `, func(s *specs.Spec) { s.Process.Cwd = "/etc/passwd" }},
+		"a working directory that is a file": {`process.cwd (/etc/passwd): `, func(s *specs.Spec) { s.Process.Cwd = "/etc/passwd" }},
 		"a cgroup that ends with a blank":    {"linux.cgroupsPath: ", func(s *specs.Spec) { s.Linux.CgroupsPath = "/berth-test/a " }},
 	} {
 		t.Run(name, func(t *testing.T) {
