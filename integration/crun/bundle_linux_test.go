@@ -25,7 +25,11 @@ func newBundle(t *testing.T, script string, edits ...func(*specs.Spec)) string {
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	s := bundle.Template()
 	s.Version = "1.0.2" // what the oldest of the runtimes knows
-	s.Root.Path = *baseRoot
+	// A copy: crun makes missing mount points even where the host has the root read-only.
+	if out, err := exec.Command("cp", "-a", *baseRoot, filepath.Join(dir, "rootfs")).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	s.Root.Path = "rootfs"
 	s.Process.Terminal = false
 	s.Process.Args = []string{"sh", "-c", script}
 	s.Process.Rlimits = nil

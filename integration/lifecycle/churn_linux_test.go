@@ -19,7 +19,7 @@ import (
 )
 
 var (
-	churns       = flag.Int("churn", 200, "containers of the churn, with operations in their lives (a soak: 10000)")
+	churns       = flag.Int("churn", 80, "containers of the churn, with operations in their lives (a soak: 10000)")
 	churnAtATime = flag.Int("at-a-time", 8, "how many containers the churn has at once (a soak: 16)")
 )
 

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-var dense = flag.Int("dense", 50, "containers alive at once")
+var dense = flag.Int("dense", 25, "containers alive at once")
 
 // Many containers alive at once cost as much each as the first ones, and the
 // list of them is there at once. Of the times the better ones are compared, which

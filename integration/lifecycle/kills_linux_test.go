@@ -19,7 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var kills = flag.Int("kills", 160, "kills of the crash test (by hand: 1000)")
+var kills = flag.Int("kills", 80, "kills of the crash test (by hand: 1000)")
 
 // killsAtATime is how many containers the crash test has at once.
 const killsAtATime = 8

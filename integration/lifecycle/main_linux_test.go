@@ -19,7 +19,7 @@ var (
 	backend  = flag.String("backend", "lxc", "its backend: lxc or pct; runc if -berth is that peer")
 	baseRoot = flag.String("rootfs", "/usr/share/berth-test/rootfs", "`directory` with a busybox root")
 	seed     = flag.Int64("seed", 0, "of the random moments (0: from the clock)")
-	rounds   = flag.Int("rounds", 200, "containers of the soak, and kills of the crash test")
+	rounds   = flag.Int("rounds", 60, "containers of the soak, and kills of the crash test")
 )
 
 func TestMain(m *testing.M) {
