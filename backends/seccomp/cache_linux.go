@@ -72,7 +72,7 @@ func cacheKey(s *specs.LinuxSeccomp) (key [sha256.Size]byte, err error) {
 	}
 	h := sha256.New()
 	// JSON writes no flags and an empty list of flags alike; they mean different things.
-	fmt.Fprintf(h, "%d %s %s %t\n", cacheVersion, runtime.GOARCH, libraryVersion(), s.Flags == nil)
+	fmt.Fprintf(h, "%d %s libseccomp %s %t\n", cacheVersion, runtime.GOARCH, LibraryVersion(), s.Flags == nil)
 	h.Write(uts.Release[:])
 	h.Write(uts.Version[:])
 	h.Write(uts.Machine[:])

@@ -144,8 +144,8 @@ func export(lib *libseccomp.ScmpFilter) ([]byte, error) {
 	return program, nil
 }
 
-// libraryVersion names what compiles, for the key of the cache.
-func libraryVersion() string {
+// LibraryVersion is that of libseccomp, which compiles; "" in a build without it.
+func LibraryVersion() string {
 	major, minor, micro := libseccomp.GetLibraryVersion()
-	return fmt.Sprintf("libseccomp %d.%d.%d", major, minor, micro)
+	return fmt.Sprintf("%d.%d.%d", major, minor, micro)
 }

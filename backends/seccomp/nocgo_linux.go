@@ -19,4 +19,5 @@ func Compile(s *specs.LinuxSeccomp) (*Filter, error) {
 // Passed names nothing: there are no filters.
 func Passed(*specs.LinuxSeccomp) []error { return nil }
 
-func libraryVersion() string { return "no libseccomp" }
+// LibraryVersion is "": there is no libseccomp.
+func LibraryVersion() string { return "" }

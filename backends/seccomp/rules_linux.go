@@ -161,7 +161,7 @@ func Passed(s *specs.LinuxSeccomp) []error {
 		}
 		if unknown != "" {
 			list = append(list, spec.Fieldf(fmt.Sprintf("linux.seccomp.syscalls[%d].names", i), "ignored: %s has no system call %s, so that there is no %s for it",
-				libraryVersion(), unknown, call.Action))
+				"libseccomp "+LibraryVersion(), unknown, call.Action))
 		}
 	}
 	return list

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	goruntime "runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -66,11 +68,14 @@ func App() *cli.App {
 		// A comma is part of a value, as in exec --env.
 		DisableSliceFlagSeparator: true,
 		ExitErrHandler:            func(*cli.Context, error) {},
-		Commands: []*cli.Command{
-			backendsCommand, bundleCommand, checkpointCommand, configCommand, createCommand, deleteCommand, doctorCommand, eventsCommand, execCommand, explainCommand,
-			featuresCommand, killCommand, listCommand, pauseCommand, pctCommand, psCommand, restoreCommand, resumeCommand, runCommand,
-			specCommand, startCommand, stateCommand, updateCommand, validateCommand,
-		},
+		// The library sorts the groups by their names.
+		Commands: slices.Concat(
+			group("Bundles", bundleCommand, explainCommand, specCommand, validateCommand),
+			group("Containers", checkpointCommand, createCommand, deleteCommand, eventsCommand, execCommand, killCommand, listCommand, pauseCommand,
+				psCommand, restoreCommand, resumeCommand, runCommand, startCommand, stateCommand, updateCommand),
+			group("Host", backendsCommand, configCommand, doctorCommand, featuresCommand),
+			group("Proxmox VE", pctCommand),
+		),
 	}
 	for _, command := range app.Commands {
 		// "help" and "h" are containers' ids like any other.
@@ -78,6 +83,14 @@ func App() *cli.App {
 	}
 	cli.VersionPrinter = func(c *cli.Context) { fmt.Fprint(c.App.Writer, "berth version "+c.App.Version+"\n") }
 	return app
+}
+
+// group is a heading in the help, and the commands below it.
+func group(heading string, commands ...*cli.Command) []*cli.Command {
+	for _, c := range commands {
+		c.Category = heading
+	}
+	return commands
 }
 
 // exitCode reports an error, if nobody has yet, and is berth's exit status.
@@ -127,14 +140,18 @@ func version() string {
 	if Date != "" {
 		v += "\ndate: " + Date
 	}
-	return v + "\nspec: " + specs.Version
+	v += "\nspec: " + specs.Version + "\ngo: " + goruntime.Version()
+	if library := libseccomp(); library != "" {
+		v += "\nlibseccomp: " + library
+	}
+	return v
 }
 
 // unknownCommand is the exit status that runc has for it.
 const unknownCommand = 3
 
 func notFound(c *cli.Context, name string) {
-	fmt.Fprintf(c.App.Writer, "No help topic for '%s'\n", name)
+	fmt.Fprintf(c.App.Writer, "No help topic for '%s'. %s\n", name, cli.SuggestCommand(c.App.Commands, name))
 	os.Exit(unknownCommand)
 }
 

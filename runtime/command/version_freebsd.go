@@ -1,0 +1,4 @@
+package command
+
+// libseccomp is "": FreeBSD has no seccomp.
+func libseccomp() string { return "" }
