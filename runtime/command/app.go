@@ -214,6 +214,14 @@ func openToCreate(c *cli.Context) (*runtime.Runtime, error) {
 // opened is what the command works with, once it does.
 var opened *runtime.Runtime
 
+// noArguments checks that a command got none. The words are runc's.
+func noArguments(c *cli.Context) error {
+	if c.NArg() != 0 {
+		return fmt.Errorf("berth: %q requires exactly 0 arguments", c.Command.Name)
+	}
+	return nil
+}
+
 // onlyID checks that a command got a container's id and nothing else.
 func onlyID(c *cli.Context) (string, error) {
 	if c.NArg() != 1 {

@@ -29,6 +29,9 @@ var backendsCommand = &cli.Command{
 		&cli.StringFlag{Name: "format", Aliases: []string{"f"}, Value: "table", Usage: "select one of: table or json"},
 	},
 	Action: func(c *cli.Context) error {
+		if err := noArguments(c); err != nil {
+			return err
+		}
 		chooser, err := chooser(c)
 		if err != nil {
 			return err

@@ -11,6 +11,9 @@ var configCommand = &cli.Command{
 	Description: `Show the configuration as it is in effect: the file's settings, and what the
 others are without a word. The output can serve as the file.`,
 	Action: func(c *cli.Context) error {
+		if err := noArguments(c); err != nil {
+			return err
+		}
 		chooser, err := chooser(c)
 		if err != nil {
 			return err

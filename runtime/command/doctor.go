@@ -37,6 +37,9 @@ what could be removed does not count.`,
 		&cli.BoolFlag{Name: owedFlag, Usage: "only finish what deletes in the state directory could not"},
 	},
 	Action: func(c *cli.Context) error {
+		if err := noArguments(c); err != nil {
+			return err
+		}
 		if c.Bool(owedFlag) {
 			r, err := open(c)
 			if err != nil {
@@ -63,6 +66,8 @@ what could be removed does not count.`,
 			if err := printJSON(c, rows); err != nil {
 				return err
 			}
+		} else {
+			fmt.Fprintln(c.App.Writer, summary(rows))
 		}
 		if status := verdict(rows); status != 0 {
 			return exitStatus(status)
@@ -130,6 +135,24 @@ func verdict(rows []examined) int {
 		}
 	}
 	return status
+}
+
+// summary counts what was found, in one line.
+func summary(rows []examined) string {
+	counts := map[backends.Verdict]int{}
+	fixed := 0
+	for _, r := range rows {
+		if r.Fixed {
+			fixed++
+			continue
+		}
+		counts[r.Verdict]++
+	}
+	text := fmt.Sprintf("%d checks: %d passed, %d with a warning, %d failed", len(rows), counts[backends.Pass], counts[backends.Warn], counts[backends.Fail])
+	if fixed > 0 {
+		text += fmt.Sprintf(", %d fixed", fixed)
+	}
+	return text
 }
 
 func printFindings(c *cli.Context, list []backends.Finding) {

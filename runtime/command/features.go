@@ -11,6 +11,9 @@ var featuresCommand = &cli.Command{
 	Description: `Show what of the runtime specification is honoured, as JSON (features.md of
 the specification).`,
 	Action: func(c *cli.Context) error {
+		if err := noArguments(c); err != nil {
+			return err
+		}
 		if err := delegateFeatures(c); err != nil {
 			return err
 		}

@@ -18,8 +18,8 @@ var listCommand = &cli.Command{
 		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "display only container IDs"},
 	},
 	Action: func(c *cli.Context) error {
-		if c.NArg() != 0 {
-			return fmt.Errorf("berth: %q requires exactly 0 arguments", c.Command.Name)
+		if err := noArguments(c); err != nil {
+			return err
 		}
 		// As runc: a root that was named by mistake is not an empty one.
 		if root := c.String("root"); c.IsSet("root") {

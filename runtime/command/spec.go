@@ -21,8 +21,8 @@ var specCommand = &cli.Command{
 		&cli.BoolFlag{Name: "rootless", Usage: "generate a configuration for a rootless container"},
 	},
 	Action: func(c *cli.Context) error {
-		if c.NArg() != 0 {
-			return fmt.Errorf("berth: %q requires exactly 0 arguments", c.Command.Name)
+		if err := noArguments(c); err != nil {
+			return err
 		}
 		s := bundle.Template()
 		if c.Bool("rootless") {
