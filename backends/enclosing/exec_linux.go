@@ -227,9 +227,13 @@ func (e *execution) open() error {
 // keepInCgroup is as at create. A monitor may have come into the container's network
 // namespace since.
 func (e *execution) keepInCgroup() error {
-	// Of the first process: the warden is not in a namespace that it has from its birth.
-	network, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", e.c.Process.Pid))
-	if err == nil && !e.c.Process.Alive() {
+	// The one that is joined. The first process can have gone to another.
+	member := e.data.Warden
+	if slices.Contains(e.data.FromBirth, specs.NetworkNamespace) {
+		member = e.c.Process
+	}
+	network, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", member.Pid))
+	if err == nil && !member.Alive() {
 		network.Close()
 		err = unix.ESRCH
 	}

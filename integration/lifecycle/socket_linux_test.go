@@ -284,22 +284,47 @@ func TestNoOtherCgroup(t *testing.T) {
 			b.create()
 			b.start()
 			b.awaitFile("done")
-			for from, text := range map[string]string{"the first process": b.awaitFile("first"), "exec": b.call("leave")} {
-				n := 0
-				for line := range strings.Lines(text) {
-					if n++; !strings.HasPrefix(line, "leave: /sys/fs/cgroup") || !strings.HasSuffix(line, " function not implemented\n") {
-						t.Errorf("%s: it said %q", from, line)
-					}
-				}
-				if n < 3 {
-					t.Errorf("%s: it tried %d cgroups: %q", from, n, text)
-				}
-			}
+			stays(t, "the first process", b.awaitFile("first"))
+			stays(t, "exec", b.call("leave"))
 			b.must("kill", b.id, "KILL")
 			b.wait()
 			b.must("delete", b.id)
 		})
 	}
+}
+
+// stays checks what the caller says of the cgroups that it was to have a child born in.
+func stays(t *testing.T, who, text string) {
+	t.Helper()
+	n := 0
+	for line := range strings.Lines(text) {
+		if n++; !strings.HasPrefix(line, "leave: /sys/fs/cgroup") || !strings.HasSuffix(line, " function not implemented\n") {
+			t.Errorf("%s: it said %q", who, line)
+		}
+	}
+	if n < 3 {
+		t.Errorf("%s: it tried %d cgroups: %q", who, n, text)
+	}
+}
+
+// Nor is one of exec's, in the network namespace that the first process has left.
+func TestNoOtherCgroupLater(t *testing.T) {
+	t.Parallel()
+	berthOnly(t)
+	b := newBox(t, "exec unshare -n sh -c 'echo >/out/left; sleep 1000'", onHostNetwork(t), shared(specs.CgroupNamespace, ""), func(s *specs.Spec) {
+		all := append(slices.Clone(defaultCaps), "CAP_SYS_ADMIN")
+		s.Process.Capabilities = &specs.LinuxCapabilities{Bounding: all, Effective: all, Permitted: all}
+		s.Mounts = slices.DeleteFunc(s.Mounts, func(m specs.Mount) bool { return m.Destination == "/sys/fs/cgroup" })
+	})
+	b.spec.Process.Env = append(b.spec.Process.Env, callerEnv+"=leave")
+	b.write()
+	b.create()
+	b.start()
+	b.awaitFile("left")
+	if ns(t, b.pid, "net") == ns(t, os.Getpid(), "net") {
+		t.Error("the first process is in the host's network namespace")
+	}
+	stays(t, "exec", b.call("leave"))
 }
 
 // Somebody else has the address of the command socket already, and never answers.
