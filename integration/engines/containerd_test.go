@@ -25,15 +25,20 @@ const (
 )
 
 func TestContainerd(t *testing.T) {
-	if !wanted("containerd") {
-		return
+	if wanted("containerd") {
+		perBinary(t, "containerd", slices.Concat(containerdTests, containerdOperations))
 	}
-	tests := containerdTests
-	if wanted("containerd-operations") {
-		tests = slices.Concat(tests, containerdOperations)
+}
+
+func TestContainerdLimits(t *testing.T) {
+	if wanted("containerd-limits") {
+		perBinary(t, "containerd limits", containerdLimitTests)
 	}
+}
+
+func perBinary(t *testing.T, suite string, tests []test[*containerd]) {
 	for _, runtime := range runtimes {
-		column(t, "containerd", runtime.name, func(t *testing.T) *containerd {
+		column(t, suite, runtime.name, func(t *testing.T) *containerd {
 			return &containerd{T: t, runtime: runtime.path}
 		}, some(runtime, tests))
 	}
@@ -51,8 +56,15 @@ func (c *containerd) command(args ...string) command {
 	return command{argv: append([]string{"ctr", "--namespace", namespace}, args...)}
 }
 
-func (c *containerd) runArgs(args ...string) []string {
-	return append([]string{"run", "--runtime", "io.containerd.runc.v2", "--runc-binary", c.runtime}, args...)
+func (c *containerd) runArgs(args ...string) []string { return append(ctrRun(c.runtime), args...) }
+
+// ctrRun begins a ctr run. CPU shares are the only limit that ctr sets by itself.
+func ctrRun(runtime string) []string {
+	args := []string{"run", "--runtime", "io.containerd.runc.v2", "--runc-binary", runtime}
+	if controllers() != nil {
+		args = append(args, "--cpu-shares", "0")
+	}
+	return args
 }
 
 func (c *containerd) run(args ...string) result {
@@ -201,16 +213,6 @@ var containerdTests = []test[*containerd]{
 			}
 		}
 	}},
-	{"metrics are the container's own cgroup's", metrics},
-	{"metrics: what a hog uses", func(t *testing.T, c *containerd) {
-		id := c.detached(opts("--memory-limit", "100000000"), "sh", "-c", "dd if=/dev/zero of=/dev/shm/x bs=1M count=20 2>/dev/null; sleep 1000")
-		eventually(t, "20 MB in the metrics", func() bool { return c.metrics(id).Memory.Usage > 20<<20 })
-	}},
-	{"memory: a hog is killed", func(t *testing.T, c *containerd) {
-		id := c.detached(opts("--memory-limit", "33554432"), "tail", "/dev/zero")
-		c.stopped(id)
-		c.deleted(id, 137)
-	}},
 	{"options", func(t *testing.T, c *containerd) {
 		dir := hostDir(t)
 		r := c.run(c.runArgs("--rm", "--hostname", "box", "--user", "1234:4321", "--cwd", "/usr/bin", "--env", "A=b c", "--read-only",
@@ -232,6 +234,20 @@ var containerdTests = []test[*containerd]{
 		if got != "NoNewPrivs: 1 Seccomp: 2" {
 			t.Errorf("%q", got)
 		}
+	}},
+}
+
+// containerdLimitTests need cgroup controllers.
+var containerdLimitTests = []test[*containerd]{
+	{"metrics are the container's own cgroup's", metrics},
+	{"metrics: what a hog uses", func(t *testing.T, c *containerd) {
+		id := c.detached(opts("--memory-limit", "100000000"), "sh", "-c", "dd if=/dev/zero of=/dev/shm/x bs=1M count=20 2>/dev/null; sleep 1000")
+		eventually(t, "20 MB in the metrics", func() bool { return c.metrics(id).Memory.Usage > 20<<20 })
+	}},
+	{"memory: a hog is killed", func(t *testing.T, c *containerd) {
+		id := c.detached(opts("--memory-limit", "33554432"), "tail", "/dev/zero")
+		c.stopped(id)
+		c.deleted(id, 137)
 	}},
 	{"systemd's cgroups", func(t *testing.T, c *containerd) {
 		name := "ctr" + strconv.Itoa(os.Getpid()) + filepath.Base(c.runtime)

@@ -20,7 +20,7 @@ var (
 	sameFlag     = flag.String("same", "", "comma-separated `pairs` A=B of runtimes whose results must not differ in any test")
 	managersFlag = flag.String("managers", "systemd,cgroupfs", "comma-separated cgroup `managers` for podman")
 	mixedFlag    = flag.String("mixed", "", "comma-separated `runtimes` of which each two are mixed in a pod")
-	suitesFlag   = flag.String("suites", "podman", "comma-separated `suites`: podman, scenarios, docker, cri, limits, containerd, cri-limits; the last three need cgroup v2 controllers")
+	suitesFlag   = flag.String("suites", "podman", "comma-separated `suites`: podman, scenarios, docker, cri, containerd; limits, containerd-limits, cri-limits, which need cgroup v2 controllers")
 	patience     = flag.Duration("patience", 2*time.Minute, "how long one command of an engine's may take")
 )
 
@@ -57,7 +57,7 @@ func ready() error {
 		return errors.New("root is needed")
 	}
 	for _, s := range words(*suitesFlag) {
-		if !slices.Contains([]string{"podman", "scenarios", "docker", "limits", "containerd", "cri", "cri-limits", "containerd-operations"}, s) {
+		if !slices.Contains([]string{"podman", "scenarios", "docker", "limits", "containerd", "containerd-limits", "cri", "cri-limits"}, s) {
 			return fmt.Errorf("there is no suite %q", s)
 		}
 	}
@@ -68,7 +68,7 @@ func ready() error {
 	if wanted("docker") {
 		programs = append(programs, "bash", "docker", "dockerd", "expect", "socat")
 	}
-	if wanted("containerd") {
+	if wanted("containerd") || wanted("containerd-limits") {
 		programs = append(programs, "ctr", "containerd-shim-runc-v2")
 	}
 	if wanted("cri") || wanted("cri-limits") {
@@ -85,7 +85,7 @@ func ready() error {
 	if err := introduce(); err != nil {
 		return err
 	}
-	if wanted("containerd") || wanted("limits") || wanted("cri-limits") {
+	if wanted("limits") || wanted("containerd-limits") || wanted("cri-limits") {
 		if err := controllers(); err != nil {
 			return err
 		}
@@ -106,7 +106,7 @@ func controllers() error {
 	}
 	for _, c := range []string{"cpu", "memory", "pids"} {
 		if !slices.Contains(strings.Fields(string(data)), c) {
-			return fmt.Errorf("the cgroup controller %s is missing, which the suites limits and containerd need", c)
+			return fmt.Errorf("the cgroup controller %s is missing, which the suites of limits need", c)
 		}
 	}
 	return nil
@@ -146,10 +146,10 @@ func warmUp() error {
 			commands = append(commands, []string{"podman", "--runtime", r.path, "run", "--rm", image, "true"})
 		}
 	}
-	if wanted("containerd") {
+	if wanted("containerd") || wanted("containerd-limits") {
 		commands = append(commands, []string{"ctr", "-n", namespace, "images", "import", "/usr/share/berth-test/busybox.tar"})
 		for _, r := range slices.Concat(runtimes, mixed) {
-			commands = append(commands, []string{"ctr", "-n", namespace, "run", "--rm", "--runc-binary", r.path, ctrImage, "warm", "true"})
+			commands = append(commands, slices.Concat([]string{"ctr", "-n", namespace}, ctrRun(r.path), []string{"--rm", ctrImage, "warm", "true"}))
 		}
 	}
 	for _, c := range commands {
