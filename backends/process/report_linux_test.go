@@ -39,7 +39,11 @@ func TestWhatOnlyTheProcessKnows(t *testing.T) {
 	io, linux32 := 2<<ioClassShift|6, uint32(8)
 	c := child{Attributes: Attributes{Basics: Basics{Args: []string{self}, Cwd: "/", Env: []string{reportEnv + "=1"}}}}
 	c.Sys = &unix.SysProcAttr{Pdeathsig: unix.SIGTERM}
-	if got, want := c.output(t), "pdeathsig 0 keepcaps 0 policy 0 nice 0 ioprio 0x0 personality 0x0\n"; got != want {
+	own, err := unix.SchedGetAttr(0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := c.output(t), fmt.Sprintf("pdeathsig 0 keepcaps 0 policy 0 nice %d ioprio 0x0 personality 0x0\n", own.Nice); got != want {
 		t.Errorf("nothing asked: %swant %s", got, want)
 	}
 	c.Attributes.Scheduler = &Scheduler{Policy: unix.SCHED_BATCH, Nice: 7}
