@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -31,6 +32,9 @@ var workDir string
 
 func TestMain(m *testing.M) {
 	flag.Parse()
+	// Under nohup(1) SIGHUP is ignored, and runc hands that on to its container: whoever is
+	// started from here has the default.
+	signal.Notify(make(chan os.Signal, 1), unix.SIGHUP)
 	err := setUp()
 	status := 1
 	if err == nil {
