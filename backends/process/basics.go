@@ -1,7 +1,6 @@
 package process
 
 import (
-	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -33,7 +32,7 @@ const defaultUmask = 0o022
 // BasicsOf takes them from process p of a config.json. Errors name the JSON path of what is wrong.
 func BasicsOf(p *specs.Process) (*Basics, error) {
 	if p == nil {
-		return nil, errors.New("process: must be set")
+		return nil, spec.Fieldf("process", "must be set")
 	}
 	a := &Basics{
 		Args: p.Args, Cwd: p.Cwd, UID: p.User.UID, GID: p.User.GID, Groups: p.User.AdditionalGids, Umask: defaultUmask,
@@ -54,7 +53,7 @@ func BasicsOf(p *specs.Process) (*Basics, error) {
 
 func (a *Basics) takeArgs(p *specs.Process) error {
 	if len(p.Args) == 0 {
-		return errors.New("process.args: must not be empty")
+		return spec.Fieldf("process.args", "must not be empty")
 	}
 	for i, arg := range p.Args {
 		if strings.IndexByte(arg, 0) >= 0 {
@@ -67,11 +66,11 @@ func (a *Basics) takeArgs(p *specs.Process) error {
 func (a *Basics) takeCwd(p *specs.Process) error {
 	switch {
 	case p.Cwd == "":
-		return errors.New("process.cwd: must not be empty")
+		return spec.Fieldf("process.cwd", "must not be empty")
 	case !path.IsAbs(p.Cwd):
 		return spec.Fieldf("process.cwd", "%q is not an absolute path", p.Cwd)
 	case strings.IndexByte(p.Cwd, 0) >= 0:
-		return errors.New("process.cwd: contains a NUL byte")
+		return spec.Fieldf("process.cwd", "contains a NUL byte")
 	}
 	return nil
 }

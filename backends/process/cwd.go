@@ -50,7 +50,7 @@ func (a *Basics) FinishCwd(again bool) error {
 	// Getwd fails with ENOENT where the kernel says "(unreachable)" (getcwd(3)).
 	switch wd, err := unix.Getwd(); {
 	case errors.Is(err, unix.ENOENT):
-		return errors.New("process.cwd: current working directory is outside of container mount namespace root -- possible container breakout detected")
+		return spec.Fieldf("process.cwd", "current working directory is outside of container mount namespace root -- possible container breakout detected")
 	case err != nil:
 		return spec.Fieldf("process.cwd", "failed to verify if current working directory is safe: %w", err)
 	case !path.IsAbs(wd):

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/berth-oci/berth/backends/seccomp"
+	"github.com/berth-oci/berth/spec"
 )
 
 // Exec turns the process into the user's program. It has to be called on the thread that called Prepare, and returns
@@ -57,7 +58,7 @@ func loadFilter(f *seccomp.Filter, hand func(fd int) error) error {
 		return err
 	}
 	if hand == nil {
-		return errors.New("linux.seccomp: SCMP_ACT_NOTIFY is used, but there is nobody to send the listener to")
+		return spec.Fieldf("linux.seccomp", "SCMP_ACT_NOTIFY is used, but there is nobody to send the listener to")
 	}
 	// This thread will wait without a system call, and so without giving up its processor.
 	if runtime.GOMAXPROCS(0) < 2 {

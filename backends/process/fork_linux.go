@@ -170,7 +170,7 @@ func (c *forkedChild) take(a *Attributes, path string, env []string, board *Boar
 	c.filterFlags = uintptr(a.Seccomp.Flags)
 	if a.Seccomp.Listener {
 		if board == nil {
-			return errors.New("linux.seccomp: SCMP_ACT_NOTIFY is used, but there is nobody to send the listener to")
+			return spec.Fieldf("linux.seccomp", "SCMP_ACT_NOTIFY is used, but there is nobody to send the listener to")
 		}
 		c.filterFlags |= unix.SECCOMP_FILTER_FLAG_NEW_LISTENER
 		c.listener, c.taken, c.released = board.word(wordListener), board.word(wordTaken), board.word(wordReleased)

@@ -32,7 +32,7 @@ func (a *Attributes) takeLabels(p *specs.Process, _ *specs.Spec) error {
 		case strings.IndexByte(label, 0) >= 0:
 			return spec.Fieldf("process.selinuxLabel", "%q contains a NUL byte", label)
 		case !hasSELinux():
-			return errors.New("process.selinuxLabel: label is specified but selinux is disabled or not supported")
+			return spec.Fieldf("process.selinuxLabel", "label is specified but selinux is disabled or not supported")
 		}
 		a.SELinuxLabel = label
 	}

@@ -1,7 +1,6 @@
 package process
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -104,7 +103,7 @@ func (a *Attributes) takePersonality(_ *specs.Process, s *specs.Spec) error {
 		return nil
 	}
 	if len(s.Linux.Personality.Flags) > 0 {
-		return errors.New("linux.personality.flags: the specification defines none yet")
+		return spec.Fieldf("linux.personality.flags", "the specification defines none yet")
 	}
 	value, ok := personalities[s.Linux.Personality.Domain]
 	if !ok {

@@ -3,7 +3,6 @@ package seccomp
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -94,7 +93,7 @@ const (
 func (f *Filter) check() error {
 	switch n := len(f.Program); {
 	case n == 0:
-		return errors.New("linux.seccomp: the filter program is empty")
+		return spec.Fieldf("linux.seccomp", "the filter program is empty")
 	case n%instructionSize != 0:
 		return spec.Fieldf("linux.seccomp", "the filter program has %d bytes, which is no whole number of instructions", n)
 	case n/instructionSize > maxInstructions:

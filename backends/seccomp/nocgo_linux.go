@@ -3,9 +3,9 @@
 package seccomp
 
 import (
-	"errors"
-
 	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/spec"
 )
 
 // Compile makes the filter that s asks for: nothing where s says nothing, else an error, as this build has no libseccomp.
@@ -13,7 +13,7 @@ func Compile(s *specs.LinuxSeccomp) (*Filter, error) {
 	if empty(s) {
 		return nil, nil
 	}
-	return nil, errors.New("linux.seccomp: this build of berth has no libseccomp (it was built with CGO_ENABLED=0)")
+	return nil, spec.Fieldf("linux.seccomp", "this build of berth has no libseccomp (it was built with CGO_ENABLED=0)")
 }
 
 // Passed names nothing: there are no filters.
