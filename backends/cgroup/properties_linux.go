@@ -29,17 +29,18 @@ func properties(annotations map[string]string) ([]systemd.Property, error) {
 		if !ok {
 			continue
 		}
+		at := fmt.Sprintf("annotations[%q]", key)
 		if len(name) < 3 || strings.ContainsFunc(name, notLetter) {
-			return nil, spec.Fieldf(fmt.Sprintf("annotations[%q]", key), "%q is no name of a systemd property: three letters or more, and nothing else", name)
+			return nil, spec.Fieldf(at, "%q is no name of a systemd property: three letters or more, and nothing else", name)
 		}
 		value, err := dbus.ParseVariant(annotations[key], dbus.Signature{})
 		if err != nil {
-			return nil, spec.Fieldf(fmt.Sprintf("annotations[%q]", key), "%q is no value in GVariant's text format, like 5, 'text' or uint64 7: %w", annotations[key], err)
+			return nil, spec.Fieldf(at, "%q is no value in GVariant's text format, like 5, 'text' or uint64 7: %w", annotations[key], err)
 		}
 		if begin, ok := strings.CutSuffix(name, "Sec"); ok && begin != "" && begin[len(begin)-1] >= 'a' {
 			name = begin + "USec"
 			if value, err = microseconds(value); err != nil {
-				return nil, &spec.FieldError{Path: fmt.Sprintf("annotations[%q]", key), Err: err}
+				return nil, &spec.FieldError{Path: at, Err: err}
 			}
 		}
 		list = append(list, systemd.Property{Name: name, Value: value})

@@ -82,7 +82,7 @@ func checkAffinity(a *specs.CPUAffinity) error {
 			continue
 		}
 		if _, err := cpus(side.list); err != nil {
-			return &spec.FieldError{Path: fmt.Sprintf("process.execCPUAffinity.%s", side.name), Err: err}
+			return &spec.FieldError{Path: "process.execCPUAffinity." + side.name, Err: err}
 		}
 	}
 	return nil

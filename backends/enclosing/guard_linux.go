@@ -67,7 +67,7 @@ func mapsHostRoot(maps []specs.LinuxIDMapping) bool {
 // unguarded returns an error if LXC's command sockets are in reach in the network
 // namespace of a container, which is the open file if config.json names it by path.
 func unguarded(s *specs.Spec, network *os.File, cause error) error {
-	at := networkField(s)
+	at := namespaceField(s, specs.NetworkNamespace)
 	if network != nil {
 		at += ".path"
 	}
@@ -112,7 +112,7 @@ func keepInCgroup(a *process.Attributes, s *specs.Spec, network *os.File) error 
 	}
 	reach, err := mayReach(network)
 	if err != nil {
-		return &spec.FieldError{Path: networkField(s), Err: err}
+		return &spec.FieldError{Path: namespaceField(s, specs.NetworkNamespace), Err: err}
 	}
 	if reach {
 		a.Seccomp = a.Seccomp.WithoutClone3()
@@ -130,11 +130,12 @@ func mayReach(network *os.File) (bool, error) {
 	return reason != "", err
 }
 
-// networkField is the JSON path of the network namespace.
-func networkField(s *specs.Spec) string {
+// namespaceField is the JSON path of the namespace of a type: that of the list, where it
+// is not listed.
+func namespaceField(s *specs.Spec, t specs.LinuxNamespaceType) string {
 	i := -1
 	if s.Linux != nil {
-		i = slices.IndexFunc(s.Linux.Namespaces, func(ns specs.LinuxNamespace) bool { return ns.Type == specs.NetworkNamespace })
+		i = slices.IndexFunc(s.Linux.Namespaces, func(ns specs.LinuxNamespace) bool { return ns.Type == t })
 	}
 	if i < 0 {
 		return "linux.namespaces"
@@ -182,7 +183,7 @@ func explainGuard(j *Job) []backends.Line {
 	if !shares(j.Spec) {
 		return nil
 	}
-	from := networkField(j.Spec)
+	from := namespaceField(j.Spec, specs.NetworkNamespace)
 	what := "abstract addresses @lxc/… and @…/command"
 	g, err := loadGuard()
 	if err != nil {

@@ -89,8 +89,7 @@ func checkJoined(j *Job) error {
 			return spec.Fieldf(side.path, "%v is not how the user namespace to join maps, which is %v: leave the mappings out", side.want, side.being)
 		}
 		if _, mapped := HostID(0, side.being); !mapped {
-			i := slices.IndexFunc(l.Namespaces, func(ns specs.LinuxNamespace) bool { return ns.Type == specs.UserNamespace })
-			return spec.Fieldf(fmt.Sprintf("linux.namespaces[%d].path", i), "the %s of that user namespace map nothing to ID 0, as which the container is prepared inside", strings.TrimPrefix(side.path, "linux."))
+			return spec.Fieldf(namespaceField(j.Spec, specs.UserNamespace)+".path", "the %s of that user namespace map nothing to ID 0, as which the container is prepared inside", strings.TrimPrefix(side.path, "linux."))
 		}
 	}
 	return nil

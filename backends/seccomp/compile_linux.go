@@ -108,14 +108,15 @@ func filterFlags(list []specs.LinuxSeccompFlag, listener bool) (uint32, error) {
 	}
 	var flags uint32
 	for i, name := range list {
+		at := fmt.Sprintf("linux.seccomp.flags[%d]", i)
 		bit, ok := flagBits[name]
 		switch {
 		case !ok:
-			return 0, spec.Fieldf(fmt.Sprintf("linux.seccomp.flags[%d]", i), "unknown flag %q", name)
+			return 0, spec.Fieldf(at, "unknown flag %q", name)
 		case bit != 0 && !flagSupported(bit):
-			return 0, spec.Fieldf(fmt.Sprintf("linux.seccomp.flags[%d]", i), "the kernel does not support %s", name)
+			return 0, spec.Fieldf(at, "the kernel does not support %s", name)
 		case bit == unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV && !listener:
-			return 0, spec.Fieldf(fmt.Sprintf("linux.seccomp.flags[%d]", i), "%s needs a rule with SCMP_ACT_NOTIFY", name)
+			return 0, spec.Fieldf(at, "%s needs a rule with SCMP_ACT_NOTIFY", name)
 		}
 		flags |= bit
 	}

@@ -160,8 +160,8 @@ func Passed(s *specs.LinuxSeccomp) []error {
 			unknown += fmt.Sprintf(" and %d more", more)
 		}
 		if unknown != "" {
-			list = append(list, spec.Fieldf(fmt.Sprintf("linux.seccomp.syscalls[%d].names", i), "ignored: %s has no system call %s, so that there is no %s for it",
-				"libseccomp "+LibraryVersion(), unknown, call.Action))
+			list = append(list, spec.Fieldf(fmt.Sprintf("linux.seccomp.syscalls[%d].names", i), "ignored: libseccomp %s has no system call %s, so that there is no %s for it",
+				LibraryVersion(), unknown, call.Action))
 		}
 	}
 	return list
@@ -205,7 +205,7 @@ func conditions(args []specs.LinuxSeccompArg, path string) (conds []libseccomp.S
 		}
 		cond, err := libseccomp.MakeCondition(arg.Index, op, arg.Value, arg.ValueTwo)
 		if err != nil {
-			return nil, false, spec.Fieldf(fmt.Sprintf("%s.args[%d]", path, i), "%w", err)
+			return nil, false, &spec.FieldError{Path: fmt.Sprintf("%s.args[%d]", path, i), Err: err}
 		}
 		apart = apart || seen[arg.Index]
 		seen[arg.Index] = true
