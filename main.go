@@ -10,11 +10,11 @@ package main
 import (
 	"os"
 
-	"github.com/berth-oci/berth/backends/stage"
+	"github.com/berth-oci/berth/backends/initproc"
 	"github.com/berth-oci/berth/runtime/command"
 )
 
 func main() {
-	stage.Main()
+	initproc.Main()
 	os.Exit(command.Run(os.Args))
 }

@@ -43,25 +43,25 @@ type Backend interface {
 
 // Foreseeing is a Backend that can tell what Create would refuse in a config that
 // Check accepts because of what this host is.
-type Foreseeing interface {
-	Foresee(s *specs.Spec) spec.Problems
+type Preflighter interface {
+	Preflight(s *specs.Spec) spec.Problems
 }
 
 // Recalling is a Backend that can tell a record that it can have written from one
 // that it cannot.
-type Recalling interface {
+type RecordChecker interface {
 	// Recall looks at what the record says. The error wraps record.ErrDamaged if
 	// that is not what the backend has written: then nothing in it is to be acted
 	// upon.
-	Recall(c *Container) error
+	CheckRecord(c *Container) error
 }
 
 // Salvaging is a Backend that can clear away a container whose record cannot be
 // understood, from its id, its state directory and what else is there.
-type Salvaging interface {
+type Recoverer interface {
 	// Salvage removes what there is, if anything, and only what is certain to
 	// be the container's. It says what it did.
-	Salvage(ctx context.Context, c *Container) (done []string, err error)
+	Recover(ctx context.Context, c *Container) (done []string, err error)
 }
 
 // ErrLeftBehind is in the error of an operation that could not remove all that

@@ -28,7 +28,7 @@ type Finding struct {
 }
 
 // Examined is a Backend that can look into its part of the host.
-type Examined interface {
+type Diagnoser interface {
 	// Examine looks, and changes nothing.
-	Examine(ctx context.Context) []Finding
+	Diagnose(ctx context.Context) []Finding
 }

@@ -11,28 +11,28 @@ import (
 // kind gets no variables, one of the second the default ones.
 type HookList []specs.Hook
 
-type keptHook struct {
+type savedHook struct {
 	specs.Hook
 	Env []string `json:"env"`
 }
 
 // MarshalJSON writes a list; an environment is null if there is none.
 func (l HookList) MarshalJSON() ([]byte, error) {
-	kept := make([]keptHook, len(l))
+	saved := make([]savedHook, len(l))
 	for i, h := range l {
-		kept[i] = keptHook{h, h.Env}
+		saved[i] = savedHook{h, h.Env}
 	}
-	return json.Marshal(kept)
+	return json.Marshal(saved)
 }
 
 // UnmarshalJSON reads what MarshalJSON has written.
 func (l *HookList) UnmarshalJSON(data []byte) error {
-	var kept []keptHook
-	if err := json.Unmarshal(data, &kept); err != nil {
+	var saved []savedHook
+	if err := json.Unmarshal(data, &saved); err != nil {
 		return err
 	}
-	*l = make(HookList, len(kept))
-	for i, k := range kept {
+	*l = make(HookList, len(saved))
+	for i, k := range saved {
 		(*l)[i] = k.Hook
 		(*l)[i].Env = k.Env
 	}

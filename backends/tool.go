@@ -22,6 +22,6 @@ func (t Tool) String() string {
 
 // Equipped is a Backend that can name its tools. The error says which is
 // missing or cannot be worked with; the tools that there are come with it.
-type Equipped interface {
-	Tools() ([]Tool, error)
+type Versioner interface {
+	Versions() ([]Tool, error)
 }

@@ -59,7 +59,7 @@ func (r *Runtime) Delete(ctx context.Context, id string, force bool) error {
 		}
 	}
 	if errors.Is(err, state.ErrDamaged) && force {
-		return r.salvage(ctx, id)
+		return r.recover(ctx, id)
 	}
 	if err != nil {
 		return err

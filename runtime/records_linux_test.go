@@ -29,14 +29,14 @@ import (
 // harmless is a backend that knows its records, and does nothing.
 type harmless struct {
 	backends.Backend
-	deleted  []*backends.Container
-	salvaged int
+	deleted   []*backends.Container
+	recovered int
 }
 
-func (h *harmless) Recall(c *backends.Container) error {
+func (h *harmless) CheckRecord(c *backends.Container) error {
 	known := *c
 	known.Root = lxc.DefaultRoot // where the records were written
-	return h.Backend.(backends.Recalling).Recall(&known)
+	return h.Backend.(backends.RecordChecker).CheckRecord(&known)
 }
 
 func (h *harmless) Status(*backends.Container) (specs.ContainerState, error) {
@@ -50,8 +50,8 @@ func (h *harmless) Delete(_ context.Context, c *backends.Container, _ bool) erro
 	return nil
 }
 
-func (h *harmless) Salvage(context.Context, *backends.Container) ([]string, error) {
-	h.salvaged++
+func (h *harmless) Recover(context.Context, *backends.Container) ([]string, error) {
+	h.recovered++
 	return nil, nil
 }
 
@@ -90,12 +90,12 @@ func newRecords(t testing.TB, data []byte) *records {
 }
 
 // deleted are what backends were asked to delete, and how often to salvage.
-func (r *records) deleted() (list []*backends.Container, salvaged int) {
+func (r *records) deleted() (list []*backends.Container, recovered int) {
 	for _, h := range r.all {
 		list = append(list, h.deleted...)
-		salvaged += h.salvaged
+		recovered += h.recovered
 	}
-	return list, salvaged
+	return list, recovered
 }
 
 // formats are records of every format there was, by format and backend.
@@ -140,8 +140,8 @@ func TestFormats(t *testing.T) {
 			if err := r.Delete(t.Context(), recordID, true); err != nil {
 				t.Error(err)
 			}
-			if list, salvaged := r.deleted(); len(list) != 1 || salvaged != 0 {
-				t.Errorf("%d were deleted, %d salvaged", len(list), salvaged)
+			if list, recovered := r.deleted(); len(list) != 1 || recovered != 0 {
+				t.Errorf("%d were deleted, %d salvaged", len(list), recovered)
 			}
 		})
 	}
@@ -246,9 +246,9 @@ func TestEdits(t *testing.T) {
 					if err != nil || r.store.Holds(recordID) {
 						t.Errorf("delete --force: %v", err)
 					}
-					deleted, salvaged := r.deleted()
-					if stateErr != nil && (!errors.Is(stateErr, state.ErrDamaged) || len(deleted) > 0 || salvaged == 0) {
-						t.Errorf("%v: %d were deleted, %d salvaged", stateErr, len(deleted), salvaged)
+					deleted, recovered := r.deleted()
+					if stateErr != nil && (!errors.Is(stateErr, state.ErrDamaged) || len(deleted) > 0 || recovered == 0) {
+						t.Errorf("%v: %d were deleted, %d salvaged", stateErr, len(deleted), recovered)
 					}
 					if stateErr == nil && !strings.HasPrefix(name, "format-0/") {
 						t.Errorf("it was believed: %s", data)
@@ -286,7 +286,7 @@ func TestHostileRecords(t *testing.T) {
 	}{
 		"the host's first process":    {"lxc", []string{"process"}, process(first)},
 		"as the jail's process":       {"jail", []string{"process"}, process(first)},
-		"as the warden":               {"lxc", []string{"data", "warden"}, process(first)},
+		"as the stub init":            {"lxc", []string{"data", "warden"}, process(first)},
 		"as the monitor":              {"pct", []string{"data", "monitor"}, process(first)},
 		"all processes (kill(2))":     {"lxc", []string{"process", "pid"}, -1},
 		"a process of the host's":     {"lxc", []string{"process"}, process(self)},
@@ -345,8 +345,8 @@ func TestHostileRecords(t *testing.T) {
 			if err := r.Delete(t.Context(), recordID, true); err != nil || r.store.Holds(recordID) {
 				t.Errorf("delete --force: %v", err)
 			}
-			if list, salvaged := r.deleted(); len(list) > 0 || salvaged == 0 {
-				t.Errorf("%d were deleted, %d salvaged", len(list), salvaged)
+			if list, recovered := r.deleted(); len(list) > 0 || recovered == 0 {
+				t.Errorf("%d were deleted, %d salvaged", len(list), recovered)
 			}
 		})
 	}

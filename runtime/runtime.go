@@ -93,8 +93,8 @@ func (r *Runtime) recall(c *backends.Container) (backends.Backend, error) {
 	if errors.Is(err, errNoBackend) {
 		err = record.Damaged("%w", err)
 	}
-	if recalling, ok := b.(backends.Recalling); ok && err == nil {
-		err = recalling.Recall(c)
+	if recalling, ok := b.(backends.RecordChecker); ok && err == nil {
+		err = recalling.CheckRecord(c)
 	}
 	if errors.Is(err, state.ErrDamaged) {
 		return nil, r.store.Unreadable(c.ID, err)

@@ -19,8 +19,8 @@ func Validate(dir, platform string, b backends.Backend) (*bundle.Bundle, spec.Pr
 	if problems.Err() == nil {
 		problems = append(problems, check(b, bun.Spec)...)
 	}
-	if f, ok := b.(backends.Foreseeing); ok && problems.Err() == nil {
-		problems = append(problems, f.Foresee(bun.Spec)...)
+	if f, ok := b.(backends.Preflighter); ok && problems.Err() == nil {
+		problems = append(problems, f.Preflight(bun.Spec)...)
 	}
 	return bun, problems, nil
 }

@@ -20,7 +20,7 @@ func Explain(r *specs.LinuxResources, nodes []specs.LinuxDevice) ([]backends.Lin
 	}
 	var x, last []backends.Line
 	lacks := map[string]string{}
-	for _, l := range Foresee(res) {
+	for _, l := range Preflight(res) {
 		lacks[l.Field] = l.Reason
 	}
 	for _, w := range writes(res) {

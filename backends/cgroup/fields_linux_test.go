@@ -232,7 +232,7 @@ func TestLacks(t *testing.T) {
 			t.Parallel()
 			res := translated(t, tt.r)
 			root := tree(t, map[string][2]string{".": {tt.controllers}, "one": {""}, "two": {tt.controllers, tt.files}})
-			for how, got := range map[string]Lacks{"foreseen": foresee(root, res), "missing": missing(root, "/two", res)} {
+			for how, got := range map[string]Lacks{"foreseen": preflight(root, res), "missing": missing(root, "/two", res)} {
 				if list := fieldsOf(got); !slices.Equal(list, tt.want) {
 					t.Errorf("%s: %q, want %q", how, list, tt.want)
 				}
@@ -261,7 +261,7 @@ func TestLacksUnknown(t *testing.T) {
 	t.Parallel()
 	res := translated(t, &specs.LinuxResources{BlockIO: &specs.LinuxBlockIO{Weight: ptr(uint16(100))}})
 	root := tree(t, map[string][2]string{".": {"io"}, "a": {""}, "a/b": {"io", ""}})
-	if got := foresee(root, res); len(got) > 0 {
+	if got := preflight(root, res); len(got) > 0 {
 		t.Errorf("foreseen: %v", got)
 	}
 	if got := missing(root, "/a", res); len(got) != 1 || !strings.Contains(got[0].Reason, "cgroup /a has no io controller") {

@@ -48,11 +48,11 @@ func (l Lacks) Err() error {
 // them: those of controllers that the kernel or whoever gave berth its cgroups lacks,
 // and of files that another cgroup with the controller lacks. On a host with another
 // version of cgroups it names none.
-func Foresee(r *cgroups.Resources) Lacks {
+func Preflight(r *cgroups.Resources) Lacks {
 	if CheckUnified() != nil {
 		return nil
 	}
-	return foresee(Mount, r)
+	return preflight(Mount, r)
 }
 
 // Missing names the limits that the cgroup at path cannot have.
@@ -60,7 +60,7 @@ func Missing(path string, r *cgroups.Resources) Lacks {
 	return missing(Mount, path, r)
 }
 
-func foresee(mount string, r *cgroups.Resources) (lacks Lacks) {
+func preflight(mount string, r *cgroups.Resources) (lacks Lacks) {
 	list := writes(r)
 	if len(list) == 0 {
 		return nil

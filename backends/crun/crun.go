@@ -45,9 +45,9 @@ type Backend struct {
 }
 
 var (
-	_ backends.Delegating = (*Backend)(nil)
-	_ backends.Equipped   = (*Backend)(nil)
-	_ backends.Recalling  = (*Backend)(nil)
+	_ backends.Delegating    = (*Backend)(nil)
+	_ backends.Versioner     = (*Backend)(nil)
+	_ backends.RecordChecker = (*Backend)(nil)
 )
 
 // New is the backend of the given name, Crun or Runc.
@@ -183,7 +183,7 @@ func (b *Backend) runtime(c *backends.Container) (string, error) {
 }
 
 // Recall wants the path of a program.
-func (b *Backend) Recall(c *backends.Container) error {
+func (b *Backend) CheckRecord(c *backends.Container) error {
 	if len(c.Data) == 0 {
 		return record.Damaged("data: it does not say which program has the container")
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // Tools are the other runtime.
-func (b *Backend) Tools() ([]backends.Tool, error) {
+func (b *Backend) Versions() ([]backends.Tool, error) {
 	path, err := b.find()
 	if err != nil {
 		return nil, err

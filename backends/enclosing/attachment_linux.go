@@ -21,7 +21,7 @@ type joinedMounts struct {
 
 // findAttachment notes where a root comes to be mounted that others see.
 func findAttachment(j *Job) error {
-	if !rootfs.Foreign(j.Spec) {
+	if !rootfs.SharedMountNamespace(j.Spec) {
 		return nil
 	}
 	ns := j.namespaces[specs.MountNamespace]

@@ -10,16 +10,16 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/berth-oci/berth/backends/stage/link"
-	"github.com/berth-oci/berth/backends/warden"
+	"github.com/berth-oci/berth/backends/initproc/link"
+	"github.com/berth-oci/berth/backends/stubinit"
 )
 
-// watch tells the warden which process it waits for, and what it may keep.
-func (c *caller) watch(pidfd *os.File, task warden.Task) error {
+// watch tells the stub init which process it waits for, and what it may keep.
+func (c *caller) watch(pidfd *os.File, task stubinit.Task) error {
 	c.bounding = task.Bounding
 	err := unix.Sendmsg(c.conn, task.Message(), unix.UnixRights(int(pidfd.Fd())), nil, unix.MSG_NOSIGNAL)
 	if err != nil {
-		return fmt.Errorf("tell the warden of the container's process: %w", err)
+		return fmt.Errorf("tell the stub init of the container's process: %w", err)
 	}
 	return nil
 }
@@ -27,7 +27,7 @@ func (c *caller) watch(pidfd *os.File, task warden.Task) error {
 // bareTimeout is far more than some sixty system calls take.
 const bareTimeout = 30 * time.Second
 
-// awaitBare waits until the warden has given up what the container has not, and
+// awaitBare waits until the stub init has given up what the container has not, and
 // looks whether it has: the container's own processes, which may be able to trace
 // it (ptrace(2)), must not run before.
 func (c *caller) awaitBare() error {
@@ -41,24 +41,24 @@ func (c *caller) awaitBare() error {
 		err = unix.ETIMEDOUT
 	}
 	if err != nil {
-		return fmt.Errorf("wait for the warden, process %d, to give up its rights: %w", c.process.Pid, err)
+		return fmt.Errorf("wait for the stub init, process %d, to give up its rights: %w", c.process.Pid, err)
 	}
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.process.Pid))
 	if err == nil && !c.process.Alive() {
 		err = unix.ESRCH
 	}
 	if err != nil {
-		return fmt.Errorf("the enclosure ended: its init, berth's warden: %w", err)
+		return fmt.Errorf("the enclosure ended: its init, berth's stub init: %w", err)
 	}
 	if err := checkBare(string(status), c.bounding); err != nil {
-		return fmt.Errorf("the warden, process %d, has more rights than the container, which is not started: %w", c.process.Pid, err)
+		return fmt.Errorf("the stub init, process %d, has more rights than the container, which is not started: %w", c.process.Pid, err)
 	}
 	return nil
 }
 
-// checkBare reads /proc/PID/status of a warden (proc_pid_status(5)).
+// checkBare reads /proc/PID/status of a stub init (proc_pid_status(5)).
 func checkBare(status string, bounding uint64) error {
-	most := map[string]uint64{"CapInh": 0, "CapPrm": warden.Kept, "CapEff": warden.Kept, "CapAmb": 0, "CapBnd": bounding}
+	most := map[string]uint64{"CapInh": 0, "CapPrm": stubinit.KeptCapabilities, "CapEff": stubinit.KeptCapabilities, "CapAmb": 0, "CapBnd": bounding}
 	is := map[string]string{"NoNewPrivs": "1", "Seccomp": "2"}
 	for line := range strings.Lines(status) {
 		field, value, _ := strings.Cut(line, ":")

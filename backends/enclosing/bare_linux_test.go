@@ -6,7 +6,7 @@ import (
 )
 
 func TestCheckBare(t *testing.T) {
-	const bare = "Name:\twarden\nCapInh:\t0000000000000000\nCapPrm:\t0000000000000020\nCapEff:\t0000000000000020\n" +
+	const bare = "Name:\tstub-init\nCapInh:\t0000000000000000\nCapPrm:\t0000000000000020\nCapEff:\t0000000000000020\n" +
 		"CapBnd:\t0000000000000003\nCapAmb:\t0000000000000000\nNoNewPrivs:\t1\nSeccomp:\t2\nSeccomp_filters:\t1\n"
 	for _, c := range []struct{ from, to, want string }{
 		{"", "", ""},

@@ -10,7 +10,7 @@ import (
 )
 
 // checkStage names what the process inside cannot do yet.
-func checkStage(s *specs.Spec) spec.Problems {
+func checkInit(s *specs.Spec) spec.Problems {
 	var ps spec.Problems
 	refuse := func(path, reason string) {
 		ps = append(ps, spec.Problem{Path: path, Level: spec.Error, Message: reason})

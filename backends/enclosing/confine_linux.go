@@ -19,7 +19,7 @@ func (j *Job) ownProfile() (string, error) {
 	if p.ApparmorProfile != "" || p.Capabilities != nil && slices.Contains(p.Capabilities.Bounding, "CAP_SYS_ADMIN") {
 		return "", nil
 	}
-	return profileOf(j.Data.Warden.Pid)
+	return profileOf(j.Data.StubInit.Pid)
 }
 
 // profileOf is the profile that confines a process (proc_pid_attr(5)).

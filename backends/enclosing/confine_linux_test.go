@@ -23,7 +23,7 @@ func TestOwnProfile(t *testing.T) {
 		{Capabilities: &specs.LinuxCapabilities{Bounding: []string{"CAP_KILL", "CAP_SYS_ADMIN"}}},
 	} {
 		j := &Job{Spec: &specs.Spec{Process: p}, Data: &Data{}}
-		j.Data.Warden.Pid = -1 // it must not be looked at
+		j.Data.StubInit.Pid = -1 // it must not be looked at
 		if got, err := j.ownProfile(); got != "" || err != nil {
 			t.Errorf("%+v: %q, %v", p, got, err)
 		}

@@ -17,40 +17,40 @@ import (
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/cgroup"
 	"github.com/berth-oci/berth/backends/hooks"
-	"github.com/berth-oci/berth/backends/stage"
-	"github.com/berth-oci/berth/backends/stage/link"
+	"github.com/berth-oci/berth/backends/initproc"
+	"github.com/berth-oci/berth/backends/initproc/link"
 	"github.com/berth-oci/berth/spec"
 )
 
 // raiseTimeout bounds the time in which an enclosure has to stand. Proxmox VE
 // waits 10 s for a lock of its own.
-const raiseTimeout = 2 * time.Minute
+const startTimeout = 2 * time.Minute
 
 // creation is one run of Create.
 type creation struct {
 	Backend
-	job   *Job
-	opts  *backends.CreateOptions
-	stage *stage.Process
-	// first is the stage, for others than the goroutine that creates.
+	job      *Job
+	opts     *backends.CreateOptions
+	initProc *initproc.Process
+	// first is the init process, for others than the goroutine that creates.
 	first atomic.Pointer[backends.Process]
-	// placed is the container's cgroup, once the stage is about to be in it.
+	// placed is the container's cgroup, once the init process is about to be in it.
 	placed atomic.Pointer[string]
 	oom    oomWatch
 }
 
-// Create makes the container in this order: the stage; the enclosure around
-// it; the stage's own preparation inside, with the hooks in between. Each step
+// Create makes the container in this order: the init process; the enclosure around
+// it; the init process's own preparation inside, with the hooks in between. Each step
 // is recorded before it is taken, and undone when a later one fails.
 func (b Backend) Create(ctx context.Context, c *backends.Container, s *specs.Spec, o backends.CreateOptions, save func() error) error {
-	up := make(chan struct{})
-	cr := &creation{Backend: b, opts: &o, job: &Job{Container: c, Spec: s, Data: &Data{}, Up: up, save: save}}
+	ready := make(chan struct{})
+	cr := &creation{Backend: b, opts: &o, job: &Job{Container: c, Spec: s, Data: &Data{}, Ready: ready, save: save}}
 	defer cr.oom.end()
 	watched, stop := cr.watch(ctx)
-	err := cr.run(watched, up)
+	err := cr.run(watched, ready)
 	cause := stop()
 	if err == nil {
-		cr.stage.Close()
+		cr.initProc.Close()
 		return nil
 	}
 	err = cr.reason(cause, err)
@@ -58,7 +58,7 @@ func (b Backend) Create(ctx context.Context, c *backends.Container, s *specs.Spe
 	return errors.Join(err, cr.undo(context.WithoutCancel(ctx)))
 }
 
-func (cr *creation) run(ctx context.Context, up chan struct{}) error {
+func (cr *creation) run(ctx context.Context, ready chan struct{}) error {
 	j := cr.job
 	if err := cr.Usable(); err != nil {
 		return err
@@ -71,11 +71,11 @@ func (cr *creation) run(ctx context.Context, up chan struct{}) error {
 	if err != nil {
 		return err
 	}
-	if err := cgroup.Foresee(limits).Err(); err != nil {
+	if err := cgroup.Preflight(limits).Err(); err != nil {
 		return err
 	}
 	backends.LogWarnings(cgroup.Ignored(limits))
-	few := takeFew(limits)
+	setPidsLimit := deferPidsLimit(limits)
 	if err := cr.mount(j); err != nil {
 		return err
 	}
@@ -92,10 +92,10 @@ func (cr *creation) run(ctx context.Context, up chan struct{}) error {
 	if err := keepInCgroup(prep.process, j.Spec, j.namespaces[specs.NetworkNamespace]); err != nil {
 		return err
 	}
-	if err := j.findFromBirth(); err != nil {
+	if err := j.findJoinedBeforeFork(); err != nil {
 		return err
 	}
-	if err := cr.Place(j); err != nil {
+	if err := cr.PlanCgroup(j); err != nil {
 		return err
 	}
 	if j.Data.Limits != "" {
@@ -107,7 +107,7 @@ func (cr *creation) run(ctx context.Context, up chan struct{}) error {
 		return err
 	}
 	j.Data.SharedPIDs = !j.OwnPIDs()
-	if err := keep(j, cr.opts); err != nil {
+	if err := saveConfig(j, cr.opts); err != nil {
 		return err
 	}
 	if err := j.Save(); err != nil {
@@ -137,15 +137,15 @@ func (cr *creation) run(ctx context.Context, up chan struct{}) error {
 	if err := j.Save(); err != nil {
 		return err
 	}
-	if err := cr.stage.Raise(); err != nil {
+	if err := cr.initProc.Enclose(); err != nil {
 		return err
 	}
-	caller, wait, err := cr.raise(ctx, up)
+	caller, wait, err := cr.startEnclosure(ctx, ready)
 	if err != nil {
 		return err
 	}
 	defer caller.close()
-	if err := cr.enter(prep, caller); err != nil {
+	if err := cr.attach(prep, caller); err != nil {
 		return err
 	}
 	if err := j.guard(guard); err != nil {
@@ -162,8 +162,8 @@ func (cr *creation) run(ctx context.Context, up chan struct{}) error {
 		return err
 	}
 	network := caller.process.Pid
-	if j.FromBirth(specs.NetworkNamespace) {
-		network = j.Stage
+	if j.JoinedBeforeFork(specs.NetworkNamespace) {
+		network = j.InitPid
 	}
 	if err := moveDevices(j.Spec, network); err != nil {
 		return err
@@ -174,8 +174,8 @@ func (cr *creation) run(ctx context.Context, up chan struct{}) error {
 	if err := wait(); err != nil {
 		return err
 	}
-	if few != nil {
-		few()
+	if setPidsLimit != nil {
+		setPidsLimit()
 		limits.SkipDevices = true
 		if err := limit(j.Data, limits); err != nil {
 			return err
@@ -187,17 +187,17 @@ func (cr *creation) run(ctx context.Context, up chan struct{}) error {
 	return cr.finish()
 }
 
-// stageTasks is more than the tasks that a stage has.
-const stageTasks = 64
+// stageTasks is more than the tasks that an init process has.
+const initThreads = 64
 
-// takeFew takes a limit away that the stage's own threads could exceed: it is set
-// when the stage has all of them. It returns how, or nil if there is no such limit.
-func takeFew(r *cgroups.Resources) (giveBack func()) {
+// deferPidsLimit takes a limit away that the init process's own threads could exceed: it is set
+// when the init process has all of them. It returns how, or nil if there is no such limit.
+func deferPidsLimit(r *cgroups.Resources) (giveBack func()) {
 	limit, unified := r.PidsLimit, r.Unified[pidsMax]
-	few := limit != nil && *limit >= 0 && *limit < stageTasks
+	setPidsLimit := limit != nil && *limit >= 0 && *limit < initThreads
 	n, err := strconv.ParseInt(unified, 10, 64)
-	fewUnified := err == nil && n >= 0 && n < stageTasks
-	if !few && !fewUnified {
+	fewUnified := err == nil && n >= 0 && n < initThreads
+	if !setPidsLimit && !fewUnified {
 		return nil
 	}
 	r.PidsLimit = nil
@@ -212,29 +212,29 @@ func takeFew(r *cgroups.Resources) (giveBack func()) {
 
 const pidsMax = "pids.max"
 
-// spawn starts the stage and notes what came of its namespaces.
+// spawn starts the init process and notes what came of its namespaces.
 func (cr *creation) spawn(prep *preparation) error {
 	j := cr.job
-	cfg, err := stageConfig(j, cr.opts, prep.inherited)
+	cfg, err := initConfig(j, cr.opts, prep.inherited)
 	if err != nil {
 		return err
 	}
-	if cr.stage, err = stage.Spawn(cfg); err != nil {
+	if cr.initProc, err = initproc.Spawn(cfg); err != nil {
 		return err
 	}
-	j.Stage = cr.stage.Pid
-	if j.Process, err = backends.FindProcess(j.Stage); err != nil {
+	j.InitPid = cr.initProc.Pid
+	if j.Process, err = backends.FindProcess(j.InitPid); err != nil {
 		return fmt.Errorf("the container's process: %w", err)
 	}
 	first := j.Process
 	cr.first.Store(&first)
-	if !j.bornLast() {
-		if err := prep.process.Grant(j.Stage); err != nil {
+	if !j.forksProcess() {
+		if err := prep.process.Grant(j.InitPid); err != nil {
 			return err
 		}
 	}
 	if cfg.NewUser || cfg.UserPath != "" {
-		if j.UIDMap, j.GIDMap, err = idMaps(j.Stage); err != nil {
+		if j.UIDMap, j.GIDMap, err = idMaps(j.InitPid); err != nil {
 			return err
 		}
 		if p := j.Spec.Process; p != nil && !p.Terminal {
@@ -249,9 +249,9 @@ func (cr *creation) spawn(prep *preparation) error {
 	return nil
 }
 
-// raise makes the enclosure, and returns the warden when it has called. The
+// raise makes the enclosure, and returns the stub init when it has called. The
 // enclosure's tool may not be done by then; wait waits for it.
-func (cr *creation) raise(ctx context.Context, up chan struct{}) (*caller, func() error, error) {
+func (cr *creation) startEnclosure(ctx context.Context, ready chan struct{}) (*caller, func() error, error) {
 	l, err := cr.job.listen()
 	if err != nil {
 		return nil, nil, err
@@ -264,21 +264,21 @@ func (cr *creation) raise(ctx context.Context, up chan struct{}) (*caller, func(
 	defer stop.Close()
 	defer giveUp.Close()
 
-	ctx, cancel := context.WithTimeout(ctx, raiseTimeout)
-	raised := make(chan error, 1)
-	go func() { raised <- cr.Raise(ctx, cr.job) }()
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	started := make(chan error, 1)
+	go func() { started <- cr.StartEnclosure(ctx, cr.job) }()
 	type call struct {
 		*caller
 		err error
 	}
 	called := make(chan call, 1)
 	go func() {
-		c, err := l.accept(int(stop.Fd()), cr.stage.Conn.FD, cr.stage.Pid)
+		c, err := l.accept(int(stop.Fd()), cr.initProc.Conn.FD, cr.initProc.Pid)
 		called <- call{c, err}
 	}()
 	wait := func() error {
 		defer cancel()
-		return <-raised
+		return <-started
 	}
 
 	select {
@@ -286,29 +286,29 @@ func (cr *creation) raise(ctx context.Context, up chan struct{}) (*caller, func(
 		if c.err != nil {
 			// The enclosure's tool may hang without it.
 			cancel()
-			if err := wait(); !errors.Is(c.err, errStageGone) {
+			if err := wait(); !errors.Is(c.err, errInitGone) {
 				return nil, nil, errors.Join(c.err, err)
 			}
-			return nil, nil, cr.stage.Said()
+			return nil, nil, cr.initProc.Said()
 		}
-		close(up)
+		close(ready)
 		return c.caller, wait, nil
-	case err := <-raised:
-		// It stands, so the warden is about to call; or else it has failed.
+	case err := <-started:
+		// It stands, so the stub init is about to call; or else it has failed.
 		if err == nil {
 			select {
 			case c := <-called:
 				if c.err == nil {
-					close(up)
+					close(ready)
 					return c.caller, func() error { cancel(); return nil }, nil
 				}
-				if err = c.err; errors.Is(err, errStageGone) {
-					err = cr.stage.Said()
+				if err = c.err; errors.Is(err, errInitGone) {
+					err = cr.initProc.Said()
 				}
 			case <-ctx.Done():
 				err = context.Cause(ctx)
 			case <-time.After(10 * time.Second):
-				err = errNoWarden
+				err = errNoStubInit
 			}
 		}
 		cancel()
@@ -317,15 +317,15 @@ func (cr *creation) raise(ctx context.Context, up chan struct{}) (*caller, func(
 	}
 }
 
-var errNoWarden = errors.New("the enclosure is up but its init, berth's warden, has not called")
+var errNoStubInit = errors.New("the enclosure is up but its init, berth's stub init, has not called")
 
-// enter ties the stage and the enclosure together: the warden waits for the
-// stage, the stage is in the enclosure's cgroup. If another process is to be the
-// user's, the warden waits for that (settle), which is born in the stage's cgroup:
+// enter ties the init process and the enclosure together: the stub init waits for the
+// init process, the init process is in the enclosure's cgroup. If another process is to be the
+// user's, the stub init waits for that (settle), which is born in the init process's cgroup:
 // others may see it from its first moment on, and must not get out of theirs by it.
-func (cr *creation) enter(prep *preparation, caller *caller) error {
+func (cr *creation) attach(prep *preparation, caller *caller) error {
 	j := cr.job
-	j.Data.Warden = caller.process
+	j.Data.StubInit = caller.process
 	ppid, err := backends.Parent(caller.process.Pid)
 	if err == nil {
 		j.Data.Monitor, err = backends.FindProcess(ppid)
@@ -346,49 +346,49 @@ func (cr *creation) enter(prep *preparation, caller *caller) error {
 	if err := j.Save(); err != nil {
 		return err
 	}
-	if err := cgroup.Enter(path, j.Stage); err != nil || j.bornLast() {
+	if err := cgroup.Enter(path, j.InitPid); err != nil || j.forksProcess() {
 		return err
 	}
-	return cr.attend(caller, prep.process.Capabilities.Bounding)
+	return cr.watchProcess(caller, prep.process.Capabilities.Bounding)
 }
 
-// settle takes over the user's process, which the stage has borne.
-func (cr *creation) settle(prep *preparation, caller *caller) (err error) {
+// settle takes over the user's process, which the init process has borne.
+func (cr *creation) adopt(prep *preparation, caller *caller) (err error) {
 	j := cr.job
-	if j.Process, err = backends.FindProcess(cr.stage.Pid); err != nil {
+	if j.Process, err = backends.FindProcess(cr.initProc.Pid); err != nil {
 		return fmt.Errorf("the container's process: %w", err)
 	}
 	if err := j.Save(); err != nil {
 		return err
 	}
-	if err := cr.attend(caller, prep.process.Capabilities.Bounding); err != nil {
+	if err := cr.watchProcess(caller, prep.process.Capabilities.Bounding); err != nil {
 		return err
 	}
-	if err := cr.placeKeeper(); err != nil {
+	if err := cr.placeParkedInit(); err != nil {
 		return err
 	}
-	if err := j.Data.Resctrl.Enter(cr.stage.Pid); err != nil {
+	if err := j.Data.Resctrl.Enter(cr.initProc.Pid); err != nil {
 		return err
 	}
-	if err := prep.process.GrantChild(cr.stage.Pid); err != nil {
+	if err := prep.process.GrantChild(cr.initProc.Pid); err != nil {
 		return err
 	}
-	return prep.process.Schedule(cr.stage.Pid)
+	return prep.process.Schedule(cr.initProc.Pid)
 }
 
-// placeKeeper has the stage, whose children the hooks of startContainer are, in the
+// placeKeeper has the init process, whose children the hooks of startContainer are, in the
 // container's cgroup if there are some, so that its limits are theirs, and what
 // ends it ends them; else out of it.
-func (cr *creation) placeKeeper() error {
+func (cr *creation) placeParkedInit() error {
 	j := cr.job
 	if h := j.Spec.Hooks; h != nil && len(h.StartContainer) > 0 {
-		return cgroup.Enter(j.Data.Cgroup, cr.stage.Keeper())
+		return cgroup.Enter(j.Data.Cgroup, cr.initProc.ParkedInit())
 	}
 	own, err := cgroup.Of(os.Getpid())
 	if err != nil {
 		return fmt.Errorf("berth's own cgroup: %w", err)
 	}
-	return cgroup.Enter(own, cr.stage.Keeper())
+	return cgroup.Enter(own, cr.initProc.ParkedInit())
 }
 
 // limit applies the container's limits before anything of it runs.
@@ -407,7 +407,7 @@ func limit(d *Data, r *cgroups.Resources) error {
 	return place.Limit(r)
 }
 
-// prepareInside sends the stage its plan and serves it until only start is
+// prepareInside sends the init process its plan and serves it until only start is
 // missing.
 func (cr *creation) prepareInside(ctx context.Context, prep *preparation, caller *caller) error {
 	j := cr.job
@@ -423,20 +423,20 @@ func (cr *creation) prepareInside(ctx context.Context, prep *preparation, caller
 	if err != nil {
 		return err
 	}
-	err = cr.stage.Prepare(plan, files, func() error {
+	err = cr.initProc.Prepare(plan, files, func() error {
 		state := j.State(specs.StateCreating)
 		if err := hooks.OnHost(ctx, "prestart", spec.Hooks(j.Spec, spec.Prestart), state); err != nil {
 			return err
 		}
 		return hooks.OnHost(ctx, "createRuntime", spec.Hooks(j.Spec, spec.CreateRuntime), state)
 	})
-	if err == nil && j.bornLast() {
-		err = cr.settle(prep, caller)
+	if err == nil && j.forksProcess() {
+		err = cr.adopt(prep, caller)
 	}
 	return err
 }
 
-// finish records the container as created and lets the stage go.
+// finish records the container as created and lets the init process go.
 func (cr *creation) finish() error {
 	j := cr.job
 	if err := j.linkProcess(); err != nil {
@@ -447,13 +447,13 @@ func (cr *creation) finish() error {
 		return err
 	}
 	if cr.opts.PidfdSocket != "" {
-		if err := sendPidfd(cr.opts.PidfdSocket, cr.stage.Pidfd); err != nil {
+		if err := sendPidfd(cr.opts.PidfdSocket, cr.initProc.Pidfd); err != nil {
 			return err
 		}
 	}
-	if err := cr.stage.Free(); err != nil {
+	if err := cr.initProc.Free(); err != nil {
 		return err
 	}
-	_ = os.RemoveAll(filepath.Join(j.WardenDir(), WardenSocket))
+	_ = os.RemoveAll(filepath.Join(j.StubInitDir(), StubInitSocket))
 	return nil
 }

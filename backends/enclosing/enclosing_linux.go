@@ -1,6 +1,6 @@
 // Package enclosing is the life of a container in an enclosure that another
 // tool makes, such as an LXC container, while the container's first process is
-// berth's own child: the stage, which enters the enclosure and then becomes the
+// berth's own child: the init process, which enters the enclosure and then becomes the
 // user's process. What differs between the tools is behind Enclosure.
 package enclosing
 
@@ -32,22 +32,22 @@ type Enclosure interface {
 	// Check names the fields of config.json that the enclosure cannot honour.
 	Check(s *specs.Spec) spec.Problems
 	// HostTree says that the enclosure's init still has the host's tree of
-	// mounts, so that the stage finds it there.
+	// mounts, so that the init process finds it there.
 	HostTree() bool
 	// Mounts are what the enclosure adds to the mounts of config.json, after them.
 	Mounts(s *specs.Spec) ([]specs.Mount, error)
 	// Place chooses the enclosure's name and cgroup, into j.Data. Nothing is
 	// made yet.
-	Place(j *Job) error
-	// Raise makes the enclosure around the stage and starts its init, the
-	// warden. It returns when the enclosure stands, its failure is certain, or
+	PlanCgroup(j *Job) error
+	// Raise makes the enclosure around the init process and starts its init, the
+	// stub init. It returns when the enclosure stands, its failure is certain, or
 	// ctx is done.
-	Raise(ctx context.Context, j *Job) error
+	StartEnclosure(ctx context.Context, j *Job) error
 	// Explain says what Raise would do, and what it would write.
 	Explain(j *Job) (backends.Explanation, error)
 	// Lower removes the enclosure, running or half-made, and returns when
 	// nothing is left of it. Without one, it does nothing.
-	Lower(ctx context.Context, c *backends.Container, d *Data) error
+	DestroyEnclosure(ctx context.Context, c *backends.Container, d *Data) error
 }
 
 // Data is what an enclosing backend remembers of a container.
@@ -77,15 +77,15 @@ type Data struct {
 	Attachment     *rootfs.Attachment `json:"attachment,omitempty"`
 	MountNamespace *joinedMounts      `json:"mountNamespace,omitempty"`
 	// FromBirth are the types of namespaces, of those that config.json names by path, in
-	// which the first process is from its birth, and the warden is not.
-	FromBirth []specs.LinuxNamespaceType `json:"fromBirth,omitempty"`
+	// which the first process is from its birth, and the stub init is not.
+	JoinedBeforeFork []specs.LinuxNamespaceType `json:"fromBirth,omitempty"`
 	// Resctrl is the group of linux.intelRdt.
 	Resctrl resctrl.Group `json:"resctrl,omitzero"`
 	// Profile is the AppArmor profile of the enclosure's own, if processes have it.
 	Profile string `json:"profile,omitempty"`
-	// Warden is the enclosure's init, Monitor the tool's process above it.
-	Warden  backends.Process `json:"warden"`
-	Monitor backends.Process `json:"monitor"`
+	// Stub init is the enclosure's init, Monitor the tool's process above it.
+	StubInit backends.Process `json:"warden"`
+	Monitor  backends.Process `json:"monitor"`
 }
 
 // Cgrouped says whether the container's cgroup is still there, and its own.
@@ -116,26 +116,26 @@ type Job struct {
 	*backends.Container
 	Spec *specs.Spec
 	Data *Data
-	// Stage is the pid of the stage.
-	Stage int
-	// Up is closed when the warden has reported.
-	Up <-chan struct{}
-	// UIDMap and GIDMap are the stage's user namespace maps as the kernel
+	// Init process is the pid of the init process.
+	InitPid int
+	// Up is closed when the stub init has reported.
+	Ready <-chan struct{}
+	// UIDMap and GIDMap are the init process's user namespace maps as the kernel
 	// shows them; empty when it is in the host's.
 	UIDMap, GIDMap []specs.LinuxIDMapping
 	namespaces     namespaces
 	save           func() error
 }
 
-// StageFile is a file of the stage's below /proc/PID, such as ns/pid.
-func (j *Job) StageFile(name string) string {
-	if j.Stage == 0 {
+// StageFile is a file of the init process's below /proc/PID, such as ns/pid.
+func (j *Job) InitFile(name string) string {
+	if j.InitPid == 0 {
 		return "/proc/{pid}/" + name // only explained
 	}
-	return fmt.Sprintf("/proc/%d/%s", j.Stage, name)
+	return fmt.Sprintf("/proc/%d/%s", j.InitPid, name)
 }
 
-// OwnPIDs says that the enclosure's init is in the pid namespace of the stage's,
+// OwnPIDs says that the enclosure's init is in the pid namespace of the init process's,
 // a new one. Otherwise both are in the host's: an existing namespace is not for
 // them, who have the host's tree, to be seen in.
 func (j *Job) OwnPIDs() bool {
@@ -143,9 +143,9 @@ func (j *Job) OwnPIDs() bool {
 	return kind == spec.New
 }
 
-// bornLast says that the stage is not to become the user's process but to bear
+// forksProcess says that the init process is not to become the user's process but to bear
 // it, in an existing pid namespace.
-func (j *Job) bornLast() bool {
+func (j *Job) forksProcess() bool {
 	_, kind := spec.Namespace(j.Spec, specs.PIDNamespace)
 	return kind == spec.Path
 }
@@ -160,9 +160,9 @@ func (j *Job) Save() error {
 	return j.save()
 }
 
-// WardenDir holds what the enclosure is given to run its init: the executable
-// WardenFile, to be started with the argument WardenSocket in this directory.
-func (j *Job) WardenDir() string { return filepath.Join(j.Dir, wardenDir) }
+// StubInitDir holds what the enclosure is given to run its init: the executable
+// StubInitFile, to be started with the argument StubInitSocket in this directory.
+func (j *Job) StubInitDir() string { return filepath.Join(j.Dir, stubInitDir) }
 
 // ProcessLink leads to the container's process in /proc, once the container is
 // created, where the pid namespace is not its own.
@@ -185,11 +185,11 @@ func (j *Job) LogFile() string { return LogFile(j.Container) }
 // LogFile is where the tool that encloses c may write its log.
 func LogFile(c *backends.Container) string { return filepath.Join(c.Dir, "lxc.log") }
 
-// The names in WardenDir.
+// The names in StubInitDir.
 const (
-	wardenDir    = "w"
-	WardenFile   = "warden"
-	WardenSocket = "sock"
+	stubInitDir    = "w"
+	StubInitFile   = "stub-init"
+	StubInitSocket = "sock"
 )
 
 // Backend is a backends.Backend over an Enclosure.
@@ -197,9 +197,9 @@ type Backend struct{ Enclosure }
 
 var _ backends.Backend = Backend{}
 
-// Check adds to the enclosure's what the stage cannot honour.
+// Check adds to the enclosure's what the init process cannot honour.
 func (b Backend) Check(s *specs.Spec) spec.Problems {
-	return append(b.Enclosure.Check(s), checkStage(s)...)
+	return append(b.Enclosure.Check(s), checkInit(s)...)
 }
 
 // mount adds the enclosure's mounts to a copy of the job's config.

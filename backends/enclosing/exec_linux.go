@@ -14,11 +14,11 @@ import (
 
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/cgroup"
+	"github.com/berth-oci/berth/backends/initproc"
+	"github.com/berth-oci/berth/backends/initproc/link"
 	"github.com/berth-oci/berth/backends/process"
 	"github.com/berth-oci/berth/backends/record"
 	"github.com/berth-oci/berth/backends/seccomp"
-	"github.com/berth-oci/berth/backends/stage"
-	"github.com/berth-oci/berth/backends/stage/link"
 	"github.com/berth-oci/berth/spec"
 )
 
@@ -29,26 +29,26 @@ type execution struct {
 	c       *backends.Container
 	data    *Data
 	process *specs.Process
-	plan    *stage.ExecPlan
-	files   *stage.ExecFiles
-	kept    *kept
+	plan    *initproc.ExecPlan
+	files   *initproc.ExecFiles
+	saved   *savedConfig
 }
 
 // Exec runs a process beside the first one. It joins the namespaces of the
-// warden, which nothing in the container can have changed.
+// stub init, which nothing in the container can have changed.
 func (b Backend) Exec(_ context.Context, c *backends.Container, p *specs.Process, o backends.ExecOptions) (backends.Process, error) {
 	none := backends.Process{}
 	d, err := data(c)
 	if err != nil {
 		return none, err
 	}
-	e := &execution{c: c, data: d, files: &stage.ExecFiles{}}
+	e := &execution{c: c, data: d, files: &initproc.ExecFiles{}}
 	defer e.close()
 	if err := e.prepare(p, &o); err != nil {
 		return none, err
 	}
 	made, err := e.run(&o)
-	if err != nil && !(lives(c.Process) && lives(d.Warden)) {
+	if err != nil && !(lives(c.Process) && lives(d.StubInit)) {
 		// Whatever failed, it did because the container ended.
 		return none, fmt.Errorf("%w: %w", os.ErrProcessDone, err)
 	}
@@ -63,18 +63,18 @@ func (e *execution) close() {
 			f.Close()
 		}
 	}
-	for _, f := range e.files.Born {
+	for _, f := range e.files.JoinBeforeFork {
 		f.Close()
 	}
 }
 
 // prepare finds out all that does not need the container.
 func (e *execution) prepare(p *specs.Process, o *backends.ExecOptions) error {
-	k, err := loadKept(e.c)
+	k, err := loadSavedConfig(e.c)
 	if err != nil {
 		return err
 	}
-	e.kept = k
+	e.saved = k
 	e.process = e.data.confined(complete(p, k.Process))
 	if err := spec.CheckProcess(e.process, spec.Linux).Err(); err != nil {
 		return err
@@ -99,7 +99,7 @@ func (e *execution) prepare(p *specs.Process, o *backends.ExecOptions) error {
 	if err := checkDescriptors(o.Stdio, inherited); err != nil {
 		return err
 	}
-	e.plan = &stage.ExecPlan{
+	e.plan = &initproc.ExecPlan{
 		Process: attributes, Terminal: e.process.Terminal, Console: e.process.ConsoleSize, Inherited: inherited,
 	}
 	if a := e.process.ExecCPUAffinity; a != nil && a.Initial != "" {
@@ -127,11 +127,11 @@ func (e *execution) run(o *backends.ExecOptions) (backends.Process, error) {
 	if err := e.open(); err != nil {
 		return none, err
 	}
-	w, err := stage.Exec(e.plan, e.files)
+	w, err := initproc.Exec(e.plan, e.files)
 	if err != nil {
 		return none, err
 	}
-	err = e.settle(w.Pid, o)
+	err = e.adopt(w.Pid, o)
 	if err == nil {
 		err = w.Grant()
 	}
@@ -168,17 +168,17 @@ func tellPidfd(pid int, socket string) error {
 	return sendPidfd(socket, pidfd)
 }
 
-// open holds the warden, and compares its namespaces with berth's own: those
+// open holds the stub init, and compares its namespaces with berth's own: those
 // that are the same need not, and in a user namespace cannot be joined.
 func (e *execution) open() error {
-	warden := e.data.Warden
-	pidfd, err := warden.Open()
+	stubInit := e.data.StubInit
+	pidfd, err := stubInit.Open()
 	if err != nil {
 		return fmt.Errorf("the enclosure's init, %w", err)
 	}
 	e.files.Member = pidfd
-	if !warden.Alive() {
-		return fmt.Errorf("the enclosure's init, process %d: %w", warden.Pid, unix.ESRCH)
+	if !stubInit.Alive() {
+		return fmt.Errorf("the enclosure's init, process %d: %w", stubInit.Pid, unix.ESRCH)
 	}
 	_, cgroups := e.namespace(specs.CgroupNamespace)
 	for name, flag := range map[string]int{
@@ -188,10 +188,10 @@ func (e *execution) open() error {
 		if name == "cgroup" && cgroups != spec.New || name == "mnt" && e.data.Attachment != nil {
 			continue // LXC gives its init one in any case
 		}
-		if slices.ContainsFunc(e.data.FromBirth, func(t specs.LinuxNamespaceType) bool { return cloneFlags[t] == flag }) {
-			continue // the warden is not in it
+		if slices.ContainsFunc(e.data.JoinedBeforeFork, func(t specs.LinuxNamespaceType) bool { return cloneFlags[t] == flag }) {
+			continue // the stub init is not in it
 		}
-		theirs := fmt.Sprintf("/proc/%d/ns/%s", warden.Pid, name)
+		theirs := fmt.Sprintf("/proc/%d/ns/%s", stubInit.Pid, name)
 		same, err := sameFile(theirs, "/proc/self/ns/"+name)
 		if err != nil {
 			return fmt.Errorf("the container's namespaces: %w", err)
@@ -218,7 +218,7 @@ func (e *execution) open() error {
 	if err := e.openTime(); err != nil {
 		return err
 	}
-	if err := e.openBorn(); err != nil {
+	if err := e.openJoinedBeforeFork(); err != nil {
 		return err
 	}
 	return e.openMounts()
@@ -228,8 +228,8 @@ func (e *execution) open() error {
 // namespace since.
 func (e *execution) keepInCgroup() error {
 	// The one that is joined. The first process can have gone to another.
-	member := e.data.Warden
-	if slices.Contains(e.data.FromBirth, specs.NetworkNamespace) {
+	member := e.data.StubInit
+	if slices.Contains(e.data.JoinedBeforeFork, specs.NetworkNamespace) {
 		member = e.c.Process
 	}
 	network, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", member.Pid))
@@ -241,17 +241,17 @@ func (e *execution) keepInCgroup() error {
 		return fmt.Errorf("the container's network namespace: %w", err)
 	}
 	defer network.Close()
-	return keepInCgroup(e.plan.Process, e.kept.spec(), network)
+	return keepInCgroup(e.plan.Process, e.saved.spec(), network)
 }
 
-// givePipes gives stdio to the user if it is a pipe's. The maps are the warden's, who is
+// givePipes gives stdio to the user if it is a pipe's. The maps are the stub init's, who is
 // held by a pidfd and was alive after that.
 func (e *execution) givePipes() error {
 	if e.process.Terminal {
 		return nil
 	}
-	maps, err := readMap(fmt.Sprintf("/proc/%d/uid_map", e.data.Warden.Pid))
-	if err == nil && !e.data.Warden.Alive() {
+	maps, err := readMap(fmt.Sprintf("/proc/%d/uid_map", e.data.StubInit.Pid))
+	if err == nil && !e.data.StubInit.Alive() {
 		err = unix.ESRCH
 	}
 	if err != nil {
@@ -261,7 +261,7 @@ func (e *execution) givePipes() error {
 }
 
 // openMounts opens the first process's root, and its mount namespace, where that is
-// not the container's own: the warden is not in it.
+// not the container's own: the stub init is not in it.
 func (e *execution) openMounts() error {
 	if e.data.Attachment == nil {
 		if e.plan.Namespaces&unix.CLONE_NEWNS == 0 {
@@ -286,7 +286,7 @@ func (e *execution) openMounts() error {
 	return nil
 }
 
-// openPID opens the pid namespace of the first process, which is not the warden's
+// openPID opens the pid namespace of the first process, which is not the stub init's
 // if it existed before the container.
 func (e *execution) openPID() error {
 	first := e.c.Process
@@ -329,13 +329,13 @@ func (e *execution) openTime() error {
 
 // namespace is what config.json says of a type of namespaces.
 func (e *execution) namespace(t specs.LinuxNamespaceType) (path string, kind spec.NamespaceKind) {
-	return spec.Namespace(e.kept.spec(), t)
+	return spec.Namespace(e.saved.spec(), t)
 }
 
 // openBorn opens those of the first process's namespaces in which it is from its birth: the
-// warden is not in them.
-func (e *execution) openBorn() error {
-	types := slices.Clone(e.data.FromBirth)
+// stub init is not in them.
+func (e *execution) openJoinedBeforeFork() error {
+	types := slices.Clone(e.data.JoinedBeforeFork)
 	if _, kind := e.namespace(specs.CgroupNamespace); kind == spec.Path {
 		types = append(types, specs.CgroupNamespace)
 	}
@@ -349,7 +349,7 @@ func (e *execution) openBorn() error {
 		if err == nil && !same {
 			var ns *os.File
 			if ns, err = os.Open(theirs); err == nil {
-				e.files.Born = append(e.files.Born, ns)
+				e.files.JoinBeforeFork = append(e.files.JoinBeforeFork, ns)
 			}
 		}
 		if err == nil && !e.c.Process.Alive() {
@@ -372,7 +372,7 @@ func sameFile(a, b string) (bool, error) {
 }
 
 // settle puts the waiting process where it belongs.
-func (e *execution) settle(pid int, o *backends.ExecOptions) error {
+func (e *execution) adopt(pid int, o *backends.ExecOptions) error {
 	if err := e.enterCgroup(pid, o.Cgroup); err != nil {
 		return err
 	}
@@ -382,7 +382,7 @@ func (e *execution) settle(pid int, o *backends.ExecOptions) error {
 	if a := e.process.ExecCPUAffinity; a != nil && a.Final != "" {
 		list, err := cpus(a.Final)
 		if err == nil {
-			err = stage.SetCPUs(pid, list)
+			err = initproc.SetCPUs(pid, list)
 		}
 		if err != nil {
 			return &spec.FieldError{Path: "process.execCPUAffinity.final", Err: err}
@@ -430,7 +430,7 @@ func (e *execution) follow(pid int, sub string) error {
 	if sub != "" {
 		return fmt.Errorf("--cgroup %s: %w", sub, gone)
 	}
-	if shares(e.kept.spec()) {
+	if shares(e.saved.spec()) {
 		return fmt.Errorf("%w, and what keeps a process in a shared network namespace from LXC's command sockets with it: delete the container and create it anew", gone)
 	}
 	first, err := cgroup.Of(e.c.Process.Pid)

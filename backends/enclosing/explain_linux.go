@@ -23,7 +23,7 @@ func (b Backend) Explain(c *backends.Container, s *specs.Spec, o backends.Create
 	if err := b.mount(j); err != nil {
 		return nil, err
 	}
-	if err := b.Place(j); err != nil {
+	if err := b.PlanCgroup(j); err != nil {
 		return nil, err
 	}
 	x, err := b.Enclosure.Explain(j)

@@ -81,7 +81,7 @@ func TestLinuxFields(t *testing.T) {
 		path, _, _ := strings.Cut(fields.Field(i).Tag.Get("json"), ",")
 		_, err := os.Stat("/sys/fs/selinux/enforce")
 		refused := name == "MountLabel" && err != nil
-		problems := checkStage(s)
+		problems := checkInit(s)
 		if !refused && len(problems) > 0 {
 			t.Errorf("linux.%s is refused: %v", path, problems)
 		}
@@ -108,7 +108,7 @@ func TestFeatures(t *testing.T) {
 			s.Linux.GIDMappings = s.Linux.UIDMappings
 		}
 		_, known := cloneFlags[kind]
-		honoured := len(checkStage(s)) == 0 && (known || kind == specs.MountNamespace)
+		honoured := len(checkInit(s)) == 0 && (known || kind == specs.MountNamespace)
 		if said := slices.Contains(f.Linux.Namespaces, string(kind)); said != honoured {
 			t.Errorf("namespace %s: features says %v, and it is %v", kind, said, honoured)
 		}

@@ -155,7 +155,7 @@ func openNetwork(s *specs.Spec) (*os.File, error) {
 
 // foreseeGuard is what openGuard would refuse, as far as it can be known before the
 // container's process is there.
-func foreseeGuard(s *specs.Spec) error {
+func preflightGuard(s *specs.Spec) error {
 	if s.Linux == nil || !shares(s) {
 		return nil
 	}
@@ -226,7 +226,7 @@ func checkDescriptors(stdio [3]*os.File, n int) error {
 }
 
 // ExamineSockets tells whether containers can be kept from LXC's command sockets here.
-func ExamineSockets() backends.Finding {
+func DiagnoseSockets() backends.Finding {
 	f := backends.Finding{Check: "LXC's command sockets", Verdict: backends.Pass, Looked: "refused to containers that share a network namespace"}
 	g, err := loadGuard()
 	if err != nil {

@@ -41,7 +41,7 @@ func TestUnguarded(t *testing.T) {
 		"the host's, with the host's root, too": {specs.Linux{Namespaces: []specs.LinuxNamespace{user}, UIDMappings: root}, "linux.namespaces"},
 	} {
 		s := &specs.Spec{Linux: &c.linux}
-		err := foreseeGuard(s)
+		err := preflightGuard(s)
 		if c.path == "" && err == nil {
 			continue
 		}
@@ -162,7 +162,7 @@ func TestSocketsTold(t *testing.T) {
 		loadGuard = func() (*lxcsocket.Guard, error) {
 			return c.guard, c.err
 		}
-		if f := ExamineSockets(); f.Verdict != c.verdict {
+		if f := DiagnoseSockets(); f.Verdict != c.verdict {
 			t.Errorf("%s: %+v", name, f)
 		}
 		if got := featureGuard(); !strings.HasPrefix(got, c.feature) || c.err == nil && got != c.feature {

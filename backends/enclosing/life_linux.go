@@ -13,10 +13,10 @@ import (
 
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/cgroup"
-	"github.com/berth-oci/berth/backends/stage/link"
+	"github.com/berth-oci/berth/backends/initproc/link"
 )
 
-// Status reads the state from the first process: it is the stage, and the
+// Status reads the state from the first process: it is the init process, and the
 // container created, as long as somebody listens for start.
 func (b Backend) Status(c *backends.Container) (specs.ContainerState, error) {
 	if !c.Process.Alive() {
@@ -55,7 +55,7 @@ func (d *Data) paused() (bool, error) {
 	return cgroup.Frozen(d.Cgroup)
 }
 
-// Start tells the stage to become the user's process. One whose seccomp filter
+// Start tells the init process to become the user's process. One whose seccomp filter
 // nobody listens to may wait for ever, and is killed.
 func (b Backend) Start(_ context.Context, c *backends.Container) error {
 	var failed error
@@ -101,7 +101,7 @@ func (b Backend) Kill(_ context.Context, c *backends.Container, sig os.Signal, a
 		return err
 	}
 	for _, pid := range pids {
-		if pid == d.Warden.Pid {
+		if pid == d.StubInit.Pid {
 			continue
 		}
 		if err := signalMember(d.Cgroup, pid, signal); err != nil {
@@ -113,7 +113,7 @@ func (b Backend) Kill(_ context.Context, c *backends.Container, sig os.Signal, a
 
 // release lets a paused container that has been killed come to its end: SIGKILL
 // reaches a frozen process, but its end is for others in the cgroup to notice,
-// first of all for the warden.
+// first of all for the stub init.
 func release(d *Data) error {
 	if !d.Cgrouped() {
 		return nil
@@ -157,7 +157,7 @@ func (b Backend) Delete(ctx context.Context, c *backends.Container, _ bool) erro
 // namespace, and the process cannot end before that init was waited for.
 func (b Backend) remove(ctx context.Context, c *backends.Container, d *Data) error {
 	if d.Monitor.Pid == 0 {
-		if err := b.Lower(ctx, c, d); err != nil {
+		if err := b.DestroyEnclosure(ctx, c, d); err != nil {
 			return err
 		}
 	}
@@ -175,7 +175,7 @@ func (b Backend) remove(ctx context.Context, c *backends.Container, d *Data) err
 			return err
 		}
 	}
-	return errors.Join(detach(d), b.Lower(ctx, c, d), d.Resctrl.Remove())
+	return errors.Join(detach(d), b.DestroyEnclosure(ctx, c, d), d.Resctrl.Remove())
 }
 
 // WaitGone waits until a process has ended; a zombie has.

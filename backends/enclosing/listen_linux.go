@@ -8,17 +8,17 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/berth-oci/berth/backends"
-	"github.com/berth-oci/berth/backends/stage/link"
-	"github.com/berth-oci/berth/backends/warden"
+	"github.com/berth-oci/berth/backends/initproc/link"
+	"github.com/berth-oci/berth/backends/stubinit"
 )
 
-// listener waits for the warden's call.
+// listener waits for the stub init's call.
 type listener struct {
 	fd  int
 	gid int
 }
 
-// listen puts the warden and its socket into a directory that root and the
+// listen puts the stub init and its socket into a directory that root and the
 // container's mapped root group, and nobody else, can enter.
 func (j *Job) listen() (*listener, error) {
 	mappedRoot, _ := HostID(0, j.GIDMap)
@@ -26,25 +26,25 @@ func (j *Job) listen() (*listener, error) {
 	if err := j.passable(); err != nil {
 		return nil, err
 	}
-	dir := j.WardenDir()
+	dir := j.StubInitDir()
 	if err := os.Mkdir(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("install the warden: %w", err)
+		return nil, fmt.Errorf("install the stub init: %w", err)
 	}
-	if err := warden.Install(dir+"/"+WardenFile, gid); err != nil {
+	if err := stubinit.Install(dir+"/"+StubInitFile, gid); err != nil {
 		return nil, err
 	}
-	fd, err := link.Bind(unix.SOCK_SEQPACKET, dir, WardenSocket, 0o660, gid)
+	fd, err := link.Bind(unix.SOCK_SEQPACKET, dir, StubInitSocket, 0o660, gid)
 	if err != nil {
 		return nil, err
 	}
 	if err := errors.Join(os.Chown(dir, 0, gid), os.Chmod(dir, 0o710)); err != nil {
 		unix.Close(fd)
-		return nil, fmt.Errorf("install the warden: %w", err)
+		return nil, fmt.Errorf("install the stub init: %w", err)
 	}
 	return &listener{fd: fd, gid: gid}, nil
 }
 
-// caller is a warden that has called.
+// caller is a stub init that has called.
 type caller struct {
 	process backends.Process
 	pidfd   *os.File
@@ -53,11 +53,11 @@ type caller struct {
 	bounding uint64
 }
 
-// accept waits for the warden. It ends with an error when stop becomes
-// readable, and with errStageGone when the connection to the stage does, which has
+// accept waits for the stub init. It ends with an error when stop becomes
+// readable, and with errStageGone when the connection to the init process does, which has
 // nothing to say by now: the end of its descriptors comes before its own end, which in
 // a pid namespace of its own waits for that of LXC's init, and so for LXC.
-func (l *listener) accept(stop, conn, stage int) (*caller, error) {
+func (l *listener) accept(stop, conn, initPid int) (*caller, error) {
 	for {
 		fds := []unix.PollFd{{Fd: int32(l.fd), Events: unix.POLLIN}, {Fd: int32(stop), Events: unix.POLLIN}, {Fd: int32(conn), Events: unix.POLLIN}}
 		if _, err := unix.Poll(fds, -1); err != nil && !errors.Is(err, unix.EINTR) {
@@ -67,7 +67,7 @@ func (l *listener) accept(stop, conn, stage int) (*caller, error) {
 			return nil, errGivenUp
 		}
 		if fds[2].Revents != 0 {
-			return nil, errStageGone
+			return nil, errInitGone
 		}
 		if fds[0].Revents == 0 {
 			continue
@@ -76,7 +76,7 @@ func (l *listener) accept(stop, conn, stage int) (*caller, error) {
 		if err != nil {
 			return nil, err
 		}
-		c, err := identify(call, stage)
+		c, err := identify(call, initPid)
 		if err != nil {
 			unix.Close(call)
 			return nil, err
@@ -86,25 +86,25 @@ func (l *listener) accept(stop, conn, stage int) (*caller, error) {
 }
 
 var (
-	errGivenUp   = errors.New("create has given up")
-	errStageGone = errors.New("the container's process ended before its enclosure was up")
-	errStranger  = errors.New("a process outside of the container's pid namespace called as its warden")
+	errGivenUp  = errors.New("create has given up")
+	errInitGone = errors.New("the container's process ended before its enclosure was up")
+	errStranger = errors.New("a process outside of the container's pid namespace called as its stub init")
 )
 
 // identify holds the process at the other end: it must be in the pid namespace
-// of the stage.
-func identify(conn, stage int) (*caller, error) {
+// of the init process.
+func identify(conn, initPid int) (*caller, error) {
 	cred, err := unix.GetsockoptUcred(conn, unix.SOL_SOCKET, unix.SO_PEERCRED)
 	if err != nil {
 		return nil, err
 	}
 	pidfd, err := unix.PidfdOpen(int(cred.Pid), 0)
 	if err != nil {
-		return nil, fmt.Errorf("the warden has gone: %w", err)
+		return nil, fmt.Errorf("the stub init has gone: %w", err)
 	}
-	c := &caller{pidfd: os.NewFile(uintptr(pidfd), "warden"), conn: conn}
+	c := &caller{pidfd: os.NewFile(uintptr(pidfd), "stub init"), conn: conn}
 	c.process, err = backends.FindProcess(int(cred.Pid))
-	if err == nil && !samePidNamespace(int(cred.Pid), stage) {
+	if err == nil && !samePidNamespace(int(cred.Pid), initPid) {
 		err = errStranger
 	}
 	if err != nil {

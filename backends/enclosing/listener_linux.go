@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/berth-oci/berth/backends"
-	"github.com/berth-oci/berth/backends/stage/link"
+	"github.com/berth-oci/berth/backends/initproc/link"
 	"github.com/berth-oci/berth/spec"
 )
 
@@ -35,7 +35,7 @@ func noAgent(path string, err error) error {
 // of a process's filter, with the container process state
 // (config-linux.md#the-container-process-state).
 func sendListener(c *backends.Container, pid int, status specs.ContainerState, listener *os.File) error {
-	k, err := loadKept(c)
+	k, err := loadSavedConfig(c)
 	if err != nil {
 		return err
 	}

@@ -136,7 +136,7 @@ var namespaceFiles = map[specs.LinuxNamespaceType]string{
 // container's process has to be from its birth: who is in a user namespace has the right to
 // join those alone that belong to it (setns(2)), and LXC joins it first. config-linux.md wants
 // them joined all the same.
-func (j *Job) findFromBirth() error {
+func (j *Job) findJoinedBeforeFork() error {
 	_, kind := spec.Namespace(j.Spec, specs.UserNamespace)
 	if kind == spec.Host {
 		return nil
@@ -151,7 +151,7 @@ func (j *Job) findFromBirth() error {
 			return spec.Fieldf("linux.namespaces", "the user namespace that %s belongs to: %w", ns.Name(), err)
 		}
 		if !own {
-			j.Data.FromBirth = append(j.Data.FromBirth, t)
+			j.Data.JoinedBeforeFork = append(j.Data.JoinedBeforeFork, t)
 		}
 	}
 	return nil
@@ -182,7 +182,7 @@ func belongs(ns, user *os.File) (bool, error) {
 
 // FromBirth says that the container's process is in an existing namespace from its birth, and
 // that the enclosure is not to join it. LXC makes a new one of a cgroup namespace with a path.
-func (j *Job) FromBirth(t specs.LinuxNamespaceType) bool {
+func (j *Job) JoinedBeforeFork(t specs.LinuxNamespaceType) bool {
 	if _, kind := spec.Namespace(j.Spec, t); kind != spec.Path || namespaceFiles[t] == "" {
 		return false
 	}
@@ -193,5 +193,5 @@ func (j *Job) FromBirth(t specs.LinuxNamespaceType) bool {
 		_, user := spec.Namespace(j.Spec, specs.UserNamespace)
 		return user == spec.New
 	}
-	return slices.Contains(j.Data.FromBirth, t)
+	return slices.Contains(j.Data.JoinedBeforeFork, t)
 }

@@ -24,7 +24,7 @@ func live(c *backends.Container) (*Data, error) {
 	return d, err
 }
 
-// Pids are those in the cgroup but the warden.
+// Pids are those in the cgroup but the stub init.
 func (b Backend) Pids(c *backends.Container) ([]int, error) {
 	d, err := live(c)
 	if err != nil {
@@ -34,7 +34,7 @@ func (b Backend) Pids(c *backends.Container) ([]int, error) {
 	if err != nil {
 		return nil, fmt.Errorf("processes of container %q: %w", c.ID, err)
 	}
-	pids = slices.DeleteFunc(pids, func(pid int) bool { return pid == d.Warden.Pid })
+	pids = slices.DeleteFunc(pids, func(pid int) bool { return pid == d.StubInit.Pid })
 	slices.Sort(pids)
 	return pids, nil
 }

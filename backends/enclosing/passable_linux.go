@@ -15,7 +15,7 @@ import (
 const runtimeDir = "/run/"
 
 // passable sees to it that the mapped root of a user namespace can pass through
-// the directories on the way to the warden, which it cannot list. berth makes
+// the directories on the way to the stub init, which it cannot list. berth makes
 // them so; but an engine can give several runtimes one state directory, and
 // crun and runc make it for root alone (0700) if they come first.
 func (j *Job) passable() error {

@@ -12,15 +12,15 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/initproc"
+	"github.com/berth-oci/berth/backends/initproc/link"
 	"github.com/berth-oci/berth/backends/process"
 	"github.com/berth-oci/berth/backends/rootfs"
 	"github.com/berth-oci/berth/backends/seccomp"
-	"github.com/berth-oci/berth/backends/stage"
-	"github.com/berth-oci/berth/backends/stage/link"
 	"github.com/berth-oci/berth/spec"
 )
 
-// preparation is what create finds out and opens on the host for the stage.
+// preparation is what create finds out and opens on the host for the init process.
 type preparation struct {
 	process   *process.Attributes
 	root      *rootfs.Plan
@@ -79,7 +79,7 @@ func prepare(j *Job, o *backends.CreateOptions) (*preparation, error) {
 // checkTime refuses a new time namespace where the kernel has none that serves.
 func checkTime(s *specs.Spec) error {
 	if _, kind := spec.Namespace(s, specs.TimeNamespace); kind == spec.New {
-		if err := stage.CheckTime(); err != nil {
+		if err := initproc.CheckTime(); err != nil {
 			return spec.Fieldf("linux.namespaces", "time: %w", err)
 		}
 	}
@@ -93,20 +93,20 @@ func warnings(a *process.Attributes, s *specs.Spec) []error {
 }
 
 // openHostTree is for hooks that run before the pivot, in an enclosure whose
-// init is in a root of its own, if the stage comes there.
+// init is in a root of its own, if the init process comes there.
 func (p *preparation) openHostTree(j *Job) (err error) {
-	if !rootfs.Foreign(j.Spec) && spec.HasHooks(j.Spec, spec.Prestart, spec.CreateRuntime, spec.CreateContainer) {
-		p.hostTree, err = stage.OpenHostTree()
+	if !rootfs.SharedMountNamespace(j.Spec) && spec.HasHooks(j.Spec, spec.Prestart, spec.CreateRuntime, spec.CreateContainer) {
+		p.hostTree, err = initproc.OpenHostTree()
 	}
 	return err
 }
 
 // openRoot opens the root and all sources of mounts. With a user namespace it
-// does so in a mount namespace of the stage's.
+// does so in a mount namespace of the init process's.
 func (p *preparation) openRoot(j *Job) error {
 	var o rootfs.Options
 	if len(j.UIDMap) > 0 {
-		ns, err := os.Open(fmt.Sprintf("/proc/%d/ns/mnt", j.Stage))
+		ns, err := os.Open(fmt.Sprintf("/proc/%d/ns/mnt", j.InitPid))
 		if err != nil {
 			return fmt.Errorf("mount namespace of the container's process: %w", err)
 		}
@@ -138,17 +138,17 @@ func (p *preparation) close() {
 	}
 }
 
-// plan puts together what the stage is told, and the descriptors beside it.
-func (p *preparation) plan(j *Job, warden, start *os.File) (*stage.Plan, []*os.File, error) {
+// plan puts together what the init process is told, and the descriptors beside it.
+func (p *preparation) plan(j *Job, stubInit, start *os.File) (*initproc.Plan, []*os.File, error) {
 	s := j.Spec
-	plan := &stage.Plan{
+	plan := &initproc.Plan{
 		Hostname: s.Hostname, Domainname: s.Domainname,
 		Root: p.root, RootFiles: len(p.files),
 		Process:         p.process,
 		Terminal:        s.Process.Terminal,
 		Console:         s.Process.ConsoleSize,
-		ConsoleSocket:   stage.None,
-		HostTree:        stage.None,
+		ConsoleSocket:   initproc.None,
+		HostTree:        initproc.None,
 		HostHooks:       spec.HasHooks(s, spec.Prestart, spec.CreateRuntime),
 		CreateContainer: spec.Hooks(s, spec.CreateContainer),
 		StartContainer:  spec.Hooks(s, spec.StartContainer),
@@ -162,12 +162,12 @@ func (p *preparation) plan(j *Job, warden, start *os.File) (*stage.Plan, []*os.F
 	}
 	flags, loopback := joined(j)
 	plan.Loopback = loopback
-	plan.Namespaces, plan.Member, plan.MountNamespace = flags, add(warden), stage.None
+	plan.Namespaces, plan.Member, plan.MountNamespace = flags, add(stubInit), initproc.None
 	if f, ok := j.namespaces[specs.MountNamespace]; ok {
 		plan.MountNamespace = add(f)
 	}
 	plan.StartSocket = add(start)
-	plan.PIDNamespace = stage.None
+	plan.PIDNamespace = initproc.None
 	if f, ok := j.namespaces[specs.PIDNamespace]; ok {
 		plan.PIDNamespace = add(f)
 		_, kind := j.Namespace(specs.TimeNamespace)
@@ -187,13 +187,13 @@ func (p *preparation) plan(j *Job, warden, start *os.File) (*stage.Plan, []*os.F
 	return plan, files, nil
 }
 
-// joined are the namespaces of the warden that the stage has to enter: all that
+// joined are the namespaces of the stub init that the init process has to enter: all that
 // are not the host's, for those it is in already, and entering them again would
 // ask for rights over the host in a user namespace. In a cgroup namespace that
-// exists it is from its birth, without the warden, for LXC would make a new one.
+// exists it is from its birth, without the stub init, for LXC would make a new one.
 func joined(j *Job) (flags int, loopback bool) {
 	s := j.Spec
-	if !rootfs.Foreign(s) {
+	if !rootfs.SharedMountNamespace(s) {
 		flags = unix.CLONE_NEWNS
 	}
 	for t, flag := range map[specs.LinuxNamespaceType]int{
@@ -203,7 +203,7 @@ func joined(j *Job) (flags int, loopback bool) {
 		specs.CgroupNamespace:  unix.CLONE_NEWCGROUP,
 	} {
 		_, kind := spec.Namespace(s, t)
-		if kind != spec.Host && !j.FromBirth(t) {
+		if kind != spec.Host && !j.JoinedBeforeFork(t) {
 			flags |= flag
 		}
 		if t == specs.NetworkNamespace && kind == spec.New {
@@ -213,9 +213,9 @@ func joined(j *Job) (flags int, loopback bool) {
 	return flags, loopback
 }
 
-// stageConfig is what the stage is born with.
-func stageConfig(j *Job, o *backends.CreateOptions, inherited int) (*stage.Config, error) {
-	cfg := &stage.Config{Stdio: o.Stdio, Inherited: inherited}
+// stageConfig is what the init process is born with.
+func initConfig(j *Job, o *backends.CreateOptions, inherited int) (*initproc.Config, error) {
+	cfg := &initproc.Config{Stdio: o.Stdio, Inherited: inherited}
 	for i, f := range []*os.File{os.Stdin, os.Stdout, os.Stderr} {
 		if cfg.Stdio[i] == nil {
 			cfg.Stdio[i] = f
@@ -226,11 +226,11 @@ func stageConfig(j *Job, o *backends.CreateOptions, inherited int) (*stage.Confi
 	path, kind := j.Namespace(specs.UserNamespace)
 	cfg.NewUser, cfg.UserPath = kind == spec.New, path
 	path, kind = j.Namespace(specs.TimeNamespace)
-	cfg.NewTime, cfg.TimePath = kind == spec.New && !j.bornLast(), path
+	cfg.NewTime, cfg.TimePath = kind == spec.New && !j.forksProcess(), path
 	cfg.Offsets = offsets(j.Spec)
 	for t, ns := range j.namespaces {
-		if j.FromBirth(t) {
-			cfg.Born = append(cfg.Born, ns)
+		if j.JoinedBeforeFork(t) {
+			cfg.JoinBeforeFork = append(cfg.JoinBeforeFork, ns)
 		}
 	}
 	if cfg.NewUser {

@@ -18,7 +18,7 @@ func planResctrl(j *Job) error {
 	return err
 }
 
-// enterResctrl makes the group and moves the stage into it.
+// enterResctrl makes the group and moves the init process into it.
 func enterResctrl(j *Job) error {
 	if j.Spec.Linux.IntelRdt == nil {
 		return nil
@@ -26,8 +26,8 @@ func enterResctrl(j *Job) error {
 	if err := j.Data.Resctrl.Make(j.Spec.Linux.IntelRdt); err != nil {
 		return err
 	}
-	if j.bornLast() {
+	if j.forksProcess() {
 		return nil
 	}
-	return j.Data.Resctrl.Enter(j.Stage)
+	return j.Data.Resctrl.Enter(j.InitPid)
 }

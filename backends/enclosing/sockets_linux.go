@@ -6,7 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/berth-oci/berth/backends/stage/link"
+	"github.com/berth-oci/berth/backends/initproc/link"
 )
 
 func sendPidfd(path string, pidfd *os.File) error {

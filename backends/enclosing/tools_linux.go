@@ -11,14 +11,14 @@ import (
 	"github.com/berth-oci/berth/backends/cgroup"
 )
 
-var _ backends.Equipped = Backend{}
+var _ backends.Versioner = Backend{}
 
 // Tools are the enclosure's, the kernel and the cgroup tree.
-func (b Backend) Tools() ([]backends.Tool, error) {
+func (b Backend) Versions() ([]backends.Tool, error) {
 	var tools []backends.Tool
 	var err error
-	if e, ok := b.Enclosure.(backends.Equipped); ok {
-		tools, err = e.Tools()
+	if e, ok := b.Enclosure.(backends.Versioner); ok {
+		tools, err = e.Versions()
 	}
 	var name unix.Utsname
 	_ = unix.Uname(&name) // fails for a bad address only

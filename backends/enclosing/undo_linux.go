@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/berth-oci/berth/backends"
-	"github.com/berth-oci/berth/backends/stage/link"
+	"github.com/berth-oci/berth/backends/initproc/link"
 	"github.com/berth-oci/berth/spec"
 )
 
@@ -21,35 +21,35 @@ func (cr *creation) reason(cause, err error) error {
 	if cause != nil {
 		return cause
 	}
-	if cr.stage == nil {
+	if cr.initProc == nil {
 		return err
 	}
 	var ended *link.EndedError
 	gone := errors.As(err, &ended)
 	if !gone {
-		_, gone = cr.stage.Status(0)
+		_, gone = cr.initProc.Status(0)
 	}
 	if !gone {
 		return err
 	}
 	if cr.oom.seen() {
-		return spec.Fieldf("linux.resources.memory", "%w: %w", errOOM, &link.EndedError{Host: cr.stage.Host})
+		return spec.Fieldf("linux.resources.memory", "%w: %w", errOOM, &link.EndedError{Host: cr.initProc.Host})
 	}
 	if ended != nil {
 		return err
 	}
-	return fmt.Errorf("%w: %w", &link.EndedError{Host: cr.stage.Host}, err)
+	return fmt.Errorf("%w: %w", &link.EndedError{Host: cr.initProc.Host}, err)
 }
 
 // gone is how long the processes of a container that is being undone may take to end.
 const gone = 10 * time.Second
 
 func (cr *creation) undo(ctx context.Context) error {
-	if cr.stage != nil {
-		cr.stage.Kill()
+	if cr.initProc != nil {
+		cr.initProc.Kill()
 		// Not before the enclosure has gone: see remove.
-		defer cr.stage.Close()
-		defer cr.stage.Wait(gone)
+		defer cr.initProc.Close()
+		defer cr.initProc.Wait(gone)
 	}
 	if err := cr.remove(ctx, cr.job.Container, cr.job.Data); err != nil {
 		return fmt.Errorf("%w (berth delete --force %s tries again): %w", backends.ErrLeftBehind, cr.job.ID, err)

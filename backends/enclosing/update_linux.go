@@ -31,7 +31,7 @@ func (b Backend) Update(ctx context.Context, c *backends.Container, r *specs.Lin
 	if err != nil {
 		return err
 	}
-	k, err := loadKept(c)
+	k, err := loadSavedConfig(c)
 	if err != nil {
 		return err
 	}

@@ -63,7 +63,7 @@ func (cr *creation) look(ctx context.Context, cancel context.CancelCauseFunc, ov
 		case <-over:
 			return
 		case <-ctx.Done():
-			for _, p := range append(cr.stopped(), cr.stageProcess()...) {
+			for _, p := range append(cr.stopped(), cr.initProcess()...) {
 				_ = p.Signal(unix.SIGKILL)
 			}
 			return
@@ -84,19 +84,19 @@ func (cr *creation) look(ctx context.Context, cancel context.CancelCauseFunc, ov
 	}
 }
 
-// stageProcess is the stage, once there is one.
-func (cr *creation) stageProcess() []backends.Process {
+// stageProcess is the init process, once there is one.
+func (cr *creation) initProcess() []backends.Process {
 	if p := cr.first.Load(); p != nil {
 		return []backends.Process{*p}
 	}
 	return nil
 }
 
-// stopped are the children of create's and of the stage's that are stopped, and the
-// stage if its cgroup is frozen.
+// stopped are the children of create's and of the init process's that are stopped, and the
+// init process if its cgroup is frozen.
 func (cr *creation) stopped() (list []backends.Process) {
 	parents := []int{os.Getpid()}
-	for _, p := range cr.stageProcess() {
+	for _, p := range cr.initProcess() {
 		parents = append(parents, p.Pid)
 		if path := cr.placed.Load(); path != nil {
 			if frozen, err := cgroup.Frozen(*path); err == nil && frozen {

@@ -11,11 +11,11 @@ import (
 
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/hooks"
+	"github.com/berth-oci/berth/backends/initproc/link"
 	"github.com/berth-oci/berth/backends/jail/jailed"
 	"github.com/berth-oci/berth/backends/jail/tools"
 	"github.com/berth-oci/berth/backends/jail/tree"
 	"github.com/berth-oci/berth/backends/process"
-	"github.com/berth-oci/berth/backends/stage/link"
 	"github.com/berth-oci/berth/spec"
 )
 
@@ -55,7 +55,7 @@ func (b *Backend) Create(ctx context.Context, c *backends.Container, s *specs.Sp
 	if cr.first != nil {
 		jailed.Kill(cr.first)
 	}
-	if undone := b.lower(ctx, c, cr.data); undone != nil {
+	if undone := b.destroy(ctx, c, cr.data); undone != nil {
 		err = errors.Join(err, fmt.Errorf("%w (berth delete --force %s tries again): %w", backends.ErrLeftBehind, c.ID, undone))
 	}
 	return err
@@ -93,7 +93,7 @@ func (cr *creation) run(ctx context.Context) error {
 		return err
 	}
 	for _, step := range []func(context.Context) error{
-		cr.place, cr.mountRoot, cr.mountAll, cr.addresses, cr.makeJail, cr.giveInterfaces, cr.limit, cr.spawn, cr.enter,
+		cr.claim, cr.mountRoot, cr.mountAll, cr.addresses, cr.makeJail, cr.giveInterfaces, cr.limit, cr.spawn, cr.enter,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -165,8 +165,8 @@ func planOf(p *specs.Process) (*jailed.Plan, error) {
 	}, nil
 }
 
-// place makes sure that the jail is nobody else's, and writes the first record.
-func (cr *creation) place(ctx context.Context) error {
+// claim makes sure that the jail is nobody else's, and writes the first record.
+func (cr *creation) claim(ctx context.Context) error {
 	if _, _, err := cr.tools.Jail(ctx, cr.data.Jail); !errors.Is(err, tools.ErrNoJail) {
 		if err == nil {
 			err = fmt.Errorf("there is a jail of the name %s already, which is not a container of berth's", cr.data.Jail)
@@ -179,7 +179,7 @@ func (cr *creation) place(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := writeKept(cr.c, &kept{Process: cr.spec.Process, Limits: cr.limits}); err != nil {
+	if err := saveConfig(cr.c, &savedConfig{Process: cr.spec.Process, Limits: cr.limits}); err != nil {
 		return err
 	}
 	return cr.save()
@@ -273,7 +273,7 @@ func (cr *creation) spawn(context.Context) error {
 	if err := cr.save(); err != nil {
 		return err
 	}
-	return cr.first.Raise()
+	return cr.first.Enclose()
 }
 
 // enter sends the process its plan and serves it until only start is missing.

@@ -9,8 +9,8 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/initproc/link"
 	"github.com/berth-oci/berth/backends/jail/jailed"
-	"github.com/berth-oci/berth/backends/stage/link"
 	"github.com/berth-oci/berth/spec"
 )
 
@@ -75,7 +75,7 @@ func (b *Backend) runBeside(plan *jailed.Plan, files []*os.File, o *backends.Exe
 	defer h.Conn.Close()
 	made, err := backends.FindProcess(h.Pid)
 	if err == nil {
-		err = h.Raise()
+		err = h.Enclose()
 	}
 	if err == nil {
 		err = h.Prepare(plan, files, nil)

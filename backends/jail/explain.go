@@ -64,7 +64,7 @@ func (cr *creation) explainMounts(context.Context) ([]backends.Line, error) {
 	}
 	for i := range cr.mounts {
 		m := &cr.mounts[i]
-		target, err := cr.foreseen(i)
+		target, err := cr.explained(i)
 		if err != nil {
 			return nil, fmt.Errorf("%s (%s): %w", m.Path, m.Target, err)
 		}
@@ -85,7 +85,7 @@ func (cr *creation) explainMounts(context.Context) ([]backends.Line, error) {
 
 // foreseen is where on the host a mount will be. In an earlier one it is taken as
 // it stands, for what that has is not to be seen yet.
-func (cr *creation) foreseen(i int) (string, error) {
+func (cr *creation) explained(i int) (string, error) {
 	m := &cr.mounts[i]
 	if _, err := m.isFile(); err != nil {
 		return "", err
@@ -96,7 +96,7 @@ func (cr *creation) foreseen(i int) (string, error) {
 			return cr.data.path() + target, nil
 		}
 	}
-	place, err := m.place(cr.root)
+	place, err := m.claim(cr.root)
 	if err != nil {
 		return "", err
 	}

@@ -29,11 +29,11 @@ const Name = "jail"
 type Backend struct{ tools *tools.Box }
 
 var (
-	_ backends.Operator = (*Backend)(nil)
-	_ backends.Equipped = (*Backend)(nil)
+	_ backends.Operator  = (*Backend)(nil)
+	_ backends.Versioner = (*Backend)(nil)
 
-	_ backends.Explaining = (*Backend)(nil)
-	_ backends.Foreseeing = (*Backend)(nil)
+	_ backends.Explaining  = (*Backend)(nil)
+	_ backends.Preflighter = (*Backend)(nil)
 )
 
 // New makes the backend.
@@ -58,12 +58,12 @@ func (b *Backend) Usable() error {
 	if kernel.Jailed() {
 		return errors.New("this is a jail itself, in which file systems cannot be mounted for another")
 	}
-	_, err := b.Tools()
+	_, err := b.Versions()
 	return err
 }
 
 // Tools are FreeBSD's commands.
-func (b *Backend) Tools() ([]backends.Tool, error) {
+func (b *Backend) Versions() ([]backends.Tool, error) {
 	var list []backends.Tool
 	for _, name := range needed {
 		path, err := b.tools.Find(name)

@@ -11,7 +11,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/berth-oci/berth/backends"
-	"github.com/berth-oci/berth/backends/stage/link"
+	"github.com/berth-oci/berth/backends/initproc/link"
 )
 
 // Status reads the state from the first process: the container is created as

@@ -76,7 +76,7 @@ func (cr *creation) mount(ctx context.Context, m *mount) error {
 		return err
 	}
 	root := cr.top()
-	place, err := m.place(root)
+	place, err := m.claim(root)
 	if err != nil {
 		return err
 	}
@@ -113,7 +113,7 @@ func (cr *creation) mount(ctx context.Context, m *mount) error {
 }
 
 // place is where in a root the mount's target is.
-func (m *mount) place(root *tree.Root) (*tree.Place, error) {
+func (m *mount) claim(root *tree.Root) (*tree.Place, error) {
 	place, err := root.Resolve(m.Target)
 	if err == nil && len(place.Found) == 0 && len(place.Missing) == 0 {
 		err = errors.New("cannot be mounted on the root itself")

@@ -86,14 +86,14 @@ func (b *Backend) Update(ctx context.Context, c *backends.Container, r *specs.Li
 	if err := problems.Err(); err != nil {
 		return err
 	}
-	k, err := readKept(c)
+	k, err := loadSavedConfig(c)
 	if err != nil {
 		return err
 	}
 	if len(changes) > 0 && !k.Updated {
 		// So that Delete looks for limits.
 		k.Updated = true
-		if err := writeKept(c, k); err != nil {
+		if err := saveConfig(c, k); err != nil {
 			return err
 		}
 	}
@@ -108,7 +108,7 @@ func (b *Backend) Update(ctx context.Context, c *backends.Container, r *specs.Li
 		}
 	}
 	k.Limits = now
-	return writeKept(c, k)
+	return saveConfig(c, k)
 }
 
 // change replaces a limit; an amount of 0 removes it.
@@ -148,7 +148,7 @@ func (b *Backend) Stats(c *backends.Container) (*backends.Stats, error) {
 	if err != nil {
 		return nil, fmt.Errorf("statistics: %w%s", err, racctHint(err))
 	}
-	k, err := readKept(c)
+	k, err := loadSavedConfig(c)
 	if err != nil {
 		return nil, err
 	}

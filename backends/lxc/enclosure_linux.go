@@ -15,8 +15,8 @@ import (
 )
 
 // Inside writes what every LXC container of berth's has in common: the
-// namespaces, of which the stage's are joined; the warden as its init; and the
-// ways in which one end takes the other with it. The warden's directory is
+// namespaces, of which the init process's are joined; the stub init as its init; and the
+// ways in which one end takes the other with it. The stub init's directory is
 // mounted at the path at, inside the container's first root; mountOptions are
 // added to the mount's.
 func Inside(c *Config, j *enclosing.Job, at, mountOptions string) error {
@@ -25,9 +25,9 @@ func Inside(c *Config, j *enclosing.Job, at, mountOptions string) error {
 	}
 	namespaces(c, j)
 	c.IDMap(j.UIDMap, j.GIDMap)
-	c.Setf("lxc.mount.entry", "%s %s none bind,ro%s 0 0", j.WardenDir(), strings.TrimPrefix(at, "/"), mountOptions)
+	c.Setf("lxc.mount.entry", "%s %s none bind,ro%s 0 0", j.StubInitDir(), strings.TrimPrefix(at, "/"), mountOptions)
 	c.Set("lxc.init.cwd", at)
-	c.Setf("lxc.init.cmd", "./%s %s", enclosing.WardenFile, enclosing.WardenSocket)
+	c.Setf("lxc.init.cmd", "./%s %s", enclosing.StubInitFile, enclosing.StubInitSocket)
 	c.From(stopSignalFrom(j.Annotations)).Setf("lxc.signal.halt", "%d", spec.StopSignal(j.Annotations))
 	c.Set("lxc.tty.max", "0")
 	c.Set("lxc.pty.max", "0")
@@ -87,8 +87,8 @@ func stopSignalFrom(annotations map[string]string) string {
 func Hook(script string) string { return "/bin/sh -c '" + script + "'" }
 
 // namespaces: what is new LXC makes, what has a path it joins, the rest is the
-// host's. The user namespace is the stage's, made or joined, and a new pid namespace.
-// In a cgroup namespace with a path the stage is without LXC, which takes the path
+// host's. The user namespace is the init process's, made or joined, and a new pid namespace.
+// In a cgroup namespace with a path the init process is without LXC, which takes the path
 // and makes a new one, and so it is in those that belong to another user namespace, which
 // LXC could not join.
 func namespaces(c *Config, j *enclosing.Job) {
@@ -107,7 +107,7 @@ func namespaces(c *Config, j *enclosing.Job) {
 		case spec.New:
 			clone += " " + ns.name
 		case spec.Path:
-			if j.FromBirth(ns.kind) {
+			if j.JoinedBeforeFork(ns.kind) {
 				continue
 			}
 			c.From(namespaceFrom(j.Spec, ns.kind)).Set("lxc.namespace.share."+ns.name, path)
@@ -115,10 +115,10 @@ func namespaces(c *Config, j *enclosing.Job) {
 	}
 	c.From("linux.namespaces").Set("lxc.namespace.clone", clone)
 	if j.OwnPIDs() {
-		c.From(namespaceFrom(j.Spec, specs.PIDNamespace)).Set("lxc.namespace.share.pid", j.StageFile("ns/pid"))
+		c.From(namespaceFrom(j.Spec, specs.PIDNamespace)).Set("lxc.namespace.share.pid", j.InitFile("ns/pid"))
 	}
 	if len(j.UIDMap) > 0 {
-		c.From(namespaceFrom(j.Spec, specs.UserNamespace)).Set("lxc.namespace.share.user", j.StageFile("ns/user"))
+		c.From(namespaceFrom(j.Spec, specs.UserNamespace)).Set("lxc.namespace.share.user", j.InitFile("ns/user"))
 	}
 }
 

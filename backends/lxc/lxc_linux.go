@@ -101,9 +101,9 @@ func hash(s string) uint32 {
 }
 
 // Place takes the cgroup that config.json names.
-func (Enclosure) Place(j *enclosing.Job) error {
+func (Enclosure) PlanCgroup(j *enclosing.Job) error {
 	j.Data.Name = Name(j.Container)
-	cgroup.Anticipate()
+	cgroup.WarmUp()
 	p, err := cgroup.Find(j.CgroupsPath, cgroup.Default{Name: label(j.ID), Space: space(j.Root)}, j.SystemdCgroup)
 	if err != nil {
 		return err
@@ -126,7 +126,7 @@ func CheckCgroup(path string) error {
 }
 
 // Raise starts the container with lxc-start, whose monitor stays.
-func (e Enclosure) Raise(ctx context.Context, j *enclosing.Job) error {
+func (e Enclosure) StartEnclosure(ctx context.Context, j *enclosing.Job) error {
 	if err := errors.Join(lxcsocket.CheckHome(), lxcsocket.CheckFree(j.Data.Name)); err != nil {
 		return fmt.Errorf("start LXC container %s: %w", j.Data.Name, err)
 	}
@@ -134,7 +134,7 @@ func (e Enclosure) Raise(ctx context.Context, j *enclosing.Job) error {
 	if err != nil {
 		return err
 	}
-	opened, err := place.Open(j.Stage, j.Annotations)
+	opened, err := place.Open(j.InitPid, j.Annotations)
 	if err != nil {
 		j.Data.Unclaim(err)
 		return err
@@ -159,12 +159,12 @@ func (e Enclosure) Raise(ctx context.Context, j *enclosing.Job) error {
 	// a slave.
 	// And it is born in a cgroup by which it is found from its first moment on,
 	// should berth be killed before it has noted the pid.
-	cradle, err := cgroup.Make(pivotCgroup(j.Data))
+	monitorCgroup, err := cgroup.Make(pivotCgroup(j.Data))
 	if err != nil {
 		return err
 	}
-	defer cradle.Close()
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Cloneflags: unix.CLONE_NEWNS, UseCgroupFD: true, CgroupFD: int(cradle.Fd())}
+	defer monitorCgroup.Close()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Cloneflags: unix.CLONE_NEWNS, UseCgroupFD: true, CgroupFD: int(monitorCgroup.Fd())}
 	cmd.Dir = "/"
 	// Some errors LXC only prints, before it has opened its log.
 	stderr, err := os.OpenFile(stderrFile(j.Container), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
@@ -180,7 +180,7 @@ func (e Enclosure) Raise(ctx context.Context, j *enclosing.Job) error {
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	select {
-	case <-j.Up:
+	case <-j.Ready:
 		backends.Called(words, begin, -1) // it runs on
 		return nil
 	case err := <-ended:
@@ -218,7 +218,7 @@ func (e Enclosure) Explain(j *enclosing.Job) (backends.Explanation, error) {
 func (Enclosure) config(j *enclosing.Job) *Config {
 	c := &Config{}
 	// No rootfs: LXC leaves the container the host's tree, from which the
-	// stage moves it into its own root. Nothing of LXC's gets into that.
+	// init process moves it into its own root. Nothing of LXC's gets into that.
 	c.Set("lxc.autodev", "0")
 	if j.OwnPIDs() {
 		// LXC unmounts a procfs that is not of the pid namespace.
@@ -232,7 +232,7 @@ func (Enclosure) config(j *enclosing.Job) *Config {
 	c.Set("lxc.cgroup.dir.monitor", monitorCgroup(j.Data))
 	c.Set("lxc.cgroup.dir.monitor.pivot", pivotCgroup(j.Data))
 	c.Set("lxc.apparmor.profile", "unconfined")
-	if err := Inside(c, j, j.WardenDir(), ""); err != nil {
+	if err := Inside(c, j, j.StubInitDir(), ""); err != nil {
 		c.fail(err)
 	}
 	return c
@@ -245,7 +245,7 @@ func pivotCgroup(d *enclosing.Data) string   { return "lxc.pivot." + d.Name }
 
 // Lower waits for LXC to have cleaned up behind the container, whose end it
 // has noticed by itself, and does it where LXC cannot any more.
-func (e Enclosure) Lower(ctx context.Context, _ *backends.Container, d *enclosing.Data) error {
+func (e Enclosure) DestroyEnclosure(ctx context.Context, _ *backends.Container, d *enclosing.Data) error {
 	if d.Name == "" {
 		return nil
 	}
@@ -285,13 +285,13 @@ func RemoveCgroup(d *enclosing.Data) error {
 
 func (Enclosure) endMonitor(ctx context.Context, d *enclosing.Data) error {
 	const patience = 10 * time.Second
-	// The warden has seen the process end; should it hang, LXC is told.
-	_ = enclosing.WaitGone(ctx, d.Warden, patience)
+	// The stub init has seen the process end; should it hang, LXC is told.
+	_ = enclosing.WaitGone(ctx, d.StubInit, patience)
 	err := enclosing.WaitGone(ctx, d.Monitor, patience)
 	if err == nil {
 		return nil
 	}
-	for _, p := range []backends.Process{d.Warden, d.Monitor} {
+	for _, p := range []backends.Process{d.StubInit, d.Monitor} {
 		_ = p.Signal(unix.SIGKILL)
 	}
 	if err := enclosing.WaitGone(ctx, d.Monitor, patience); err != nil {

@@ -14,7 +14,7 @@ import (
 const oldest = 5
 
 // Tools are LXC's.
-func (Enclosure) Tools() ([]backends.Tool, error) {
+func (Enclosure) Versions() ([]backends.Tool, error) {
 	tool, err := Version()
 	if tool.Path == "" {
 		return nil, err

@@ -15,7 +15,7 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// insideDir is where the warden's directory is mounted in the CT, below the
+// insideDir is where the stub init's directory is mounted in the CT, below the
 // /dev that LXC makes, so that nothing gets into the rootfs.
 const insideDir = "/dev/.berth"
 
@@ -60,7 +60,7 @@ func (e *Enclosure) config(j *enclosing.Job) *lxc.Config {
 	}
 	c.Set("lxc.autodev", "1")
 	e.cgroups(c, j)
-	c.Set("lxc.hook.pre-start", lxc.Hook("test -S "+filepath.Join(j.WardenDir(), enclosing.WardenSocket)+
+	c.Set("lxc.hook.pre-start", lxc.Hook("test -S "+filepath.Join(j.StubInitDir(), enclosing.StubInitSocket)+
 		" || { printf \"%1024s%s\\n\" \"\" \"this is OCI container "+j.ID+" of berth: start it through its container engine\" >>/proc/$PPID/fd/2; exit 1; }"))
 	if _, err := os.Stat(postStopHook); err == nil {
 		// lxcfs has a hook of its own there, which sleeps for half a second

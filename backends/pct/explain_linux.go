@@ -22,7 +22,7 @@ func (e *Enclosure) Explain(j *enclosing.Job) (backends.Explanation, error) {
 	if options.VMID == 0 {
 		return nil, e.errNoVMID()
 	}
-	if err := e.place(j, options.VMID); err != nil {
+	if err := e.planCgroup(j, options.VMID); err != nil {
 		return nil, err
 	}
 	lines, err := e.config(j).Lines()

@@ -135,7 +135,7 @@ func (e *Enclosure) client(c *backends.Container) *Client {
 }
 
 // Place refuses a rootfs that pct would; the VMID is chosen when it is claimed.
-func (e *Enclosure) Place(j *enclosing.Job) error {
+func (e *Enclosure) PlanCgroup(j *enclosing.Job) error {
 	info, err := os.Lstat(j.Rootfs)
 	if err != nil {
 		return &spec.FieldError{Path: "root.path", Err: err}
@@ -150,7 +150,7 @@ func (e *Enclosure) Place(j *enclosing.Job) error {
 }
 
 // Raise makes the CT and starts it.
-func (e *Enclosure) Raise(ctx context.Context, j *enclosing.Job) error {
+func (e *Enclosure) StartEnclosure(ctx context.Context, j *enclosing.Job) error {
 	vmid, err := e.claim(ctx, j)
 	if err != nil {
 		return err

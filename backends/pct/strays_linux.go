@@ -21,7 +21,7 @@ const checkCTs = "CTs"
 
 // examineCTs finds the CTs of berth's whose record has gone, and names those that only
 // look like berth's.
-func (e *Enclosure) examineCTs() []backends.Finding {
+func (e *Enclosure) diagnoseCTs() []backends.Finding {
 	used, err := e.cluster.IDs()
 	if err != nil {
 		return nil // named already
@@ -38,14 +38,14 @@ func (e *Enclosure) examineCTs() []backends.Finding {
 			bare = append(bare, vmid)
 			continue
 		}
-		f, known := e.examineCT(vmid, ct)
+		f, known := e.diagnoseCT(vmid, ct)
 		if f != nil {
 			list = append(list, *f)
 		} else if known {
 			ours++
 		}
 	}
-	list = append(list, e.examineBare(bare)...)
+	list = append(list, e.diagnoseBare(bare)...)
 	if len(list) == 0 {
 		list = append(list, finding(checkCTs, nil, strconv.Itoa(ours)+" of berth's, each with a record", ""))
 	}
@@ -54,7 +54,7 @@ func (e *Enclosure) examineCTs() []backends.Finding {
 
 // examineCT looks at a CT that has something in it. It is known if it is of a container
 // with a record.
-func (e *Enclosure) examineCT(vmid int, ct *CT) (f *backends.Finding, known bool) {
+func (e *Enclosure) diagnoseCT(vmid int, ct *CT) (f *backends.Finding, known bool) {
 	c := ct.container()
 	if c == nil {
 		return nil, false
@@ -103,7 +103,7 @@ const bareSettles = time.Second
 
 // examineBare names CTs that pct create or pct destroy has left with nothing but its
 // lock: it is not known whose they are. A container's own record leads to its own.
-func (e *Enclosure) examineBare(vmids []int) (list []backends.Finding) {
+func (e *Enclosure) diagnoseBare(vmids []int) (list []backends.Finding) {
 	if len(vmids) == 0 {
 		return nil
 	}

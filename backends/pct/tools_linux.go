@@ -12,7 +12,7 @@ import (
 )
 
 // Tools are pct, which has no version of its own, Proxmox VE's manager, and LXC.
-func (e *Enclosure) Tools() ([]backends.Tool, error) {
+func (e *Enclosure) Versions() ([]backends.Tool, error) {
 	path, err := find(e.settings.Path)
 	if err != nil {
 		return nil, err

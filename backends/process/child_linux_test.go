@@ -27,9 +27,9 @@ type child struct {
 	Root string
 	// Listener has the seccomp listener sent over the socket at descriptor 3, which is kept.
 	Listener bool
-	// OneProcessor runs with GOMAXPROCS(1), as the stage may.
+	// OneProcessor runs with GOMAXPROCS(1), as the init process may.
 	OneProcessor bool
-	// NotDumpable is how the stage runs.
+	// NotDumpable is how the init process runs.
 	NotDumpable bool
 
 	// What follows is for the parent.
@@ -46,7 +46,7 @@ type child struct {
 const childEnv = "BERTH_TEST_PROCESS_CHILD"
 
 func init() {
-	// The main thread, as in the stage.
+	// The main thread, as in the init process.
 	if os.Getenv(childEnv) != "" {
 		runtime.LockOSThread()
 	}

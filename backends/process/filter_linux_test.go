@@ -12,8 +12,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/berth-oci/berth/backends/initproc/link"
 	"github.com/berth-oci/berth/backends/seccomp"
-	"github.com/berth-oci/berth/backends/stage/link"
 )
 
 // program assembles a filter that returns action for the calls numbered, and other for the rest.

@@ -38,7 +38,7 @@ func (c *forkedChild) loadsEarly(f *seccomp.Filter) bool {
 		}
 		return call
 	}
-	clone := known(unix.SYS_CLONE, bearFlags, 0)
+	clone := known(unix.SYS_CLONE, forkFlags, 0)
 	clone.Args = append(clone.Args, nil, seccomp.Arg(0), seccomp.Arg(0))
 	calls := []seccomp.Call{
 		{Number: unix.SYS_CAPSET}, clone, {Number: unix.SYS_EXIT_GROUP}, known(unix.SYS_SETSID),
@@ -47,7 +47,7 @@ func (c *forkedChild) loadsEarly(f *seccomp.Filter) bool {
 		calls = append(calls, known(unix.SYS_IOCTL, 0, unix.TIOCSCTTY, 0))
 	}
 	if c.atOnce || c.hold {
-		read := known(unix.SYS_READ, uint64(c.gate))
+		read := known(unix.SYS_READ, uint64(c.syncSocket))
 		read.Args = append(read.Args, nil, seccomp.Arg(1))
 		calls = append(calls, read)
 	}
@@ -64,4 +64,4 @@ func (c *forkedChild) loadsEarly(f *seccomp.Filter) bool {
 
 // bearFlags are the flags of clone(2) for a child that is born in another pid namespace, as a sibling of the process
 // that bears it, which is told the pid.
-const bearFlags = uint64(unix.SIGCHLD) | unix.CLONE_PARENT | unix.CLONE_PARENT_SETTID
+const forkFlags = uint64(unix.SIGCHLD) | unix.CLONE_PARENT | unix.CLONE_PARENT_SETTID

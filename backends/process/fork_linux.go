@@ -25,9 +25,9 @@ type ForkOptions struct {
 	// Gate is one end of a pair of stream sockets, above the preserved descriptors. The child reads a byte from it before
 	// it goes on, so that it can be moved to its cgroup; closes it by its execve; and should that or anything
 	// before it fail, writes what [Failure] reads.
-	Gate int
+	SyncSocket int
 	// Board is for a filter with SCMP_ACT_NOTIFY, and for PIDs.
-	Board *Board
+	SharedPage *SharedPage
 	// PIDs is a descriptor of a pid namespace that the program's process is to be born in; 0 for the caller's. It wants
 	// Options.Join.
 	PIDs int
@@ -49,22 +49,22 @@ type ForkOptions struct {
 //
 // The thread is of no more use afterwards, for it is the container's user now; the process is.
 func (p *Prepared) Fork(o ForkOptions) (pid int, err error) {
-	if o.Gate < firstExtra+p.options.Preserve {
-		return -1, fmt.Errorf("descriptor %d is both the gate and to be preserved", o.Gate)
+	if o.SyncSocket < firstExtra+p.options.Preserve {
+		return -1, fmt.Errorf("descriptor %d is both the gate and to be preserved", o.SyncSocket)
 	}
-	c := &forkedChild{flags: uintptr(unix.SIGCHLD), gate: uintptr(o.Gate), terminal: o.Terminal, preserve: uintptr(p.options.Preserve),
+	c := &forkedChild{flags: uintptr(unix.SIGCHLD), syncSocket: uintptr(o.SyncSocket), terminal: o.Terminal, preserve: uintptr(p.options.Preserve),
 		pids: uintptr(o.PIDs), atOnce: o.AtOnce, hold: o.Hold}
 	if o.Sibling {
 		c.flags |= unix.CLONE_PARENT
 	}
-	if err := c.take(p.attributes, p.path, p.env, o.Board); err != nil {
+	if err := c.take(p.attributes, p.path, p.env, o.SharedPage); err != nil {
 		return -1, err
 	}
 	if c.pids != 0 {
-		if !p.options.Join || o.Board == nil {
+		if !p.options.Join || o.SharedPage == nil {
 			return -1, errors.New("a process to be born in a pid namespace wants Options.Join and a board")
 		}
-		if err := c.join(p.attributes, o.Board); err != nil {
+		if err := c.join(p.attributes, o.SharedPage); err != nil {
 			return -1, err
 		}
 	}
@@ -80,8 +80,8 @@ func (p *Prepared) Spawn(path string, args, env []string, stdio [3]int) (pid int
 	if err != nil {
 		return -1, fmt.Errorf("socketpair: %w", err)
 	}
-	gate := os.NewFile(uintptr(pair[0]), "gate")
-	defer gate.Close()
+	syncSocket := os.NewFile(uintptr(pair[0]), "gate")
+	defer syncSocket.Close()
 	inner := pair[1]
 	defer func() { unix.Close(inner) }()
 	if inner < firstExtra {
@@ -90,16 +90,16 @@ func (p *Prepared) Spawn(path string, args, env []string, stdio [3]int) (pid int
 	a := *p.attributes
 	a.Args = args
 	if a.Seccomp != nil {
-		a.Seccomp = a.Seccomp.Deaf()
+		a.Seccomp = a.Seccomp.WithoutNotify()
 	}
-	c := &forkedChild{flags: uintptr(unix.SIGCHLD), gate: uintptr(inner), inSession: true}
+	c := &forkedChild{flags: uintptr(unix.SIGCHLD), syncSocket: uintptr(inner), inSession: true}
 	if err := c.take(&a, path, env, nil); err != nil {
 		return -1, err
 	}
 	if !p.options.Fork {
 		c.limits = nil // they are this process's already
 	}
-	if _, err := gate.Write([]byte{1}); err != nil {
+	if _, err := syncSocket.Write([]byte{1}); err != nil {
 		return -1, fmt.Errorf("let the process run: %w", err)
 	}
 	if pid, err = c.start(stdio); err != nil {
@@ -107,7 +107,7 @@ func (p *Prepared) Spawn(path string, args, env []string, stdio [3]int) (pid int
 	}
 	unix.Close(inner)
 	inner = -1
-	report, err := io.ReadAll(gate)
+	report, err := io.ReadAll(syncSocket)
 	if err == nil {
 		err = a.Failure(report, path)
 	}
@@ -152,7 +152,7 @@ func (c *forkedChild) start(stdio [3]int) (pid int, err error) {
 }
 
 // take puts what execve and seccomp take into the form that the kernel wants.
-func (c *forkedChild) take(a *Attributes, path string, env []string, board *Board) (err error) {
+func (c *forkedChild) take(a *Attributes, path string, env []string, sharedPage *SharedPage) (err error) {
 	if c.path, err = unix.BytePtrFromString(path); err != nil {
 		return &spec.FieldError{Path: "process.args[0]", Err: err}
 	}
@@ -169,11 +169,11 @@ func (c *forkedChild) take(a *Attributes, path string, env []string, board *Boar
 	c.filter, err = a.Seccomp.Prog()
 	c.filterFlags = uintptr(a.Seccomp.Flags)
 	if a.Seccomp.Listener {
-		if board == nil {
+		if sharedPage == nil {
 			return spec.Fieldf("linux.seccomp", "SCMP_ACT_NOTIFY is used, but there is nobody to send the listener to")
 		}
 		c.filterFlags |= unix.SECCOMP_FILTER_FLAG_NEW_LISTENER
-		c.listener, c.taken, c.released = board.word(wordListener), board.word(wordTaken), board.word(wordReleased)
+		c.listener, c.taken, c.released = sharedPage.word(wordListener), sharedPage.word(wordTaken), sharedPage.word(wordReleased)
 	}
 	return err
 }
@@ -186,8 +186,8 @@ func limitsOf(a *Attributes) (limits []rlimit) {
 }
 
 // join finds out how the process that goes before the child is to do its part.
-func (c *forkedChild) join(a *Attributes, board *Board) (err error) {
-	c.child = board.word(wordChild)
+func (c *forkedChild) join(a *Attributes, sharedPage *SharedPage) (err error) {
+	c.child = sharedPage.word(wordChild)
 	c.early = c.loadsEarly(a.Seccomp)
 	c.drops = c.early || a.Seccomp == nil || a.NoNewPrivileges
 	c.capHeader, c.capData, err = a.finalCaps()
@@ -224,7 +224,7 @@ const (
 	stepSession = iota
 	stepStdio
 	stepTerminal
-	stepGate
+	stepSync
 	stepDescriptors
 	stepSignals
 	stepSeccomp

@@ -20,22 +20,22 @@ func (c *child) fork(p *Prepared) error {
 	if err != nil {
 		return err
 	}
-	gate := os.NewFile(uintptr(pair[0]), "gate")
+	syncSocket := os.NewFile(uintptr(pair[0]), "gate")
 	// Beyond what the tests want to preserve in vain.
 	inner, err := unix.FcntlInt(uintptr(pair[1]), unix.F_DUPFD_CLOEXEC, 64)
 	if err != nil {
 		return err
 	}
 	unix.Close(pair[1])
-	pid, err := p.Fork(ForkOptions{Stdio: [3]int{0, 1, 2}, Gate: inner})
+	pid, err := p.Fork(ForkOptions{Stdio: [3]int{0, 1, 2}, SyncSocket: inner})
 	if err != nil {
 		return err
 	}
 	unix.Close(inner)
-	if _, err := gate.Write([]byte{1}); err != nil {
+	if _, err := syncSocket.Write([]byte{1}); err != nil {
 		return err
 	}
-	report, err := io.ReadAll(gate)
+	report, err := io.ReadAll(syncSocket)
 	if err != nil {
 		return err
 	}

@@ -15,9 +15,9 @@ type forkedChild struct {
 	stdio    [3]uintptr
 	terminal bool
 	// inSession leaves it in its parent's.
-	inSession bool
-	gate      uintptr
-	preserve  uintptr
+	inSession  bool
+	syncSocket uintptr
+	preserve   uintptr
 
 	limits      []rlimit
 	filter      *unix.SockFprog
@@ -60,7 +60,7 @@ func (c *forkedChild) fork() (pid uintptr, errno syscall.Errno) {
 	step, errno := c.become()
 	c.report[0], c.report[1] = step, uint32(errno)
 	if errno != unix.ECANCELED { // else nobody is there, and the end would be by SIGPIPE
-		_, _, _ = unix.RawSyscall(unix.SYS_WRITE, c.gate, uintptr(unsafe.Pointer(&c.report)), reportSize)
+		_, _, _ = unix.RawSyscall(unix.SYS_WRITE, c.syncSocket, uintptr(unsafe.Pointer(&c.report)), reportSize)
 	}
 	for {
 		_, _, _ = unix.RawSyscall(unix.SYS_EXIT_GROUP, exitStatus(step, errno), 0, 0)
@@ -90,7 +90,7 @@ func (c *forkedChild) become() (step uint32, errno syscall.Errno) {
 	}
 	if !c.atOnce {
 		if errno = c.wait(); errno != 0 {
-			return stepGate, errno
+			return stepSync, errno
 		}
 	}
 	if c.pids != 0 {
@@ -108,7 +108,7 @@ func (c *forkedChild) become() (step uint32, errno syscall.Errno) {
 		return stepSignals, errno
 	}
 	if c.pids != 0 {
-		if step, errno = c.bear(); errno != 0 {
+		if step, errno = c.forkInto(); errno != 0 {
 			return step, errno
 		}
 	}
@@ -135,7 +135,7 @@ func (c *forkedChild) become() (step uint32, errno syscall.Errno) {
 //go:norace
 //go:nosplit
 //go:noinline
-func (c *forkedChild) bear() (step uint32, errno syscall.Errno) {
+func (c *forkedChild) forkInto() (step uint32, errno syscall.Errno) {
 	// Those in the pid namespace could change in the child's memory what the others take for its pid.
 	_, _, errno = unix.RawSyscall(unix.SYS_MADVISE, uintptr(unsafe.Pointer(c.child)), pageSize, unix.MADV_DONTFORK)
 	if errno != 0 {
@@ -160,7 +160,7 @@ func (c *forkedChild) bear() (step uint32, errno syscall.Errno) {
 			return stepCaps, errno
 		}
 	}
-	pid, _, errno := unix.RawSyscall6(unix.SYS_CLONE, uintptr(bearFlags), 0, uintptr(unsafe.Pointer(c.child)), 0, 0, 0)
+	pid, _, errno := unix.RawSyscall6(unix.SYS_CLONE, uintptr(forkFlags), 0, uintptr(unsafe.Pointer(c.child)), 0, 0, 0)
 	if errno != 0 {
 		return stepBear, errno
 	}
@@ -172,7 +172,7 @@ func (c *forkedChild) bear() (step uint32, errno syscall.Errno) {
 	}
 	if c.atOnce || c.hold {
 		if errno = c.wait(); errno != 0 {
-			return stepGate, errno
+			return stepSync, errno
 		}
 	}
 	return c.setLimits(true)
@@ -277,7 +277,7 @@ func exitStatus(step uint32, errno syscall.Errno) uintptr {
 //go:nosplit
 func (c *forkedChild) wait() syscall.Errno {
 	for {
-		n, _, errno := unix.RawSyscall(unix.SYS_READ, c.gate, uintptr(unsafe.Pointer(&c.pass)), 1)
+		n, _, errno := unix.RawSyscall(unix.SYS_READ, c.syncSocket, uintptr(unsafe.Pointer(&c.pass)), 1)
 		switch {
 		case errno == unix.EINTR:
 		case errno != 0:
@@ -296,12 +296,12 @@ func (c *forkedChild) wait() syscall.Errno {
 //go:nosplit
 func (c *forkedChild) descriptors() syscall.Errno {
 	first := firstExtra + c.preserve
-	if c.gate > first {
-		if _, _, errno := unix.RawSyscall(unix.SYS_CLOSE_RANGE, first, c.gate-1, 0); errno != 0 {
+	if c.syncSocket > first {
+		if _, _, errno := unix.RawSyscall(unix.SYS_CLOSE_RANGE, first, c.syncSocket-1, 0); errno != 0 {
 			return errno
 		}
 	}
-	if _, _, errno := unix.RawSyscall(unix.SYS_CLOSE_RANGE, c.gate+1, math.MaxInt32, 0); errno != 0 {
+	if _, _, errno := unix.RawSyscall(unix.SYS_CLOSE_RANGE, c.syncSocket+1, math.MaxInt32, 0); errno != 0 {
 		return errno
 	}
 	for fd := uintptr(firstExtra); fd < first; fd++ {
@@ -309,7 +309,7 @@ func (c *forkedChild) descriptors() syscall.Errno {
 			return errno
 		}
 	}
-	_, _, errno := unix.RawSyscall(unix.SYS_FCNTL, c.gate, unix.F_SETFD, unix.FD_CLOEXEC)
+	_, _, errno := unix.RawSyscall(unix.SYS_FCNTL, c.syncSocket, unix.F_SETFD, unix.FD_CLOEXEC)
 	return errno
 }
 

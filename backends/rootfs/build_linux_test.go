@@ -275,7 +275,7 @@ func TestDevices(t *testing.T) {
 	}
 }
 
-// TestDevicesWithoutMknod has a stage that may make no nodes: it binds the host's.
+// TestDevicesWithoutMknod has an init process that may make no nodes: it binds the host's.
 func TestDevicesWithoutMknod(t *testing.T) {
 	t.Parallel()
 	c := newContainer(t)

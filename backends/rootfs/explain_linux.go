@@ -50,7 +50,7 @@ func Explain(s *specs.Spec, bundle string) (backends.Explanation, error) {
 
 func (h *host) explainRoot() []backends.Line {
 	how := "%q becomes /, by pivot_root"
-	if Foreign(h.spec) {
+	if SharedMountNamespace(h.spec) {
 		how = "%q is mounted on itself until delete, and becomes / by chroot"
 	}
 	lines := []backends.Line{{Text: fmt.Sprintf(how, h.abs(h.spec.Root.Path)), From: "root.path"}}

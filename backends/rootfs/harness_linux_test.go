@@ -24,16 +24,16 @@ import (
 
 // The tests build a real root in a child that is born in new namespaces, then run a script there. The
 // child is this test binary: stageEnv tells it what it is.
-const stageEnv = "BERTH_ROOTFS_TEST_STAGE"
+const initEnv = "BERTH_ROOTFS_TEST_STAGE"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(watchEnv) != "" {
 		fmt.Fprintln(os.Stderr, watch())
 		os.Exit(1)
 	}
-	if os.Getenv(stageEnv) != "" {
+	if os.Getenv(initEnv) != "" {
 		runtime.LockOSThread()
-		if err := stage(); err != nil {
+		if err := initProc(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -41,7 +41,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// order is what the test tells the stage.
+// order is what the test tells the init process.
 type order struct {
 	Plan    *Plan
 	Files   int
@@ -51,7 +51,7 @@ type order struct {
 	Script  string
 }
 
-func stage() error {
+func initProc() error {
 	unix.Umask(0o077) // the worst that a caller may have
 	if err := unix.Unshare(unix.CLONE_FS); err != nil {
 		return err
@@ -171,7 +171,7 @@ type container struct {
 	ready   func() // called when everything is open and nothing attached yet
 }
 
-// run builds the root and runs the script in it; the error is the stage's or Open's, the script's
+// run builds the root and runs the script in it; the error is the init process's or Open's, the script's
 // failure included.
 func (c *container) run(t *testing.T) (string, error) {
 	t.Helper()
@@ -182,7 +182,7 @@ func (c *container) run(t *testing.T) (string, error) {
 	ours, theirs := os.NewFile(uintptr(pair[0]), "ours"), os.NewFile(uintptr(pair[1]), "theirs")
 	defer ours.Close()
 	cmd := exec.Command("/proc/self/exe")
-	cmd.Env = []string{stageEnv + "=1"}
+	cmd.Env = []string{initEnv + "=1"}
 	cmd.ExtraFiles = []*os.File{theirs}
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr

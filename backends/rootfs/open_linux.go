@@ -16,7 +16,7 @@ import (
 type Options struct {
 	// Namespace is the mount namespace in which sources are looked up; nil means the caller's. With
 	// a user namespace it has to be one that the container's user namespace owns (a copy of the
-	// host's, made by the stage): then the kernel locks the flags that sources have on the host, and
+	// host's, made by the init process): then the kernel locks the flags that sources have on the host, and
 	// the container cannot take them off again (mount_namespaces(7)).
 	Namespace *os.File
 	// HostCgroups says that the cgroup namespace that the config names by its path is the host's.
@@ -112,7 +112,7 @@ func (h *host) openRoot() error {
 		return spec.Fieldf("root.path", "invalid rootfs %q: open_tree: %w", path, err)
 	}
 	h.plan.Root = h.keep(fd, path)
-	h.plan.RootReadonly, h.plan.Foreign = h.spec.Root.Readonly, Foreign(h.spec)
+	h.plan.RootReadonly, h.plan.SharedMountNamespace = h.spec.Root.Readonly, SharedMountNamespace(h.spec)
 	st, err := fstat(fd)
 	if err != nil {
 		return &spec.FieldError{Path: "root.path", Err: err}
@@ -128,7 +128,7 @@ func (h *host) openRoot() error {
 	if want&unix.MS_SLAVE != 0 {
 		top = unix.MS_SLAVE
 	}
-	if want != 0 && (h.plan.Foreign || want&(unix.MS_SLAVE|unix.MS_PRIVATE) == 0) {
+	if want != 0 && (h.plan.SharedMountNamespace || want&(unix.MS_SLAVE|unix.MS_PRIVATE) == 0) {
 		h.plan.RootPropagation = want
 	}
 	if err := h.inherit(fd); err != nil {

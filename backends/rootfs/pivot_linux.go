@@ -11,7 +11,7 @@ import (
 // others' too. The working directory is "/" then. Standard descriptors that are the old /dev/null become the container's.
 func (r *Root) Pivot() error {
 	enter := r.pivot
-	if r.plan.Foreign {
+	if r.plan.SharedMountNamespace {
 		enter = r.chroot
 	}
 	if err := enter(); err != nil {

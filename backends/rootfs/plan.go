@@ -6,18 +6,18 @@ const None = -1
 // Plan is what the container's side has to do, as plain data that survives JSON. Descriptors are
 // named by their index in the slice that [Open] returns beside it.
 type Plan struct {
-	Root            int               // the root's tree of mounts
-	Foreign         bool              // the mount namespace is not the container's own
-	RootReadonly    bool              // root.readonly
-	RootPropagation uint64            // MS_* flags of linux.rootfsPropagation that are due after the pivot; 0 for none
-	Mounts          []Mount           // in the config's order
-	SetupDev        bool              // populate /dev: no bind mount covers it
-	Devices         []Device          // the default devices and linux.devices
-	MaskedPaths     []string          // linux.maskedPaths
-	ReadonlyPaths   []string          // linux.readonlyPaths
-	Sysctls         map[string]string // path below /proc/sys to value
-	MountLabel      string            // linux.mountLabel
-	Cwd             string            // process.cwd, created when it is missing
+	Root                 int               // the root's tree of mounts
+	SharedMountNamespace bool              // the mount namespace is not the container's own
+	RootReadonly         bool              // root.readonly
+	RootPropagation      uint64            // MS_* flags of linux.rootfsPropagation that are due after the pivot; 0 for none
+	Mounts               []Mount           // in the config's order
+	SetupDev             bool              // populate /dev: no bind mount covers it
+	Devices              []Device          // the default devices and linux.devices
+	MaskedPaths          []string          // linux.maskedPaths
+	ReadonlyPaths        []string          // linux.readonlyPaths
+	Sysctls              map[string]string // path below /proc/sys to value
+	MountLabel           string            // linux.mountLabel
+	Cwd                  string            // process.cwd, created when it is missing
 }
 
 // Mount is one mount of the config.

@@ -58,14 +58,14 @@ func procContext(pid *os.File) (int, error) {
 		return fs, nil
 	}
 	unix.Close(fs)
-	return bornProcContext(pid)
+	return forkedProcContext(pid)
 }
 
 // bornProcContext is for a kernel without the option. A procfs is of the namespace of the process that called
 // fsopen(2), so that one has to be born there. Those in the namespace may look at it and have it do what they want
 // (ptrace(2)): it has no mounts, nothing open but the socket, no capability but the one that fsopen takes, and a
 // filter that lets it make its few calls.
-func bornProcContext(pid *os.File) (int, error) {
+func forkedProcContext(pid *os.File) (int, error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return -1, fmt.Errorf("socketpair: %w", err)

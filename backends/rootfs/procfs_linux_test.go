@@ -82,7 +82,7 @@ func TestProcOfAnotherPIDNamespace(t *testing.T) {
 
 	fs, err := procContext(ns)
 	shows(t, "procContext", fs, err)
-	fs, err = bornProcContext(ns)
+	fs, err = forkedProcContext(ns)
 	shows(t, "bornProcContext", fs, err)
 
 	seen := make(chan string, 1000)
@@ -94,7 +94,7 @@ func TestProcOfAnotherPIDNamespace(t *testing.T) {
 	}()
 	const want = "0000000000200000 0000000000200000 1 2 "
 	for n, deadline := 0, time.Now().Add(time.Minute); n < 3; {
-		fs, err := bornProcContext(ns)
+		fs, err := forkedProcContext(ns)
 		if err != nil {
 			t.Fatal(err)
 		}

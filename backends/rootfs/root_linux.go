@@ -51,7 +51,7 @@ func (r *Root) attach(at string) error {
 	if r.proc, err = openProc(); err != nil {
 		return err
 	}
-	if !r.plan.Foreign {
+	if !r.plan.SharedMountNamespace {
 		if err := unix.Mount("", "/", "", unix.MS_SLAVE|unix.MS_REC, ""); err != nil {
 			return fmt.Errorf("make / a recursive slave: %w", err)
 		}
@@ -69,8 +69,8 @@ func (r *Root) attach(at string) error {
 		return os.NewSyscallError("fcntl(F_DUPFD_CLOEXEC)", err)
 	}
 	r.tree = tree(dup)
-	if r.plan.Foreign {
-		return r.settle()
+	if r.plan.SharedMountNamespace {
+		return r.isolatePropagation()
 	}
 	return nil
 }

@@ -25,7 +25,7 @@ func Unsupported(s *specs.Spec) []Refusal {
 	if s.Linux == nil {
 		return list
 	}
-	if Foreign(s) && hasNamespace(s, specs.UserNamespace) {
+	if SharedMountNamespace(s) && hasNamespace(s, specs.UserNamespace) {
 		add("a user namespace needs a mount namespace of the container's own: it may mount in no other", "linux.namespaces")
 	}
 	if p := s.Linux.RootfsPropagation; p != "" && propagations[p] == 0 {

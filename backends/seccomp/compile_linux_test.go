@@ -331,7 +331,7 @@ func TestPassed(t *testing.T) {
 }
 
 // Without a listener only what it would be asked about is different.
-func TestDeaf(t *testing.T) {
+func TestWithoutNotify(t *testing.T) {
 	t.Parallel()
 	profile := specs.LinuxSeccomp{
 		DefaultAction: specs.ActAllow, Architectures: []specs.Arch{specs.ArchX86_64, specs.ArchX86},
@@ -344,21 +344,21 @@ func TestDeaf(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	deaf := f.Deaf()
-	if deaf.Listener || deaf.Flags != unix.SECCOMP_FILTER_FLAG_LOG {
-		t.Errorf("listener %t, flags %#x", deaf.Listener, deaf.Flags)
+	withoutNotify := f.WithoutNotify()
+	if withoutNotify.Listener || withoutNotify.Flags != unix.SECCOMP_FILTER_FLAG_LOG {
+		t.Errorf("listener %t, flags %#x", withoutNotify.Listener, withoutNotify.Flags)
 	}
 	for c, want := range map[call]uint32{
 		x64(chmod64): errno(unix.EPERM), x86(chmod86): errno(unix.EPERM), x64(getpid64): killProcess, x64(write64): errno(0x7fc), x64(read64): allow,
 	} {
-		if got := decide(t, deaf.Program, c); got != want {
+		if got := decide(t, withoutNotify.Program, c); got != want {
 			t.Errorf("%+v: action %#x, want %#x", c, got, want)
 		}
 	}
 	if got := decide(t, f.Program, x64(chmod64)); got != notify {
 		t.Errorf("the filter itself has changed: action %#x", got)
 	}
-	if deaf.Deaf() != deaf {
+	if withoutNotify.WithoutNotify() != withoutNotify {
 		t.Error("a filter without a listener is another")
 	}
 }

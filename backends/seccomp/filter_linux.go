@@ -23,18 +23,18 @@ type Filter struct {
 
 // Deaf is the filter for a process that nobody listens to: what would be asked about (SCMP_ACT_NOTIFY) fails there
 // with EPERM, and everything else is as it was. A filter without a listener is its own.
-func (f *Filter) Deaf() *Filter {
+func (f *Filter) WithoutNotify() *Filter {
 	if !f.Listener {
 		return f
 	}
-	deaf := &Filter{Flags: f.Flags &^ unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, Program: bytes.Clone(f.Program)}
-	for at := range slices.Chunk(deaf.Program, instructionSize) {
+	withoutNotify := &Filter{Flags: f.Flags &^ unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, Program: bytes.Clone(f.Program)}
+	for at := range slices.Chunk(withoutNotify.Program, instructionSize) {
 		code, k := binary.NativeEndian.Uint16(at), binary.NativeEndian.Uint32(at[4:])
 		if code == unix.BPF_RET|unix.BPF_K && k&unix.SECCOMP_RET_ACTION_FULL == unix.SECCOMP_RET_USER_NOTIF {
 			binary.NativeEndian.PutUint32(at[4:], unix.SECCOMP_RET_ERRNO|uint32(unix.EPERM))
 		}
 	}
-	return deaf
+	return withoutNotify
 }
 
 const (

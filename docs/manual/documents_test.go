@@ -135,7 +135,7 @@ func TestPaths(t *testing.T) {
 	}
 }
 
-// Everything of a package that a document names, such as `stage.Spawn` or
+// Everything of a package that a document names, such as `init process.Spawn` or
 // `enclosing.Backend.Create`, is declared there.
 func TestNames(t *testing.T) {
 	declared := declarations(t)

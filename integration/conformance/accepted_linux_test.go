@@ -18,7 +18,7 @@ const noClone3 = "In a network namespace in which LXC's monitors listen, clone3 
 
 // accepted are all; one that is used by no difference fails the test.
 var accepted = []acceptance{
-	{keys: "processes", why: "LXC's init, the warden, is one task of the container's pid namespace."},
+	{keys: "processes", why: "LXC's init, the stub init, is one task of the container's pid namespace."},
 	{trials: "linux.namespaces without cgroup", keys: "cgroup", runtime: "berth-pct", why: "Proxmox VE's statistics come from lxc/VMID: linux.cgroupsPath does not apply."},
 	{trials: "linux.namespaces by path*, cgroup", keys: "cgroup", runtime: "berth-pct", why: "Proxmox VE's statistics come from lxc/VMID: linux.cgroupsPath does not apply."},
 	{trials: "linux.namespaces *network", keys: "prctl seccomp", why: noClone3},
@@ -53,5 +53,5 @@ func (d difference) isMeantBy(a acceptance) bool {
 
 // acceptedWithControllers are those of TestControllers.
 var acceptedWithControllers = []acceptance{
-	{keys: "processes", why: "LXC's init, the warden, is one task of the container's pid namespace."},
+	{keys: "processes", why: "LXC's init, the stub init, is one task of the container's pid namespace."},
 }

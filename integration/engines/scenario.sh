@@ -55,5 +55,5 @@ trap 'set +e; eval "$at_end"; jobs -p | xargs --no-run-if-empty kill' EXIT
 # unseen: passes on all lines but those of LXC's own process in the container's
 # pid namespace, which berth cannot hide.
 unseen() {
-	grep -v -w warden
+	grep -v -w stub-init
 }

@@ -25,8 +25,9 @@ import (
 // record is what is remembered of a container.
 func (b *box) record() (r struct {
 	Data struct {
-		Name            string
-		Monitor, Warden struct{ Pid int }
+		Name     string
+		Monitor  struct{ Pid int }
+		StubInit struct{ Pid int } `json:"warden"`
 	}
 }) {
 	b.Helper()
@@ -106,11 +107,11 @@ func TestMonitorKilled(t *testing.T) {
 	b.nothing(before)
 }
 
-func TestWardenKilled(t *testing.T) {
+func TestStubInitKilled(t *testing.T) {
 	before := takeCensus()
 	b := newBox(t, forever)
 	b.running()
-	if err := unix.Kill(b.record().Data.Warden.Pid, unix.SIGKILL); err != nil {
+	if err := unix.Kill(b.record().Data.StubInit.Pid, unix.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 	b.nothing(before)

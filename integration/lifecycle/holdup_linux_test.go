@@ -213,7 +213,7 @@ func TestStarting(t *testing.T) {
 
 // The container's process is killed while the enclosure's tool, which has no end of its
 // own, is to make the enclosure: create says so at once.
-func TestKilledWhileRaised(t *testing.T) {
+func TestKilledWhileStarted(t *testing.T) {
 	t.Parallel()
 	berthOnly(t)
 	b := newBox(t, forever)
@@ -225,8 +225,8 @@ func TestKilledWhileRaised(t *testing.T) {
 	}
 	create := b.background(append(flags, b.createArgs()...)...)
 	b.awaitOut("hangs")
-	stage := b.stage()
-	if err := unix.Kill(stage, unix.SIGKILL); err != nil {
+	initProc := b.initProc()
+	if err := unix.Kill(initProc, unix.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 	o := create.within(soon)
@@ -255,8 +255,8 @@ func (b *box) lxcStartThat(script string) (flags []string) {
 	return []string{"--config", config}
 }
 
-// stage is the pid of the process that is recorded for a container that is being created.
-func (b *box) stage() int {
+// init process is the pid of the process that is recorded for a container that is being created.
+func (b *box) initProc() int {
 	b.Helper()
 	pid := b.state().Pid
 	if pid == 0 {

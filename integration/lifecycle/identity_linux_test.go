@@ -74,9 +74,9 @@ func TestIdentity(t *testing.T) {
 	}
 }
 
-// Beside the container's process there are LXC's monitor and the warden, one
+// Beside the container's process there are LXC's monitor and the stub init, one
 // task of next to no memory, and nothing of berth's.
-func TestWarden(t *testing.T) {
+func TestStubInit(t *testing.T) {
 	t.Parallel()
 	berthOnly(t)
 	b := newBox(t, forever)
@@ -97,22 +97,22 @@ func TestWarden(t *testing.T) {
 		}
 	}
 	init := strings.TrimSpace(output(t, "lxc-info", "-n", b.enclosureName(), "-p", "-H"))
-	warden, err := strconv.Atoi(init)
+	stubInit, err := strconv.Atoi(init)
 	if err != nil {
 		t.Fatalf("LXC says that its init is %q", init)
 	}
-	if name, err := os.ReadFile("/proc/" + init + "/cmdline"); err != nil || !strings.HasPrefix(string(name), "@/warden") {
-		t.Errorf("LXC's init is %q (%v), want the warden", name, err)
+	if name, err := os.ReadFile("/proc/" + init + "/cmdline"); err != nil || !strings.HasPrefix(string(name), "@/stub-init") {
+		t.Errorf("LXC's init is %q (%v), want the stub init", name, err)
 	}
-	if own, monitor := cgroupOf(t, init), cgroupOf(t, statusLine(t, warden, "PPid")); own != monitor {
-		t.Errorf("the warden is in the cgroup %s, its monitor in %s", own, monitor)
+	if own, monitor := cgroupOf(t, init), cgroupOf(t, statusLine(t, stubInit, "PPid")); own != monitor {
+		t.Errorf("the stub init is in the cgroup %s, its monitor in %s", own, monitor)
 	}
 	for _, kind := range []string{"pid", "net", "ipc", "uts", "cgroup"} {
-		if ns(t, warden, kind) != ns(t, b.pid, kind) {
-			t.Errorf("the warden is in another %s namespace", kind)
+		if ns(t, stubInit, kind) != ns(t, b.pid, kind) {
+			t.Errorf("the stub init is in another %s namespace", kind)
 		}
 	}
-	// LXC takes from the warden what those may have whom an administrator brings in.
+	// LXC takes from the stub init what those may have whom an administrator brings in.
 	const show = "grep CapPrm /proc/self/status"
 	attach := exec.Command("lxc-attach", "-n", b.enclosureName(), "--", "sh", "-c", show)
 	if *backend == "pct" {
@@ -121,10 +121,10 @@ func TestWarden(t *testing.T) {
 	if o, want := execute(t, attach), b.must("exec", b.id, "sh", "-c", show); o.status != 0 || o.stdout != want {
 		t.Errorf("attached: status %d, %q, %q; by exec: %q", o.status, o.stdout, o.stderr, want)
 	}
-	if tasks, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", warden)); len(tasks) != 1 {
-		t.Errorf("the warden has %d tasks", len(tasks))
+	if tasks, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", stubInit)); len(tasks) != 1 {
+		t.Errorf("the stub init has %d tasks", len(tasks))
 	}
-	rollup, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", warden))
+	rollup, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", stubInit))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,10 +136,10 @@ func TestWarden(t *testing.T) {
 		}
 	}
 	if private == 0 || private >= 200 {
-		t.Errorf("the warden has %d kB of private memory", private)
+		t.Errorf("the stub init has %d kB of private memory", private)
 	}
-	if fds, _ := os.ReadDir(fmt.Sprintf("/proc/%d/fd", warden)); len(fds) > 5 {
-		t.Errorf("the warden has %d descriptors open", len(fds))
+	if fds, _ := os.ReadDir(fmt.Sprintf("/proc/%d/fd", stubInit)); len(fds) > 5 {
+		t.Errorf("the stub init has %d descriptors open", len(fds))
 	}
 	for _, p := range processes() {
 		exe, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", p.pid))

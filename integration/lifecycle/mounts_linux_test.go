@@ -49,7 +49,7 @@ func otherMounts(t *testing.T) int {
 
 // TestForeignMounts: a container in the host's mount namespace, or one that it
 // joins, has its own root there, and nothing is left of it.
-func TestForeignMounts(t *testing.T) {
+func TestSharedMountNamespace(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name  string
@@ -119,7 +119,7 @@ func TestForeignMounts(t *testing.T) {
 
 // TestForeignMountsUndone: a create that fails or is killed takes its mounts away,
 // and leaves the engine's.
-func TestForeignMountsUndone(t *testing.T) {
+func TestSharedMountNamespaceUndone(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, "exit 0", shared(specs.MountNamespace, ""))
 	b.spec.Hooks = &specs.Hooks{CreateRuntime: []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c", "mountpoint -q " + b.rootfs() + "/proc && echo there >" + b.out + "/hook; exit 1"}}}}

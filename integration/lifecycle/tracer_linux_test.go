@@ -93,7 +93,7 @@ func readRights(pid int) (r rights, err error) {
 	return r, nil
 }
 
-// judge writes down what a process has more than the tracer. The warden may have CAP_KILL, for it can do nothing but pass
+// judge writes down what a process has more than the tracer. The stub init may have CAP_KILL, for it can do nothing but pass
 // signals on.
 func judge(own rights, pid int, caller string, seize bool, found func(string)) {
 	if seize && unix.PtraceSeize(pid) == nil {
@@ -108,9 +108,9 @@ func judge(own rights, pid int, caller string, seize bool, found func(string)) {
 	}
 	note("looked", r.name)
 	more := r.caps &^ own.caps
-	if r.name == "warden" {
+	if r.name == "stub-init" {
 		if more = r.caps &^ (1 << unix.CAP_KILL); !r.noNewPrivs {
-			found("the warden may gain privileges")
+			found("the stub init may gain privileges")
 		}
 	} else if strings.HasSuffix(r.cgroup, caller) {
 		found(fmt.Sprintf("%s is in the cgroup %s", r.name, r.cgroup))
@@ -161,7 +161,7 @@ func (b *box) untraced(names ...string) {
 }
 
 // What a container that may trace others sees of its own life, of execs, and of containers that join it, has never
-// more rights than it: not the warden, and not what is on its way in. runc and crun do not pass this: their processes
+// more rights than it: not the stub init, and not what is on its way in. runc and crun do not pass this: their processes
 // enter with all capabilities.
 func TestNothingToTrace(t *testing.T) {
 	t.Parallel()
@@ -194,13 +194,13 @@ func TestNothingToTrace(t *testing.T) {
 				}
 				b.must("delete", b.id)
 			}
-			a.untraced("warden", "sleep")
+			a.untraced("stub-init", "sleep")
 		})
 	}
 }
 
-// The warden gives nothing away to one that has every capability, either.
-func TestWardenOfEveryCapability(t *testing.T) {
+// The stub init gives nothing away to one that has every capability, either.
+func TestStubInitOfEveryCapability(t *testing.T) {
 	t.Parallel()
 	berthOnly(t)
 	known, err := capability.ListSupported()
@@ -215,5 +215,5 @@ func TestWardenOfEveryCapability(t *testing.T) {
 	a.create()
 	a.start()
 	a.awaitFile("tracing")
-	a.untraced("warden")
+	a.untraced("stub-init")
 }

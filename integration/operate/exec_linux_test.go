@@ -233,7 +233,7 @@ func TestNoBerthInside(t *testing.T) {
 				t.Fatalf("the watcher saw %d bytes, %v", len(seen), err)
 			}
 			for line := range strings.Lines(string(seen)) {
-				if strings.Contains(line, "berth") && !strings.Contains(line, "warden") && !strings.Contains(line, b.dir) {
+				if strings.Contains(line, "berth") && !strings.Contains(line, "stub-init") && !strings.Contains(line, b.dir) {
 					t.Fatalf("seen: %s", line)
 				}
 			}

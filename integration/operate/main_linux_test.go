@@ -77,7 +77,7 @@ func leftovers() string {
 		}
 		words, err := os.ReadFile("/proc/" + e.Name() + "/cmdline")
 		text := string(words)
-		if err == nil && (strings.Contains(text, workDir) || strings.HasPrefix(text, "@/warden") || strings.HasPrefix(text, "berth-stage")) {
+		if err == nil && (strings.Contains(text, workDir) || strings.HasPrefix(text, "@/stub-init") || strings.HasPrefix(text, "berth-init")) {
 			fmt.Fprintf(&left, "process %d: %q\n", pid, text)
 		}
 	}

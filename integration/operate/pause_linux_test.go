@@ -64,7 +64,7 @@ func TestDeletePaused(t *testing.T) {
 	b.expect("delete", "--force", b.id)
 }
 
-// TestProcesses: ps names all but the warden.
+// TestProcesses: ps names all but the stub init.
 func TestProcesses(t *testing.T) {
 	t.Parallel()
 	b := run(t, func(s *specs.Spec) { s.Process.Args = []string{"sleep", "1000"} })

@@ -56,9 +56,9 @@ func describe(m runtime.Maker) backendState {
 	if err == nil {
 		err = b.Usable()
 	}
-	if e, ok := b.(backends.Equipped); ok {
+	if e, ok := b.(backends.Versioner); ok {
 		var toolErr error
-		s.Tools, toolErr = e.Tools()
+		s.Tools, toolErr = e.Versions()
 		if err == nil {
 			err = toolErr
 		}

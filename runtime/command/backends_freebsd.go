@@ -19,4 +19,4 @@ func defaultBackend() string { return jail.Name }
 
 func backendFeatures() *features.Features { return jail.Features() }
 
-func examineSockets() func() backends.Finding { return nil }
+func diagnoseSockets() func() backends.Finding { return nil }

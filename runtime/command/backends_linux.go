@@ -86,4 +86,4 @@ func defaultBackend() string {
 // backendFeatures are those of the backends that berth implements itself.
 func backendFeatures() *features.Features { return enclosing.Features() }
 
-func examineSockets() func() backends.Finding { return enclosing.ExamineSockets }
+func diagnoseSockets() func() backends.Finding { return enclosing.DiagnoseSockets }

@@ -51,10 +51,10 @@ what could be removed does not count.`,
 		if err != nil {
 			return err
 		}
-		findings := d.Examine(c.Context)
-		rows := make([]examined, len(findings))
+		findings := d.Diagnose(c.Context)
+		rows := make([]diagnosed, len(findings))
 		for i, f := range findings {
-			rows[i] = examined{Finding: f}
+			rows[i] = diagnosed{Finding: f}
 		}
 		if !c.Bool("json") {
 			printFindings(c, findings)
@@ -90,18 +90,18 @@ func newDoctor(c *cli.Context) (*doctor.Doctor, error) {
 	if name := s.known().Default; name != "" {
 		chosen = name
 	}
-	return &doctor.Doctor{Dir: "/", Root: r.Root(), System: defaultRoot(), Program: program, Makers: makers(s), Default: chosen, Sockets: examineSockets()}, nil
+	return &doctor.Doctor{Dir: "/", Root: r.Root(), System: defaultRoot(), Program: program, Makers: makers(s), Default: chosen, Sockets: diagnoseSockets()}, nil
 }
 
 // examined is a finding with what came of it.
-type examined struct {
+type diagnosed struct {
 	backends.Finding
 	Fixed bool   `json:"fixed,omitempty"`
 	Error string `json:"error,omitempty"`
 }
 
 // mend removes what can be removed. Failures are noted, and the rest goes on.
-func mend(c *cli.Context, rows []examined) {
+func mend(c *cli.Context, rows []diagnosed) {
 	for i := range rows {
 		r := &rows[i]
 		if r.Fix == nil {
@@ -123,7 +123,7 @@ func mend(c *cli.Context, rows []examined) {
 	}
 }
 
-func verdict(rows []examined) int {
+func verdict(rows []diagnosed) int {
 	status := 0
 	for _, r := range rows {
 		switch {
@@ -138,7 +138,7 @@ func verdict(rows []examined) int {
 }
 
 // summary counts what was found, in one line.
-func summary(rows []examined) string {
+func summary(rows []diagnosed) string {
 	counts := map[backends.Verdict]int{}
 	fixed := 0
 	for _, r := range rows {

@@ -33,7 +33,7 @@ type Doctor struct {
 }
 
 // Examine looks at everything, and changes nothing.
-func (d *Doctor) Examine(ctx context.Context) []backends.Finding {
+func (d *Doctor) Diagnose(ctx context.Context) []backends.Finding {
 	var all []backends.Finding
 	for _, group := range []func(context.Context) []backends.Finding{
 		d.platform, d.backends, d.state, d.engines, d.strays,
@@ -68,8 +68,8 @@ func (d *Doctor) backends(ctx context.Context) []backends.Finding {
 			err = b.Usable()
 		}
 		tools := ""
-		if e, ok := b.(backends.Equipped); ok {
-			found, toolErr := e.Tools()
+		if e, ok := b.(backends.Versioner); ok {
+			found, toolErr := e.Versions()
 			for _, t := range found {
 				tools += " " + t.Path + " " + t.Version
 			}
@@ -87,8 +87,8 @@ func (d *Doctor) backends(ctx context.Context) []backends.Finding {
 			list = append(list, pass(check, "not usable here: "+err.Error()))
 			continue
 		}
-		if e, ok := b.(backends.Examined); ok {
-			list = append(list, e.Examine(ctx)...)
+		if e, ok := b.(backends.Diagnoser); ok {
+			list = append(list, e.Diagnose(ctx)...)
 		}
 	}
 	return list

@@ -90,10 +90,10 @@ type fake struct {
 	findings []backends.Finding
 }
 
-func (f fake) Name() string                               { return "lxc" }
-func (f fake) Usable() error                              { return f.unusable }
-func (f fake) Check(*specs.Spec) spec.Problems            { return nil }
-func (f fake) Examine(context.Context) []backends.Finding { return f.findings }
+func (f fake) Name() string                                { return "lxc" }
+func (f fake) Usable() error                               { return f.unusable }
+func (f fake) Check(*specs.Spec) spec.Problems             { return nil }
+func (f fake) Diagnose(context.Context) []backends.Finding { return f.findings }
 func (f fake) Status(*backends.Container) (specs.ContainerState, error) {
 	return specs.StateRunning, nil
 }
@@ -136,7 +136,7 @@ func join(list ...map[string]string) map[string]string {
 const complete = `{"id":"x","backend":"lxc","complete":true,"process":{"pid":7},"data":{"name":"berth-x","cgroup":"/berth/x","limits":"/berth/x","warden":{"pid":9}}}`
 
 // Each row is what is wrong with a host, and the one finding that says so.
-func TestExamine(t *testing.T) {
+func TestDiagnose(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		changes map[string]string
@@ -173,30 +173,30 @@ func TestExamine(t *testing.T) {
 		"another runtime's":         {map[string]string{"run/containerd/runc/k8s.io/y/state.json": `{"id":"y","init_process_pid":7}`}, "", backends.Pass, ""},
 		"LXC without record":        {lxcStart(70, "NAME", "DIR/run/berth/x/lxc.conf"), "LXC containers", backends.Fail, "(process 70)"},
 		"LXC that only begins":      {join(lxcStart(70, "NAME", "DIR/run/berth/x/lxc.conf"), in(70, "/lxc.pivot.NAME")), "LXC containers", backends.Fail, "(process 70)"},
-		"LXC with record": {join(lxcStart(70, "NAME", "DIR/run/berth/x/lxc.conf"), proc(71, 70, "@/warden", "sock"),
+		"LXC with record": {join(lxcStart(70, "NAME", "DIR/run/berth/x/lxc.conf"), proc(71, 70, "@/stub-init", "sock"),
 			map[string]string{"run/berth/x/state.json": complete}), "", backends.Pass, ""},
-		"LXC by name only":        {join(lxcStart(70, "NAME", "DIR/run/berth/x/lxc.conf"), in(70, "/berth/y")), "", backends.Pass, ""},
-		"LXC by name and cgroup":  {join(lxcStart(70, "NAME", "DIR/run/berth/x/lxc.conf"), map[string]string{"proc/70/exe": "->DIR/usr/bin/podman"}), "", backends.Pass, ""},
-		"LXC with a way upwards":  {lxcStart(70, "berth-x/../system.slice", "/a/b/lxc.conf"), "", backends.Pass, ""},
-		"LXC of another id":       {lxcStart(70, "NAME", "DIR/run/berth/y/lxc.conf"), "", backends.Pass, ""},
-		"LXC by a roundabout way": {lxcStart(70, "NAME", "DIR/run/berth/y/../x/lxc.conf"), "", backends.Pass, ""},
-		"somebody's own LXC":      {proc(70, 1, "lxc-start", "-n", "web", "-f", "/var/lib/lxc/web/lxc.conf", "-F"), "", backends.Pass, ""},
-		"stage":                   {proc(80, 1, "berth-stage"), "processes", backends.Fail, "process 80"},
-		"stage of a record":       {join(proc(7, 1, "berth-stage"), map[string]string{"run/berth/x/state.json": complete}), "", backends.Pass, ""},
-		"stage being made":        {join(proc(80, 79, "berth-stage"), proc(79, 1, "/usr/bin/berth-lxc", "create", "z")), "", backends.Pass, ""},
-		"stage beside the process of a record": {join(proc(69, 1, "/usr/bin/conmon"), proc(80, 69, "berth-stage"), watching(80, 7), proc(7, 69, "berth-stage"),
+		"LXC by name only":         {join(lxcStart(70, "NAME", "DIR/run/berth/x/lxc.conf"), in(70, "/berth/y")), "", backends.Pass, ""},
+		"LXC by name and cgroup":   {join(lxcStart(70, "NAME", "DIR/run/berth/x/lxc.conf"), map[string]string{"proc/70/exe": "->DIR/usr/bin/podman"}), "", backends.Pass, ""},
+		"LXC with a way upwards":   {lxcStart(70, "berth-x/../system.slice", "/a/b/lxc.conf"), "", backends.Pass, ""},
+		"LXC of another id":        {lxcStart(70, "NAME", "DIR/run/berth/y/lxc.conf"), "", backends.Pass, ""},
+		"LXC by a roundabout way":  {lxcStart(70, "NAME", "DIR/run/berth/y/../x/lxc.conf"), "", backends.Pass, ""},
+		"somebody's own LXC":       {proc(70, 1, "lxc-start", "-n", "web", "-f", "/var/lib/lxc/web/lxc.conf", "-F"), "", backends.Pass, ""},
+		"init process":             {proc(80, 1, "berth-init"), "processes", backends.Fail, "process 80"},
+		"init process of a record": {join(proc(7, 1, "berth-init"), map[string]string{"run/berth/x/state.json": complete}), "", backends.Pass, ""},
+		"init process being made":  {join(proc(80, 79, "berth-init"), proc(79, 1, "/usr/bin/berth-lxc", "create", "z")), "", backends.Pass, ""},
+		"init process beside the process of a record": {join(proc(69, 1, "/usr/bin/conmon"), proc(80, 69, "berth-init"), watching(80, 7), proc(7, 69, "berth-init"),
 			map[string]string{"run/berth/x/state.json": complete}), "", backends.Pass, ""},
-		"stage beside another process": {join(proc(80, 1, "berth-stage"), watching(80, 8)), "processes", backends.Fail, "process 80"},
-		"stage that a warden waits for": {join(proc(70, 1, "lxc-start", "-F", "-n", "956332"), proc(71, 70, "@/warden", "sock"), watching(71, 80),
-			proc(80, 1, "berth-stage")), "", backends.Pass, ""},
-		"stage that cannot be looked at": {join(proc(80, 1, "berth-stage"), map[string]string{"proc/80/fdinfo/": "-"}), "", backends.Pass, ""},
-		"warden":                         {proc(81, 1, "@/warden", "sock"), "processes", backends.Fail, "process 81"},
-		"warden of a record":             {join(proc(9, 1, "@/warden", "sock"), map[string]string{"run/berth/x/state.json": complete}), "", backends.Pass, ""},
-		"somebody's own warden":          {proc(81, 1, "./warden", "sock"), "", backends.Pass, ""},
-		"cgroup":                         {map[string]string{"sys/fs/cgroup/berth/y/cgroup.events": "populated 0\nfrozen 0\n"}, "cgroups", backends.Fail, "/berth/y"},
-		"monitor's cgroup":               {map[string]string{"sys/fs/cgroup/lxc.monitor.berth-y/cgroup.events": "populated 0\nfrozen 0\n"}, "cgroups", backends.Fail, "lxc.monitor.berth-y"},
-		"cgroup in use":                  {map[string]string{"sys/fs/cgroup/berth/y/cgroup.events": "populated 1\nfrozen 0\n"}, "", backends.Pass, ""},
-		"cgroup of a record":             {map[string]string{"sys/fs/cgroup/berth/x/cgroup.events": "populated 0\n", "run/berth/x/state.json": complete}, "", backends.Pass, ""},
+		"init process beside another process": {join(proc(80, 1, "berth-init"), watching(80, 8)), "processes", backends.Fail, "process 80"},
+		"init process that a stub init waits for": {join(proc(70, 1, "lxc-start", "-F", "-n", "956332"), proc(71, 70, "@/stub-init", "sock"), watching(71, 80),
+			proc(80, 1, "berth-init")), "", backends.Pass, ""},
+		"init process that cannot be looked at": {join(proc(80, 1, "berth-init"), map[string]string{"proc/80/fdinfo/": "-"}), "", backends.Pass, ""},
+		"stub init":                             {proc(81, 1, "@/stub-init", "sock"), "processes", backends.Fail, "process 81"},
+		"stub init of a record":                 {join(proc(9, 1, "@/stub-init", "sock"), map[string]string{"run/berth/x/state.json": complete}), "", backends.Pass, ""},
+		"somebody's own stub init":              {proc(81, 1, "./stub-init", "sock"), "", backends.Pass, ""},
+		"cgroup":                                {map[string]string{"sys/fs/cgroup/berth/y/cgroup.events": "populated 0\nfrozen 0\n"}, "cgroups", backends.Fail, "/berth/y"},
+		"monitor's cgroup":                      {map[string]string{"sys/fs/cgroup/lxc.monitor.berth-y/cgroup.events": "populated 0\nfrozen 0\n"}, "cgroups", backends.Fail, "lxc.monitor.berth-y"},
+		"cgroup in use":                         {map[string]string{"sys/fs/cgroup/berth/y/cgroup.events": "populated 1\nfrozen 0\n"}, "", backends.Pass, ""},
+		"cgroup of a record":                    {map[string]string{"sys/fs/cgroup/berth/x/cgroup.events": "populated 0\n", "run/berth/x/state.json": complete}, "", backends.Pass, ""},
 		"cgroup of a registered root": {map[string]string{"sys/fs/cgroup/lxc.pivot.berth-x/cgroup.events": "populated 0\n", "srv/state/x/state.json": complete,
 			"run/berth/@roots/1": "->DIR/srv/state"}, "", backends.Pass, ""},
 		"a registered root that others can write to": {map[string]string{"run/berth/@roots/1": "->/tmp"}, "records", backends.Warn, "others can write to /tmp"},
@@ -209,7 +209,7 @@ func TestExamine(t *testing.T) {
 			t.Parallel()
 			d := host(t, c.changes)
 			found := false
-			for _, f := range d.Examine(t.Context()) {
+			for _, f := range d.Diagnose(t.Context()) {
 				if f.Looked == d.Root+" is on a disk" {
 					continue // the tests' temporary directory is
 				}

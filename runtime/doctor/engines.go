@@ -20,15 +20,15 @@ import (
 func (d *Doctor) engines(context.Context) []backends.Finding {
 	var list []backends.Finding
 	for _, e := range []struct {
-		program string
-		examine func() backends.Finding
+		program  string
+		diagnose func() backends.Finding
 	}{
 		{"podman", d.podman},
 		{"containerd", d.containerd},
 		{"dockerd", d.docker},
 	} {
 		if d.installed(e.program) {
-			list = append(list, e.examine())
+			list = append(list, e.diagnose())
 		}
 	}
 	return list

@@ -136,12 +136,12 @@ func (d *Doctor) watched(pid int) ([]int, error) {
 	return pids, nil
 }
 
-// The command line of a warden: the program has put an at sign in place of the
+// The command line of a stub init: the program has put an at sign in place of the
 // dot that it is started with.
-const wardenName = "@/" + enclosing.WardenFile
+const stubInitName = "@/" + enclosing.StubInitFile
 
-func (p process) isWarden() bool {
-	return len(p.args) == 2 && p.args[0] == wardenName && p.args[1] == enclosing.WardenSocket
+func (p process) isStubInit() bool {
+	return len(p.args) == 2 && p.args[0] == stubInitName && p.args[1] == enclosing.StubInitSocket
 }
 
 // monitor is LXC's process above a container of the lxc backend.
@@ -250,8 +250,8 @@ func (d *Doctor) enclosed(m monitor) []string {
 		}
 		path := d.cgroupOf(p.Pid)
 		if path == d.cgroupOf(m.Pid) {
-			if path = ""; p.isWarden() {
-				path = d.attended(p.Pid)
+			if path = ""; p.isStubInit() {
+				path = d.watchedCgroup(p.Pid)
 			}
 		}
 		// A pid that is another process's by now is not the monitor's child.
@@ -265,15 +265,15 @@ func (d *Doctor) enclosed(m monitor) []string {
 	return paths
 }
 
-// attended is the cgroup of the process that a warden waits for, "" if that ends
+// attended is the cgroup of the process that a stub init waits for, "" if that ends
 // meanwhile.
-func (d *Doctor) attended(warden int) string {
-	before, _ := d.watched(warden)
+func (d *Doctor) watchedCgroup(stubInit int) string {
+	before, _ := d.watched(stubInit)
 	if len(before) != 1 {
 		return ""
 	}
 	path := d.cgroupOf(before[0])
-	if after, _ := d.watched(warden); !slices.Equal(before, after) {
+	if after, _ := d.watched(stubInit); !slices.Equal(before, after) {
 		return ""
 	}
 	return path
@@ -291,7 +291,7 @@ func (d *Doctor) foreign(path string) bool {
 }
 
 // hold opens a process that was found, and makes sure that it is still what it was;
-// nil if it is not, for its pid may be another's by now, and a stage may have become
+// nil if it is not, for its pid may be another's by now, and an init process may have become
 // the user's process.
 func (d *Doctor) hold(p process) (*os.File, error) {
 	pidfd, err := p.Process.Open()
@@ -325,7 +325,7 @@ func (d *Doctor) end(p process) error {
 	return kill(pidfd, p.Pid)
 }
 
-// processes are stages and wardens that nobody waits for any more.
+// processes are init processes and stub inits that nobody waits for any more.
 func (d *Doctor) processes(known *inventory) ([]backends.Finding, error) {
 	stray, err := d.strayProcesses(known)
 	if len(stray) > 0 && err == nil {
@@ -357,9 +357,11 @@ func (d *Doctor) strayProcesses(known *inventory) (stray []process, err error) {
 	all, err := d.all()
 	needed := map[int]bool{}
 	for _, c := range slices.Concat(known.records, d.read()) {
-		var data struct{ Warden backends.Process }
+		var data struct {
+			StubInit backends.Process `json:"warden"`
+		}
 		_ = json.Unmarshal(c.Data, &data)
-		needed[c.Process.Pid], needed[data.Warden.Pid] = true, true
+		needed[c.Process.Pid], needed[data.StubInit.Pid] = true, true
 	}
 	above := func(p process) string {
 		if parent, ok := all[p.parent]; ok {
@@ -368,7 +370,7 @@ func (d *Doctor) strayProcesses(known *inventory) (stray []process, err error) {
 		return ""
 	}
 	for _, p := range all {
-		if !p.isWarden() {
+		if !p.isStubInit() {
 			continue
 		}
 		// In the background LXC's monitor gives itself another name.
@@ -384,10 +386,10 @@ func (d *Doctor) strayProcesses(known *inventory) (stray []process, err error) {
 		}
 	}
 	for _, p := range all {
-		if p.args[0] != "berth-stage" || needed[p.Pid] || isBerth(above(p)) {
+		if p.args[0] != "berth-init" || needed[p.Pid] || isBerth(above(p)) {
 			continue
 		}
-		// In a pid namespace that was joined, the stage holds the container's process
+		// In a pid namespace that was joined, the init process holds the container's process
 		// until start, and is not recorded itself.
 		watched, err := d.watched(p.Pid)
 		if err == nil && !slices.ContainsFunc(watched, func(pid int) bool { return needed[pid] }) {

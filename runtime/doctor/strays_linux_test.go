@@ -137,16 +137,16 @@ func TestEnclosed(t *testing.T) {
 		below map[string]string
 		want  string
 	}{
-		"init where LXC has put it": {join(proc(71, 70, "lxc-start"), in(71, "/berth/x")), "[/berth/x]"},
-		"warden with the monitor":   {join(proc(71, 70, "@/warden", "sock"), in(71, "/lxc.monitor.NAME"), watching(71, 72), in(72, "/berth/x/below")), "[/berth/x/below]"},
-		"warden alone":              {join(proc(71, 70, "@/warden", "sock"), in(71, "/lxc.monitor.NAME")), "[]"},
-		"a hook":                    {join(proc(71, 70, "sh", "-c", "x"), in(71, "/lxc.monitor.NAME"), watching(71, 72), in(72, "/system.slice")), "[]"},
-		"somebody else's child":     {join(proc(71, 69, "@/warden", "sock"), in(71, "/lxc.monitor.NAME"), watching(71, 72), in(72, "/berth/x")), "[]"},
-		"our own cgroup":            {join(proc(71, 70, "lxc-start"), in(71, "/user.slice/session")), "[]"},
-		"one above ours":            {join(proc(71, 70, "lxc-start"), in(71, "/user.slice")), "[]"},
-		"that of the host's first":  {join(proc(71, 70, "lxc-start"), in(71, "/init.scope")), "[]"},
-		"the root":                  {join(proc(71, 70, "lxc-start"), in(71, "/")), "[]"},
-		"a way upwards":             {join(proc(71, 70, "lxc-start"), in(71, "/../system.slice")), "[]"},
+		"init where LXC has put it":  {join(proc(71, 70, "lxc-start"), in(71, "/berth/x")), "[/berth/x]"},
+		"stub init with the monitor": {join(proc(71, 70, "@/stub-init", "sock"), in(71, "/lxc.monitor.NAME"), watching(71, 72), in(72, "/berth/x/below")), "[/berth/x/below]"},
+		"stub init alone":            {join(proc(71, 70, "@/stub-init", "sock"), in(71, "/lxc.monitor.NAME")), "[]"},
+		"a hook":                     {join(proc(71, 70, "sh", "-c", "x"), in(71, "/lxc.monitor.NAME"), watching(71, 72), in(72, "/system.slice")), "[]"},
+		"somebody else's child":      {join(proc(71, 69, "@/stub-init", "sock"), in(71, "/lxc.monitor.NAME"), watching(71, 72), in(72, "/berth/x")), "[]"},
+		"our own cgroup":             {join(proc(71, 70, "lxc-start"), in(71, "/user.slice/session")), "[]"},
+		"one above ours":             {join(proc(71, 70, "lxc-start"), in(71, "/user.slice")), "[]"},
+		"that of the host's first":   {join(proc(71, 70, "lxc-start"), in(71, "/init.scope")), "[]"},
+		"the root":                   {join(proc(71, 70, "lxc-start"), in(71, "/")), "[]"},
+		"a way upwards":              {join(proc(71, 70, "lxc-start"), in(71, "/../system.slice")), "[]"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -185,7 +185,7 @@ func TestEnd(t *testing.T) {
 	}
 	before, became := found, found
 	before.StartTime--
-	became.args = []string{"berth-stage"}
+	became.args = []string{"berth-init"}
 	for _, p := range []process{before, became} {
 		if err := d.end(p); err != nil || !found.Alive() {
 			t.Errorf("%+v: %v, alive: %v", p, err, found.Alive())

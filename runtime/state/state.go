@@ -30,7 +30,7 @@ var (
 const (
 	recordName = "state.json"
 	// The directories can be passed through by the mapped root of a container
-	// in a user namespace, whose warden is started from inside; what is in
+	// in a user namespace, whose stub init is started from inside; what is in
 	// them cannot be listed, nor the record read.
 	dirMode = 0o711
 )

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/berth-oci/berth/backends/hooks"
+	"github.com/berth-oci/berth/backends/initproc/link"
 	"github.com/berth-oci/berth/backends/jail/kernel"
-	"github.com/berth-oci/berth/backends/stage/link"
 	"github.com/berth-oci/berth/spec"
 )
 
@@ -49,7 +49,7 @@ type inside struct {
 // run ends in the user's program, or returns an error while create still
 // listens. Should create have gone, what it would have recorded must go too.
 func run(c link.Conn) error {
-	if err := c.Await(link.AnswerRaise); err != nil {
+	if err := c.Await(link.AnswerEnclose); err != nil {
 		return err
 	}
 	var plan Plan

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"syscall"
 
-	"github.com/berth-oci/berth/backends/stage/link"
+	"github.com/berth-oci/berth/backends/initproc/link"
 )
 
 const (

@@ -1,0 +1,82 @@
+package enclosing
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/cgroup"
+	"github.com/berth-oci/berth/backends/record"
+	"github.com/berth-oci/berth/backends/resctrl"
+)
+
+// Naming is an Enclosure that knows which names it can have given.
+type Naming interface {
+	// Named says whether the container's enclosure can have the name.
+	Named(c *backends.Container, name string) bool
+}
+
+var _ backends.RecordChecker = Backend{}
+
+// Recall refuses what Create cannot have written. Delete acts upon the rest: it
+// kills the processes and removes the cgroups and directories that it names.
+func (b Backend) CheckRecord(c *backends.Container) error {
+	d, err := data(c)
+	if err != nil {
+		return err
+	}
+	if c.Complete && (c.Process.Pid == 0 || d.Name == "" || d.Limits == "") {
+		return record.Damaged("it is complete, and names no process, enclosure or cgroup")
+	}
+	if n, ok := b.Enclosure.(Naming); ok && d.Name != "" && !n.Named(c, d.Name) {
+		return record.Damaged("data.name: %.100q is not what %s calls the container", d.Name, b.Name())
+	}
+	if !d.StubInit.Plausible() || !d.Monitor.Plausible() {
+		return record.Damaged("data: no container has the processes %d and %d", d.StubInit.Pid, d.Monitor.Pid)
+	}
+	if err := d.checkPlaces(c); err != nil {
+		return err
+	}
+	return d.checkProcess(c)
+}
+
+// checkPlaces looks at the cgroups and directories.
+func (d *Data) checkPlaces(c *backends.Container) error {
+	if err := cgroup.CheckRecorded(d.Limits); err != nil {
+		return record.Damaged("data.limits: %w", err)
+	}
+	if err := cgroup.CheckRecorded(d.Cgroup); err != nil {
+		return record.Damaged("data.cgroup: %w", err)
+	}
+	if d.Cgroup != d.Limits && !below(d.Cgroup, d.Limits) {
+		return record.Damaged("data: cgroup %.100q is not below %.100q", d.Cgroup, d.Limits)
+	}
+	if a := d.Attachment; a != nil && (!filepath.IsAbs(a.At) || filepath.Clean(a.At) != a.At || a.At == "/") {
+		return record.Damaged("data.attachment: no root is mounted at %.100q", a.At)
+	}
+	if (d.Resctrl == resctrl.Group{}) {
+		return nil
+	}
+	root, err := resctrl.Root()
+	if err == nil {
+		err = d.Resctrl.CheckIn(root, c.ID)
+	}
+	if err != nil {
+		return record.Damaged("data.resctrl: %w", err)
+	}
+	return nil
+}
+
+// checkProcess wants the container's process not to be one of the host's.
+func (d *Data) checkProcess(c *backends.Container) error {
+	if d.SharedPIDs || !c.Process.Alive() {
+		return nil
+	}
+	own, err1 := os.Readlink("/proc/self/ns/pid")
+	its, err2 := os.Readlink(fmt.Sprintf("/proc/%d/ns/pid", c.Process.Pid))
+	if err1 == nil && err2 == nil && own == its && c.Process.Alive() {
+		return record.Damaged("process %d is not in a pid namespace of the container's own", c.Process.Pid)
+	}
+	return nil
+}

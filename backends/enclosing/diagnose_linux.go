@@ -1,0 +1,15 @@
+package enclosing
+
+import (
+	"context"
+
+	"github.com/berth-oci/berth/backends"
+)
+
+// Examine asks the enclosure, if it has anything to look at.
+func (b Backend) Diagnose(ctx context.Context) []backends.Finding {
+	if e, ok := b.Enclosure.(backends.Diagnoser); ok {
+		return e.Diagnose(ctx)
+	}
+	return nil
+}

@@ -1,0 +1,77 @@
+package enclosing
+
+import (
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/backends/cgroup"
+	"github.com/berth-oci/berth/backends/process"
+	"github.com/berth-oci/berth/backends/resctrl"
+	"github.com/berth-oci/berth/backends/rootfs"
+	"github.com/berth-oci/berth/backends/seccomp"
+	"github.com/berth-oci/berth/spec"
+)
+
+// Foresee finds what Create would refuse in a valid config for what the host and
+// its kernel are, which Check does not look at. Warnings are what Create would do
+// without.
+func (b Backend) Preflight(s *specs.Spec) spec.Problems {
+	var ps spec.Problems
+	refuse := func(err error) {
+		if err != nil {
+			ps = append(ps, spec.ProblemOf(err, spec.Error))
+		}
+	}
+	attributes, err := process.FromSpec(s.Process, s)
+	refuse(err)
+	if attributes != nil {
+		for _, w := range warnings(attributes, s) {
+			ps = append(ps, spec.ProblemOf(w, spec.Warning))
+		}
+	}
+	if s.Process != nil {
+		refuse(checkAffinity(s.Process.ExecCPUAffinity))
+	}
+	refuse(preflightNamespaces(s))
+	limits, err := resources(s)
+	refuse(err)
+	if err == nil {
+		for _, l := range cgroup.Preflight(limits) {
+			ps = append(ps, spec.Problem{Path: l.Field, Level: spec.Error, Message: l.Reason, Ref: "config-linux.md#control-groups"})
+		}
+		for _, w := range cgroup.Ignored(limits) {
+			ps = append(ps, spec.ProblemOf(w, spec.Warning))
+		}
+	}
+	refuse(preflightGuard(s))
+	_, err = rootfs.Explain(s, "/")
+	refuse(err)
+	if s.Linux != nil && s.Linux.IntelRdt != nil {
+		_, err := resctrl.Root()
+		refuse(err)
+	}
+	if s.Linux != nil {
+		filter, err := seccomp.Compile(s.Linux.Seccomp)
+		refuse(err)
+		if filter != nil && filter.Listener {
+			refuse(checkAgent(s.Linux.Seccomp.ListenerPath))
+		}
+	}
+	return ps
+}
+
+// foreseeNamespaces looks at those that config.json names by path, and at what new ones of
+// users and of time need.
+func preflightNamespaces(s *specs.Spec) error {
+	if s.Linux == nil {
+		return nil
+	}
+	if err := checkTime(s); err != nil {
+		return err
+	}
+	if err := checkMaps(s.Linux); err != nil {
+		return err
+	}
+	open, err := openNamespaces(s)
+	open.close()
+	return err
+}

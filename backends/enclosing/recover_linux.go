@@ -1,0 +1,121 @@
+package enclosing
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/cgroup"
+)
+
+// Finder is an Enclosure that can be found without a record.
+type Finder interface {
+	// Find fills in d.Name, if the enclosure of the container is there, and
+	// what Lower needs of c and d beside it. In d is what Salvage has found.
+	Find(c *backends.Container, d *Data) error
+}
+
+var _ backends.Recoverer = Backend{}
+
+// noID is the LimitsID where the cgroup is not known to be the container's: no
+// cgroup has it, and so none is removed.
+const noID = ^uint64(0)
+
+// Salvage ends the processes of a container and removes its enclosure. A cgroup
+// is the container's when its stub init or its init process is in it: the one runs the
+// file in the state directory, the other is named in what LXC was given.
+func (b Backend) Recover(ctx context.Context, c *backends.Container) (done []string, err error) {
+	f, ok := b.Enclosure.(Finder)
+	if !ok {
+		return nil, nil
+	}
+	found := *c
+	d := &Data{LimitsID: noID}
+	if err := anchor(&found, d); err != nil {
+		return nil, err
+	}
+	if err := f.Find(&found, d); err != nil || d.Name == "" {
+		return nil, err
+	}
+	if d.LimitsID != noID {
+		if err := cgroup.Kill(d.Cgroup); err != nil {
+			return nil, err
+		}
+		if err := WaitGone(ctx, found.Process, 10*time.Second); err != nil {
+			return nil, err
+		}
+		done = append(done, "killed the processes in cgroup "+d.Cgroup)
+	}
+	if err := b.DestroyEnclosure(ctx, &found, d); err != nil {
+		return done, fmt.Errorf("remove %s: %w", d.Name, err)
+	}
+	return append(done, fmt.Sprintf("removed what there was of %s container %s", b.Name(), d.Name)), nil
+}
+
+// anchor looks for the stub init and the init process of a container, and takes the
+// cgroup that they are in.
+func anchor(c *backends.Container, d *Data) error {
+	link, _ := os.Readlink(filepath.Join(c.Dir, "cgroup"))
+	linked := strings.TrimPrefix(link, cgroup.Mount)
+	if stubInit := runs(filepath.Join(c.Dir, stubInitDir, StubInitFile)); stubInit != 0 {
+		path, err := CgroupOf(stubInit)
+		if err != nil {
+			return nil //nolint:nilerr // it has ended
+		}
+		d.Cgroup = path
+		if linked != "" && below(path, linked) {
+			d.Cgroup = linked // the process has moved to one below
+		}
+		if d.StubInit, err = backends.FindProcess(stubInit); err != nil {
+			return nil //nolint:nilerr // the same
+		}
+		if ppid, err := backends.Parent(stubInit); err == nil {
+			d.Monitor, _ = backends.FindProcess(ppid)
+		}
+	} else {
+		d.Cgroup = linked
+	}
+	initPid, err := backends.FindProcess(namedInit(c.Dir))
+	if err == nil {
+		if path, err := cgroup.Of(initPid.Pid); err == nil && d.Cgroup != "" && path == d.Cgroup {
+			c.Process = initPid
+		}
+	}
+	if d.StubInit.Alive() || c.Process.Alive() {
+		d.Limits, d.LimitsID = d.Cgroup, cgroup.ID(d.Cgroup)
+	}
+	return nil
+}
+
+// runs is the pid of a process that executes the very file, 0 if there is none.
+func runs(file string) int {
+	want, err := os.Stat(file)
+	if err != nil {
+		return 0
+	}
+	dirs, _ := filepath.Glob("/proc/[0-9]*")
+	for _, dir := range dirs {
+		if got, err := os.Stat(dir + "/exe"); err == nil && os.SameFile(got, want) {
+			pid, _ := strconv.Atoi(filepath.Base(dir))
+			return pid
+		}
+	}
+	return 0
+}
+
+// namedStage is the pid of the init process in LXC's configuration, 0 if it names none.
+func namedInit(dir string) int {
+	data, _ := os.ReadFile(filepath.Join(dir, "lxc.conf"))
+	for line := range strings.Lines(string(data)) {
+		if rest, ok := strings.CutPrefix(line, "lxc.namespace.share.pid = /proc/"); ok {
+			pid, _ := strconv.Atoi(strings.TrimSuffix(rest, "/ns/pid\n"))
+			return pid
+		}
+	}
+	return 0
+}

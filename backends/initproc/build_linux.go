@@ -1,0 +1,171 @@
+package initproc
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/backends/hooks"
+	"github.com/berth-oci/berth/backends/initproc/link"
+	"github.com/berth-oci/berth/backends/process"
+	"github.com/berth-oci/berth/backends/rootfs"
+	"github.com/berth-oci/berth/spec"
+)
+
+// build makes the root, in runc's order, moves into it, and prepares the
+// process there. It returns what runs the user's program, and the pid of the
+// process that will be it, unless that is the init process itself.
+func (s *initProcess) build() (launch func() error, pid int, err error) {
+	if s.plan.HostTree != None {
+		if err := s.showHost(); err != nil {
+			return nil, 0, err
+		}
+	}
+	root, err := rootfs.Attach(s.plan.Root, s.files[:s.plan.RootFiles], s.plan.At)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer root.Close()
+	if s.plan.PIDNamespace != None {
+		root.ProcOf(s.file(s.plan.PIDNamespace))
+	}
+	if err := s.make(root); err != nil {
+		return nil, 0, err
+	}
+	if s.plan.PIDNamespace != None {
+		return s.fork(root)
+	}
+	if s.prepared, err = s.prepare(root); err != nil {
+		return nil, 0, err
+	}
+	return s.prepared.Exec, 0, nil
+}
+
+func (s *initProcess) make(root *rootfs.Root) error {
+	if err := root.Mount(); err != nil {
+		return err
+	}
+	if err := root.Devices(); err != nil {
+		return err
+	}
+	if err := s.hooks(root); err != nil {
+		return err
+	}
+	if err := root.Pivot(); err != nil {
+		return err
+	}
+	if s.plan.Terminal {
+		if err := s.terminal(root); err != nil {
+			return err
+		}
+	}
+	return root.Finish()
+}
+
+// hooks lets create run those of the runtime namespace, then runs those of the
+// container's namespace whose path is still the host's. As under runc these find
+// themselves in the container's root, and without an environment.
+func (s *initProcess) hooks(root *rootfs.Root) error {
+	if s.plan.HostHooks {
+		if err := s.conn.Send(link.Event{Kind: link.EventHooks}); err != nil {
+			return err
+		}
+		if err := s.conn.Await(link.AnswerGo); err != nil {
+			return err
+		}
+	}
+	if len(s.plan.CreateContainer) == 0 {
+		return nil
+	}
+	if err := unix.Fchdir(root.Dir()); err != nil {
+		return fmt.Errorf("fchdir to the root: %w", err)
+	}
+	return hooks.Run(context.Background(), hooks.How{Env: []string{}}, "createContainer", s.plan.CreateContainer, s.state(specs.StateCreating))
+}
+
+func (s *initProcess) state(status specs.ContainerState) specs.State {
+	state := s.plan.State
+	state.Status = status
+	state.Pid = os.Getpid()
+	return state
+}
+
+// terminal makes a terminal of the container's own the stdio, and gives its
+// master side to the engine.
+func (s *initProcess) terminal(root *rootfs.Root) error {
+	master, slave, err := root.OpenPty()
+	if err != nil {
+		return err
+	}
+	defer master.Close()
+	defer slave.Close()
+	if err := link.Resize(master, s.plan.Console); err != nil {
+		return err
+	}
+	if err := root.Console(slave); err != nil {
+		return err
+	}
+	socket := s.file(s.plan.ConsoleSocket)
+	if err := link.SendTerminal(socket, master); err != nil {
+		return err
+	}
+	for fd := range 3 {
+		if err := unix.Dup3(int(slave.Fd()), fd, 0); err != nil {
+			return fmt.Errorf("make the terminal descriptor %d: %w", fd, err)
+		}
+	}
+	if s.plan.PIDNamespace != None {
+		return nil // it is the session's of the process to be born
+	}
+	if err := unix.IoctlSetInt(0, unix.TIOCSCTTY, 0); err != nil {
+		return fmt.Errorf("make the terminal the controlling one: %w", err)
+	}
+	return nil
+}
+
+// prepare gives the process its attributes, all but what start does.
+func (s *initProcess) prepare(root *rootfs.Root) (*process.Prepared, error) {
+	if err := s.keepStart(); err != nil {
+		return nil, err
+	}
+	return s.plan.Process.Prepare(process.Options{Proc: root.Proc(), Preserve: s.plan.Inherited, Keep: []int{s.start}, Listener: s.handListener})
+}
+
+// needFiles fails where start would, and could not say so: the connection takes a
+// descriptor and then the listening socket's number (link.Serve), and hooks have
+// pipes.
+func (s *initProcess) needFiles() error {
+	need := 2
+	if len(s.plan.StartContainer) > 0 {
+		need += 10
+	}
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err == nil && uint64(s.start) >= limit.Cur {
+		return spec.Fieldf("process.rlimits", "RLIMIT_NOFILE is too low for start: %w", unix.EMFILE)
+	}
+	for range need {
+		fd, err := unix.FcntlInt(uintptr(s.start), unix.F_DUPFD_CLOEXEC, 0)
+		if err != nil {
+			return spec.Fieldf("process.rlimits", "RLIMIT_NOFILE is too low for start: %w", err)
+		}
+		defer unix.Close(fd)
+	}
+	return nil
+}
+
+// handListener gives start the listener of the seccomp filter.
+func (s *initProcess) handListener(fd int) error { return link.HandListener(s.start, fd) }
+
+// keepStart closes what came with the plan, but for the listening socket.
+func (s *initProcess) keepStart() (err error) {
+	if s.start, err = unix.FcntlInt(s.file(s.plan.StartSocket).Fd(), unix.F_DUPFD_CLOEXEC, 0); err != nil {
+		return err
+	}
+	for _, f := range s.files[s.plan.RootFiles:] {
+		f.Close()
+	}
+	return nil
+}

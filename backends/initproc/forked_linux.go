@@ -1,0 +1,145 @@
+package initproc
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/backends/initproc/link"
+	"github.com/berth-oci/berth/backends/process"
+	"github.com/berth-oci/berth/backends/rootfs"
+)
+
+// bear makes the user's process in an existing pid namespace, as Exec does: it
+// is born with nothing but the container in view and with the user's rights. The
+// init process, which those in that namespace cannot see, stays at its gate until start.
+func (s *initProcess) fork(root *rootfs.Root) (launch func() error, pid int, err error) {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, 0, fmt.Errorf("socketpair: %w", err)
+	}
+	w := &Waiting{syncSocket: os.NewFile(uintptr(pair[0]), "gate"), plan: &ExecPlan{
+		Namespaces: s.plan.Namespaces, Process: s.plan.Process, Terminal: s.plan.Terminal, Inherited: s.plan.Inherited,
+	}}
+	inner := os.NewFile(uintptr(pair[1]), "gate")
+	defer inner.Close()
+	if err := w.makeSharedPage(); err != nil {
+		return nil, 0, err
+	}
+	w.Listener = func(f *os.File) error { return s.handListener(int(f.Fd())) }
+	b := &forking{
+		sharedPage: w.sharedPage,
+		plan:       w.plan, member: s.file(s.plan.Member), pid: s.file(s.plan.PIDNamespace), syncSocket: inner, stdio: [3]int{0, 1, 2}, sibling: true,
+		mounts: s.fileOrNil(s.plan.MountNamespace), atOnce: true,
+	}
+	if s.plan.Root.SharedMountNamespace {
+		fd, err := unix.FcntlInt(uintptr(root.Dir()), unix.F_DUPFD_CLOEXEC, 0)
+		if err != nil {
+			return nil, 0, fmt.Errorf("the container's root: %w", err)
+		}
+		b.root = os.NewFile(uintptr(fd), "/")
+		defer b.root.Close()
+	}
+	if s.plan.NewTime {
+		b.offsets = &s.plan.Offsets
+	}
+	process.OnThread(func() { w.Pid, w.path, err = b.fork() })
+	inner.Close()
+	if err != nil {
+		return nil, 0, err
+	}
+	if err := w.awaitFork(); err != nil {
+		return nil, 0, err
+	}
+	if w.inner, err = innerPid(w.Pid); err != nil {
+		return nil, 0, err
+	}
+	if err := s.prepareHooks(root); err != nil {
+		return nil, 0, err
+	}
+	s.waiting = w
+	return w.pass, w.Pid, s.keepStart()
+}
+
+// awaitBirth waits for the end of the process that bears the user's, which is, as
+// that, a child of create's.
+func (w *Waiting) awaitFork() error {
+	w.first = w.Pid
+	if err := w.hold(); err != nil {
+		return err
+	}
+	fds := []unix.PollFd{{Fd: int32(w.pidfd), Events: unix.POLLIN}}
+	if err := link.Retry(func() error { _, err := unix.Poll(fds, -1); return err }); err != nil {
+		return fmt.Errorf("the container's process %d: poll: %w", w.first, err)
+	}
+	return w.takeOver()
+}
+
+// endWithIt has the init process end when its process does, until the function that it
+// returns is called: the gate tells from then on.
+func (w *Waiting) endWithIt() func() {
+	var started atomic.Bool
+	go func() {
+		fds := []unix.PollFd{{Fd: int32(w.pidfd), Events: unix.POLLIN}}
+		_ = link.Retry(func() error { _, err := unix.Poll(fds, -1); return err })
+		if !started.Load() {
+			os.Exit(1)
+		}
+	}()
+	return func() { started.Store(true) }
+}
+
+// prepareHooks makes the init process what the user's process is, for the hooks that
+// are to run like it, startContainer.
+func (s *initProcess) prepareHooks(root *rootfs.Root) error {
+	if len(s.plan.StartContainer) == 0 {
+		return nil
+	}
+	if err := joinPID(s.file(s.plan.PIDNamespace)); err != nil {
+		return err
+	}
+	var err error
+	s.prepared, err = s.plan.Process.Prepare(process.Options{Proc: root.Proc(), Preserve: s.plan.Inherited, Fork: true})
+	return err
+}
+
+// joinPID has the children of the calling thread born in a pid namespace
+// (setns(2)).
+func joinPID(ns *os.File) error {
+	if err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWPID); err != nil {
+		return fmt.Errorf("join the pid namespace (one that the container's user namespace owns, or an inner one): setns: %w", err)
+	}
+	return nil
+}
+
+// innerPid is what a process is called in its own pid namespace
+// (proc_pid_status(5), NSpid).
+func innerPid(pid int) (int, error) {
+	status, err := hostStatus(pid)
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(status) {
+		if list, ok := strings.CutPrefix(line, "NSpid:"); ok {
+			if pids := strings.Fields(list); len(pids) > 0 {
+				return strconv.Atoi(pids[len(pids)-1])
+			}
+		}
+	}
+	return 0, fmt.Errorf("the pid namespace of process %d: no NSpid", pid)
+}
+
+// hostStatus reads /proc/PID/status on a thread that has not followed the init process
+// into the container.
+func hostStatus(pid int) (status string, err error) {
+	process.OnThread(func() {
+		var data []byte
+		data, err = os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+		status = string(data)
+	})
+	return status, err
+}

@@ -1,0 +1,154 @@
+package link
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+)
+
+// Host is create's end of the connection to the first process, its child.
+type Host struct {
+	Conn Conn
+	Pid  int
+	// Reap is as in Event.
+	Reap int
+	// waited is how the process of that pid ended, once it has been waited for.
+	waited *waited
+}
+
+type waited struct {
+	pid    int
+	status syscall.WaitStatus
+}
+
+// Status is how the process Pid has ended. It is waited for, up to the given time; ok is
+// false if it has not ended by then.
+func (h *Host) Status(patience time.Duration) (status syscall.WaitStatus, ok bool) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+		if w := h.waited; w != nil && w.pid == h.Pid {
+			return w.status, true
+		}
+		pid, err := syscall.Wait4(h.Pid, &status, syscall.WNOHANG, nil)
+		if err == nil && pid == h.Pid {
+			h.waited = &waited{pid, status}
+			continue
+		}
+		if err != nil && !errors.Is(err, syscall.EINTR) || time.Now().After(deadline) {
+			return 0, false
+		}
+	}
+}
+
+// EndedError is of a process that has ended although it was to go on.
+type EndedError struct{ Host *Host }
+
+// shown is how long the end of a process whose connection has ended is waited for. It may
+// itself wait for others in its pid namespace.
+const shown = time.Second
+
+func (e *EndedError) Error() string {
+	status, ok := e.Host.Status(shown)
+	switch {
+	case !ok:
+		return "the container's process ended while it was being made"
+	case status.Signaled():
+		return fmt.Sprintf("the container's process was killed while it was being made, by signal %d (%v)", int(status.Signal()), status.Signal())
+	}
+	return fmt.Sprintf("the container's process ended while it was being made, with status %d", status.ExitStatus())
+}
+
+// Said is what the process has to say, when it speaks although it was not asked, or its
+// connection has ended: always an error.
+func (h *Host) Said() error {
+	var e Event
+	if _, err := h.Conn.Receive(&e); err != nil {
+		return h.ended(err)
+	}
+	if e.Kind != EventError {
+		return fmt.Errorf("the container's process sent an unexpected message %q", e.Kind)
+	}
+	return errors.New(e.Message)
+}
+
+// Raise tells the init process that it is recorded and that an enclosure is now being
+// made around it. Until then it ends with berth.
+func (h *Host) Enclose() error {
+	if err := h.Conn.Send(AnswerEnclose); err != nil {
+		return h.ended(err)
+	}
+	return nil
+}
+
+// Prepare sends the init process its plan and returns when only start is missing.
+// hooks is called when the root is built and before the init process pivots to it. Pid
+// is then the process that waits.
+func (h *Host) Prepare(plan any, files []*os.File, hooks func() error) error {
+	if err := h.Conn.Send(plan, files...); err != nil {
+		return h.ended(err)
+	}
+	for {
+		var e Event
+		if _, err := h.Conn.Receive(&e); err != nil {
+			return h.ended(err)
+		}
+		switch e.Kind {
+		case EventReady:
+			if e.Pid != 0 {
+				h.Pid, h.Reap = e.Pid, e.Reap
+			}
+			return nil
+		case EventError:
+			return errors.New(e.Message)
+		case EventHooks:
+			if err := hooks(); err != nil {
+				return err
+			}
+			if err := h.Conn.Send(AnswerGo); err != nil {
+				return h.ended(err)
+			}
+		default:
+			return fmt.Errorf("the container's process sent an unknown message %q", e.Kind)
+		}
+	}
+}
+
+// Free lets the init process live on without berth.
+func (h *Host) Free() error {
+	if err := h.Conn.Send(AnswerFree); err != nil {
+		return h.ended(err)
+	}
+	// It confirms by closing its end.
+	var e Event
+	if _, err := h.Conn.Receive(&e); !errors.Is(err, ErrPeerGone) {
+		return h.ended(err)
+	}
+	return nil
+}
+
+// Release lets a process go that does not wait for start, and returns when it
+// runs its program: the connection ends by the exec, or carries what failed.
+func (h *Host) Release() error {
+	if err := h.Conn.Send(AnswerFree); err != nil {
+		return h.ended(err)
+	}
+	var e Event
+	_, err := h.Conn.Receive(&e)
+	switch {
+	case errors.Is(err, ErrPeerGone):
+		return nil
+	case err != nil:
+		return h.ended(err)
+	}
+	return errors.New(e.Message)
+}
+
+// ended is the error of a connection that has failed: an *EndedError where the process
+// has closed its end.
+func (h *Host) ended(err error) error {
+	if !errors.Is(err, ErrPeerGone) {
+		return fmt.Errorf("talk to the container's process: %w", err)
+	}
+	return &EndedError{h}
+}

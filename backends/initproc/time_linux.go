@@ -1,0 +1,65 @@
+package initproc
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/backends/process"
+	"github.com/berth-oci/berth/spec"
+)
+
+// timeVar has the init process make a time namespace, with its value for the offsets.
+const timeVar = "_BERTH_INIT_TIME"
+
+// newTime makes a time namespace for what the calling thread, which /proc knows
+// as task, becomes by execve or bears (time_namespaces(7)).
+func newTime(offsets, task string) error {
+	if err := unix.Unshare(unix.CLONE_NEWTIME); err != nil {
+		return spec.Fieldf("linux.namespaces", "make a time namespace: unshare: %w", err)
+	}
+	if offsets == "" {
+		return nil
+	}
+	if err := os.WriteFile("/proc/"+task+"/timens_offsets", []byte(offsets), 0); err != nil {
+		return &spec.FieldError{Path: "linux.timeOffsets", Err: err}
+	}
+	return nil
+}
+
+var errNoTime = errors.New("the kernel does not let a process enter a new time namespace by execve (Linux 6.2 does)")
+
+// CheckTime tries whether a process gets into a new time namespace by execve, as
+// the init process is to.
+func CheckTime() (err error) {
+	own, err := os.Readlink("/proc/self/ns/time")
+	if err != nil {
+		return fmt.Errorf("the kernel has no time namespaces: %w", err)
+	}
+	process.OnThread(func() {
+		if err = newTime("", ""); err != nil {
+			return
+		}
+		// It is held at its first instruction (ptrace(2)), by this thread.
+		var pid int
+		pid, err = syscall.ForkExec("/proc/self/exe", []string{processName}, &syscall.ProcAttr{Sys: &syscall.SysProcAttr{Ptrace: true}})
+		if err != nil {
+			err = errNoTime
+			return
+		}
+		var status syscall.WaitStatus
+		_, _ = syscall.Wait4(pid, &status, 0, nil)
+		there, rerr := os.Readlink(fmt.Sprintf("/proc/%d/ns/time", pid))
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+		_, _ = syscall.Wait4(pid, &status, 0, nil)
+		runtime.KeepAlive(pid)
+		if err = rerr; err == nil && there == own {
+			err = errNoTime
+		}
+	})
+	return err
+}

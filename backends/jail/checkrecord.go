@@ -1,0 +1,90 @@
+package jail
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/record"
+)
+
+var _ backends.RecordChecker = (*Backend)(nil)
+
+// Recall refuses what Create cannot have written. Delete acts upon the rest: it
+// removes the jail, unmounts and puts back files below the root.
+func (b *Backend) CheckRecord(c *backends.Container) error {
+	d, err := data(c)
+	if err != nil {
+		return err
+	}
+	if c.Complete && (c.Process.Pid == 0 || d.Jail == "" || d.Root == "") {
+		return record.Damaged("it is complete, and names no process, jail or root")
+	}
+	if d.Jail == "" {
+		return nil // Create has not come so far, and Delete does not read on
+	}
+	parent, name := "", d.Jail
+	if i := strings.LastIndexByte(d.Jail, '.'); i >= 0 {
+		parent, name = d.Jail[:i], d.Jail[i+1:]
+	}
+	if name != c.ID || parent != "" && !word(parent) || d.JID < 0 {
+		return record.Damaged("data: %.100q (%d) is not the container's jail", d.Jail, d.JID)
+	}
+	for _, raised := range d.Raised {
+		if parent == "" || !slices.Contains(above(parent), raised) {
+			return record.Damaged("data.raised: %.100q is not above the jail", raised)
+		}
+	}
+	return d.checkPlaces(c)
+}
+
+// checkPlaces looks at what is unmounted, removed and renamed.
+func (d *Data) checkPlaces(c *backends.Container) error {
+	if !plainDir(d.Root) {
+		return record.Damaged("data.root: %.100q is no container's root", d.Root)
+	}
+	if d.View != "" && (!plainDir(d.View) || filepath.Base(d.View) != c.ID || filepath.Base(filepath.Dir(d.View)) != filepath.Base(viewsDir(c))) {
+		return record.Damaged("data.view: %.100q is no view of a root", d.View)
+	}
+	inside := func(path string) bool {
+		return filepath.Clean(path) == path &&
+			(strings.HasPrefix(path, d.Root+"/") || d.View != "" && (path == d.View || strings.HasPrefix(path, d.View+"/")))
+	}
+	for _, m := range d.Mounts {
+		if !inside(m.Target) || m.Before < 0 {
+			return record.Damaged("data.mounts: %.100q is not in the root", m.Target)
+		}
+	}
+	for _, f := range d.Files {
+		if f == nil || !single(f.Name) || f.Saved != "" && !single(f.Saved) || slices.ContainsFunc(f.Dir, func(name string) bool { return !single(name) }) {
+			return record.Damaged("data.files: there is none that stands in for another")
+		}
+	}
+	for _, a := range d.Aliases {
+		if !word(a.Interface) || !a.Address.IsValid() {
+			return record.Damaged("data.aliases: %.100q has no address", a.Interface)
+		}
+	}
+	for _, name := range d.Interfaces {
+		if !word(name) {
+			return record.Damaged("data.interfaces: %.100q is none", name)
+		}
+	}
+	return nil
+}
+
+// plainDir says that a path is absolute, in its shortest form, and not the host's root.
+func plainDir(path string) bool {
+	return filepath.IsAbs(path) && filepath.Clean(path) == path && path != "/"
+}
+
+// single says that a name is one of a directory's entries.
+func single(name string) bool {
+	return name != "" && name != "." && name != ".." && !strings.ContainsAny(name, "/\x00")
+}
+
+// word says that a tool takes a text for one name, and for no flag.
+func word(name string) bool {
+	return name != "" && name[0] != '-' && !strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '/' || r == '*' || r == ',' })
+}

@@ -1,0 +1,69 @@
+package jail
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/record"
+)
+
+// copyFile holds the record a second time: of what was made around a jail nothing
+// else tells, should the record be damaged.
+const copyFile = "copy.json"
+
+var _ backends.Recoverer = (*Backend)(nil)
+
+// writeCopy writes it, in one step for a reader.
+func writeCopy(c *backends.Container) error {
+	data, err := record.Marshal(c)
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(c.Dir, copyFile)
+	if err := os.WriteFile(file+".new", data, 0o600); err != nil {
+		return fmt.Errorf("state of container %q: %w", c.ID, err)
+	}
+	return os.Rename(file+".new", file)
+}
+
+// Salvage removes what the copy of the record names.
+func (b *Backend) Recover(ctx context.Context, c *backends.Container) (done []string, err error) {
+	file := filepath.Join(c.Dir, copyFile)
+	text, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	copied := &backends.Container{}
+	if err = record.Unmarshal(text, copied); err == nil && copied.ID != c.ID {
+		err = record.Damaged("it is that of a container %.100q", copied.ID)
+	}
+	if err == nil {
+		copied.Root, copied.Dir, copied.Lock = c.Root, c.Dir, c.Lock
+		err = b.CheckRecord(copied)
+	}
+	var d *Data
+	if err == nil {
+		d, err = data(copied)
+	}
+	if errors.Is(err, record.ErrDamaged) {
+		return []string{"found its copy damaged, too, and a jail of it not to be known"}, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	if d.Jail == "" {
+		return nil, nil
+	}
+	if err := b.locked(c).destroy(ctx, copied, d); err != nil {
+		return nil, fmt.Errorf("remove jail %s: %w", d.Jail, err)
+	}
+	return []string{"removed what there was of jail " + d.Jail}, nil
+}

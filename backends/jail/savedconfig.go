@@ -1,0 +1,75 @@
+package jail
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/google/renameio/v2"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/record"
+)
+
+// keptFile holds in a container's state directory what exec and update need of
+// its config.json, for a bundle can be changed while its container runs.
+const savedConfigFile = "kept.json"
+
+type savedConfig struct {
+	Process *specs.Process `json:"process"`
+	Limits  []limit        `json:"limits,omitempty"`
+	// Updated says that an update has changed limits, or was about to.
+	Updated bool `json:"updated,omitempty"`
+}
+
+func saveConfig(c *backends.Container, k *savedConfig) error {
+	data, err := record.Marshal(k)
+	if err == nil {
+		err = renameio.WriteFile(filepath.Join(c.Dir, savedConfigFile), data, 0o600, renameio.WithTempDir(c.Dir))
+	}
+	if err != nil {
+		return fmt.Errorf("state of container %q: %w", c.ID, err)
+	}
+	return nil
+}
+
+func loadSavedConfig(c *backends.Container) (*savedConfig, error) {
+	data, err := os.ReadFile(filepath.Join(c.Dir, savedConfigFile))
+	k := &savedConfig{}
+	if err == nil {
+		err = record.Unmarshal(data, k)
+	}
+	if err == nil && k.Process == nil {
+		err = record.Damaged("it is incomplete")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("state of container %q: %s: %w", c.ID, filepath.Join(c.Dir, savedConfigFile), err)
+	}
+	return k, nil
+}
+
+// updated says whether an update may have set limits that the record does not
+// know of.
+func updated(c *backends.Container) (bool, error) {
+	_, err := os.Stat(filepath.Join(c.Dir, savedConfigFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil // create has not come so far
+	}
+	k, err := loadSavedConfig(c)
+	if err != nil {
+		return false, err
+	}
+	return k.Updated, nil
+}
+
+// OwnProcess is process of config.json.
+func (b *Backend) OwnProcess(c *backends.Container) (*specs.Process, error) {
+	k, err := loadSavedConfig(c)
+	if err != nil {
+		return nil, err
+	}
+	return k.Process, nil
+}

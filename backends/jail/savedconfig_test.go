@@ -1,0 +1,48 @@
+package jail
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/record"
+)
+
+// What every berth so far has kept is read, and nothing else.
+func TestKeptFormats(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/kept-format-*.json")
+	if err != nil || len(files) != record.Format+1 {
+		t.Fatalf("%v, %v", files, err)
+	}
+	c := &backends.Container{ID: "x", Dir: t.TempDir()}
+	put := func(data []byte) {
+		if err := os.WriteFile(filepath.Join(c.Dir, savedConfigFile), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		put(data)
+		k, err := loadSavedConfig(c)
+		if err != nil || k.Process.Args[0] != "/bin/sh" || k.Updated {
+			t.Errorf("%s: %+v, %v", file, k, err)
+		}
+		for edited, want := range map[string]string{
+			string(data[:len(data)/2]):                               "damaged",
+			strings.Replace(string(data), `"cwd":"/"`, `"cwd":7`, 1): "damaged",
+			`{"format":2,"berth":"berth 9.9","process":{}}`:          "berth 9.9",
+			"{}": "incomplete",
+		} {
+			put([]byte(edited))
+			if k, err := loadSavedConfig(c); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), savedConfigFile) {
+				t.Errorf("%s: %+v, %v", edited, k, err)
+			}
+		}
+	}
+}
