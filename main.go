@@ -1,10 +1,9 @@
-// Berth is started for each command and is gone in milliseconds: Go need not
-// keep an eye, and two descriptors, on the CPU time that its cgroup has.
-//
+// Each berth process runs one command and exits within milliseconds. The Go runtime therefore need
+// not watch the CPU limit of its cgroup, which costs two descriptors.
 //go:debug containermaxprocs=0
 //go:debug updatemaxprocs=0
 
-// Berth is an OCI runtime: see README.md.
+// Berth is an OCI runtime. See README.md.
 package main
 
 import (

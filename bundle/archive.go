@@ -12,17 +12,17 @@ import (
 	"github.com/berth-oci/berth/bundle/layer"
 )
 
-// Archived is a root file system in a tar archive, and the configuration for it.
+// Archived is a root file system in a tar archive together with its configuration.
 type Archived struct {
-	// File is there until f of WithArchive returns.
+	// File exists until the function passed to WithArchive returns.
 	File string
 	Spec *specs.Spec
-	// Size is that of all files, in bytes.
+	// Size is the total size of the files in the root file system, in bytes.
 	Size int64
 }
 
-// WithArchive makes the root file system in a hidden directory below dir, packs
-// it, and calls f with the archive. Nothing is left after it.
+// WithArchive unpacks the root file system into a hidden directory below dir, packs it into a tar
+// archive, and calls f with the archive. It removes the directory before it returns.
 func WithArchive(ctx context.Context, dir string, o *GenerateOptions, f func(*Archived) error) (err error) {
 	d, err := NewDraft(filepath.Join(dir, "ct"))
 	if err != nil {
@@ -36,7 +36,7 @@ func WithArchive(ctx context.Context, dir string, o *GenerateOptions, f func(*Ar
 	if err := pack(ctx, d.Rootfs(), a.File); err != nil {
 		return err
 	}
-	// It would take its place twice.
+	// Remove the unpacked files now, so that they do not take up space twice.
 	if err := os.RemoveAll(d.Rootfs()); err != nil {
 		return err
 	}

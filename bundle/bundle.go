@@ -1,5 +1,5 @@
-// Package bundle reads an OCI bundle from disk (bundle.md of the runtime
-// specification).
+// Package bundle reads OCI bundles from disk (bundle.md of the runtime specification) and makes
+// them from images and root file systems.
 package bundle
 
 import (
@@ -13,19 +13,19 @@ import (
 
 // Bundle is a directory with a valid config.json.
 type Bundle struct {
-	// Dir is absolute, Rootfs the absolute path of the root. Symbolic links in both
-	// are resolved, and the Spec's root.path is Rootfs: what is looked up again later
-	// is what was looked up here.
+	// Dir is the absolute path of the bundle, Rootfs the absolute path of its root file system.
+	// Symbolic links in both are resolved, and root.path in the Spec is Rootfs. A later lookup
+	// therefore finds the same directories.
 	Dir, Rootfs string
 	Spec        *specs.Spec
-	// Config are the bytes of config.json.
+	// Config holds the bytes of config.json.
 	Config []byte
-	// Warnings are what is wrong in it, and no reason to refuse it.
+	// Warnings holds the problems of config.json that are no reason to refuse it.
 	Warnings spec.Problems
 }
 
-// Load reads the bundle in dir. The error names every problem of config.json by
-// its JSON path (a *spec.InvalidError).
+// Load reads the bundle in dir. If config.json is invalid, the error wraps a *spec.InvalidError,
+// which names every problem by its JSON path.
 func Load(dir string) (*Bundle, error) {
 	abs, err := locate(dir)
 	if err != nil {
@@ -40,7 +40,7 @@ func Load(dir string) (*Bundle, error) {
 	return b, nil
 }
 
-// locate is the absolute path of a bundle, without symbolic links if it is there.
+// locate returns the absolute path of a bundle. It resolves symbolic links if the bundle exists.
 func locate(dir string) (string, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
@@ -49,8 +49,8 @@ func locate(dir string) (string, error) {
 	return resolved(abs), nil
 }
 
-// resolved is a path without symbolic links; the path itself where it leads nowhere,
-// for whoever opens it says why.
+// resolved returns a path without symbolic links. It returns the path unchanged if it leads
+// nowhere; opening it then gives the reason.
 func resolved(path string) string {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		return real

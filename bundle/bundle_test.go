@@ -14,7 +14,8 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// Both paths are found once, whatever links lead to them.
+// Load and Validate resolve the bundle and its root file system, even if symbolic links lead to
+// both.
 func TestLoadThroughLinks(t *testing.T) {
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
@@ -49,8 +50,8 @@ func TestLoadThroughLinks(t *testing.T) {
 	}
 }
 
-// What a config names on the host and is not there is found; what a mount makes, and
-// what is looked for in the container, is not looked for.
+// Files that config.json names on the host are reported if they do not exist. Sources of mounts
+// that are not bind mounts, and paths in the container, are not checked.
 func TestAbsent(t *testing.T) {
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
@@ -73,7 +74,7 @@ func TestAbsent(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		edit func(*specs.Spec)
-		want []string // paths of the problems, with their levels
+		want []string // the levels and paths of the problems
 	}{
 		{"all there", func(s *specs.Spec) {
 			s.Mounts = []specs.Mount{bind("file"), bind(at("file")), bind(dir), {Destination: "/t", Type: "tmpfs", Source: "nosuch"}}

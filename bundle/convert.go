@@ -16,33 +16,33 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// Choices are what a caller says otherwise than the image does.
+// Choices holds the settings with which a caller overrides those of the image.
 type Choices struct {
 	// Platform is spec.Linux or spec.FreeBSD.
 	Platform string
-	// Args take the place of the image's command; Entrypoint, if not nil, that of
-	// its entry point and command.
+	// Args replaces the image's command. Entrypoint, if not nil, replaces its entry point and
+	// command.
 	Args       []string
 	Entrypoint []string
-	// Env are further variables, NAME=VALUE.
+	// Env lists additional variables, NAME=VALUE.
 	Env []string
-	// User is NAME|UID[:GROUP|GID]; Cwd a path. Empty: the image's.
+	// User is NAME|UID[:GROUP|GID], Cwd a path. If one is empty, the image's value applies.
 	User, Cwd string
 	Hostname  string
 	Terminal  bool
 	ReadOnly  bool
-	// PlainVolumes leaves the image's volumes to be directories of its root.
+	// PlainVolumes keeps the image's volumes as directories of the root file system.
 	PlainVolumes bool
 	Annotations  map[string]string
-	// Reserved are keys of annotations that the image is not to set, beside those that
-	// runtimes and engines act on: the administrator's, by which backends are chosen.
+	// Reserved lists annotation keys that the image may not set, in addition to those that runtimes
+	// and engines act on: the keys by which the administrator's rules choose a backend.
 	Reserved []string
 }
 
-// Convert makes the configuration for an image whose root file system is at
-// rootfs (conversion.md of the image specification); from is nil for one that
-// came without a configuration. The names of labels that the result does not
-// carry, as they would steer a runtime, are returned beside it.
+// Convert makes the configuration for an image whose root file system is at rootfs (conversion.md
+// of the image specification). from is nil if the root file system came without an image
+// configuration. Convert also returns the names of the labels that it left out because they would
+// control a runtime.
 func Convert(from *image.Config, rootfs string, c *Choices) (*specs.Spec, []string, error) {
 	fromImage := from != nil
 	if !fromImage {
@@ -68,7 +68,8 @@ func Convert(from *image.Config, rootfs string, c *Choices) (*specs.Spec, []stri
 	}
 	g.Config.Process.User = *user
 	if user.UID != 0 && g.Config.Process.Capabilities != nil {
-		// Such a process has none, and can get those by its files.
+		// A process of another user has no capabilities, but it can gain those in its bounding set
+		// through file capabilities.
 		g.Config.Process.Capabilities = &specs.LinuxCapabilities{Bounding: g.Config.Process.Capabilities.Bounding}
 	}
 	if !c.PlainVolumes {
@@ -93,7 +94,7 @@ func cmpOr(a, b string) string {
 	return b
 }
 
-// command is the entry point with the command behind it.
+// command returns the entry point followed by the command.
 func command(config *image.Execution, c *Choices) ([]string, error) {
 	entrypoint, cmd := config.Entrypoint, config.Cmd
 	if c.Entrypoint != nil {
@@ -132,7 +133,7 @@ func environment(g *generate.Generator, image []string, c *Choices) error {
 	return nil
 }
 
-// The annotations of conversion.md that annotations.md does not name.
+// The annotations in conversion.md that are not in annotations.md.
 const (
 	annotationCreated      = "org.opencontainers.image.created"
 	annotationOS           = "org.opencontainers.image.os"
@@ -143,8 +144,9 @@ const (
 	annotationPorts        = "org.opencontainers.image.exposedPorts"
 )
 
-// annotate carries what config.json has no field for, and the labels, which take
-// precedence (conversion.md#annotation-fields).
+// annotate stores the fields for which config.json has no place, and the labels, as annotations.
+// Labels take precedence (conversion.md#annotation-fields). It skips the keys in more and those
+// that runtimes and engines act on, and returns the skipped keys.
 func annotate(g *generate.Generator, from *image.Config, more []string) (refused []string) {
 	implicit := map[string]string{
 		annotationOS: from.OS, annotationArchitecture: from.Architecture, annotationVariant: from.Variant,
@@ -173,8 +175,8 @@ func annotate(g *generate.Generator, from *image.Config, more []string) (refused
 	return refused
 }
 
-// steering begins the annotations that runtimes and engines act on. They are for
-// who runs a container to set, not for an image to bring.
+// steering lists the prefixes of annotations that runtimes and engines act on. The person who runs
+// a container may set them, an image may not.
 var steering = []string{
 	"io.github.berth-oci.", "org.systemd.property.", "run.oci.", "org.criu.", "org.freebsd.",
 	"io.kubernetes.", "io.container.", "io.containerd.", "io.podman.", "module.wasm.", "intelRdt",
@@ -184,27 +186,28 @@ func reserved(key string) bool {
 	return key == "" || slices.ContainsFunc(steering, func(prefix string) bool { return strings.HasPrefix(key, prefix) })
 }
 
-// platformTemplate is what every configuration for a platform begins with.
+// platformTemplate returns the configuration with which every bundle for a platform begins.
 func platformTemplate(platform, imageOS string) *specs.Spec {
 	if platform == spec.FreeBSD {
 		return freebsdTemplate(imageOS)
 	}
 	s := Template()
-	s.Process.NoNewPrivileges = false // set-user-ID programs of the image work, as under engines
+	s.Process.NoNewPrivileges = false // set-user-ID programs of the image must work, as under engines
 	s.Process.Rlimits = nil
 	caps := func() []string { return slices.Clone(engineCapabilities) }
 	s.Process.Capabilities = &specs.LinuxCapabilities{Bounding: caps(), Effective: caps(), Permitted: caps()}
 	return s
 }
 
-// engineCapabilities are what engines give to containers: podman's, capabilities(7).
+// engineCapabilities lists the capabilities that engines give to containers. It is podman's list
+// (see capabilities(7)).
 var engineCapabilities = []string{
 	"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_NET_BIND_SERVICE",
 	"CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_CHROOT",
 }
 
-// freebsdTemplate has the mounts that podman gives a jail; a Linux image gets
-// those of the Linux ABI, too (linux(4)).
+// freebsdTemplate returns a configuration with the mounts that podman gives a jail. For a Linux
+// image it adds those of the Linux ABI (linux(4)).
 func freebsdTemplate(imageOS string) *specs.Spec {
 	g := generate.NewFromSpec(&specs.Spec{Version: specs.Version})
 	g.SetRootPath(RootfsName)

@@ -14,11 +14,11 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// RootfsName is the root file system's directory in the bundles that berth makes.
+// RootfsName is the name of the root file system's directory in the bundles that berth makes.
 const RootfsName = "rootfs"
 
-// Draft is a bundle that is being made, in a hidden directory that only its
-// owner can enter, beside the one that it is to be.
+// Draft is an unfinished bundle. It lives beside its final place in a hidden directory that only
+// its owner can enter.
 type Draft struct {
 	// Dir is the hidden directory.
 	Dir   string
@@ -26,8 +26,9 @@ type Draft struct {
 	lock  *os.File
 }
 
-// NewDraft begins the bundle in the directory final, which must not be there, or
-// be empty. What drafts of it are left from a berth that was killed are removed.
+// NewDraft begins a bundle for the directory final, which must not exist or must be empty. If it is
+// not empty, the error wraps fs.ErrExist. NewDraft also removes drafts of the same bundle that a
+// killed berth left behind.
 func NewDraft(final string) (*Draft, error) {
 	final, err := filepath.Abs(final)
 	if err != nil {
@@ -56,10 +57,10 @@ func NewDraft(final string) (*Draft, error) {
 	return d, nil
 }
 
-// Rootfs is the directory for the root file system.
+// Rootfs returns the directory for the root file system.
 func (d *Draft) Rootfs() string { return filepath.Join(d.Dir, RootfsName) }
 
-// Commit writes config.json and gives the bundle its name.
+// Commit writes config.json and renames the draft to its final name.
 func (d *Draft) Commit(s *specs.Spec) error {
 	data, err := json.MarshalIndent(s, "", "\t")
 	if err != nil {
@@ -68,14 +69,14 @@ func (d *Draft) Commit(s *specs.Spec) error {
 	if err := os.WriteFile(filepath.Join(d.Dir, spec.ConfigFile), append(data, '\n'), 0o644); err != nil {
 		return err
 	}
-	// An empty directory gives way (rename(2)), any other thing does not.
+	// rename(2) replaces an empty directory and fails on anything else.
 	if err := os.Rename(d.Dir, d.final); err != nil {
 		return fmt.Errorf("give the bundle its name: %w", err)
 	}
 	return d.lock.Close()
 }
 
-// Discard removes all.
+// Discard removes the draft and everything in it.
 func (d *Draft) Discard() error {
 	if d.lock != nil {
 		defer d.lock.Close()
@@ -86,7 +87,8 @@ func (d *Draft) Discard() error {
 	return nil
 }
 
-// lock marks a directory as somebody's as long as that process lives.
+// lock takes a flock on a directory. It marks the directory as in use for as long as the process
+// lives.
 func lock(dir string) (*os.File, error) {
 	f, err := os.Open(dir)
 	if err != nil {
@@ -99,7 +101,7 @@ func lock(dir string) (*os.File, error) {
 	return f, nil
 }
 
-// sweep removes the drafts whose makers have gone.
+// sweep removes the drafts whose processes have exited.
 func sweep(parent, prefix string) {
 	left, _ := filepath.Glob(filepath.Join(parent, escapeGlob(prefix)+"*"))
 	for _, dir := range left {

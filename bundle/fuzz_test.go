@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// FuzzUser looks anybody up in any accounts: who is found has ids that the kernel has.
+// FuzzUser looks up any user in any accounts. A user who is found has only valid ids.
 func FuzzUser(f *testing.F) {
 	f.Add("app", "root:x:0:0::/:\napp:x:10:20::/:\n", "app:x:20:\nmore:x:30:app\n")
 	f.Add("wide", "wide:x:4294967296:4294967296::/:\n", "wide:x:4294967296:wide\n")

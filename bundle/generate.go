@@ -15,22 +15,21 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// GenerateOptions say what a bundle is made of.
+// GenerateOptions holds the source of a bundle and the settings for it.
 type GenerateOptions struct {
-	// Source as OpenSource takes it.
+	// Source is a text for OpenSource.
 	Source string
-	// Image is the platform of the image that is wanted, where there are several.
+	// Image is the platform of the image to choose if the source has several.
 	Image  image.Platform
 	Layers layer.Options
 	Choices
 	Progress Progress
-	// Warn is told what the bundle lacks of the image.
+	// Warn reports what the bundle does not carry over from the image.
 	Warn func(format string, args ...any)
 }
 
-// Generate makes a bundle in the directory dir, which must not be there or be
-// empty. It is written beside it and given its name when it is whole; after an
-// error nothing is left.
+// Generate makes a bundle in the directory dir, which must not exist or must be empty. It writes
+// the bundle beside dir and renames it when it is complete. After an error nothing is left.
 func Generate(ctx context.Context, dir string, o *GenerateOptions) error {
 	d, err := NewDraft(dir)
 	if err != nil {
@@ -52,8 +51,8 @@ func Generate(ctx context.Context, dir string, o *GenerateOptions) error {
 	return nil
 }
 
-// Fill unpacks the source into the draft and makes the configuration for it; with
-// it comes the size of the files, in bytes.
+// Fill unpacks the source into the draft and makes its configuration. It also returns the total
+// size of the files, in bytes.
 func (d *Draft) Fill(ctx context.Context, o *GenerateOptions) (*specs.Spec, int64, error) {
 	source, err := OpenSource(ctx, o.Source, o.Image, o.Layers.Limits)
 	if err != nil {
@@ -83,14 +82,14 @@ func (o *GenerateOptions) configure(source *Source, rootfs string) (*specs.Spec,
 	if err != nil {
 		return nil, err
 	}
-	// An image's configuration is as hostile as its layers.
+	// The configuration of an image is as untrusted as its layers.
 	if _, problems := spec.Validate(data, o.Platform); problems.Err() != nil {
 		return nil, fmt.Errorf("the image's configuration makes no valid config.json: %w", problems.Err())
 	}
 	return s, nil
 }
 
-// hostnameFor is the bundle's own name, where it can be one.
+// hostnameFor returns the bundle's name if it is a valid host name, otherwise "berth".
 func hostnameFor(dir string) string {
 	if name := strings.ToLower(filepath.Base(dir)); hostLabel(name) {
 		return name
@@ -98,7 +97,7 @@ func hostnameFor(dir string) string {
 	return "berth"
 }
 
-// hostLabel says if a name is a host name without a domain (RFC 1123).
+// hostLabel reports whether a name is a host name without a domain (RFC 1123).
 func hostLabel(name string) bool {
 	const letters = "abcdefghijklmnopqrstuvwxyz0123456789-"
 	return name != "" && len(name) <= 63 && strings.Trim(name, letters) == "" && strings.Trim(name, "-") == name

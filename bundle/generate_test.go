@@ -107,7 +107,7 @@ func TestBundleIsMade(t *testing.T) {
 	source := archive(t, tar.Header{Name: "etc", Typeflag: tar.TypeDir}, tar.Header{Name: "etc/passwd", Typeflag: tar.TypeSymlink, Linkname: "/etc/accounts"})
 	dir := t.TempDir()
 	path := filepath.Join(dir, "web")
-	// What a killed berth has left goes; what another one is at stays.
+	// The leftover of a killed berth is removed, the draft of a running one stays.
 	left, other := filepath.Join(dir, ".web.berth-1"), filepath.Join(dir, ".web.berth-2")
 	for _, d := range []string{left, other} {
 		if err := os.Mkdir(d, 0o700); err != nil {
@@ -190,7 +190,7 @@ func TestConvert(t *testing.T) {
 	}
 }
 
-// Ids have 32 bits; what has more, or is no number, is nobody's (CVE-2024-40635).
+// Ids have 32 bits. Accounts whose ids are larger or not numbers belong to nobody (CVE-2024-40635).
 func TestIDsOutOfBounds(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
@@ -225,7 +225,7 @@ app:x:10:20::/:
 		"most":       {UID: 4294967294, GID: 4294967294},
 		"app:most":   {UID: 10, GID: 4294967294},
 		"app":        {UID: 10, GID: 20, AdditionalGids: []uint32{4294967294, 30, 40}},
-		"12345":      {UID: 12345}, // a number is no name
+		"12345":      {UID: 12345}, // a number is not looked up as a name
 		"12346:text": nil,
 	} {
 		got, err := resolveUser(root, user)
@@ -235,7 +235,7 @@ app:x:10:20::/:
 	}
 }
 
-// An image has no say in what the administrator's rules look at.
+// An image cannot set the annotations that the administrator's rules look at.
 func TestReservedLabels(t *testing.T) {
 	t.Parallel()
 	i := &image.Config{OS: "linux", Author: "somebody", Config: image.Execution{Cmd: []string{"x"}, StopSignal: "SIGTERM", Labels: map[string]string{
@@ -256,7 +256,7 @@ func TestReservedLabels(t *testing.T) {
 	}
 }
 
-// An image without its transport is not taken for a root file system.
+// An image without its transport is not mistaken for a root file system.
 func TestImageWithoutTransport(t *testing.T) {
 	t.Parallel()
 	reg := func(name string) tar.Header { return tar.Header{Name: name, Typeflag: tar.TypeReg} }

@@ -9,8 +9,7 @@ import (
 
 var errNotDir error = unix.ENOTDIR
 
-// openInside opens a file of a root file system for reading. Symbolic links must
-// not be absolute.
+// openInside opens a file in a root file system for reading. It fails on absolute symbolic links.
 func openInside(rootfs, path string) (*os.File, error) {
 	root, err := os.OpenRoot(rootfs)
 	if err != nil {

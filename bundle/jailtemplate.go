@@ -4,8 +4,8 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// jailTemplate is Template for FreeBSD: the devices of ruleset 4, no network, and
-// no permission that a jail has not by itself.
+// jailTemplate is Template for FreeBSD: the devices of ruleset 4, no network, and only the
+// permissions that a jail has by default.
 func jailTemplate() *specs.Spec {
 	statfs := 1
 	return &specs.Spec{

@@ -10,8 +10,8 @@ import (
 	"github.com/berth-oci/berth/bundle/layer"
 )
 
-// Source is what a bundle is made from: an image, a tar archive of a root file
-// system, or a directory with one.
+// Source is the input of a bundle: an image, a tar archive of a root file system, or a directory
+// with one.
 type Source struct {
 	// Image is nil for an archive or a directory.
 	Image *image.Image
@@ -19,9 +19,9 @@ type Source struct {
 	dir   string
 }
 
-// OpenSource finds what a text names: TRANSPORT:PATH[:NAME] as
-// image.ParseReference has it, a directory, an archive, or - for an archive on
-// stdin.
+// OpenSource opens the source that a text names: TRANSPORT:PATH[:NAME] as in image.ParseReference,
+// a directory, an archive, or - for an archive on stdin. It fails if a directory turns out to be an
+// image.
 func OpenSource(ctx context.Context, text string, p image.Platform, limits layer.Limits) (*Source, error) {
 	r, isImage, err := image.ParseReference(text)
 	if err != nil {
@@ -53,7 +53,7 @@ func OpenSource(ctx context.Context, text string, p image.Platform, limits layer
 	return &Source{file: f}, nil
 }
 
-// Close lets go of it.
+// Close closes the image or archive.
 func (s *Source) Close() error {
 	switch {
 	case s.Image != nil:
@@ -64,7 +64,7 @@ func (s *Source) Close() error {
 	return nil
 }
 
-// config is the image's configuration; nil for what has none.
+// config returns the image's configuration, or nil if the source is not an image.
 func (s *Source) config() *image.Config {
 	if s.Image == nil {
 		return nil
@@ -72,20 +72,20 @@ func (s *Source) config() *image.Config {
 	return &s.Image.Config
 }
 
-// Progress is told how unpacking gets on. Its methods are called from several
+// Progress receives reports on the progress of unpacking. Its methods are called from several
 // goroutines.
 type Progress interface {
-	// Layer begins a part. Its size as it is stored is in bytes, or -1 if that is
-	// not known.
+	// Layer begins a layer. number counts from 1 to of. size is the stored size of the layer in
+	// bytes, or -1 if it is not known.
 	Layer(name string, number, of int, size int64)
-	// Read is called for every n bytes of it.
+	// Read reports that n more bytes of the layer were read.
 	Read(n int)
-	// Done ends it, with the number of entries it had.
+	// Done ends the layer. entries is the number of entries in it.
 	Done(entries int64)
 }
 
-// Unpack writes the root file system into an empty directory and tells the size
-// of its files, in bytes.
+// Unpack writes the root file system into the empty directory dir and returns the total size of its
+// files, in bytes.
 func (s *Source) Unpack(ctx context.Context, dir string, o layer.Options, p Progress) (int64, error) {
 	root, err := layer.NewRoot(dir, o)
 	if err != nil {
@@ -147,8 +147,8 @@ func (s *Source) unpackArchive(ctx context.Context, root *layer.Root, dir string
 	return nil
 }
 
-// copyDirectory packs and unpacks, so that one piece of code knows how files are
-// made.
+// copyDirectory packs the directory and unpacks the archive, so that only package layer creates
+// files.
 func (s *Source) copyDirectory(ctx context.Context, root *layer.Root, p Progress) error {
 	name := "directory " + s.dir
 	p.Layer(name, 1, 1, -1)

@@ -7,8 +7,8 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// Template is a config.json to begin with: a shell in a terminal, in a rootfs
-// beside it, with the rights that runc's template gives.
+// Template returns a config.json to start from: a shell in a terminal, with its root file system in
+// rootfs and the privileges of runc's template.
 func Template() *specs.Spec {
 	if spec.Platform == spec.FreeBSD {
 		return jailTemplate()
@@ -59,12 +59,12 @@ func templateMounts() []specs.Mount {
 	}
 }
 
-// Rootless changes a template to one that needs no privileges on the host: the
-// given user is root in a user namespace of the container's own.
+// Rootless changes a template to one that needs no privileges on the host: the given user is root
+// in a user namespace of the container.
 func Rootless(s *specs.Spec, uid, gid uint32) {
 	var namespaces []specs.LinuxNamespace
 	for _, ns := range s.Linux.Namespaces {
-		// Without privileges a new network could not be connected to anything.
+		// An unprivileged user could not connect a new network namespace to anything.
 		if ns.Type != specs.NetworkNamespace {
 			namespaces = append(namespaces, ns)
 		}

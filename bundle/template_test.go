@@ -7,7 +7,7 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// What berth writes, berth accepts.
+// berth accepts the templates that it writes.
 func TestTemplateIsValid(t *testing.T) {
 	t.Parallel()
 	for name, rootless := range map[string]bool{"privileged": false, "rootless": true} {

@@ -8,8 +8,9 @@ import (
 	"github.com/berth-oci/berth/bundle/image"
 )
 
-// notImage looks at what is to be a root file system, a source without a transport
-// before it: it may be an image instead, for which the error says what to write.
+// notImage fails if a source that is named as a root file system is an image. The error says how to
+// name it. source is the text that the user gave, and dir is the directory to look at: the source
+// itself or its unpacked archive.
 func notImage(source, dir string) error {
 	is := func(name string, kind os.FileMode) bool {
 		info, err := os.Lstat(filepath.Join(dir, name))

@@ -16,12 +16,12 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// maxAccounts bounds what is read of /etc/passwd and /etc/group, in bytes.
+// maxAccounts is the largest part of /etc/passwd and of /etc/group that is read, in bytes.
 const maxAccounts = 16 << 20
 
-// resolveUser finds NAME|UID[:GROUP|GID] in the accounts of a root file system,
-// and the further groups of a user who is named without one (config.md,
-// "User").
+// resolveUser looks up NAME|UID[:GROUP|GID] in the accounts of a root file system (config.md of the
+// image specification, "User"). A user given without a group also gets the supplementary groups in
+// /etc/group.
 func resolveUser(rootfs, who string) (*specs.User, error) {
 	passwd, err := accounts(rootfs, "/etc/passwd")
 	if err != nil {
@@ -33,7 +33,7 @@ func resolveUser(rootfs, who string) (*specs.User, error) {
 		return nil, err
 	}
 	defer group.Close()
-	// The library takes what is no number for 0, and numbers as they come
+	// The library reads a field that is not a number as 0, and accepts numbers of any size
 	// (CVE-2024-40635).
 	users, err := wellFormed(passwd, 2, 3)
 	if err != nil {
@@ -68,8 +68,8 @@ func resolveUser(rootfs, who string) (*specs.User, error) {
 	return found, nil
 }
 
-// kernelID is a uid or gid as the kernel has it: 32 bits, of which the highest value
-// means none (chown(2)).
+// kernelID parses a uid or gid. The kernel's ids have 32 bits, and the highest value means no id
+// (chown(2)).
 func kernelID(text string) (uint32, error) {
 	id, err := strconv.ParseUint(text, 10, 32)
 	if err != nil || id == math.MaxUint32 {
@@ -78,13 +78,14 @@ func kernelID(text string) (uint32, error) {
 	return uint32(id), nil
 }
 
-// account is a file of accounts without the lines that are none.
+// account holds a file of accounts without its malformed lines. dropped is the number of those.
 type account struct {
 	bytes.Buffer
 	dropped int
 }
 
-// wellFormed leaves out the lines whose fields of these numbers are no ids.
+// wellFormed reads accounts and drops the lines with an invalid uid or gid. ids holds the indexes
+// of the fields to check.
 func wellFormed(r io.Reader, ids ...int) (*account, error) {
 	a := &account{}
 	lines := bufio.NewScanner(io.LimitReader(r, maxAccounts))
@@ -106,7 +107,7 @@ func wellFormed(r io.Reader, ids ...int) (*account, error) {
 	return a, lines.Err()
 }
 
-// without says that lines were left out, for whoever misses one.
+// without returns a note about the dropped lines for an error message, or "" if there are none.
 func (a *account) without() string {
 	if a.dropped == 0 {
 		return ""
@@ -114,8 +115,8 @@ func (a *account) without() string {
 	return fmt.Sprintf(" (%d lines without a uid or gid, a number below %d, are not looked at)", a.dropped, uint32(math.MaxUint32))
 }
 
-// accounts opens a file inside a root file system, or an empty one if it is not
-// there.
+// accounts opens a file in a root file system. If the file does not exist, it returns an empty
+// reader.
 func accounts(rootfs, path string) (io.ReadCloser, error) {
 	f, err := openInside(rootfs, path)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errNotDir) {

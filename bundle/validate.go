@@ -11,10 +11,9 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// Validate finds every problem of the bundle in dir for a platform
-// (spec.Linux or spec.FreeBSD). The Bundle is nil if its config.json is not even
-// a JSON object; its Spec may be incomplete where there are problems of level
-// Error. The error is for a bundle that cannot be read at all.
+// Validate finds every problem of the bundle in dir for a platform (spec.Linux or spec.FreeBSD).
+// The Bundle is nil if its config.json is not a JSON object. Its Spec may be incomplete if there
+// are problems of level Error. The error is not nil if the bundle cannot be read at all.
 func Validate(dir, platform string) (*Bundle, spec.Problems, error) {
 	abs, err := locate(dir)
 	if err != nil {
@@ -40,8 +39,9 @@ func Validate(dir, platform string) (*Bundle, spec.Problems, error) {
 	return b, problems, nil
 }
 
-// absent names what the config names on the host, and is not there: the sources of bind
-// mounts, and hooks. Who may not look finds nothing.
+// absent reports the files on the host that config.json names and that do not exist: sources of
+// bind mounts, and the programs of hooks. It skips files that the caller has no permission to look
+// up.
 func (b *Bundle) absent(platform string) (ps spec.Problems) {
 	look := func(level spec.Level, path, file, what, ref string, stat func(string) (fs.FileInfo, error)) {
 		if file == "" {
@@ -63,7 +63,7 @@ func (b *Bundle) absent(platform string) (ps spec.Problems) {
 		case platform == spec.Linux && (spec.IsBind(m) || m.Type == "bind"), platform == spec.FreeBSD && m.Type == "nullfs":
 			stat := os.Stat
 			if slices.Contains(m.Options, "src-nofollow") || slices.Contains(m.Options, "copy-symlink") {
-				stat = os.Lstat // the link is what is meant
+				stat = os.Lstat // the mount's source is the link itself
 			}
 			look(spec.Error, fmt.Sprintf("mounts[%d].source", i), m.Source, "what is to be mounted", "config.md#mounts", stat)
 		}
@@ -72,9 +72,9 @@ func (b *Bundle) absent(platform string) (ps spec.Problems) {
 		level := spec.Error
 		switch kind {
 		case spec.StartContainer:
-			continue // it is looked for in the container
+			continue // its path is in the container
 		case spec.Poststop:
-			level = spec.Warning // it is logged, and the container goes all the same
+			level = spec.Warning // delete only logs its failure
 		}
 		for i, h := range spec.Hooks(b.Spec, kind) {
 			look(level, fmt.Sprintf("hooks.%s[%d].path", kind, i), h.Path, "the hook's program", "config.md#posix-platform-hooks", os.Stat)
@@ -83,8 +83,8 @@ func (b *Bundle) absent(platform string) (ps spec.Problems) {
 	return ps
 }
 
-// checkRootfs: "A directory MUST exist at the path declared by the field"
-// (config.md#root).
+// checkRootfs returns an error if path is not a directory: "A directory MUST exist at the path
+// declared by the field" (config.md#root).
 func checkRootfs(path string) error {
 	info, err := os.Stat(path)
 	switch {

@@ -14,8 +14,8 @@ import (
 	"github.com/opencontainers/runtime-tools/generate"
 )
 
-// mountVolumes gives each volume of an image a file system in memory, with the
-// image's directory as its content, mode and owner (conversion.md#configvolumes).
+// mountVolumes adds a tmpfs for each volume of an image, with the content, mode and owner of the
+// image's directory (conversion.md#configvolumes).
 func mountVolumes(g *generate.Generator, rootfs string, volumes map[string]struct{}) error {
 	for _, name := range slices.Sorted(maps.Keys(volumes)) {
 		at := path.Join("/", name)
@@ -37,7 +37,7 @@ func mountVolumes(g *generate.Generator, rootfs string, volumes map[string]struc
 	return nil
 }
 
-// directoryOptions are the options of tmpfs(5) for a copy of a directory.
+// directoryOptions returns the tmpfs(5) options for a copy of a directory.
 func directoryOptions(rootfs, at string) ([]string, error) {
 	f, err := openInside(rootfs, at)
 	if err != nil {
@@ -58,7 +58,7 @@ func directoryOptions(rootfs, at string) ([]string, error) {
 	}, nil
 }
 
-// makeVolumes makes the directories of volumes that the image has not.
+// makeVolumes creates the directories of volumes that the image does not have.
 func makeVolumes(rootfs string, volumes map[string]struct{}) error {
 	root, err := os.OpenRoot(rootfs)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// knownCapabilities holds the names of capabilities(7), as CAP_CHOWN.
+// knownCapabilities returns the names of the capabilities in capabilities(7), such as CAP_CHOWN.
 var knownCapabilities = sync.OnceValue(func() map[string]bool {
 	known := map[string]bool{}
 	for _, c := range capability.ListKnown() {
@@ -25,9 +25,9 @@ func setOf(names []string) map[string]bool {
 	return set
 }
 
-// capabilities follows config.md#linux-process: what cannot be granted is a
-// warning. The relations are those of capabilities(7), without which the
-// kernel refuses a set.
+// capabilities checks process.capabilities by config.md#linux-process: a capability that cannot be
+// granted is a Warning. It also checks the relations between the sets in capabilities(7), without
+// which the kernel refuses a set.
 func (c *checker) capabilities(caps *specs.LinuxCapabilities) {
 	if caps == nil {
 		return

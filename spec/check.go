@@ -9,17 +9,16 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// The platforms that Check knows; they are names of runtime.GOOS.
+// The platforms that Check knows, as in runtime.GOOS.
 const (
 	Linux   = "linux"
 	FreeBSD = "freebsd"
 )
 
-// Check applies the rules of the specification's text to a config, for the
-// platform Linux or FreeBSD and the config's ociVersion. It looks at nothing
-// outside of the config: whether files exist and the kernel can do a thing is
-// for create to find out. Warnings about missing properties come from Parse
-// alone, since a Spec does not tell 0 from nothing.
+// Check applies the rules in the text of the specification to a config, for the platform Linux or
+// FreeBSD and the config's ociVersion. It looks at nothing outside the config: create finds out
+// whether files exist and whether the kernel supports a feature. Only Parse warns about missing
+// properties, because a Spec does not distinguish 0 from absent.
 func Check(s *specs.Spec, platform string) Problems {
 	c := &checker{s: s, platform: platform}
 	c.version()
@@ -40,7 +39,7 @@ func Check(s *specs.Spec, platform string) Problems {
 	return c.ps
 }
 
-// CheckProcess applies the rules of process alone, as exec needs them.
+// CheckProcess applies only the rules for process. Exec calls it.
 func CheckProcess(p *specs.Process, platform string) Problems {
 	s := &specs.Spec{Process: p}
 	c := &checker{s: s, platform: platform}
@@ -49,8 +48,7 @@ func CheckProcess(p *specs.Process, platform string) Problems {
 	return c.ps
 }
 
-// CheckResources applies the rules of linux.resources alone, as update needs
-// them.
+// CheckResources applies only the rules for linux.resources. Update calls it.
 func CheckResources(r *specs.LinuxResources) Problems {
 	s := &specs.Spec{Linux: &specs.Linux{Resources: r}}
 	c := &checker{s: s, platform: Linux, update: true}
@@ -63,7 +61,7 @@ func CheckResources(r *specs.LinuxResources) Problems {
 type checker struct {
 	s        *specs.Spec
 	platform string
-	update   bool // the rest of the resources is set already
+	update   bool // the config holds only the resources to change
 	ps       Problems
 }
 
@@ -71,7 +69,7 @@ func (c *checker) errorf(path, format string, args ...any) { c.report(Error, pat
 
 func (c *checker) warnf(path, format string, args ...any) { c.report(Warning, path, format, args) }
 
-// ignoref warns of what has no effect.
+// ignoref adds a Warning with Ignored set, for a setting that has no effect.
 func (c *checker) ignoref(path, format string, args ...any) {
 	before := len(c.ps)
 	c.warnf(path, format, args...)
@@ -86,10 +84,11 @@ func (c *checker) report(l Level, path, format string, args []any) {
 	}
 }
 
-// at returns the path of an array's element.
+// at returns the path of element i of an array.
 func at(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
 
-// oneOf reports a value that is none of those allowed.
+// oneOf returns true if value is one of those allowed. Otherwise it adds an Error and returns
+// false.
 func oneOf[T ~string](c *checker, path string, value T, allowed ...T) bool {
 	if slices.Contains(allowed, value) {
 		return true
@@ -106,7 +105,7 @@ func oneOf[T ~string](c *checker, path string, value T, allowed ...T) bool {
 	return false
 }
 
-// absolute reports a path that does not begin with a slash.
+// absolute returns true if value begins with a slash. Otherwise it adds an Error and returns false.
 func (c *checker) absolute(path, value string) bool {
 	switch {
 	case value == "":
@@ -119,8 +118,9 @@ func (c *checker) absolute(path, value string) bool {
 	return false
 }
 
-// printable reports control characters, which no name of this kind has and
-// which could become another line somewhere.
+// printable returns true if value has no control characters. Otherwise it adds an Error and returns
+// false. No valid name has control characters, and a newline could start another line in a file
+// that berth writes.
 func (c *checker) printable(path, value string) bool {
 	if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 		c.errorf(path, "must not hold control characters, is %s", quote(value))
@@ -129,7 +129,7 @@ func (c *checker) printable(path, value string) bool {
 	return true
 }
 
-// platforms warns of what is for another platform and so ignored.
+// platforms warns of the objects for other platforms, which are ignored.
 func (c *checker) platforms() {
 	for _, p := range []struct {
 		name    string
@@ -153,7 +153,7 @@ func (c *checker) root() {
 	}
 }
 
-// annotations follows config.md#annotations.
+// annotations checks config.md#annotations.
 func (c *checker) annotations() {
 	if _, ok := c.s.Annotations[""]; ok {
 		c.errorf("annotations", "keys must not be empty")

@@ -5,10 +5,9 @@ import (
 	"strings"
 )
 
-// cpuList checks a list of CPUs or memory nodes, as "0-3,7". It returns how
-// many ranges it has. Spaces and empty members, which runc and the kernel
-// take, are warned of; so are the kernel's own further forms ("all", "N",
-// "0-31:2/8", cpusets).
+// cpuList checks a list of CPUs or memory nodes, such as "0-3,7", and returns the number of its
+// ranges. It warns of spaces and empty members, which runc and the kernel accept, and of the
+// kernel's further forms ("all", "N", "0-31:2/8", cpusets).
 func (c *checker) cpuList(path, list string) int {
 	if list == "" || !c.printable(path, list) {
 		return 0

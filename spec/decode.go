@@ -9,12 +9,12 @@ import (
 	"strconv"
 )
 
-// maxDecoded bounds the memory in bytes that a document's arrays, maps and
-// objects take as Go values; "[{},{},…]" grows fortyfold without it.
+// maxDecoded is the most memory, in bytes, that the arrays, maps and objects of a document may take
+// as Go values. Without it, "[{},{},…]" would grow fortyfold.
 const maxDecoded = 32 << 20
 
-// decoder fills Go values from a valid JSON document. It reports all errors,
-// each with its path, and leaves what is wrong at its zero value.
+// decoder fills Go values from a valid JSON document. It reports all errors, each with its path,
+// and leaves a wrong value at its zero value.
 type decoder struct {
 	cursor
 	path   path
@@ -31,7 +31,7 @@ func (d *decoder) report(l Level, format string, args ...any) {
 	d.ps.add(Problem{Path: p, Level: l, Message: fmt.Sprintf(format, args...), Ref: refOf(p)})
 }
 
-// spend takes n bytes from the budget and says if there were any left.
+// spend takes n bytes from the budget. It returns false once the budget is exhausted.
 func (d *decoder) spend(n int) bool {
 	if d.budget -= n; d.budget < 0 && !d.full {
 		d.full = true
@@ -40,15 +40,14 @@ func (d *decoder) spend(n int) bool {
 	return !d.full
 }
 
-// wrong reports that the next value is not what is wanted, and skips it.
+// wrong reports that the next value has the wrong type, skips it, and returns false.
 func (d *decoder) wrong(want string) bool {
 	d.report(Error, "must be %s, is %s", want, kind(d.peek()))
 	d.skip()
 	return false
 }
 
-// value decodes the next value into v and says if it could. null means
-// absent.
+// value decodes the next value into v and returns false if it could not. null means absent.
 func (d *decoder) value(v reflect.Value) bool {
 	b := d.peek()
 	if b == 'n' {
@@ -137,7 +136,7 @@ func (d *decoder) object(v reflect.Value) {
 	}
 }
 
-// unknown skips a property that the specification does not have.
+// unknown skips a property that is not in the specification and warns of it.
 func (d *decoder) unknown(o *object, name string) {
 	at := step{name: name}
 	if !plain(name) {
@@ -156,11 +155,11 @@ func (d *decoder) unknown(o *object, name string) {
 	d.skip()
 }
 
-// maxUnknown bounds how many problems can be warnings about unknown properties,
-// which must not make a config be refused for the length of the list.
+// maxUnknown is the length of the list up to which unknown properties are reported. They must not
+// make a config be refused because the list is too long.
 const maxUnknown = 100
 
-// plain names are letters and digits, as all of the specification's are.
+// plain reports whether a name has only letters and digits, as all names in the specification do.
 func plain(name string) bool {
 	for _, r := range name {
 		if (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') {
@@ -170,7 +169,7 @@ func plain(name string) bool {
 	return name != "" && len(name) <= 80
 }
 
-// mapping decodes an object with free keys.
+// mapping decodes an object with free keys into a map.
 func (d *decoder) mapping(v reflect.Value) {
 	t := v.Type()
 	m := reflect.MakeMap(t)
@@ -194,7 +193,7 @@ func (d *decoder) mapping(v reflect.Value) {
 	v.Set(m)
 }
 
-// array decodes a list; an empty one becomes an empty slice, not nil.
+// array decodes a list. An empty list becomes an empty slice, not nil.
 func (d *decoder) array(v reflect.Value) {
 	size := int(v.Type().Elem().Size())
 	v.Set(reflect.MakeSlice(v.Type(), 0, 0))
@@ -215,7 +214,7 @@ func (d *decoder) array(v reflect.Value) {
 	d.path = d.path[:len(d.path)-1]
 }
 
-// integer decodes a number into any size of integer.
+// integer decodes a number into an integer of any size.
 func (d *decoder) integer(v reflect.Value, b byte) bool {
 	if b != '-' && (b < '0' || b > '9') {
 		return d.wrong("an integer")

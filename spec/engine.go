@@ -2,10 +2,9 @@ package spec
 
 import "strings"
 
-// Engine names the container engine that wrote the annotations: "podman",
-// "cri-o", "containerd", "nerdctl" or "buildah"; "" if they do not tell, as
-// those of docker and ctr. It is for display alone: anyone can write
-// annotations.
+// Engine returns the name of the container engine that wrote the annotations: "podman", "cri-o",
+// "containerd", "nerdctl" or "buildah". It returns "" if the annotations do not identify one, such
+// as those of docker and ctr. Use it only for display: anyone can write annotations.
 func Engine(annotations map[string]string) string {
 	switch annotations["io.container.manager"] {
 	case "libpod":
@@ -16,7 +15,7 @@ func Engine(annotations map[string]string) string {
 	found := ""
 	for k := range annotations {
 		for _, p := range engines {
-			// The smallest name, so that the order of the map has no say.
+			// Take the smallest name, because the order of a map is random.
 			if strings.HasPrefix(k, p.prefix) && (found == "" || p.engine < found) {
 				found = p.engine
 			}

@@ -5,11 +5,12 @@ import (
 	"fmt"
 )
 
-// FieldError says that a field of config.json cannot be honoured, and why.
+// FieldError is the reason why a field of config.json cannot be honoured.
 type FieldError struct {
 	// Path is the JSON path, as in [Problem].
 	Path string
-	// Value is what the field names, where that helps to find it: a path; "" else.
+	// Value is the field's value if that helps to find the cause, such as a path. Otherwise it is
+	// "".
 	Value string
 	Err   error
 }
@@ -25,21 +26,21 @@ func (e *FieldError) Error() string {
 // Unwrap returns the reason.
 func (e *FieldError) Unwrap() error { return e.Err }
 
-// Fieldf returns a [FieldError] without a value. The format and its arguments are those of
+// Fieldf returns a [FieldError] without a value. The format and its arguments are as in
 // [fmt.Errorf].
 func Fieldf(path, format string, args ...any) error {
 	return &FieldError{Path: path, Err: fmt.Errorf(format, args...)}
 }
 
-// ProblemOf is an error as a [Problem] of the given level: with the JSON path, if there is
-// a [FieldError] in it.
+// ProblemOf returns err as a [Problem] of level l. The Problem has the JSON path if err wraps a
+// [FieldError].
 func ProblemOf(err error, l Level) Problem {
 	var f *FieldError
 	if !errors.As(err, &f) {
 		return Problem{Level: l, Message: err.Error()}
 	}
 	p := Problem{Path: f.Path, Level: l, Message: err.Error()}
-	if err == error(f) { // nothing is around it
+	if err == error(f) { // err itself is the FieldError
 		if p.Message = f.Err.Error(); f.Value != "" {
 			p.Message = f.Value + ": " + p.Message
 		}

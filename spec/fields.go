@@ -14,7 +14,7 @@ type field struct {
 	required bool
 }
 
-// object is what the decoder knows of a struct type.
+// object describes the properties of a struct type for the decoder.
 type object struct {
 	fields []field
 	byName map[string]int
@@ -22,9 +22,9 @@ type object struct {
 
 var objects sync.Map // reflect.Type → *object
 
-// objectOf returns the properties of a struct type, embedded ones included.
-// A number or boolean whose tag lacks omitempty is REQUIRED in the
-// specification; strings are left to the rules, which refuse empty ones.
+// objectOf returns the properties of a struct type, including those of embedded structs. A number
+// or boolean whose tag lacks omitempty is REQUIRED in the specification. For strings, Check refuses
+// the empty ones.
 func objectOf(t reflect.Type) *object {
 	if o, ok := objects.Load(t); ok {
 		return o.(*object)
@@ -54,7 +54,7 @@ func (o *object) collect(t reflect.Type, index []int) {
 	}
 }
 
-// variant returns the property that name equals in all but case, or "".
+// variant returns the property that differs from name only in case, or "".
 func (o *object) variant(name string) string {
 	for _, f := range o.fields {
 		if strings.EqualFold(f.name, name) {

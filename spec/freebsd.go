@@ -13,7 +13,7 @@ const (
 	shareDisable = specs.FreeBSDShareDisable
 )
 
-// freebsd follows config-freebsd.md.
+// freebsd checks config-freebsd.md.
 func (c *checker) freebsd(f *specs.FreeBSD) {
 	for i, d := range f.Devices {
 		path := at("freebsd.devices", i)
@@ -33,7 +33,7 @@ func (c *checker) freebsd(f *specs.FreeBSD) {
 	}
 }
 
-// clean says if no part of a path is empty, . or ..
+// clean reports whether no component of a path is empty, "." or "..".
 func clean(p string) bool {
 	for part := range strings.SplitSeq(p, "/") {
 		if part == "" || part == "." || part == ".." {
@@ -43,7 +43,7 @@ func clean(p string) bool {
 	return true
 }
 
-// jail follows config-freebsd.md#jail and jail(8).
+// jail checks config-freebsd.md#jail and the rules of jail(8).
 func (c *checker) jail(j *specs.FreeBSDJail) {
 	const path = "freebsd.jail"
 	share := func(name string, v specs.FreeBSDSharing, allowed ...specs.FreeBSDSharing) {

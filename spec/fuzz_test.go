@@ -21,8 +21,8 @@ func seed(f *testing.F) {
 	}
 }
 
-// FuzzParse looks for panics, and for documents that are read in another way
-// than encoding/json reads them without a problem being reported.
+// FuzzParse looks for panics, and for documents that Parse reads differently from encoding/json
+// without reporting a problem.
 func FuzzParse(f *testing.F) {
 	seed(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -49,10 +49,12 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// ours are the errors for what encoding/json takes on purpose.
+// ours matches the errors that Parse reports on purpose although encoding/json accepts the
+// document.
 var ours = regexp.MustCompile("occurs twice|not UTF-8|cannot be null|too many")
 
-// variants says if a name was of the wrong case, which encoding/json takes.
+// variants reports whether a name differs from a known one only in case. encoding/json accepts such
+// names.
 func variants(ps Problems) bool {
 	for _, p := range ps {
 		if p.Level == Warning && strings.HasPrefix(p.Message, "is unknown") {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// base is a config without a problem; rules are tested by what they add to it.
+// base is a config without problems. Each rule is tested by a patch on top of it.
 const base = `{"ociVersion":"1.3.0","root":{"path":"rootfs"},
 	"process":{"user":{"uid":0,"gid":0},"cwd":"/","args":["sh"]},
 	"linux":{"namespaces":[{"type":"pid"},{"type":"mount"},{"type":"ipc"},{"type":"uts"},{"type":"network"}]}}`
@@ -21,7 +21,7 @@ func patched(t *testing.T, patch string) []byte {
 	return out
 }
 
-// tree decodes JSON without loss of numbers.
+// tree decodes JSON and keeps numbers exact.
 func tree(t *testing.T, s string) (v any) {
 	t.Helper()
 	d := json.NewDecoder(strings.NewReader(s))
@@ -51,7 +51,7 @@ func merge(doc, patch any) any {
 	return d
 }
 
-// expect compares problems with lines "level path: part of the message".
+// expect compares problems with lines of the form "level path: part of the message".
 func expect(t *testing.T, ps Problems, want ...string) {
 	t.Helper()
 	for i, p := range ps {
@@ -73,7 +73,7 @@ func expect(t *testing.T, ps Problems, want ...string) {
 	}
 }
 
-// rule is a row of a table: what is added to base, and what is then wrong.
+// rule is a row of a table: a patch to base, and the problems it must cause.
 type rule struct {
 	name  string
 	patch string

@@ -2,8 +2,7 @@ package spec
 
 import specs "github.com/opencontainers/runtime-spec/specs-go"
 
-// HookKind is a moment of the lifecycle, by the name of its list in
-// config.json.
+// HookKind is a point in the lifecycle at which hooks run, named as its list in config.json.
 type HookKind string
 
 // The kinds of hooks in the order of the lifecycle (runtime.md#lifecycle).
@@ -42,8 +41,8 @@ func Hooks(s *specs.Spec, k HookKind) []specs.Hook {
 	return nil
 }
 
-// HasHooks says if s has a hook of any of the kinds, or with none given any
-// hook at all.
+// HasHooks reports whether s has a hook of any of the kinds. Without kinds it reports whether s has
+// any hook at all.
 func HasHooks(s *specs.Spec, kinds ...HookKind) bool {
 	if len(kinds) == 0 {
 		kinds = HookKinds

@@ -2,7 +2,7 @@ package spec
 
 import "math"
 
-// hooks follows config.md#posix-platform-hooks.
+// hooks checks config.md#posix-platform-hooks.
 func (c *checker) hooks() {
 	for _, kind := range HookKinds {
 		for i, h := range Hooks(c.s, kind) {

@@ -1,18 +1,17 @@
 package spec
 
-// JailOn holds the permissions of freebsd.jail.allow that a jail has unless they
-// are taken from it; nil where the config does not say. The specification's text
-// is at odds with itself about their defaults ("with the exception of setHostname
-// and reservedPorts … off by default", "defaults to false"), so that what is not
-// said is left to the system.
+// JailOn holds the permissions in freebsd.jail.allow that a jail has by default. A field is nil if
+// the config does not set it. The text of the specification contradicts itself about their defaults
+// ("with the exception of setHostname and reservedPorts … off by default", "defaults to false"), so
+// an unset permission is left to the system.
 type JailOn struct {
 	SetHostname   *bool `json:"setHostname"`
 	ReservedPorts *bool `json:"reservedPorts"`
 	Suser         *bool `json:"suser"`
 }
 
-// JailDefaults reads them from the bytes of a config.json: a Spec does not tell
-// false from nothing.
+// JailDefaults reads a JailOn from the bytes of a config.json, because a Spec does not distinguish
+// false from absent.
 func JailDefaults(config []byte) JailOn {
 	var c struct {
 		FreeBSD struct {

@@ -8,7 +8,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// linux follows config-linux.md.
+// linux checks config-linux.md.
 func (c *checker) linux(l *specs.Linux) {
 	c.namespaces(l)
 	c.userMappings(l)
@@ -32,15 +32,15 @@ func (c *checker) linux(l *specs.Linux) {
 	}
 }
 
-// What the kernel takes: NAME_MAX, and PATH_MAX with room for the mount point
-// before it and the files below it.
+// Limits of the kernel: NAME_MAX, and PATH_MAX less some room for the mount point in front and the
+// files below.
 const (
 	maxCgroupName = 255
 	maxCgroupPath = 3072
 )
 
-// cgroupsPath takes a path, or systemd's slice:prefix:name, as the runtime's
-// flag says. ".." is what crun refuses too.
+// cgroupsPath checks a path, or systemd's slice:prefix:name, as the --systemd-cgroup flag selects.
+// crun refuses ".." too.
 func (c *checker) cgroupsPath(p string) {
 	const path = "linux.cgroupsPath"
 	if slices.Contains(strings.Split(p, "/"), "..") {
@@ -53,8 +53,8 @@ func (c *checker) cgroupsPath(p string) {
 	c.printable(path, p)
 }
 
-// rootfsPropagation warns of the recursive words, which runc and crun take and
-// engines send, but the text does not have.
+// rootfsPropagation warns of the recursive modes. runc and crun accept them and engines send them,
+// but they are not in the text.
 func (c *checker) rootfsPropagation(p string) {
 	const path = "linux.rootfsPropagation"
 	switch p {
@@ -66,8 +66,8 @@ func (c *checker) rootfsPropagation(p string) {
 	}
 }
 
-// hiddenPaths checks maskedPaths and readonlyPaths. Without a mount namespace
-// of the container's own they would be hidden from the host; runc refuses.
+// hiddenPaths checks maskedPaths and readonlyPaths. If the container has no mount namespace of its
+// own, masking a path would hide it from the host. runc refuses that.
 func (c *checker) hiddenPaths(l *specs.Linux) {
 	_, kind := Namespace(c.s, specs.MountNamespace)
 	for _, list := range []struct {
@@ -83,7 +83,7 @@ func (c *checker) hiddenPaths(l *specs.Linux) {
 	}
 }
 
-// memoryPolicy follows config-linux.md#memory-policy and set_mempolicy(2).
+// memoryPolicy checks config-linux.md#memory-policy and the rules of set_mempolicy(2).
 func (c *checker) memoryPolicy(m *specs.LinuxMemoryPolicy) {
 	if m == nil {
 		return
@@ -110,7 +110,7 @@ func (c *checker) memoryPolicy(m *specs.LinuxMemoryPolicy) {
 	}
 }
 
-// intelRdt follows config-linux.md#intelrdt.
+// intelRdt checks config-linux.md#intelrdt.
 func (c *checker) intelRdt(r *specs.LinuxIntelRdt) {
 	if r == nil {
 		return
@@ -138,9 +138,8 @@ func (c *checker) intelRdt(r *specs.LinuxIntelRdt) {
 	}
 }
 
-// timeOffsets follows config-linux.md#offset-for-time-namespace and
-// time_namespaces(7): offsets are set once, before the namespace has a
-// process.
+// timeOffsets checks config-linux.md#offset-for-time-namespace. By time_namespaces(7), the offsets
+// can be set only before the namespace has a process.
 func (c *checker) timeOffsets(l *specs.Linux) {
 	const path = "linux.timeOffsets"
 	if len(l.TimeOffsets) == 0 {

@@ -2,8 +2,8 @@ package spec
 
 import specs "github.com/opencontainers/runtime-spec/specs-go"
 
-// blockIO follows config-linux.md#block-io. The range of weights is the
-// kernel's for cgroup v1 (10 to 1000) and v2's BFQ (1 to 1000); 0 is unset.
+// blockIO checks config-linux.md#block-io. The range of the weights comes from the kernel: 10 to
+// 1000 for cgroup v1, 1 to 1000 for BFQ on cgroup v2. 0 means unset.
 func (c *checker) blockIO(b *specs.LinuxBlockIO) {
 	if b == nil {
 		return

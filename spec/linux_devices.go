@@ -9,14 +9,14 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// The range of device numbers in Linux: 12 bits of major, 20 of minor.
+// The largest device numbers in Linux: 12 bits for major, 20 for minor.
 const (
 	maxMajor = 1<<12 - 1
 	maxMinor = 1<<20 - 1
 )
 
-// devices follows config-linux.md#devices. The type of the file may be in
-// fileMode too, since engines copy stat(2)'s st_mode.
+// devices checks config-linux.md#devices. fileMode may also hold the file type, because engines
+// copy st_mode from stat(2).
 func (c *checker) devices(list []specs.LinuxDevice) {
 	type number struct {
 		kind         string
@@ -50,8 +50,8 @@ func (c *checker) devices(list []specs.LinuxDevice) {
 	}
 }
 
-// netDevices follows config-linux.md#network-devices, with the kernel's rule
-// for names (dev_valid_name).
+// netDevices checks config-linux.md#network-devices and the kernel's rule for names
+// (dev_valid_name).
 func (c *checker) netDevices(l *specs.Linux) {
 	const path = "linux.netDevices"
 	if len(l.NetDevices) == 0 {

@@ -2,7 +2,7 @@ package spec
 
 import specs "github.com/opencontainers/runtime-spec/specs-go"
 
-// memory follows config-linux.md#memory; -1 is unlimited, 0 is unset.
+// memory checks config-linux.md#memory. -1 means unlimited, 0 means unset.
 func (c *checker) memory(m *specs.LinuxMemory) {
 	if m == nil {
 		return
@@ -45,8 +45,8 @@ func (c *checker) memory(m *specs.LinuxMemory) {
 	}
 }
 
-// cpu follows config-linux.md#cpu, with the kernel's ranges for the period and
-// quota (sched-bwc: 1 ms to 1 s; at least 1 ms).
+// cpu checks config-linux.md#cpu with the kernel's ranges (sched-bwc): 1 ms to 1 s for the period,
+// at least 1 ms for the quota.
 func (c *checker) cpu(p *specs.LinuxCPU) {
 	if p == nil {
 		return

@@ -8,8 +8,8 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// namespaces follows config-linux.md#namespaces: doubled types must be errors,
-// paths must be absolute.
+// namespaces checks config-linux.md#namespaces: a duplicate type must be an error, and paths must
+// be absolute.
 func (c *checker) namespaces(l *specs.Linux) {
 	seen := map[specs.LinuxNamespaceType]bool{}
 	for i, ns := range l.Namespaces {
@@ -28,9 +28,8 @@ func (c *checker) namespaces(l *specs.Linux) {
 	}
 }
 
-// userMappings follows config-linux.md#user-namespace-mappings. Mappings
-// beside a namespace that is joined are redundant, but containerd and CRI-O
-// send them.
+// userMappings checks config-linux.md#user-namespace-mappings. Mappings are redundant if the
+// container joins an existing user namespace, but containerd and CRI-O send them.
 func (c *checker) userMappings(l *specs.Linux) {
 	const uid, gid = "linux.uidMappings", "linux.gidMappings"
 	switch _, kind := Namespace(c.s, specs.UserNamespace); kind {
@@ -67,7 +66,7 @@ func (c *checker) userMappings(l *specs.Linux) {
 	c.mappings(gid, l.GIDMappings)
 }
 
-// Mapped says if a list maps an id of the container.
+// Mapped reports whether the mappings in list cover the container's id.
 func Mapped(list []specs.LinuxIDMapping, id uint32) bool {
 	return slices.ContainsFunc(list, func(m specs.LinuxIDMapping) bool {
 		return id >= m.ContainerID && uint64(id) < uint64(m.ContainerID)+uint64(m.Size)
@@ -77,8 +76,8 @@ func Mapped(list []specs.LinuxIDMapping, id uint32) bool {
 // maxMappings is UID_GID_MAP_MAX_EXTENTS of Linux since 4.15.
 const maxMappings = 340
 
-// mappings checks a list as user_namespaces(7) does when uid_map is written:
-// ranges have a size, end below 4294967295, and overlap on neither side.
+// mappings checks a list as the kernel does when uid_map is written (user_namespaces(7)): every
+// range has a size, ends below 4294967295, and overlaps no other on either side.
 func (c *checker) mappings(path string, list []specs.LinuxIDMapping) {
 	if len(list) > maxMappings {
 		c.errorf(path, "must be at most %d entries, are %d", maxMappings, len(list))

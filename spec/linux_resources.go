@@ -8,8 +8,8 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// resources follows config-linux.md#control-groups. Zero stands for unset in
-// many of its values: engines send it.
+// resources checks config-linux.md#control-groups. Zero means unset in many of the values, because
+// engines send it.
 func (c *checker) resources(r *specs.LinuxResources) {
 	if r == nil {
 		return
@@ -46,8 +46,8 @@ func (c *checker) resources(r *specs.LinuxResources) {
 	}
 }
 
-// deviceRules follows config-linux.md#allowed-device-list. -1 is the
-// asterisk, as engines write it.
+// deviceRules checks config-linux.md#allowed-device-list. -1 stands for the asterisk, as engines
+// write it.
 func (c *checker) deviceRules(rules []specs.LinuxDeviceCgroup) {
 	for i, d := range rules {
 		path := at("linux.resources.devices", i)
@@ -74,8 +74,7 @@ func (c *checker) deviceRules(rules []specs.LinuxDeviceCgroup) {
 	}
 }
 
-// hugepages follows config-linux.md#huge-page-limits. The size becomes part
-// of a file name.
+// hugepages checks config-linux.md#huge-page-limits. The size becomes part of a file name.
 func (c *checker) hugepages(limits []specs.LinuxHugepageLimit) {
 	seen := map[string]bool{}
 	for i, h := range limits {

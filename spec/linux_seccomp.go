@@ -17,7 +17,7 @@ var seccompArchs = []specs.Arch{specs.ArchX86, specs.ArchX86_64, specs.ArchX32, 
 var seccompOperators = []specs.LinuxSeccompOperator{specs.OpNotEqual, specs.OpLessThan, specs.OpLessEqual, specs.OpEqualTo,
 	specs.OpGreaterEqual, specs.OpGreaterThan, specs.OpMaskedEqual}
 
-// seccomp follows config-linux.md#seccomp.
+// seccomp checks config-linux.md#seccomp.
 func (c *checker) seccomp(s *specs.LinuxSeccomp) {
 	if s == nil {
 		return
@@ -77,8 +77,8 @@ func (c *checker) syscall(path string, s *specs.LinuxSeccomp, call *specs.LinuxS
 	}
 }
 
-// errnoRet checks the code of an action; that of one which takes none must be
-// an error. The kernel has 16 bits for it, and errno goes to 4095.
+// errnoRet checks the errno of an action. An errno for an action that takes none must be an error.
+// The kernel has 16 bits for the value, and errno ends at 4095.
 func (c *checker) errnoRet(path string, action specs.LinuxSeccompAction, code *uint) {
 	switch {
 	case code == nil:

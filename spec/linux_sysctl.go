@@ -9,10 +9,11 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// SysctlPath returns the file below /proc/sys of a key of linux.sysctl, for
-// "net.ipv4.conf.eth0/1.forwarding" net/ipv4/conf/eth0.1/forwarding. The first
-// separator says if dots or slashes separate; the other one is then a dot
-// inside a name (sysctl(8), sysctl.d(5)). The path stays below /proc/sys.
+// SysctlPath returns the file below /proc/sys for a key of linux.sysctl:
+// net/ipv4/conf/eth0.1/forwarding for "net.ipv4.conf.eth0/1.forwarding". The first separator
+// decides whether dots or slashes separate the names. If dots do, a slash stands for a dot inside a
+// name (sysctl(8), sysctl.d(5)). The path never leaves /proc/sys. SysctlPath fails if a name is
+// empty, "." or "..", or holds spaces or control characters.
 func SysctlPath(name string) (string, error) {
 	file := name
 	if i := strings.IndexAny(name, "./"); i >= 0 && name[i] == '.' {
@@ -37,9 +38,8 @@ func SysctlPath(name string) (string, error) {
 	return file, nil
 }
 
-// sysctls follows config-linux.md#sysctl. The text sets no bounds; those are
-// runc's and crun's: a parameter must belong to a namespace that the container
-// does not share with the runtime.
+// sysctls checks config-linux.md#sysctl. The text sets no bounds. The rule here is that of runc and
+// crun: a parameter must belong to a namespace that the container does not share with the host.
 func (c *checker) sysctls(list map[string]string) {
 	for _, name := range slices.Sorted(maps.Keys(list)) {
 		path := "linux.sysctl" + key(name)
@@ -65,8 +65,8 @@ func (c *checker) sysctls(list map[string]string) {
 	}
 }
 
-// sysctlNamespace returns the type of namespace that a file below /proc/sys
-// belongs to, or "" for those of the whole system.
+// sysctlNamespace returns the type of the namespace to which a file below /proc/sys belongs. It
+// returns "" for a file of the whole system.
 func sysctlNamespace(file string) specs.LinuxNamespaceType {
 	switch file {
 	case "kernel/msgmax", "kernel/msgmnb", "kernel/msgmni", "kernel/sem",

@@ -15,16 +15,16 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// ConfigFile is the name of the configuration in a bundle (bundle.md).
+// ConfigFile is the name of the configuration file in a bundle (bundle.md).
 const ConfigFile = "config.json"
 
-// Platform is the one that containers run on: Linux or FreeBSD.
+// Platform is the platform on which containers run: Linux or FreeBSD.
 var Platform = runtime.GOOS
 
-// Load reads and checks the config.json of a bundle for Platform. The
-// Spec is valid and has Root set; Process may be nil. The bytes are the file's.
-// The problems are warnings. The error is an *InvalidError if the config is refused;
-// it satisfies errors.Is(err, fs.ErrNotExist) if there is none.
+// Load reads and checks the config.json of a bundle for Platform. It returns the Spec, the bytes of
+// the file, and the warnings. The Spec is valid and has Root set, but Process may be nil. The error
+// is an *InvalidError if the config is refused. It satisfies errors.Is(err, fs.ErrNotExist) if
+// there is no config.json.
 func Load(bundle string) (*specs.Spec, []byte, Problems, error) {
 	data, err := Read(bundle)
 	if err != nil {
@@ -37,9 +37,8 @@ func Load(bundle string) (*specs.Spec, []byte, Problems, error) {
 	return s, data, ps.Warnings(), nil
 }
 
-// Validate is Parse and Check in one. A property that could not be decoded is
-// not reported a second time for being empty. The Spec is nil if data is not
-// a JSON object.
+// Validate combines Parse and Check. It does not report a property again as empty if Parse could
+// not decode it. The Spec is nil if data is not a JSON object.
 func Validate(data []byte, platform string) (*specs.Spec, Problems) {
 	s, ps := Parse(data)
 	if s == nil {
@@ -54,7 +53,7 @@ func Validate(data []byte, platform string) (*specs.Spec, Problems) {
 	return s, ps
 }
 
-// around says if a problem of the list is at path, inside of it or above it.
+// around reports whether a problem in the list is at path, inside it, or above it.
 func (ps Problems) around(path string) bool {
 	for _, p := range ps {
 		a, b := p.Path, path
@@ -68,9 +67,9 @@ func (ps Problems) around(path string) bool {
 	return false
 }
 
-// Read returns the bytes of a bundle's config.json, at most MaxSize. The file
-// must be a regular one, so that no FIFO or device can make the caller wait; a
-// symbolic link is followed, as runc does.
+// Read returns the bytes of a bundle's config.json, at most MaxSize. The file must be a regular
+// file, because a FIFO or device could block the caller. Read follows a symbolic link, as runc
+// does.
 func Read(bundle string) ([]byte, error) {
 	if _, err := os.Stat(bundle); err != nil {
 		return nil, fmt.Errorf("bundle: %w", err)
@@ -93,7 +92,7 @@ func Read(bundle string) ([]byte, error) {
 	if info.Size() > MaxSize {
 		return nil, fmt.Errorf("read bundle: %s is larger than %d MiB", f.Name(), MaxSize>>20)
 	}
-	// The file may grow meanwhile; Parse refuses what is above MaxSize.
+	// The file may grow while it is read. Parse refuses more than MaxSize.
 	data := bytes.NewBuffer(make([]byte, 0, info.Size()+bytes.MinRead))
 	if _, err := data.ReadFrom(io.LimitReader(f, MaxSize+1)); err != nil {
 		return nil, fmt.Errorf("read bundle: %w", err)
@@ -101,9 +100,9 @@ func Read(bundle string) ([]byte, error) {
 	return data.Bytes(), nil
 }
 
-// missingError keeps runc's words, which engines and people search for, and
-// leaves out the system's "no such file or directory", by which podman would
-// conclude that the command in the container does not exist.
+// missingError keeps runc's wording, which engines and people search for. It omits the system's "no
+// such file or directory", from which podman would conclude that the command in the container does
+// not exist.
 type missingError struct{ err error }
 
 func (e *missingError) Error() string {

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// TestEnginesConfigs shows that nothing which an engine sends is an Error, and
-// which warnings its habits give.
+// TestEnginesConfigs checks that no config from an engine gives an Error, and which warnings each
+// gives.
 func TestEnginesConfigs(t *testing.T) {
 	t.Parallel()
 	want := map[string][]string{

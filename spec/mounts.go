@@ -8,20 +8,20 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// IsBind says if m is a bind mount: its options hold bind or rbind
-// (config.md#mounts); its type says nothing.
+// IsBind reports whether m is a bind mount. Only the options bind and rbind decide that, not the
+// type (config.md#mounts).
 func IsBind(m specs.Mount) bool {
 	return slices.Contains(m.Options, "bind") || slices.Contains(m.Options, "rbind")
 }
 
-// IsIDMapped says if m is to be id-mapped: it has mappings or one of the
-// options idmap and ridmap.
+// IsIDMapped reports whether m is an id-mapped mount: it has mappings, or one of the options idmap
+// and ridmap.
 func IsIDMapped(m specs.Mount) bool {
 	return len(m.UIDMappings) > 0 || len(m.GIDMappings) > 0 ||
 		slices.Contains(m.Options, "idmap") || slices.Contains(m.Options, "ridmap")
 }
 
-// mounts follows config.md#mounts.
+// mounts checks config.md#mounts.
 func (c *checker) mounts() {
 	for i, m := range c.s.Mounts {
 		path := at("mounts", i)
@@ -46,7 +46,7 @@ func (c *checker) mounts() {
 	}
 }
 
-// linuxMount checks what only Linux has: bind mounts by option, and mappings.
+// linuxMount checks the rules that apply only on Linux: bind mounts by option, and id mappings.
 func (c *checker) linuxMount(path string, m specs.Mount) {
 	bind, remount := IsBind(m), slices.Contains(m.Options, "remount")
 	switch {
@@ -91,8 +91,8 @@ func (c *checker) mountMappings(path string, m specs.Mount) {
 	c.mappings(path+".gidMappings", m.GIDMappings)
 }
 
-// genericOptions are those of config.md#linux-mount-options, crun's, and podman's
-// about filling a volume; any other goes to the file system.
+// genericOptions returns the options in config.md#linux-mount-options, those that crun adds, and
+// podman's options for filling a volume. Any other option goes to the file system.
 var genericOptions = sync.OnceValue(func() map[string]bool {
 	set := map[string]bool{}
 	for _, o := range strings.Fields(`async atime bind defaults dev diratime dirsync exec iversion lazytime loud mand

@@ -2,9 +2,8 @@ package spec
 
 import specs "github.com/opencontainers/runtime-spec/specs-go"
 
-// names checks hostname and domainname. That they need a uts namespace of the
-// container's own is runc's and crun's rule: the specification would have the
-// host renamed.
+// names checks hostname and domainname. Both need a UTS namespace of the container's own. This is a
+// rule of runc and crun; by the specification the host would be renamed.
 func (c *checker) names() {
 	limit := 64 // __NEW_UTS_LEN of Linux
 	if c.platform == FreeBSD {

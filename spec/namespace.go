@@ -2,15 +2,15 @@ package spec
 
 import specs "github.com/opencontainers/runtime-spec/specs-go"
 
-// NamespaceKind says where a container's namespace of a type comes from.
+// NamespaceKind is the origin of a container's namespace.
 type NamespaceKind int
 
 const (
-	// Host is the runtime's own namespace: the type is not listed.
+	// Host is the runtime's own namespace: linux.namespaces does not list the type.
 	Host NamespaceKind = iota
-	// New is a namespace made for the container.
+	// New is a namespace created for the container.
 	New
-	// Path is an existing namespace, joined by its file.
+	// Path is an existing namespace that the container joins by a path.
 	Path
 )
 
@@ -19,8 +19,8 @@ func (k NamespaceKind) String() string {
 	return [...]string{"host", "new", "path"}[k]
 }
 
-// Namespace returns what s says of the namespaces of type t; path is the file
-// to join if kind is Path, else empty.
+// Namespace returns the kind of the namespace of type t in s. If kind is Path, path is the file to
+// join, otherwise it is empty.
 func Namespace(s *specs.Spec, t specs.LinuxNamespaceType) (path string, kind NamespaceKind) {
 	if s.Linux == nil {
 		return "", Host

@@ -6,8 +6,8 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// newer warns of properties that came after the config's minor version: a
-// runtime that only knows that version would ignore them.
+// newer warns of properties that are newer than the config's minor version. A runtime that knows
+// only that version would ignore them.
 func (c *checker) newer(minor int) {
 	since := func(m int, version, path string, present bool) {
 		if present && minor < m {

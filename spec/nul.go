@@ -8,8 +8,8 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// nul reports strings with a NUL byte, at which the kernel would cut them
-// short. Free text that never gets there is left alone.
+// nul reports strings with a NUL byte, because the kernel would cut them off there. It skips free
+// text that never reaches the kernel.
 func (c *checker) nul(s *specs.Spec) {
 	for _, part := range []struct {
 		name  string
@@ -58,13 +58,12 @@ func (c *checker) walkNUL(p path, v reflect.Value) {
 	}
 }
 
-// cleanStrings says if v is a []string without NUL bytes; it spares the long
-// lists, of arguments and of system calls, the walk.
+// cleanStrings reports whether v is a []string without NUL bytes. It avoids walking the long lists
+// of arguments and system calls.
 func cleanStrings(v reflect.Value) bool {
 	list, ok := v.Interface().([]string)
 	return ok && !slices.ContainsFunc(list, func(s string) bool { return strings.IndexByte(s, 0) >= 0 })
 }
 
-// hasStrings says if values of the type can hold strings; it spares numbers
-// the walk.
+// hasStrings reports whether values of type t can hold strings. It avoids walking lists of numbers.
 func hasStrings(t reflect.Type) bool { return t.Kind() > reflect.Float64 }

@@ -11,14 +11,12 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// MaxSize is the largest config.json that is read, in bytes. A process's
-// arguments and environment, the largest part of one, are limited to 6 MiB by
-// the kernel.
+// MaxSize is the size of the largest config.json that is read, in bytes. Its largest part is the
+// process's arguments and environment, which the kernel limits to 6 MiB.
 const MaxSize = 16 << 20
 
-// Parse decodes a config.json. It returns all errors of syntax, type and
-// range, with what could be decoded; the Spec is nil if the document is not a
-// JSON object at all.
+// Parse decodes a config.json. It returns everything that it could decode, and all errors of
+// syntax, type and range. The Spec is nil if the document is not a JSON object.
 func Parse(data []byte) (*specs.Spec, Problems) {
 	s := new(specs.Spec)
 	if ps, ok := decode(data, "", s); !ok {
@@ -28,8 +26,8 @@ func Parse(data []byte) (*specs.Spec, Problems) {
 	}
 }
 
-// ParseProcess decodes a process object on its own, as exec takes one.
-// Paths begin with "process".
+// ParseProcess decodes a process object on its own, such as the argument of exec. Paths begin with
+// "process".
 func ParseProcess(data []byte) (*specs.Process, Problems) {
 	p := new(specs.Process)
 	if ps, ok := decode(data, "process", p); !ok {
@@ -39,8 +37,8 @@ func ParseProcess(data []byte) (*specs.Process, Problems) {
 	}
 }
 
-// ParseResources decodes a linux.resources object on its own, as update takes
-// one. Paths begin with "linux.resources".
+// ParseResources decodes a linux.resources object on its own, such as the argument of update. Paths
+// begin with "linux.resources".
 func ParseResources(data []byte) (*specs.LinuxResources, Problems) {
 	r := new(specs.LinuxResources)
 	if ps, ok := decode(data, "linux.resources", r); !ok {
@@ -50,8 +48,8 @@ func ParseResources(data []byte) (*specs.LinuxResources, Problems) {
 	}
 }
 
-// decode fills the struct that into points to; prefix is the path of the
-// document's value. It says if the document is a JSON object.
+// decode fills the struct that into points to. prefix is the JSON path of the document. decode
+// returns false if the document is not a JSON object.
 func decode(data []byte, prefix string, into any) (Problems, bool) {
 	if msg := malformed(data); msg != "" {
 		return Problems{{Path: prefix, Level: Error, Message: msg, Ref: refOf(prefix)}}, false
@@ -72,7 +70,7 @@ func decode(data []byte, prefix string, into any) (Problems, bool) {
 	return d.ps, true
 }
 
-// malformed says why data is not a JSON document, or "".
+// malformed returns the reason why data is not a JSON document, or "".
 func malformed(data []byte) string {
 	switch {
 	case len(data) > MaxSize:
@@ -96,8 +94,8 @@ func malformed(data []byte) string {
 	return fmt.Sprintf("is not JSON: line %d, column %d: %v", line, column, syntax)
 }
 
-// optional lists the properties whose tag lacks omitempty though the
-// specification requires them only in part: a FIFO has no device number.
+// optional reports whether a property may be absent although its tag lacks omitempty. The
+// specification requires some properties only in part: a FIFO has no device number.
 func optional(v reflect.Value, name string) bool {
 	dev, ok := v.Addr().Interface().(*specs.LinuxDevice)
 	return ok && dev.Type == "p" && (name == "major" || name == "minor")

@@ -55,7 +55,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// TestParseIsExact compares with encoding/json on all that engines send.
+// TestParseIsExact compares Parse with encoding/json on everything that engines send.
 func TestParseIsExact(t *testing.T) {
 	t.Parallel()
 	for name, data := range fixtures(t) {

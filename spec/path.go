@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// step is one part of a JSON path: a property, a key of a map, or an index.
+// step is one part of a JSON path: a property, a map key, or an index.
 type step struct {
 	name  string
 	index int
@@ -20,7 +20,7 @@ const (
 	element
 )
 
-// path is where the decoder is; it becomes text only when a problem needs it.
+// path is the decoder's position in the document. It is formatted only if a problem needs it.
 type path []step
 
 // String returns the path as "linux.namespaces[1].path" or `annotations["k"]`.
@@ -42,5 +42,5 @@ func (p path) String() string {
 	return b.String()
 }
 
-// key returns the path part for a key of a map.
+// key returns the path part for a map key.
 func key(k string) string { return "[" + quote(k) + "]" }

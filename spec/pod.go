@@ -1,19 +1,18 @@
 package spec
 
-// Pod is a container's place in a pod of Kubernetes, as the engine annotates it.
-// It is for display and for the administrator's rules: anyone can write
-// annotations.
+// Pod describes the container's place in a Kubernetes pod, as the engine's annotations give it. Use
+// it for display and for the administrator's rules: anyone can write annotations.
 type Pod struct {
-	// Namespace and Name are the pod's; UID is the API server's.
+	// Namespace and Name are the pod's namespace and name. UID is its uid in the API server.
 	Namespace, Name, UID string
-	// Container is the container's name in the pod; empty for its sandbox.
+	// Container is the name of the container in the pod. It is empty for the pod's sandbox.
 	Container string
-	// Image is the container's, as the pod names it.
+	// Image is the container's image as the pod names it.
 	Image string
 }
 
-// podKeys are the annotations of containerd (pkg/cri/annotations) and of CRI-O
-// (internal/annotations); the first that is there counts.
+// podKeys lists the annotations of containerd (pkg/cri/annotations) and of CRI-O
+// (internal/annotations). The first one that is present counts.
 var podKeys = struct{ namespace, name, uid, container, image []string }{
 	namespace: []string{"io.kubernetes.cri.sandbox-namespace", "io.kubernetes.pod.namespace"},
 	name:      []string{"io.kubernetes.cri.sandbox-name", "io.kubernetes.pod.name"},
@@ -22,11 +21,11 @@ var podKeys = struct{ namespace, name, uid, container, image []string }{
 	image:     []string{"io.kubernetes.cri.image-name", "io.kubernetes.cri-o.ImageName"},
 }
 
-// sandboxName is what CRI-O, after dockershim, calls a sandbox's container.
+// sandboxName is the container name that CRI-O gives a sandbox, as dockershim did.
 const sandboxName = "POD"
 
-// PodOf reads a container's pod from its annotations; ok is false for a
-// container of no pod.
+// PodOf reads a container's pod from its annotations. ok is false if the container belongs to no
+// pod.
 func PodOf(annotations map[string]string) (pod Pod, ok bool) {
 	first := func(keys []string) string {
 		for _, key := range keys {

@@ -6,8 +6,8 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// everyCapability is what a container has that was given all: the names up to
-// CAP_AUDIT_READ (Linux 3.16), which engines of any age know.
+// everyCapability lists the capabilities of a container that was given all of them. It ends at
+// CAP_AUDIT_READ (Linux 3.16), so engines of any age know every name.
 var everyCapability = []string{
 	"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_SETGID",
 	"CAP_SETUID", "CAP_SETPCAP", "CAP_LINUX_IMMUTABLE", "CAP_NET_BIND_SERVICE", "CAP_NET_BROADCAST", "CAP_NET_ADMIN",
@@ -18,8 +18,8 @@ var everyCapability = []string{
 	"CAP_AUDIT_READ",
 }
 
-// Privileged says whether a container is as good as on the host itself: it is
-// in the host's pid, network or IPC namespace, or may have every capability.
+// Privileged reports whether a container has about the same power as a process on the host: it
+// shares the host's pid, network or IPC namespace, or its bounding set holds every capability.
 func Privileged(s *specs.Spec) bool {
 	if s.Linux == nil {
 		return false

@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// Level says how bad a Problem is.
+// Level is the severity of a Problem.
 type Level int
 
 const (
-	// Warning marks what create accepts: a SHOULD of the specification that
-	// is not followed, a value that will be ignored, a property that is newer
-	// than the config's ociVersion.
+	// Warning is the level of a problem that create accepts: a SHOULD of the specification that is
+	// not followed, a value that will be ignored, or a property that is newer than the config's
+	// ociVersion.
 	Warning Level = iota
-	// Error marks what create refuses.
+	// Error is the level of a problem for which create refuses the config.
 	Error
 )
 
@@ -25,23 +25,23 @@ func (l Level) String() string {
 	return "warning"
 }
 
-// MarshalText makes a Level a word in JSON.
+// MarshalText encodes a Level in JSON as a word.
 func (l Level) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
 
 // Problem is one thing wrong with a config.json.
 type Problem struct {
-	// Path is the JSON path, such as "process.args[2]" or
-	// `annotations["org.example"]`. It is empty for the document as a whole.
+	// Path is the JSON path, such as "process.args[2]" or `annotations["org.example"]`. It is empty
+	// if the problem concerns the whole document.
 	Path string `json:"path"`
 	// Level is Error or Warning.
 	Level Level `json:"level"`
 	// Message says in one line what is wrong and what is allowed.
 	Message string `json:"message"`
-	// Ref is the section of the specification, as "config.md#mounts".
+	// Ref is the section of the specification, such as "config.md#mounts".
 	Ref string `json:"ref,omitempty"`
-	// Ignored says of a warning that what somebody has meant to say has no effect: a
-	// property that other runtimes take for one of the specification's, a value that
-	// berth or the kernel passes over. Create logs these as warnings.
+	// Ignored is true for a Warning about a setting that has no effect although the author meant it
+	// to have one: a property that other runtimes read as one in the specification, or a value that
+	// berth or the kernel ignores. Create logs these as warnings.
 	Ignored bool `json:"-"`
 }
 
@@ -53,7 +53,7 @@ func (p Problem) String() string {
 	return p.Path + ": " + p.Message
 }
 
-// URL returns where the section of the specification can be read, or "".
+// URL returns the address of the section of the specification, or "".
 func (p Problem) URL() string {
 	if p.Ref == "" {
 		return ""
@@ -61,7 +61,7 @@ func (p Problem) URL() string {
 	return "https://github.com/opencontainers/runtime-spec/blob/v1.3.0/" + p.Ref
 }
 
-// Problems is a list of problems in the order of the document or the rules.
+// Problems is a list of problems, in the order of the document or the rules.
 type Problems []Problem
 
 // Errors returns the problems of level Error.
@@ -80,8 +80,7 @@ func (ps Problems) only(l Level) Problems {
 	return out
 }
 
-// Err returns nil if no problem is an Error, else an *InvalidError with those
-// that are.
+// Err returns an *InvalidError with all problems of level Error, or nil if there are none.
 func (ps Problems) Err() error {
 	if errs := ps.Errors(); len(errs) > 0 {
 		return &InvalidError{Problems: errs}
@@ -89,13 +88,13 @@ func (ps Problems) Err() error {
 	return nil
 }
 
-// InvalidError is a config.json that create refuses.
+// InvalidError reports a config.json that create refuses.
 type InvalidError struct {
 	// Problems holds at least one problem, all of level Error.
 	Problems Problems
 }
 
-// Error returns one line: the first problem, and how many more there are.
+// Error returns one line with the first problem and the number of further ones.
 func (e *InvalidError) Error() string {
 	first := "invalid config.json: " + strings.TrimPrefix(e.Problems[0].String(), "config.json: ")
 	if n := len(e.Problems) - 1; n > 0 {
@@ -104,10 +103,10 @@ func (e *InvalidError) Error() string {
 	return first
 }
 
-// maxProblems bounds the list that a hostile document can make.
+// maxProblems bounds the list of problems that a hostile document can cause.
 const maxProblems = 1000
 
-// add appends p unless the list is full; the last entry then says so.
+// add appends p. If the list is full, it appends one last entry that says so.
 func (ps *Problems) add(p Problem) {
 	switch n := len(*ps); {
 	case n < maxProblems:

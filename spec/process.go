@@ -6,12 +6,12 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// process follows config.md#process. It is required here, as in runc: the
-// specification wants it at start, and a container's first process is made at
-// create.
+// process checks config.md#process. A missing process is only a Warning here, because the
+// specification requires it only at start. berth's own backends refuse such a config at create,
+// because they make the process together with the container.
 func (c *checker) process(p *specs.Process) {
 	if p == nil {
-		// config.md#process; it is for who has to start it to refuse.
+		// Whether a missing process is an error depends on the backend.
 		c.warnf("process", "is required when start is called")
 		return
 	}
@@ -48,8 +48,8 @@ func (c *checker) process(p *specs.Process) {
 	}
 }
 
-// environment checks a list of NAME=VALUE. An entry of another form is only
-// warned of: execve(2) takes it, and crun does.
+// environment checks a list of NAME=VALUE. An entry of another form is only a Warning, because
+// execve(2) and crun accept it.
 func (c *checker) environment(path string, env []string) {
 	for i, e := range env {
 		if n := strings.IndexByte(e, '='); n < 0 {
@@ -60,8 +60,8 @@ func (c *checker) environment(path string, env []string) {
 	}
 }
 
-// user follows config.md#posix-platform-user. The id 4294967295 is -1 to
-// setuid(2), which means no id.
+// user checks config.md#posix-platform-user. setuid(2) reads the id 4294967295 as -1, which means
+// no id.
 func (c *checker) user(u *specs.User) {
 	const (
 		none   = 1<<32 - 1

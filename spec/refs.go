@@ -2,7 +2,7 @@ package spec
 
 import "strings"
 
-// refs ties JSON paths to the sections that define them; the longest prefix
+// refs maps JSON paths to the sections of the specification that define them. The longest prefix
 // that ends at a path boundary wins.
 var refs = map[string]string{
 	"":                               "config.md#configuration",
@@ -60,7 +60,7 @@ var refs = map[string]string{
 	"zos":                            "config-zos.md",
 }
 
-// refOf returns the section for a JSON path of config.json.
+// refOf returns the section of the specification for a JSON path in config.json.
 func refOf(path string) string {
 	for {
 		if ref, ok := refs[path]; ok {

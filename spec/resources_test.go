@@ -70,7 +70,7 @@ func TestSeccompRules(t *testing.T) {
 	})
 }
 
-// What has no effect is told apart from what should be otherwise: create logs it.
+// TestIgnored checks that Ignored is set only for settings that have no effect. Create logs those.
 func TestIgnored(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ name, text, ignored string }{

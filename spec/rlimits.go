@@ -7,7 +7,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// rlimitNames are the resources of getrlimit(2), without RLIMIT_.
+// rlimitNames lists the resources of getrlimit(2), without RLIMIT_, by platform.
 var rlimitNames = map[string][]string{
 	Linux: {"AS", "CORE", "CPU", "DATA", "FSIZE", "LOCKS", "MEMLOCK", "MSGQUEUE", "NICE", "NOFILE", "NPROC", "RSS",
 		"RTPRIO", "RTTIME", "SIGPENDING", "STACK"},
@@ -15,8 +15,8 @@ var rlimitNames = map[string][]string{
 		"SBSIZE", "STACK", "SWAP", "UMTXP", "VMEM"},
 }
 
-// rlimits follows config.md#posix-process: unknown and doubled types must be
-// errors. A soft limit above the hard one is EINVAL to setrlimit(2).
+// rlimits checks config.md#posix-process: an unknown or duplicate type must be an error.
+// setrlimit(2) fails with EINVAL if the soft limit is above the hard limit.
 func (c *checker) rlimits(list []specs.POSIXRlimit) {
 	seen := map[string]bool{}
 	for i, r := range list {

@@ -5,15 +5,14 @@ import (
 	"encoding/json"
 )
 
-// cursor walks a document that json.Valid has accepted; it checks nothing
-// again and is only as strict as finding the ends of values needs.
+// cursor walks a document that json.Valid has accepted. It does not validate again: it checks only
+// as much as it needs to find the ends of values.
 type cursor struct {
 	data []byte
 	i    int
 }
 
-// peek skips white space and returns the byte that a value, key or closing
-// bracket starts with.
+// peek skips white space and returns the first byte of the next value, key or closing bracket.
 func (c *cursor) peek() byte {
 	for {
 		switch b := c.data[c.i]; b {
@@ -25,14 +24,14 @@ func (c *cursor) peek() byte {
 	}
 }
 
-// enter steps over the opening bracket and says if the value has a member.
+// enter steps over the opening bracket. It returns false if the object or array is empty.
 func (c *cursor) enter() bool {
 	c.i++
 	return c.more()
 }
 
-// more steps over a comma, if one is next, and says if a member follows; at
-// the closing bracket it steps over that and returns false.
+// more steps over a comma, if one is next, and returns true if a member follows. At the closing
+// bracket it steps over the bracket and returns false.
 func (c *cursor) more() bool {
 	switch c.peek() {
 	case ',':
@@ -69,8 +68,7 @@ func (c *cursor) str() string {
 	return s
 }
 
-// literal returns the number, true, false or null at the cursor and steps
-// over it.
+// literal returns the number, true, false or null at the cursor and steps over it.
 func (c *cursor) literal() []byte {
 	start := c.i
 	for ; c.i < len(c.data); c.i++ {
@@ -82,7 +80,7 @@ func (c *cursor) literal() []byte {
 	return c.data[start:]
 }
 
-// skip steps over a value of any depth without recursion and returns it.
+// skip steps over a value of any depth and returns it. It does not recurse.
 func (c *cursor) skip() []byte {
 	c.peek()
 	start, depth := c.i, 0
@@ -113,7 +111,7 @@ func (c *cursor) skip() []byte {
 	}
 }
 
-// kind names the type of the value that starts with b.
+// kind names the type of the value whose first byte is b.
 func kind(b byte) string {
 	switch b {
 	case '{':

@@ -2,8 +2,8 @@ package spec
 
 import specs "github.com/opencontainers/runtime-spec/specs-go"
 
-// scheduler follows config.md#linux-process, with the ranges of
-// sched_setattr(2) and sched(7).
+// scheduler checks process.scheduler by config.md#linux-process and the ranges of sched_setattr(2)
+// and sched(7).
 func (c *checker) scheduler(s *specs.Scheduler) {
 	if s == nil {
 		return
@@ -42,7 +42,7 @@ func (c *checker) scheduler(s *specs.Scheduler) {
 	}
 }
 
-// ioPriority follows config.md#linux-process and ioprio_set(2).
+// ioPriority checks process.ioPriority by config.md#linux-process and ioprio_set(2).
 func (c *checker) ioPriority(p *specs.LinuxIOPriority) {
 	if p == nil {
 		return

@@ -6,19 +6,20 @@ import (
 	"unicode/utf8"
 )
 
-// What an error repeats of values from config.json, in bytes.
+// Limits on the values from config.json that an error message repeats, in bytes.
 const (
-	// longest is the length that a word may have, and kept what is left of one that is
-	// longer.
+	// longest is the length of the longest word that is left alone. kept is the length to which a
+	// longer word is cut.
 	longest = 512
 	kept    = 256
-	// longestText bounds all of it; of a longer one the beginning and the end are left.
+	// longestText bounds the whole message. Of a longer message, the beginning and keptEnd bytes of
+	// the end remain.
 	longestText = 8192
 	keptEnd     = 1024
 )
 
-// Shorten cuts a message that repeats values of any length, such as paths from a
-// config.json, so that it can be read: each word that is too long, and then the whole.
+// Shorten cuts a message that repeats long values, such as paths from a config.json, to a readable
+// length. It first cuts each word that is too long, and then the whole message.
 func Shorten(message string) string {
 	if len(message) <= longest {
 		return message
@@ -34,7 +35,7 @@ func Shorten(message string) string {
 			text.WriteString(word)
 			continue
 		}
-		// What follows it is of the message: ": ", or a blank.
+		// A trailing ": " or white space belongs to the message, not to the value.
 		rest := strings.TrimRight(word, " \t\n\r:")
 		fmt.Fprintf(&text, "%s… (%d bytes)%s", head(word, kept), len(rest), word[len(rest):])
 	}
@@ -45,7 +46,7 @@ func Shorten(message string) string {
 	return fmt.Sprintf("%s … (%d bytes left out) … %s", head(short, longestText-keptEnd), len(short)-longestText, tail(short, keptEnd))
 }
 
-// head is the beginning of a text, without a part of a character at its end.
+// head returns the first n bytes of s, or fewer if the cut would split a character.
 func head(s string, n int) string {
 	for n > 0 && !utf8.RuneStart(s[n]) {
 		n--

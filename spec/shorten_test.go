@@ -27,7 +27,7 @@ func TestShorten(t *testing.T) {
 	}
 }
 
-// A problem does not repeat a value of any length, whichever field has it.
+// No problem repeats a value at full length, whichever field holds it.
 func TestLongValues(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("A", 200000)
@@ -75,7 +75,7 @@ func fill(v reflect.Value) {
 	}
 }
 
-// eachString calls f for every string in what fill has filled, keys of maps too.
+// eachString calls f for every string in a value that fill has filled, including map keys.
 func eachString(v reflect.Value, path string, f func(path string, set func(string))) {
 	switch v.Kind() {
 	case reflect.String:

@@ -8,12 +8,12 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// newest is the latest minor version of the specification that is known here.
+// newest is the latest minor version of the specification that berth knows.
 const newest = specs.VersionMinor
 
-// version checks ociVersion. 1.x above the newest known is accepted with a
-// warning: engines write the version of the library that they are built with,
-// not that of the oldest specification which has all they use.
+// version checks ociVersion. A version 1.x above the newest known is accepted with a Warning,
+// because engines write the version of the library with which they are built, not the oldest
+// version that has everything they use.
 func (c *checker) version() {
 	v := c.s.Version
 	major, minor, ok := parseVersion(v)
@@ -31,9 +31,8 @@ func (c *checker) version() {
 	}
 }
 
-// parseVersion returns the major and minor number of a version. A development
-// version counts as the next minor one, as specs-go did: 1.0.2-dev is on the
-// way from 1.0.2 to 1.1.0.
+// parseVersion returns the major and minor number of a version. A development version counts as the
+// next minor one, as in specs-go: 1.0.2-dev lies between 1.0.2 and 1.1.0.
 func parseVersion(v string) (major, minor int, ok bool) {
 	rest, build, hasBuild := strings.Cut(v, "+")
 	core, pre, hasPre := strings.Cut(rest, "-")
@@ -50,14 +49,13 @@ func parseVersion(v string) (major, minor int, ok bool) {
 	return major, minor, err1 == nil && err2 == nil
 }
 
-// number says if s is a number as SemVer writes it: digits without a leading
-// zero.
+// number reports whether s is a number in SemVer: digits without a leading zero.
 func number(s string) bool {
 	return s != "" && strings.Trim(s, "0123456789") == "" && (s == "0" || s[0] != '0')
 }
 
-// identifiers says if s is a list of SemVer's identifiers, separated by dots;
-// in a pre-release those of digits have no leading zero.
+// identifiers reports whether s is a list of SemVer identifiers separated by dots. In a
+// pre-release, an identifier of digits has no leading zero.
 func identifiers(s string, pre bool) bool {
 	for part := range strings.SplitSeq(s, ".") {
 		odd := func(r rune) bool {

@@ -12,8 +12,8 @@ const (
 	chunks    = 6
 )
 
-// ahead reads a stream in a goroutine of its own, a little ahead of its reader,
-// and checks its digest and size on the way: instead of the end comes an error.
+// ahead reads a stream in its own goroutine, a little ahead of its reader, and checks the stream's
+// digest and size. If a check fails, the reader gets an error in place of io.EOF.
 type ahead struct {
 	full chan chunk
 	free chan []byte
@@ -28,13 +28,13 @@ type chunk struct {
 	err  error
 }
 
-// check is what a stream must turn out to be. A digest "" and a size below 0 are
-// any.
+// check holds the digest and the size in bytes that a stream must have. An empty digest and a
+// negative size are not checked.
 type check struct {
 	what   string
 	digest Digest
 	size   int64
-	// count is told of the bytes that have been read, if not nil.
+	// count, if not nil, is called with the number of bytes of each read.
 	count func(n int)
 }
 
@@ -90,7 +90,7 @@ func (a *ahead) run(r io.Reader, c check) {
 	}
 }
 
-// verify is io.EOF if all is right.
+// verify returns io.EOF if the digest and the size are right.
 func (c *check) verify(sum hash.Hash, total int64) error {
 	if c.size >= 0 && total != c.size {
 		return fmt.Errorf("%s is cut short or too long: it has %d bytes, its descriptor says %d", c.what, total, c.size)
@@ -123,8 +123,7 @@ func (a *ahead) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// Close ends the goroutine at its next step. It does not wait for a read that is
-// under way.
+// Close stops the goroutine at its next step. It does not wait for a read in progress.
 func (a *ahead) Close() error {
 	a.once.Do(func() { close(a.stop) })
 	return nil

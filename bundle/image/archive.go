@@ -5,9 +5,9 @@ import (
 	"io"
 )
 
-// OpenArchive reads an archive that stands alone, compressed or not. A read that
-// is under way, as from a pipe, does not outlast ctx. count is called, in another
-// goroutine, with the number of stored bytes read.
+// OpenArchive reads a single archive, compressed or not. Reading ends when ctx does, even if a read
+// is blocked, as on a pipe. count is called from another goroutine with the number of stored bytes
+// of each read.
 func OpenArchive(ctx context.Context, r io.Reader, count func(n int)) (io.ReadCloser, error) {
 	stored := readAhead(r, check{size: -1, count: count})
 	closers := []io.Closer{stored}

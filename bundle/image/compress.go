@@ -20,11 +20,11 @@ const (
 	xzipped
 )
 
-// headSize is how many bytes tell what a stream is.
+// headSize is the number of bytes that identify a stream's compression.
 const headSize = 6
 
-// compressionOf knows a stream by its first bytes (RFC 1952, RFC 8878; a
-// skippable frame of zstd may come first).
+// compressionOf identifies the compression of a stream by its first bytes (RFC 1952, RFC 8878). A
+// zstd stream may begin with a skippable frame.
 func compressionOf(head []byte) compression {
 	switch {
 	case bytes.HasPrefix(head, []byte{0x1f, 0x8b, 8}):
@@ -40,12 +40,12 @@ func compressionOf(head []byte) compression {
 	return none
 }
 
-// maxWindow is how far back a zstd stream may refer, in bytes, and what it so
-// takes of memory: as much as zstd(1) takes without being told.
+// maxWindow is the largest window of a zstd stream, in bytes, and so the memory that it takes. It
+// is the default of zstd(1).
 const maxWindow = 128 << 20
 
-// Decompress reads a stream that is compressed by gzip or zstd or not at all, as
-// its first bytes say.
+// Decompress reads a stream that is plain or compressed by gzip or zstd. The first bytes decide
+// which. It fails for bzip2 and xz.
 func Decompress(r io.Reader) (io.ReadCloser, error) {
 	b := bufio.NewReaderSize(r, 64<<10)
 	head, err := b.Peek(headSize)

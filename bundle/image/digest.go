@@ -9,25 +9,25 @@ import (
 	"strings"
 )
 
-// Digest names content by its hash, as ALGORITHM:HEX (image-spec descriptor.md,
-// Digests). It is a type of its own, as berth starts for every container and the
-// regular expressions of opencontainers/go-digest would be compiled each time.
+// Digest names content by its hash, as ALGORITHM:HEX (image-spec descriptor.md, Digests). berth
+// does not use opencontainers/go-digest, because a berth process starts for every container and
+// would compile that package's regular expressions each time.
 type Digest string
 
-// algorithms are those that image-spec registers and Go can tell apart.
+// algorithms maps the algorithms that berth supports to their hashes.
 var algorithms = map[string]func() hash.Hash{"sha256": sha256.New, "sha384": sha512.New384, "sha512": sha512.New}
 
 func newDigest(algorithm string, sum hash.Hash) Digest {
 	return Digest(algorithm + ":" + hex.EncodeToString(sum.Sum(nil)))
 }
 
-// split is the algorithm and the hash in hexadecimal.
+// split returns the algorithm and the hash in hexadecimal.
 func (d Digest) split() (algorithm, encoded string) {
 	algorithm, encoded, _ = strings.Cut(string(d), ":")
 	return algorithm, encoded
 }
 
-// check refuses what could not be a digest, and so not a file's name.
+// check returns an error if d is not a valid digest, and so not safe as a file name.
 func (d Digest) check() error {
 	algorithm, encoded := d.split()
 	make, ok := algorithms[algorithm]
@@ -40,13 +40,13 @@ func (d Digest) check() error {
 	return nil
 }
 
-// hash begins to compute such a digest; d has been checked.
+// hash returns a new hash of the digest's algorithm. check must have accepted d.
 func (d Digest) hash() hash.Hash {
 	algorithm, _ := d.split()
 	return algorithms[algorithm]()
 }
 
-// is tells whether a hash of the content is the digest, and what it is else.
+// is reports whether sum is the digest d. It also returns the digest that sum has.
 func (d Digest) is(sum hash.Hash) (got Digest, ok bool) {
 	algorithm, _ := d.split()
 	got = newDigest(algorithm, sum)

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// dockerImage is an entry of manifest.json in an archive of docker save.
+// dockerImage is an entry in the manifest.json of an archive that docker save writes.
 type dockerImage struct {
 	Config   string
 	RepoTags []string
@@ -18,7 +18,7 @@ type dockerImage struct {
 
 const dockerIndex = "manifest.json"
 
-// openDocker finds an image in an archive of docker save or podman save.
+// openDocker finds an image in an archive that docker save or podman save wrote.
 func openDocker(s store, name string) (*Image, error) {
 	var list []dockerImage
 	if err := document(s, dockerIndex, "", &list); err != nil {
@@ -56,8 +56,8 @@ func openDocker(s store, name string) (*Image, error) {
 	return i, nil
 }
 
-// nameDigest is the digest in the name of a configuration: ID.json, or
-// blobs/sha256/ID in newer archives.
+// nameDigest returns the digest in the file name of a configuration: ID.json, or blobs/sha256/ID in
+// newer archives. It returns "" if the name holds none.
 func nameDigest(name string) Digest {
 	d := Digest("sha256:" + strings.TrimSuffix(path.Base(name), ".json"))
 	if d.check() != nil {

@@ -2,9 +2,9 @@ package image
 
 import "time"
 
-// The documents of an image layout, with what berth reads of them (image-spec
-// image-layout.md, image-index.md, manifest.md, config.md). image-spec's own Go
-// types bring go-digest with them; see Digest.
+// The documents of an image layout, with the fields that berth reads (image-spec image-layout.md,
+// image-index.md, manifest.md, config.md). image-spec's own Go types would import go-digest; see
+// Digest.
 
 const (
 	layoutFile = "oci-layout"
@@ -15,7 +15,7 @@ const (
 	mediaTypeIndex    = "application/vnd.oci.image.index.v1+json"
 	mediaTypeLayer    = "application/vnd.oci.image.layer.v1.tar"
 
-	// annotationName is an image's name in an index.
+	// annotationName is the annotation with an image's name in an index.
 	annotationName = "org.opencontainers.image.ref.name"
 )
 
@@ -50,14 +50,14 @@ func (o *imagePlatform) String() string {
 	return Platform{o.OS, o.Architecture, o.Variant}.String()
 }
 
-// Config is an image's configuration: how to run it, and what it is for.
+// Config is the configuration of an image: its platform, its layers, and how to run it.
 type Config struct {
 	Created      *time.Time `json:"created"`
 	Author       string     `json:"author"`
 	Architecture string     `json:"architecture"`
 	OS           string     `json:"os"`
 	Variant      string     `json:"variant"`
-	// Config is what a container of the image begins with.
+	// Config holds the defaults for a container of the image.
 	Config Execution `json:"config"`
 	RootFS struct {
 		DiffIDs []Digest `json:"diff_ids"`
@@ -68,8 +68,7 @@ func (c *Config) platform() imagePlatform {
 	return imagePlatform{Architecture: c.Architecture, OS: c.OS, Variant: c.Variant}
 }
 
-// Execution is the object config of an image's configuration (image-spec
-// config.md, Properties).
+// Execution is the config object in an image's configuration (image-spec config.md, Properties).
 type Execution struct {
 	User         string
 	ExposedPorts map[string]struct{}

@@ -14,7 +14,7 @@ import (
 	"github.com/berth-oci/berth/bundle/layer"
 )
 
-// inMemory is a store of documents: whatever blob is asked for is the one there is.
+// inMemory is a store that maps the names of files to their contents.
 type inMemory map[string]string
 
 func (m inMemory) Open(name string) (io.ReadCloser, int64, error) {
@@ -33,9 +33,8 @@ func (m inMemory) blob(text string) string {
 	return d
 }
 
-// FuzzIndex reads anything as an image layout's index, manifest and configuration:
-// there is an image with as many layers as digests, each of which has a digest, or an
-// error.
+// FuzzIndex reads anything as an image layout's index, manifest and configuration. The result is an
+// error, or an image with as many layers as digests in which every layer has valid digests.
 func FuzzIndex(f *testing.F) {
 	const zeros = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
 	manifest := `{"config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"CONFIG"},"layers":[{"mediaType":"application/vnd.oci.image.layer.v1.tar+gzip","digest":"` + zeros + `","size":7}]}`
@@ -78,8 +77,7 @@ func FuzzIndex(f *testing.F) {
 	})
 }
 
-// FuzzArchive reads anything as an archive of docker save or of a layout, compressed
-// or not.
+// FuzzArchive reads anything as an archive from docker save or of a layout, compressed or not.
 func FuzzArchive(f *testing.F) {
 	whole := tarOf(f, []string{"oci-layout", "index.json", dockerIndex, "a->b", "b->a"}, [][]byte{[]byte(`{"imageLayoutVersion":"1.0.0"}`), []byte(`{"manifests":[]}`), []byte(`[{"Config":"a","Layers":["b"]}]`), nil, nil})
 	for _, data := range [][]byte{whole, gzipOf(whole), zstdOf(whole), append(gzipOf(whole[:700]), gzipOf(whole[700:])...), whole[:600], {}} {

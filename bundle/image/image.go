@@ -10,20 +10,20 @@ import (
 	"github.com/berth-oci/berth/bundle/layer"
 )
 
-// Image is one image for one platform. Its layers are still to be read.
+// Image is an image for one platform. Its layers have not been read yet.
 type Image struct {
-	// Name is what the image is called where it was found; may be empty.
+	// Name is the image's name in the layout or archive. It may be empty.
 	Name   string
 	Config Config
-	// Layers from the lowest up.
+	// Layers begins with the lowest layer.
 	Layers []Layer
 	store  store
 }
 
-// Close lets go of what the image is read from.
+// Close closes the layout or archive.
 func (i *Image) Close() error { return i.store.Close() }
 
-// Size is that of all layers as they are stored, in bytes.
+// Size returns the stored size of all layers together, in bytes.
 func (i *Image) Size() int64 {
 	var n int64
 	for _, l := range i.Layers {
@@ -32,9 +32,8 @@ func (i *Image) Size() int64 {
 	return n
 }
 
-// Open finds an image and reads its configuration. A layout may hold images for
-// several platforms: it is the one for p. What has to be uncompressed for that is
-// bounded by the limits.
+// Open finds an image and reads its configuration. If a layout holds images for several platforms,
+// Open takes the one for p. limits bounds the size of an archive that must be uncompressed first.
 func Open(ctx context.Context, r Reference, p Platform, limits layer.Limits) (*Image, error) {
 	var s store
 	var err error
@@ -60,11 +59,10 @@ func Open(ctx context.Context, r Reference, p Platform, limits layer.Limits) (*I
 	return i, nil
 }
 
-// maxDocument bounds an index, a manifest or a configuration, in bytes.
+// maxDocument is the largest size of an index, a manifest or a configuration, in bytes.
 const maxDocument = 8 << 20
 
-// document reads a small file of the store; its digest must be d, if one is
-// given.
+// document decodes a JSON file of the store. If d is not empty, the file must have that digest.
 func document(s store, name string, d Digest, into any) error {
 	f, size, err := s.Open(name)
 	if err != nil {
@@ -91,7 +89,8 @@ func document(s store, name string, d Digest, into any) error {
 	return nil
 }
 
-// diffIDs are the digests of the uncompressed layers, one for each of n layers.
+// diffIDs returns the digests of the n uncompressed layers. It fails if the configuration does not
+// have exactly n.
 func diffIDs(config *Config, n int) ([]Digest, error) {
 	ids := config.RootFS.DiffIDs
 	if len(ids) != n {
@@ -105,10 +104,10 @@ func diffIDs(config *Config, n int) ([]Digest, error) {
 	return ids, nil
 }
 
-// maxLayers is more than any engine can mount over each other.
+// maxLayers is more layers than any engine can mount over each other.
 const maxLayers = 1000
 
-// choices writes the names that could have been asked for.
+// choices lists the names from which the user can choose, at most 20 of them.
 func choices(names []string) string {
 	const most = 20
 	if len(names) > most {

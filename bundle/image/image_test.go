@@ -65,7 +65,8 @@ func (b *builder) document(mediaType string, v any) v1.Descriptor {
 	return b.blob(mediaType, data)
 }
 
-// image adds an image whose layers are given as they are stored and plain.
+// image writes an image whose layers are given stored and uncompressed. It returns the descriptor
+// of its manifest.
 func (b *builder) image(p Platform, stored, plain [][]byte) v1.Descriptor {
 	b.t.Helper()
 	c := v1.Image{Platform: v1.Platform{OS: p.OS, Architecture: p.Architecture, Variant: p.Variant}, Config: v1.ImageConfig{Cmd: []string{p.String()}}}
@@ -80,7 +81,7 @@ func (b *builder) image(p Platform, stored, plain [][]byte) v1.Descriptor {
 	return d
 }
 
-// add enters images into the index, under a name if it is not empty.
+// add adds an image to the index, with a name if name is not empty.
 func (b *builder) add(d v1.Descriptor, name string) {
 	b.t.Helper()
 	if name != "" {
@@ -161,8 +162,8 @@ func TestDamagedLayersAreRefused(t *testing.T) {
 		return out
 	}
 	for name, c := range map[string]struct {
-		stored, plain []byte // as the image has them
-		found         []byte // in place of stored
+		stored, plain []byte // as the manifest and the configuration describe them
+		found         []byte // the content of the blob, in place of stored
 		words         string
 	}{
 		"wrong digest":                   {plain, plain, damage(plain, 5000), "wrong digest"},
@@ -200,7 +201,7 @@ func TestImageIsFound(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		p    Platform
-		want string // the command, or what the error says
+		want string // the command, or a part of the error
 		ok   bool
 	}{
 		{"list", amd64, "linux/amd64", true},
@@ -223,7 +224,8 @@ func TestImageIsFound(t *testing.T) {
 	}
 }
 
-// The platform is optional in an index (image-index.md): the configuration has it.
+// A descriptor in an index may omit the platform (image-index.md). The image's configuration has
+// it.
 func TestPlatformOfTheConfiguration(t *testing.T) {
 	t.Parallel()
 	layers := [][]byte{plainLayer()}
@@ -264,7 +266,7 @@ func TestPlatformOfTheConfiguration(t *testing.T) {
 	}
 }
 
-// What an archive is uncompressed to in TMPDIR is bounded as the files are.
+// The limits of the files also bound the uncompressed copy of an archive in TMPDIR.
 func TestSpoolIsBounded(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)
@@ -364,7 +366,7 @@ func TestHostileLayoutsAreRefused(t *testing.T) {
 	}
 }
 
-// tarOf writes files into an archive; a name with -> is a symbolic link.
+// tarOf writes files into an archive. A name with -> makes a symbolic link.
 func tarOf(t testing.TB, names []string, contents [][]byte) []byte {
 	t.Helper()
 	var b bytes.Buffer

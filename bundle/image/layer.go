@@ -9,19 +9,19 @@ import (
 
 // Layer is one layer of an image.
 type Layer struct {
-	// Number counts from 1, the lowest.
+	// Number is the position of the layer. The lowest layer is 1.
 	Number int
-	// Digest is that of the layer as it is stored; empty in an archive of docker
-	// save, which has none. DiffID is that of the uncompressed layer.
+	// Digest is the digest of the stored layer. It is empty in an archive from docker save, which
+	// has none. DiffID is the digest of the uncompressed layer.
 	Digest, DiffID Digest
-	// Size as it is stored, in bytes.
+	// Size is the stored size, in bytes.
 	Size int64
 
 	store store
 	file  string
 }
 
-// Name tells the layer among its kind.
+// Name describes the layer by its number and digest.
 func (l *Layer) Name() string {
 	d := l.Digest
 	if d == "" {
@@ -30,9 +30,9 @@ func (l *Layer) Name() string {
 	return fmt.Sprintf("layer %d (%s)", l.Number, d)
 }
 
-// Open reads the layer uncompressed. What comes is checked as it comes: instead
-// of the end there is an error if the layer was not what its digests say. count
-// is called, in another goroutine, with the number of stored bytes read.
+// Open returns the uncompressed layer. The digests and the size are checked during reading: if one
+// is wrong, the reader gets an error in place of io.EOF. count is called from another goroutine
+// with the number of stored bytes of each read.
 func (l *Layer) Open(count func(n int)) (io.ReadCloser, error) {
 	f, size, err := l.store.Open(l.file)
 	if err != nil {
@@ -64,13 +64,13 @@ func (l *Layer) Open(count func(n int)) (io.ReadCloser, error) {
 		f.Close()
 		return nil, err
 	}
-	// The decompressor stops where its stream does; the digest is over all.
+	// The decompressor stops at the end of its stream, but the digest covers the whole file.
 	whole := io.MultiReader(plain, &drain{compressed})
 	a := readAhead(whole, check{what: "the uncompressed layer", digest: l.DiffID, size: -1})
 	return &stream{a, []io.Closer{a, compressed, f}}, nil
 }
 
-// stream is read from one, and closes several.
+// stream reads from one reader and closes several.
 type stream struct {
 	io.Reader
 	closers []io.Closer
@@ -84,7 +84,7 @@ func (s *stream) Close() error {
 	return errors.Join(errs...)
 }
 
-// drain reads a stream to its end, for its checks, and has nothing itself.
+// drain reads a stream to its end, so that its checks run, and yields no data.
 type drain struct{ r io.Reader }
 
 func (d *drain) Read([]byte) (int, error) {

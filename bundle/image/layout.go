@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// The media types that Docker's registries have for what OCI has taken over.
+// The media types of Docker's registries for content that OCI has adopted.
 const (
 	dockerManifest = "application/vnd.docker.distribution.manifest.v2+json"
 	dockerList     = "application/vnd.docker.distribution.manifest.list.v2+json"
 	dockerLayer    = "application/vnd.docker.image.rootfs.diff.tar"
 )
 
-// maxNested bounds how deep indexes refer to indexes.
+// maxNested is the deepest nesting of indexes.
 const maxNested = 4
 
 // openLayout finds an image in an image layout (image-layout.md).
@@ -81,8 +81,8 @@ func namesOf(list []descriptor) []string {
 	return names
 }
 
-// byName finds a descriptor by its name or digest. Without a name it is the only
-// one, or nil if there are several.
+// byName finds a descriptor by its name or by its digest. Without a name it returns the only
+// descriptor, or nil if there are several.
 func byName(list []descriptor, name string) (*descriptor, error) {
 	if name == "" {
 		if len(list) == 1 {
@@ -98,7 +98,8 @@ func byName(list []descriptor, name string) (*descriptor, error) {
 	return nil, fmt.Errorf("there is no image %q; there are: %s", name, choices(namesOf(list)))
 }
 
-// oneName says if all are called alike: one image for several platforms.
+// oneName reports whether all descriptors have the same name and a platform: one image for several
+// platforms.
 func oneName(list []descriptor) bool {
 	for _, d := range list {
 		if d.Annotations[annotationName] != list[0].Annotations[annotationName] || d.Platform == nil {
@@ -108,12 +109,12 @@ func oneName(list []descriptor) bool {
 	return true
 }
 
-// byPlatform finds the one descriptor for a platform; the first, where an index
-// says that several match, as its order is that of preference. One that names no
-// platform (it is optional, image-index.md) is what its configuration says; those
-// are asked last. An index among them is looked into if it is the only one.
+// byPlatform finds the descriptor for a platform. If several match, it takes the first, because the
+// order of an index is the order of preference. A descriptor may omit the platform
+// (image-index.md); its configuration then decides, and such descriptors come last. A nested index
+// without a platform is opened only if it is the only descriptor.
 func byPlatform(s store, list []descriptor, p Platform) (*descriptor, error) {
-	const most = 50 // configurations that are read
+	const most = 50 // most configurations that are read
 	var found []string
 	var failed error
 	var silent []*descriptor
@@ -151,7 +152,7 @@ func byPlatform(s store, list []descriptor, p Platform) (*descriptor, error) {
 	return nil, errors.New("the index lists no image")
 }
 
-// readManifest reads a manifest and the configuration that it names.
+// readManifest reads a manifest and the configuration to which it refers.
 func readManifest(s store, d *descriptor) (*manifestDocument, *Config, error) {
 	if d.MediaType != mediaTypeManifest && d.MediaType != dockerManifest {
 		return nil, nil, fmt.Errorf("%s has the media type %q, which is no image's", d.Digest, d.MediaType)
@@ -182,7 +183,7 @@ func blobDocument(s store, d *descriptor, into any) error {
 	return document(s, blobName(d.Digest), d.Digest, into)
 }
 
-// openManifest finds the image of a manifest.
+// openManifest opens the image of a manifest. It fails if the image is not for p.
 func openManifest(s store, d *descriptor, p Platform) (*Image, error) {
 	m, c, err := readManifest(s, d)
 	if err != nil {
@@ -211,8 +212,8 @@ func openManifest(s store, d *descriptor, p Platform) (*Image, error) {
 	return i, nil
 }
 
-// isLayer says if a media type is a tar archive's, compressed or not; with what
-// is seen from its first bytes, as engines have got it wrong.
+// isLayer reports whether a media type is that of a tar archive, compressed or not. The first bytes
+// of the layer decide its compression, because engines have written wrong suffixes.
 func isLayer(mediaType string) bool {
 	base, compression, _ := strings.Cut(mediaType, "+")
 	switch base {

@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// Platform is what an image must be for: GOOS, GOARCH, and for some of these a
-// variant. An empty Variant is any.
+// Platform is the platform of an image: GOOS, GOARCH, and for some architectures a variant. An
+// empty Variant matches any.
 type Platform struct{ OS, Architecture, Variant string }
 
-// HostPlatform is this host's architecture with an operating system, or the
-// host's own.
+// HostPlatform returns the host's architecture with the given operating system. An empty os means
+// the host's own.
 func HostPlatform(os string) Platform {
 	if os == "" {
 		os = goruntime.GOOS
@@ -19,7 +19,7 @@ func HostPlatform(os string) Platform {
 	return Platform{OS: os, Architecture: goruntime.GOARCH}
 }
 
-// ParsePlatform reads OS/ARCHITECTURE[/VARIANT].
+// ParsePlatform parses OS/ARCHITECTURE[/VARIANT].
 func ParsePlatform(text string) (Platform, error) {
 	words := strings.Split(text, "/")
 	if len(words) < 2 || len(words) > 3 || words[0] == "" || words[1] == "" {
@@ -44,6 +44,6 @@ func (p Platform) matches(o *imagePlatform) bool {
 	if o.OS != p.OS || o.Architecture != p.Architecture {
 		return false
 	}
-	// The only variant of arm64 that there is may be left out.
+	// v8 is the only variant of arm64 and may be omitted.
 	return p.Variant == "" || o.Variant == p.Variant || o.Variant == "" && p.Architecture == "arm64" && p.Variant == "v8"
 }

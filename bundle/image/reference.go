@@ -1,6 +1,5 @@
-// Package image reads images where they are on disk: OCI image layouts, as
-// directories or archives, and the archives of docker save. Everything in them
-// is checked against the digests that name it.
+// Package image reads images from disk: OCI image layouts, as directories or archives, and the
+// archives that docker save writes. It checks all content against the digests that name it.
 package image
 
 import (
@@ -8,14 +7,13 @@ import (
 	"strings"
 )
 
-// Reference says where an image is, in the words of containers-transports(5).
+// Reference is the location of an image, as in containers-transports(5).
 type Reference struct {
 	// Transport is OCI, OCIArchive or DockerArchive.
 	Transport string
-	// Path of the directory or archive.
+	// Path is the path of the directory or archive.
 	Path string
-	// Name is which image of those there: a tag or name, or @DIGEST. Empty: there
-	// is only one.
+	// Name selects an image: a tag or name, or @DIGEST. It is empty if there is only one image.
 	Name string
 }
 
@@ -26,8 +24,8 @@ const (
 	DockerArchive = "docker-archive"
 )
 
-// ParseReference reads TRANSPORT:PATH[:NAME] or TRANSPORT:PATH@DIGEST; ok is
-// false if the text begins with no transport.
+// ParseReference parses TRANSPORT:PATH[:NAME] or TRANSPORT:PATH@DIGEST. ok is false if the text
+// does not begin with a transport.
 func ParseReference(text string) (r Reference, ok bool, err error) {
 	transport, rest, found := strings.Cut(text, ":")
 	if !found || transport != OCI && transport != OCIArchive && transport != DockerArchive {

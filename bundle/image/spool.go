@@ -12,8 +12,9 @@ import (
 
 const nonblock = syscall.O_NONBLOCK
 
-// seekable returns a file itself, or if it is compressed or a pipe its content, as
-// far as the limits allow, in a temporary file that has no name any more.
+// seekable returns f itself if it is an uncompressed regular file. Otherwise it copies the
+// uncompressed content to an unlinked temporary file and returns that. It fails if the content
+// exceeds the limits.
 func seekable(ctx context.Context, f *os.File, limits layer.Limits) (*os.File, error) {
 	info, err := f.Stat()
 	if err != nil {

@@ -14,14 +14,14 @@ import (
 	"github.com/berth-oci/berth/bundle/layer"
 )
 
-// store is a directory of files, or an archive with such a directory in it.
+// store is a directory of files, or an archive that holds one.
 type store interface {
-	// Open opens a file and tells its size, in bytes.
+	// Open opens a file and returns its size in bytes.
 	Open(name string) (io.ReadCloser, int64, error)
 	io.Closer
 }
 
-// directory is a store on disk. No name in it leads out of it.
+// directory is a store on disk. No file name in it leads out of the directory.
 type directory struct{ root *os.Root }
 
 func openDirectory(dir string) (store, error) {
@@ -35,7 +35,7 @@ func openDirectory(dir string) (store, error) {
 func (d directory) Close() error { return d.root.Close() }
 
 func (d directory) Open(name string) (io.ReadCloser, int64, error) {
-	// A FIFO must not hold us up.
+	// O_NONBLOCK, because opening a FIFO would block.
 	f, err := d.root.OpenFile(name, os.O_RDONLY|nonblock, 0)
 	if err != nil {
 		return nil, 0, err
@@ -57,7 +57,7 @@ type archive struct {
 	files map[string]extent
 }
 
-// extent is where a file is in the archive; or to what other file it links.
+// extent is the position of a file in the archive, or the name of the file to which it links.
 type extent struct {
 	offset, size int64
 	link         string
@@ -80,8 +80,8 @@ func (a *archive) Open(name string) (io.ReadCloser, int64, error) {
 	return nil, 0, fmt.Errorf("%s: too many links", name)
 }
 
-// openArchive finds what is where in a tar file; a compressed one is first
-// written uncompressed to a temporary file without a name.
+// openArchive indexes the files of a tar archive. A compressed archive is first uncompressed to an
+// unlinked temporary file.
 func openArchive(ctx context.Context, file string, limits layer.Limits) (store, error) {
 	f, err := os.Open(file)
 	if err != nil {
@@ -106,7 +106,7 @@ func openArchive(ctx context.Context, file string, limits layer.Limits) (store, 
 	return a, nil
 }
 
-// maxFiles bounds the files of an archive; an image has some for each layer.
+// maxFiles is the largest number of entries in an archive. An image has a few for each layer.
 const maxFiles = 100_000
 
 func (a *archive) index(ctx context.Context) error {
@@ -131,7 +131,7 @@ func (a *archive) index(ctx context.Context) error {
 		name := path.Clean("/" + h.Name)
 		switch h.Typeflag {
 		case tar.TypeReg:
-			// The reader takes no more from the file than it has to.
+			// The tar reader has read exactly up to the file's content.
 			offset, err := a.file.Seek(0, io.SeekCurrent)
 			if err != nil {
 				return err
@@ -139,7 +139,7 @@ func (a *archive) index(ctx context.Context) error {
 			if !sparse(h) {
 				a.files[name] = extent{offset: offset, size: h.Size}
 			}
-		case tar.TypeSymlink: // older dockers link equal layers
+		case tar.TypeSymlink: // older versions of Docker link equal layers
 			a.files[name] = extent{link: path.Join(path.Dir(name), h.Linkname)}
 		case tar.TypeLink:
 			a.files[name] = extent{link: path.Clean("/" + h.Linkname)}

@@ -9,8 +9,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// TestZstd reads what zstd(1) and other writers make, and nothing that is cut
-// short, damaged, or wants more memory than there is for it.
+// TestZstd checks that streams from zstd(1) and other writers can be read, and that truncated or
+// damaged streams and those with too large a window are refused.
 func TestZstd(t *testing.T) {
 	t.Parallel()
 	plain := bytes.Repeat([]byte("a line of text\n"), 20000)

@@ -16,14 +16,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Options change what Apply takes.
+// Options holds the settings for Root.Apply.
 type Options struct {
 	Limits Limits
-	// Devices has device nodes made; they are refused otherwise.
+	// Devices creates device nodes. Without it, a layer with a device node is refused.
 	Devices bool
 }
 
-// Root is the directory that layers are applied to, one upon the other.
+// Root is a directory to which layers are applied, one over the other.
 type Root struct {
 	open
 	options Options
@@ -32,8 +32,8 @@ type Root struct {
 	buffer  []byte
 }
 
-// NewRoot opens an empty directory. It is not safe against others that change it
-// at the same time: it must be where nobody else can.
+// NewRoot opens an empty directory. Nobody else may be able to change the directory at the same
+// time: Root does not protect against that.
 func NewRoot(dir string, o Options) (*Root, error) {
 	fd, err := unix.Open(dir, openDir, 0)
 	if err != nil {
@@ -48,25 +48,25 @@ func (r *Root) Close() error {
 	return unix.Close(r.root)
 }
 
-// Files is the size of all files that the layers had, in bytes, Entries the number of entries.
+// Files returns the total size of all files in the layers, in bytes. Entries returns the number of
+// their entries.
 func (r *Root) Files() int64   { return r.budget.total }
 func (r *Root) Entries() int64 { return r.budget.count }
 
 // applier applies one layer.
 type applier struct {
 	*Root
-	// touched are the paths that this layer has made or changed, and the
-	// directories above them. It is not kept for the first layer, whose paths
-	// they all are.
+	// touched holds the paths that this layer has created or changed, and the directories above
+	// them. It is nil for the first layer, which creates all paths itself.
 	touched map[string]struct{}
-	// times are the modification times of directories whose entries change,
-	// to be set when all is done.
+	// times holds the modification times of directories whose entries change. They are set after
+	// the last entry.
 	times map[string]unix.Timespec
 }
 
-// Apply unpacks a layer, an uncompressed tar archive, over those that were
-// applied before, and reads it to its very end. The error is an *Error, if it is
-// not that of r or ctx; the directory is of no use then.
+// Apply unpacks a layer, an uncompressed tar archive, over the layers before it. It reads the
+// archive to the end, including everything after the last entry. The error is the cause of ctx if
+// ctx ended, otherwise an *Error. After an error the directory must not be used.
 func (r *Root) Apply(ctx context.Context, name string, archive io.Reader) error {
 	a := &applier{Root: r, times: map[string]unix.Timespec{}}
 	if r.layers > 0 {
@@ -76,7 +76,7 @@ func (r *Root) Apply(ctx context.Context, name string, archive io.Reader) error 
 	source := &reader{ctx: ctx, r: archive, budget: &r.budget}
 	entry, err := a.entries(tar.NewReader(source))
 	if err == nil {
-		// The digest is over padding and whatever follows, too.
+		// The digest also covers the padding and anything after the archive.
 		_, err = io.CopyBuffer(io.Discard, onlyReader{source}, r.buffer)
 	}
 	if err == nil {
@@ -88,7 +88,7 @@ func (r *Root) Apply(ctx context.Context, name string, archive io.Reader) error 
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case source.err != nil:
-		// The stream is at fault, not what the archive says.
+		// The error comes from the stream, not from the content of the archive.
 		return &Error{Layer: name, Entry: entry, Err: source.err}
 	case errors.Is(err, tar.ErrHeader) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, tar.ErrFieldTooLong):
 		return &Error{Layer: name, Entry: entry, Err: fmt.Errorf("damaged or cut short: %w", err)}
@@ -96,7 +96,7 @@ func (r *Root) Apply(ctx context.Context, name string, archive io.Reader) error 
 	return &Error{Layer: name, Entry: entry, Err: err}
 }
 
-// entries applies all, and returns the name of the one that failed.
+// entries applies all entries. If one fails, it returns the name of that entry with the error.
 func (a *applier) entries(archive *tar.Reader) (string, error) {
 	last := ""
 	for {
@@ -120,7 +120,7 @@ func (a *applier) entries(archive *tar.Reader) (string, error) {
 	}
 }
 
-// ours says if this layer made or changed a path.
+// ours reports whether this layer created or changed a path.
 func (a *applier) ours(real string) bool {
 	if a.touched == nil {
 		return true
@@ -146,7 +146,7 @@ func (a *applier) touch(real string) {
 	}
 }
 
-// changing notes the time of a directory before its entries change.
+// changing records the modification time of a directory before its entries change.
 func (a *applier) changing(fd int, real string) error {
 	if _, known := a.times[real]; known {
 		return nil
@@ -159,7 +159,7 @@ func (a *applier) changing(fd int, real string) error {
 	return nil
 }
 
-// setTimes gives the directories the times that they are to have.
+// setTimes sets the recorded modification times of directories.
 func (a *applier) setTimes() error {
 	paths := make([]string, 0, len(a.times))
 	for real := range a.times {
@@ -179,7 +179,8 @@ func (a *applier) setTimes() error {
 	return nil
 }
 
-// reach opens a directory by its path without symbolic links.
+// reach opens a directory by a path that has no symbolic links. It returns false if the directory
+// does not exist.
 func (a *applier) reach(real string) (int, bool) {
 	depth := 0
 	for _, part := range parts(real) {
@@ -191,8 +192,8 @@ func (a *applier) reach(real string) (int, bool) {
 	return a.fd(depth), true
 }
 
-// reader ends when its context does or more has come than may, and remembers how
-// the stream failed.
+// reader fails when its context ends or the archive exceeds its limit. It remembers the error of
+// the stream.
 type reader struct {
 	ctx    context.Context
 	r      io.Reader
@@ -221,7 +222,7 @@ func timespec(t time.Time) unix.Timespec {
 		t = time.Unix(0, 0)
 	}
 	ts, err := unix.TimeToTimespec(t)
-	if err != nil { // beyond what the kernel can hold
+	if err != nil { // outside the range of the kernel's time
 		return unix.Timespec{}
 	}
 	return ts

@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-// archiveOf writes entries as a layer. What is left open is a file's of the
-// process's own user.
+// archiveOf writes entries as a layer. An entry without a type becomes a regular file, one without
+// an owner belongs to the user of the test.
 func archiveOf(t *testing.T, entries ...tar.Header) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -57,8 +57,7 @@ func hard(name, to string) tar.Header {
 	return tar.Header{Name: name, Typeflag: tar.TypeLink, Linkname: to}
 }
 
-// apply applies layers to a fresh root in a directory with a file beside it,
-// which must not change.
+// apply applies layers to a new root. Beside the root is a file that must not change.
 func apply(t *testing.T, o Options, layers ...[]byte) (string, error) {
 	t.Helper()
 	base := t.TempDir()
@@ -133,13 +132,13 @@ func TestHostileLayersAreRefused(t *testing.T) {
 	}
 }
 
-// Whatever a path in a layer passes through, it ends in the root: absolute names and
-// targets begin there, and there is nothing above it.
+// Every path in a layer ends inside the root, whatever links it passes through. Absolute names and
+// targets begin at the root, and ".." of the root is the root.
 func TestPathsStayInside(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		layers [][]tar.Header
-		want   string // what is in the root then; "" for an error that names the entry
+		want   string // the resulting tree, or "" if the entry must be refused
 	}{
 		"absolute path":              {[][]tar.Header{{file("/etc/passwd")}}, "etc/ etc/passwd"},
 		"many slashes":               {[][]tar.Header{{file("//./etc//passwd")}}, "etc/ etc/passwd"},
@@ -180,8 +179,8 @@ func TestPathsStayInside(t *testing.T) {
 	}
 }
 
-// What is in no file counts, too: what whiteouts carry, entries of no use, and what
-// is behind an archive's end.
+// Everything in an archive counts towards the limit: the content of whiteouts, ignored entries, and
+// anything after the end of the archive.
 func TestAllBytesCount(t *testing.T) {
 	t.Parallel()
 	const much = 3 << 20
@@ -226,7 +225,8 @@ func TestAllBytesCount(t *testing.T) {
 	}
 }
 
-// unclosed writes entries whose sizes may promise more than comes.
+// unclosed writes entries. If the first has a size, it writes only that header, without the
+// content.
 func unclosed(t *testing.T, entries []tar.Header) []byte {
 	t.Helper()
 	if h := entries[0]; h.Size > 0 {
@@ -240,7 +240,7 @@ func unclosed(t *testing.T, entries []tar.Header) []byte {
 	return archiveOf(t, entries...)
 }
 
-// A sparse file of 10 GiB in a layer of 2 KiB, as GNU tar writes it.
+// A sparse file of 10 GiB in a layer of 2 KiB, as GNU tar writes it, is refused.
 func TestSparseBombIsRefused(t *testing.T) {
 	t.Parallel()
 	_, err := apply(t, Options{}, sparseArchive(t, "bomb", 10<<30))
@@ -257,8 +257,8 @@ func TestSparseBombIsRefused(t *testing.T) {
 	}
 }
 
-// sparseArchive is a file with a hole and a little data at its end, in GNU's
-// PAX format 1.0.
+// sparseArchive returns an archive with a sparse file that has a hole and a little data at its end,
+// in GNU's PAX format 1.0.
 func sparseArchive(t *testing.T, name string, size int64) []byte {
 	t.Helper()
 	data := make([]byte, 1024)
@@ -296,7 +296,7 @@ func sparseArchive(t *testing.T, name string, size int64) []byte {
 	return b.Bytes()
 }
 
-// retype changes the type of a header, and with it its checksum.
+// retype changes the type in a header and updates the checksum.
 func retype(block []byte, to byte) {
 	block[156] = to
 	copy(block[148:156], "        ")
@@ -334,7 +334,7 @@ func TestDamagedLayersAreRefused(t *testing.T) {
 	}
 }
 
-// tree lists what is in a root: directories with a slash, links with targets.
+// tree lists the entries of a root: directories with a slash, links with their targets.
 func tree(t *testing.T, root string) string {
 	t.Helper()
 	var list []string
@@ -471,7 +471,7 @@ func TestPackedTreeIsTheSame(t *testing.T) {
 	}
 }
 
-// stripRoot leaves out the root's own entry, whose time is that of the test.
+// stripRoot removes the entry of the root, whose time depends on the test.
 func stripRoot(archive []byte) []byte {
 	i := bytes.Index(archive, []byte("./a/"))
 	return archive[max(i, 0):]

@@ -13,12 +13,12 @@ import (
 
 const openDir = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CLOEXEC
 
-// maxLinks bounds how many symbolic links a path may pass through, as the
-// kernel does (path_resolution(7)).
+// maxLinks is the largest number of symbolic links that a path may pass through, as in the kernel
+// (path_resolution(7)).
 const maxLinks = 40
 
-// open is the directory that was last worked in and those above it, from the
-// root on: what an archive names next is most often near.
+// open holds descriptors of the directory that was used last and of those above it, up to the root.
+// The next entry of an archive is usually nearby.
 type open struct {
 	root  int
 	stack []opened
@@ -29,7 +29,7 @@ type opened struct {
 	fd   int
 }
 
-// fd is the descriptor at a depth, 0 being the root.
+// fd returns the descriptor at a depth. The root has depth 0.
 func (o *open) fd(depth int) int {
 	if depth == 0 {
 		return o.root
@@ -37,7 +37,7 @@ func (o *open) fd(depth int) int {
 	return o.stack[depth-1].fd
 }
 
-// cut closes all below a depth.
+// cut closes the descriptors below a depth.
 func (o *open) cut(depth int) {
 	for len(o.stack) > depth {
 		_ = unix.Close(o.stack[len(o.stack)-1].fd)
@@ -45,7 +45,7 @@ func (o *open) cut(depth int) {
 	}
 }
 
-// forget closes a directory that is to be removed.
+// forget closes the descriptor of a directory that is about to be removed, and of those below it.
 func (o *open) forget(real string) {
 	for depth, part := range parts(real) {
 		if depth >= len(o.stack) || o.stack[depth].name != part {
@@ -55,7 +55,7 @@ func (o *open) forget(real string) {
 	o.cut(len(parts(real)) - 1)
 }
 
-// child opens a directory in the one at a depth.
+// child opens a subdirectory of the directory at a depth.
 func (o *open) child(depth int, name string) error {
 	if len(o.stack) > depth {
 		if o.stack[depth].name == name {
@@ -71,7 +71,7 @@ func (o *open) child(depth int, name string) error {
 	return nil
 }
 
-// real is the path at a depth.
+// real returns the path of the directory at a depth.
 func (o *open) real(depth int) string {
 	if depth == 0 {
 		return "."
@@ -90,8 +90,7 @@ func parts(dir string) []string {
 	return strings.Split(dir, "/")
 }
 
-// place is a name in an open directory. The descriptor is good until the next
-// place is looked for.
+// place is a name in an open directory. The descriptor is valid until the next call of find.
 type place struct {
 	dir  int
 	name string
@@ -99,13 +98,13 @@ type place struct {
 	parent, real string
 }
 
-// errAbsent: the directory is not there, and is not to be made.
+// errAbsent reports that a directory does not exist and may not be created.
 var errAbsent = errors.New("no such directory")
 
-// find opens the directory that a cleaned name is in. With create, missing
-// directories are made, and what a lower layer has in their place gives way, as
-// in a union of the layers; without, that is errAbsent. A symbolic link of this
-// very layer is followed inside the root only.
+// find opens the directory of a cleaned name. If create is true, it creates missing directories and
+// replaces anything else in the path that a lower layer left there, as a union of the layers would.
+// If create is false, it returns errAbsent in both cases. It follows only symbolic links of this
+// layer, and only inside the root.
 func (a *applier) find(name string, create bool) (place, error) {
 	if name == "." {
 		return place{a.root, ".", ".", "."}, nil
@@ -119,7 +118,7 @@ func (a *applier) find(name string, create bool) (place, error) {
 		switch next {
 		case "", ".":
 			continue
-		case "..": // of a symbolic link; the root is its own parent (path_resolution(7))
+		case "..": // from a symbolic link; the parent of the root is the root (path_resolution(7))
 			depth = max(depth-1, 0)
 			continue
 		}
@@ -162,8 +161,9 @@ func (a *applier) find(name string, create bool) (place, error) {
 	return place{a.fd(depth), base, parent, path.Join(parent, base)}, nil
 }
 
-// inTheWay handles what is no directory in a path: a symbolic link of this layer
-// is returned as the components of its target, what a lower layer has is removed.
+// inTheWay handles a path component that is not a directory. If it is a symbolic link of this
+// layer, inTheWay returns the components of its target. If it belongs to a lower layer, inTheWay
+// removes it.
 func (a *applier) inTheWay(depth int, name string, create bool) (target []string, absolute bool, err error) {
 	real := path.Join(a.real(depth), name)
 	if !a.ours(real) {
@@ -184,7 +184,7 @@ func (a *applier) inTheWay(depth int, name string, create bool) (target []string
 	return strings.Split(text, "/"), strings.HasPrefix(text, "/"), nil
 }
 
-// makeParent makes a directory that the layer has no entry for, or not yet.
+// makeParent creates a directory for which the layer has no entry, or has one only later.
 func (a *applier) makeParent(depth int, name string) error {
 	real := path.Join(a.real(depth), name)
 	if err := a.changing(a.fd(depth), a.real(depth)); err != nil {

@@ -1,7 +1,7 @@
-// Package layer unpacks the layers of an image into a root filesystem (layer.md
-// of the image specification), and packs a root filesystem into an archive.
+// Package layer unpacks the layers of an image into a root filesystem (layer.md of the image
+// specification), and packs a root filesystem into an archive.
 //
-// Layers are hostile until they are unpacked. Each directory is opened by its
-// descriptor, one component at a time and without following symbolic links, so
-// that nothing in a layer can name a file outside of the root.
+// Layers are not trusted. Package layer opens each directory by its descriptor, one path component
+// at a time and without following symbolic links. No name in a layer can therefore refer to a file
+// outside the root.
 package layer

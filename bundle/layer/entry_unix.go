@@ -63,12 +63,12 @@ func (a *applier) entry(h *tar.Header, data io.Reader) error {
 	return hostile("type %q is not one that a layer may have", h.Typeflag)
 }
 
-// inMeta: AUFS's own directories, as engines skip them.
+// inMeta reports whether a name belongs to AUFS's own directories. Engines skip those too.
 func inMeta(name string) bool {
 	return strings.HasPrefix(name, whiteoutMeta) || strings.Contains(name, "/"+whiteoutMeta)
 }
 
-// replacing calls f, and once more when what is in its way has been removed.
+// replacing calls f. If f fails with EEXIST, replacing removes the existing file and calls f again.
 func (a *applier) replacing(p place, f func() error) error {
 	err := f()
 	if !errors.Is(err, unix.EEXIST) {
@@ -80,8 +80,8 @@ func (a *applier) replacing(p place, f func() error) error {
 	return f()
 }
 
-// directory makes a directory. One that is there keeps what is in it, and gets
-// all attributes anew.
+// directory creates a directory. An existing directory keeps its entries and gets all its
+// attributes anew.
 func (a *applier) directory(p place, h *tar.Header) error {
 	existed := p.name == "."
 	if !existed {
@@ -104,7 +104,7 @@ func (a *applier) directory(p place, h *tar.Header) error {
 	return setXattrs(p, -1, xattrs(h), existed)
 }
 
-// link makes a hard link to what an earlier entry or a lower layer has.
+// link creates a hard link to a file from an earlier entry or a lower layer.
 func (a *applier) link(name, to string) error {
 	target, err := clean(to)
 	if err != nil {
@@ -114,7 +114,7 @@ func (a *applier) link(name, to string) error {
 	if err != nil {
 		return fmt.Errorf("hard link to %q: %w", to, err)
 	}
-	// The next search may close it.
+	// The next call of find may close from.dir.
 	dir, err := unix.FcntlInt(uintptr(from.dir), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
 		return fmt.Errorf("hard link to %q: %w", to, err)
@@ -137,7 +137,7 @@ func (a *applier) link(name, to string) error {
 	return nil
 }
 
-// node makes what has no content: f makes it, the attributes follow.
+// node creates a file without content by calling f and then sets its attributes.
 func (a *applier) node(p place, h *tar.Header, f func() error) error {
 	if err := a.replacing(p, f); err != nil {
 		return err

@@ -5,10 +5,10 @@ import (
 	"fmt"
 )
 
-// Error is why a layer is refused or could not be unpacked.
+// Error is the reason why a layer is refused or could not be unpacked.
 type Error struct {
-	// Layer is the layer's name as the caller knows it, Entry the name in the
-	// archive as it stands there; empty where the archive as a whole is meant.
+	// Layer is the layer's name as the caller gave it. Entry is the name in the archive, unchanged.
+	// It is empty if the error concerns the whole archive.
 	Layer, Entry string
 	Err          error
 }
@@ -22,8 +22,8 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// ErrHostile is in the chain of errors for an entry that no image has that means
-// well: one that names a place outside of the root.
+// ErrHostile is wrapped by errors about entries that no well-meant image has, such as one that
+// names a path outside the root.
 var ErrHostile = errors.New("refused")
 
 func hostile(format string, args ...any) error {

@@ -12,9 +12,9 @@ import (
 )
 
 const (
-	// copySize is how much of a file is moved at a time, in bytes.
+	// copySize is the size of the buffer for copying a file, in bytes.
 	copySize = 256 << 10
-	// holeSize is the smallest hole that is left in a file: a page.
+	// holeSize is the smallest hole that is kept in a file: a page.
 	holeSize = 4 << 10
 )
 
@@ -41,8 +41,8 @@ func (a *applier) file(p place, h *tar.Header, data io.Reader) error {
 	return errors.Join(err, unix.Close(fd))
 }
 
-// fill writes content, owner and mode. The owner comes first: changing it takes
-// set-user-ID and capabilities away (chown(2)).
+// fill writes the content, sets the owner, and then the mode. Setting the owner clears the
+// set-user-ID bit and capabilities (chown(2)).
 func (a *applier) fill(fd int, h *tar.Header, data io.Reader) error {
 	if err := a.content(fd, data, h.Size); err != nil {
 		return err
@@ -56,8 +56,8 @@ func (a *applier) fill(fd int, h *tar.Header, data io.Reader) error {
 	return nil
 }
 
-// content writes data and leaves out pages of zeros, so that holes stay holes
-// whether the archive has them as such or as zeros.
+// content writes data and skips pages of zeros, so that they become holes. The archive may store
+// them as holes or as zeros.
 func (a *applier) content(fd int, data io.Reader, size int64) error {
 	var offset int64
 	hole := false
@@ -90,8 +90,8 @@ func (a *applier) content(fd int, data io.Reader, size int64) error {
 	return nil
 }
 
-// run is how many bytes at the beginning of b are whole pages of zeros, or are
-// none.
+// run returns the length of the run at the beginning of b. If zeros is true, the run consists of
+// whole pages of zeros, otherwise it has none.
 func run(b []byte) (length int, zeros bool) {
 	zeros = zero(b)
 	for length < len(b) {
@@ -103,7 +103,7 @@ func run(b []byte) (length int, zeros bool) {
 	return length, zeros
 }
 
-// zero says if b begins with a page of zeros.
+// zero reports whether b begins with a page of zeros.
 func zero(b []byte) bool {
 	if len(b) < holeSize || b[0] != 0 {
 		return false

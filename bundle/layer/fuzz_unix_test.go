@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// FuzzApply unpacks anything over a small layer, twice: nothing outside of the root
-// changes, and its files keep the limits.
+// FuzzApply unpacks any archive twice into one root. Nothing outside the root may change, and the
+// files must stay within the limits.
 func FuzzApply(f *testing.F) {
 	for _, entries := range [][]tar.Header{
 		{file("f")},

@@ -6,17 +6,16 @@ import (
 	"math"
 )
 
-// Limits bound what an image can take up. Holes of sparse files count as if they
-// were data.
+// Limits bounds the size of an unpacked image. Holes of sparse files count as data.
 type Limits struct {
-	// File is the largest size of one file, Total of all files together, in
-	// bytes; Entries is the largest number of entries in all layers.
+	// File is the largest size of one file and Total that of all files together, in bytes. Entries
+	// is the largest number of entries in all layers.
 	File, Total, Entries int64
 }
 
-// Stream is how much of archives is read, in bytes, after it was uncompressed:
-// what may be the files' with an eighth for the archives' own headers and padding.
-// It is all that they hold: what whiteouts carry and what is behind an archive's end, too.
+// Stream returns the largest size of the uncompressed archives together, in bytes: Total, an eighth
+// more for headers and padding, and 1 MiB. It counts everything in the archives, also the content
+// of whiteouts and anything after the end of an archive.
 func (l Limits) Stream() int64 {
 	if l.Total > math.MaxInt64/2 {
 		return math.MaxInt64
@@ -24,13 +23,13 @@ func (l Limits) Stream() int64 {
 	return l.Total + l.Total/8 + 1<<20
 }
 
-// DefaultLimits are wide enough for every image that is used as one.
+// DefaultLimits is large enough for every image in practical use.
 var DefaultLimits = Limits{File: 8 << 30, Total: 64 << 30, Entries: 10_000_000}
 
-// ErrTooLarge is in the chain of errors for what is beyond the limits.
+// ErrTooLarge is wrapped by errors about content that exceeds the limits.
 var ErrTooLarge = errors.New("too large")
 
-// budget is what is left of the limits.
+// budget counts what the layers have used of the limits.
 type budget struct {
 	limits Limits
 	total  int64
@@ -38,7 +37,7 @@ type budget struct {
 	read   int64
 }
 
-// stream takes bytes of an uncompressed archive from the budget.
+// stream counts n bytes of an uncompressed archive.
 func (b *budget) stream(n int) error {
 	if b.read += int64(n); b.read > b.limits.Stream() {
 		return StreamError(b.limits)
@@ -46,12 +45,12 @@ func (b *budget) stream(n int) error {
 	return nil
 }
 
-// StreamError says that archives hold more than Limits.Stream.
+// StreamError returns the error for archives that hold more than Limits.Stream.
 func StreamError(l Limits) error {
 	return fmt.Errorf("%w: uncompressed, what was read has more than %s, where all files may have %s", ErrTooLarge, Bytes(l.Stream()), Bytes(l.Total))
 }
 
-// file takes a file of the given size from the budget.
+// file counts a file of the given size.
 func (b *budget) file(size int64) error {
 	if size > b.limits.File {
 		return fmt.Errorf("%w: the file has %s, a file may have %s", ErrTooLarge, Bytes(size), Bytes(b.limits.File))
@@ -69,7 +68,7 @@ func (b *budget) entry() error {
 	return nil
 }
 
-// Bytes writes a number of bytes for people, in binary units.
+// Bytes formats a number of bytes in binary units for people to read.
 func Bytes(n int64) string {
 	if n < 1<<10 {
 		return fmt.Sprintf("%d B", n)

@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// maxDepth bounds how deep a path is. Each component of the directory that is
-// worked in is an open descriptor.
+// maxDepth is the largest depth of a path. Each component of the current directory takes an open
+// descriptor.
 const maxDepth = 512
 
-// clean checks the name of an entry and makes it relative to the root: "." is
-// the root itself. An absolute name is one in the root, as for every engine's
-// unpacking; one with .. has no use but to lead out.
+// clean checks the name of an entry and makes it relative to the root. "." is the root itself. An
+// absolute name counts from the root, as in every engine. A name with ".." is refused, because its
+// only use is to lead out of the root.
 func clean(name string) (string, error) {
 	depth := 0
 	for part := range strings.SplitSeq(name, "/") {
@@ -33,6 +33,6 @@ func clean(name string) (string, error) {
 const (
 	whiteoutPrefix = ".wh."
 	whiteoutOpaque = ".wh..wh..opq"
-	// whiteoutMeta begins the names of what AUFS kept for itself.
+	// whiteoutMeta is the prefix of the names that AUFS uses internally.
 	whiteoutMeta = ".wh..wh."
 )

@@ -15,9 +15,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Pack writes the directory as a tar archive: all names begin with "./", with
-// owners, modes, times, extended attributes and hard links. Symbolic links are
-// not followed, other file systems not entered, sockets left out.
+// Pack writes a directory as a tar archive with owners, modes, times, extended attributes and hard
+// links. All names begin with "./". Pack does not follow symbolic links below dir, does not enter
+// other file systems, and omits sockets.
 func Pack(ctx context.Context, dir string, w io.Writer) error {
 	fd, err := unix.Open(dir, openDir&^unix.O_NOFOLLOW, 0)
 	if err != nil {
@@ -49,7 +49,7 @@ type packer struct {
 	ctx    context.Context
 	w      *tar.Writer
 	device uint64
-	// links are the names of files with several.
+	// links maps each file with several hard links to its first name.
 	links  map[inode]string
 	buffer []byte
 }
@@ -146,7 +146,7 @@ func (p *packer) content(dir int, name, real string, size int64) error {
 
 type onlyWriter struct{ io.Writer }
 
-// header describes a file; nil for a socket.
+// header returns the tar header for a file, or nil for a socket.
 func header(name string, st *unix.Stat_t) *tar.Header {
 	h := &tar.Header{
 		Name: name, Mode: int64(st.Mode & 0o7777), Uid: int(st.Uid), Gid: int(st.Gid), Format: tar.FormatPAX,

@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// whiteout removes what lower layers have: one path, or all of a directory's. What
-// this layer has itself stays, whatever the order in the archive.
+// whiteout removes a path of the lower layers, or everything that they have in a directory. Files
+// of this layer stay, whatever the order in the archive.
 func (a *applier) whiteout(dir, base string) error {
 	name := strings.TrimPrefix(base, whiteoutPrefix)
 	if name == "" || name == "." || name == ".." {
@@ -24,7 +24,7 @@ func (a *applier) whiteout(dir, base string) error {
 		return nil
 	}
 	if base == whiteoutOpaque {
-		// Any name will do: it is the directory that is wanted.
+		// Any name in the directory will do, because only the directory is needed.
 		p, err := a.find(path.Join(dir, base), false)
 		if errors.Is(err, errAbsent) {
 			return nil
@@ -52,13 +52,13 @@ func (a *applier) whiteout(dir, base string) error {
 	return err
 }
 
-// remove removes a path with all below it.
+// remove removes a path and everything below it.
 func (a *applier) remove(p place) error {
 	if err := a.changing(p.dir, p.parent); err != nil {
 		return err
 	}
 	err := unix.Unlinkat(p.dir, p.name, 0)
-	// A directory: EISDIR on Linux, EPERM by POSIX.
+	// unlink(2) of a directory fails with EISDIR on Linux and with EPERM in POSIX.
 	if errors.Is(err, unix.EISDIR) || errors.Is(err, unix.EPERM) {
 		a.forget(p.real)
 		if err = a.clearBelow(p, nil); err == nil {
@@ -71,7 +71,8 @@ func (a *applier) remove(p place) error {
 	return nil
 }
 
-// clearBelow empties the directory at a place; anything else is left alone.
+// clearBelow empties the directory at a place, except for the paths that keep accepts. It does
+// nothing if the place is not a directory.
 func (a *applier) clearBelow(p place, keep func(string) bool) error {
 	fd, err := unix.Openat(p.dir, p.name, openDir, 0)
 	if errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP) {
@@ -84,8 +85,8 @@ func (a *applier) clearBelow(p place, keep func(string) bool) error {
 	return a.clear(fd, p.real, keep)
 }
 
-// clear removes what is in a directory, but for the paths that keep says; of kept
-// directories it removes in turn.
+// clear removes the entries of a directory, except for the paths that keep accepts, and descends
+// into kept directories. A nil keep accepts none.
 func (a *applier) clear(fd int, real string, keep func(string) bool) error {
 	names, err := list(fd)
 	if err != nil {
@@ -113,7 +114,7 @@ func (a *applier) clear(fd int, real string, keep func(string) bool) error {
 	return nil
 }
 
-// removeBelow removes a path in a directory that is going to be removed.
+// removeBelow removes a path in a directory that is itself about to be removed.
 func (a *applier) removeBelow(p place) error {
 	err := unix.Unlinkat(p.dir, p.name, 0)
 	if errors.Is(err, unix.EISDIR) || errors.Is(err, unix.EPERM) {
@@ -124,7 +125,7 @@ func (a *applier) removeBelow(p place) error {
 	return err
 }
 
-// list reads the names in an open directory.
+// list returns the names in an open directory.
 func list(dir int) ([]string, error) {
 	fd, err := unix.Openat(dir, ".", openDir, 0)
 	if err != nil {

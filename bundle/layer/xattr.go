@@ -7,9 +7,9 @@ import (
 
 const xattrRecord = "SCHILY.xattr."
 
-// xattrs are the extended attributes that an entry brings, but for those that
-// belong to the host and not to an image: labels of its security modules, and
-// what overlay file systems write for themselves.
+// xattrs returns the extended attributes of an entry, except for those that belong to the host:
+// labels of its security modules, and the attributes that overlay file systems write for
+// themselves.
 func xattrs(h *tar.Header) map[string]string {
 	var list map[string]string
 	for key, value := range h.PAXRecords {
@@ -25,7 +25,7 @@ func xattrs(h *tar.Header) map[string]string {
 	return list
 }
 
-// carried says if an extended attribute is an image's to have (xattr(7)).
+// carried reports whether an image may set an extended attribute (xattr(7)).
 func carried(name string) bool {
 	switch {
 	case name == "security.capability", name == "system.posix_acl_access", name == "system.posix_acl_default":

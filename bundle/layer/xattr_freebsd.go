@@ -2,7 +2,7 @@ package layer
 
 import "fmt"
 
-// setXattrs refuses: FreeBSD has no attributes by Linux's names.
+// setXattrs fails if list is not empty: FreeBSD has no attributes with Linux names.
 func setXattrs(_ place, _ int, list map[string]string, _ bool) error {
 	for name := range list {
 		return fmt.Errorf("extended attribute %s: FreeBSD has none of the kind", name)

@@ -8,13 +8,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// setXattrs gives a file the extended attributes named, by its descriptor if fd
-// is one. Of a file that was there before others are taken away.
+// setXattrs sets the extended attributes in list, through the descriptor fd if it is not negative.
+// If the file existed before, setXattrs removes the attributes that are not in list, except for
+// those that belong to the host.
 func setXattrs(p place, fd int, list map[string]string, existed bool) error {
 	if len(list) == 0 && !existed {
 		return nil
 	}
-	// No system call takes a directory's descriptor and a name for these.
+	// No system call sets extended attributes by a directory's descriptor and a name.
 	path := fmt.Sprintf("/proc/self/fd/%d/%s", p.dir, p.name)
 	if existed {
 		if err := clearXattrs(path, list); err != nil {
@@ -54,7 +55,8 @@ func clearXattrs(path string, but map[string]string) error {
 	return nil
 }
 
-// listXattrs are the names of a file's extended attributes.
+// listXattrs returns the names of a file's extended attributes. It returns none if the file system
+// does not support them.
 func listXattrs(path string) ([]string, error) {
 	buffer := make([]byte, 1024)
 	for {
