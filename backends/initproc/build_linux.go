@@ -15,9 +15,9 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// build makes the root, in runc's order, moves into it, and prepares the
-// process there. It returns what runs the user's program, and the pid of the
-// process that will be it, unless that is the init process itself.
+// build builds the root in runc's order, pivots into it, and prepares the process there. launch
+// runs the user's program. pid is the process that will run it, or 0 if the init process does so
+// itself.
 func (s *initProcess) build() (launch func() error, pid int, err error) {
 	if s.plan.HostTree != None {
 		if err := s.showHost(); err != nil {
@@ -65,9 +65,9 @@ func (s *initProcess) make(root *rootfs.Root) error {
 	return root.Finish()
 }
 
-// hooks lets create run those of the runtime namespace, then runs those of the
-// container's namespace whose path is still the host's. As under runc these find
-// themselves in the container's root, and without an environment.
+// hooks lets create run the hooks of the runtime namespace, and then runs the createContainer
+// hooks: they run in the container's namespaces, but their paths are still the host's. As in runc,
+// their working directory is the container's root and their environment is empty.
 func (s *initProcess) hooks(root *rootfs.Root) error {
 	if s.plan.HostHooks {
 		if err := s.conn.Send(link.Event{Kind: link.EventHooks}); err != nil {
@@ -93,8 +93,8 @@ func (s *initProcess) state(status specs.ContainerState) specs.State {
 	return state
 }
 
-// terminal makes a terminal of the container's own the stdio, and gives its
-// master side to the engine.
+// terminal opens a terminal in the container's devpts, makes it stdio, and sends its master to the
+// engine.
 func (s *initProcess) terminal(root *rootfs.Root) error {
 	master, slave, err := root.OpenPty()
 	if err != nil {
@@ -118,7 +118,7 @@ func (s *initProcess) terminal(root *rootfs.Root) error {
 		}
 	}
 	if s.plan.PIDNamespace != None {
-		return nil // it is the session's of the process to be born
+		return nil // the forked process makes it its controlling terminal
 	}
 	if err := unix.IoctlSetInt(0, unix.TIOCSCTTY, 0); err != nil {
 		return fmt.Errorf("make the terminal the controlling one: %w", err)
@@ -126,7 +126,7 @@ func (s *initProcess) terminal(root *rootfs.Root) error {
 	return nil
 }
 
-// prepare gives the process its attributes, all but what start does.
+// prepare sets the attributes of the process, except what start does.
 func (s *initProcess) prepare(root *rootfs.Root) (*process.Prepared, error) {
 	if err := s.keepStart(); err != nil {
 		return nil, err
@@ -134,8 +134,8 @@ func (s *initProcess) prepare(root *rootfs.Root) (*process.Prepared, error) {
 	return s.plan.Process.Prepare(process.Options{Proc: root.Proc(), Preserve: s.plan.Inherited, Keep: []int{s.start}, Listener: s.handListener})
 }
 
-// needFiles fails where start would, and could not say so: the connection takes a
-// descriptor and then the listening socket's number (link.Serve), and hooks have
+// needFiles fails if the limit of open files is too low for start, which could not report it: the
+// connection needs a descriptor and then the listening socket's number (link.Serve), and hooks need
 // pipes.
 func (s *initProcess) needFiles() error {
 	need := 2
@@ -156,10 +156,10 @@ func (s *initProcess) needFiles() error {
 	return nil
 }
 
-// handListener gives start the listener of the seccomp filter.
+// handListener passes the listener of the seccomp filter to start.
 func (s *initProcess) handListener(fd int) error { return link.HandListener(s.start, fd) }
 
-// keepStart closes what came with the plan, but for the listening socket.
+// keepStart duplicates the listening socket and closes the files of the plan.
 func (s *initProcess) keepStart() (err error) {
 	if s.start, err = unix.FcntlInt(s.file(s.plan.StartSocket).Fd(), unix.F_DUPFD_CLOEXEC, 0); err != nil {
 		return err

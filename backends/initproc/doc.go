@@ -1,7 +1,6 @@
-// Package initproc is the container's first process before it becomes the user's:
-// berth itself, executed anew in the container's pid (and user) namespace, which
-// enters the enclosure, builds the root, takes on the attributes of
-// process of config.json, waits for start, and execs.
+// Package initproc is the init process: berth itself, executed again in the container's pid (and
+// user) namespace. The init process enters the enclosure, builds the root, sets the attributes of
+// process in config.json, waits for start, and execs the user's program.
 //
-// Spawn, Prepare and Free are create's side of it; Main is what the init process does.
+// create calls Spawn, Prepare and Free. Main is what the init process does.
 package initproc

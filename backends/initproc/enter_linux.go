@@ -9,10 +9,11 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// enter joins the enclosure's namespaces and sets what belongs to them.
+// joinEnclosure joins the enclosure's namespaces. It also brings up the loopback interface and sets
+// the hostname and domainname there.
 func (s *initProcess) joinEnclosure() error {
-	// A thread that shares its root and cwd with others cannot change its
-	// mount namespace (setns(2)).
+	// A thread that shares its root and working directory with others cannot change its mount
+	// namespace (setns(2)).
 	if err := unix.Unshare(unix.CLONE_FS); err != nil {
 		return fmt.Errorf("unshare(CLONE_FS): %w", err)
 	}
@@ -37,8 +38,8 @@ func (s *initProcess) joinEnclosure() error {
 	return nil
 }
 
-// join enters namespaces of a member of the container's, and a mount namespace
-// that is not the member's, if it is not nil.
+// join enters namespaces of member, a pidfd of a container process. flags are their CLONE_NEW*
+// bits. If mounts is not nil, it is a mount namespace that join enters instead of the member's.
 func join(member *os.File, flags int, mounts *os.File) error {
 	if flags != 0 {
 		if err := unix.Setns(int(member.Fd()), flags); err != nil {

@@ -16,75 +16,73 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// ExecPlan is a further process of a container that runs. A helper of berth's
-// takes its place from outside: a thread joins the container's namespaces, takes
-// on the attributes, and has a child in the container's pid namespace, in which
-// nothing of berth runs but a few system calls up to execve. What the child is
-// until then, and what the container can have it run again as /proc/self/exe, is
-// the executable of openSelf (CVE-2019-5736).
+// ExecPlan describes a further process of a running container. A berth helper starts it from
+// outside: a thread of the helper joins the container's namespaces, takes on the process's
+// attributes, and forks a child into the container's pid namespace. The child runs no berth code
+// except a few system calls up to execve. Until then its executable is the one that openSelf
+// returned. If the container makes the child exec /proc/self/exe, it runs that executable and
+// cannot write to it (CVE-2019-5736).
 type ExecPlan struct {
-	// Namespaces are the CLONE_NEW* flags of those to join, without the user and
-	// the pid namespace.
+	// Namespaces are the CLONE_NEW* flags of the namespaces to join, without the user and the pid
+	// namespace.
 	Namespaces int
 	Process    *process.Attributes
-	// Terminal makes a new terminal of the container's the stdio; its master
-	// goes to the console socket.
+	// Terminal makes a new terminal in the container the process's stdio. Its master goes to the
+	// console socket.
 	Terminal bool
 	Console  *specs.Box
-	// CPUs are those that the process may run on before it is in the
-	// container's cgroup; all of them if empty.
+	// CPUs are the CPUs on which the process may run before it is in the container's cgroup. Empty
+	// means all.
 	CPUs []int
-	// Inherited is the number of berth's own descriptors from 3 on for the
-	// process.
+	// Inherited is the number of berth's descriptors from 3 on that the process inherits.
 	Inherited int
 }
 
-// ExecFiles are the descriptors beside an ExecPlan.
+// ExecFiles are the descriptors that go with an ExecPlan.
 type ExecFiles struct {
-	// Member is a pidfd of a process whose namespaces are the container's, PID
-	// the pid namespace to be born in; nil for berth's own.
+	// Member is a pidfd of a process in the container's namespaces. PID is the pid namespace to
+	// fork the process in, or nil for berth's own.
 	Member, PID *os.File
-	// User, Time and Mount are namespaces to join; nil for berth's own, and for a mount
-	// namespace that is Member's. Born are as in Config.
+	// User, Time and Mount are namespaces to join. nil means berth's own, and for Mount also the
+	// member's. JoinBeforeFork is as in Config.
 	User, Time, Mount *os.File
 	JoinBeforeFork    []*os.File
-	// Root is the container's root directory where it is not that of the mount
-	// namespace; else nil.
+	// Root is the container's root directory if it is not the root of the mount namespace, or else
+	// nil.
 	Root *os.File
-	// Secret keeps the process that joins the user namespace from those in it:
-	// it is for containers that see the host's processes.
+	// Secret hides the helper, which joins the user namespace, from the processes in that user
+	// namespace. It is for containers that see the host's processes.
 	Secret bool
-	// ConsoleSocket is connected to the engine, if there is a terminal.
+	// ConsoleSocket is connected to the engine if there is a terminal.
 	ConsoleSocket *os.File
 	Stdio         [3]*os.File
 }
 
-// Waiting is a process that will run the program when it is let through the
-// gate; it is the calling process's child.
+// Waiting is a process that waits on its sync socket and runs the program when it is released. If
+// Exec returned it, it is a child of the caller.
 type Waiting struct {
-	// Pid is that of the process at the gate. Where the program's process is born
-	// in another pid namespace it is, from Go on, that one's: see
-	// process.Prepared.Fork.
+	// Pid is the process that waits on the sync socket. If the program's process is forked into
+	// another pid namespace, Pid is that process from Go on: see process.Prepared.Fork.
 	Pid int
-	// Listener takes the listener of a seccomp filter with SCMP_ACT_NOTIFY.
+	// Listener receives the listener of a seccomp filter with SCMP_ACT_NOTIFY.
 	Listener   func(*os.File) error
 	sharedPage *process.SharedPage
-	// listener is what was taken for it.
+	// listener is the listener that was taken from the process, to be passed to Listener.
 	listener *os.File
-	// bears says that Pid will bear the program's process.
+	// forks is true if Pid is an intermediate process that will fork the program's process.
 	forks bool
-	// first is the process that has borne it, where that is somebody else's to wait for.
+	// first is the intermediate process, if another process has to wait for it.
 	first int
 	// pidfd refers to the process Pid. It stays open.
 	pidfd int
-	// inner is its pid in its own pid namespace, where that is known.
+	// inner is Pid in its own pid namespace, if it is known.
 	inner      int
 	path       string
 	syncSocket *os.File
 	plan       *ExecPlan
 }
 
-// Exec makes the process up to where only Go is missing.
+// Exec starts the process. Only Go is missing then.
 func Exec(plan *ExecPlan, files *ExecFiles) (*Waiting, error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -109,7 +107,7 @@ func Exec(plan *ExecPlan, files *ExecFiles) (*Waiting, error) {
 	return w, nil
 }
 
-// hold opens the pidfd, before anybody can have waited for the process.
+// hold opens the pidfd, before any process can have reaped Pid.
 func (w *Waiting) hold() error {
 	pidfd, err := unix.PidfdOpen(w.Pid, 0)
 	if err != nil {
@@ -122,7 +120,7 @@ func (w *Waiting) hold() error {
 	return nil
 }
 
-// Go lets the process run its program, and returns when it does or cannot.
+// Go releases the process. It returns when the program runs, or with the reason why it does not.
 func (w *Waiting) Go() error {
 	err := w.forkAndRelease()
 	if err != nil {
@@ -153,7 +151,8 @@ func (w *Waiting) forkAndRelease() error {
 	return w.pass()
 }
 
-// pass is Go for a process that is somebody else's child.
+// pass releases the process and waits for the program to run. Unlike Go it does not kill the
+// process after an error, because the process may be another process's child.
 func (w *Waiting) pass() error {
 	if err := w.letOn(); err != nil {
 		w.syncSocket.Close()
@@ -162,7 +161,7 @@ func (w *Waiting) pass() error {
 	return w.passed()
 }
 
-// passed waits for the program to run, or for why it cannot.
+// passed waits until the program runs, or returns the reason why it does not.
 func (w *Waiting) passed() error {
 	defer w.sharedPage.Close()
 	if err := w.passListener(); err != nil {
@@ -177,7 +176,7 @@ func (w *Waiting) passed() error {
 	return killed(err)
 }
 
-// letOn writes the byte that is waited for at the gate.
+// letOn writes the byte that the process reads from the sync socket.
 func (w *Waiting) letOn() error {
 	if _, err := w.syncSocket.Write([]byte{1}); err != nil {
 		return fmt.Errorf("let the process run: %w", err)
@@ -185,8 +184,8 @@ func (w *Waiting) letOn() error {
 	return nil
 }
 
-// killed leaves out errors that come of a process's end: one that is killed before
-// it runs ends as one does that is killed later.
+// killed drops errors that mean that the process has ended: a process that is killed before it runs
+// the program is treated like one that is killed later.
 func killed(err error) error {
 	if errors.Is(err, unix.EPIPE) || errors.Is(err, unix.ECONNRESET) {
 		return nil
@@ -194,8 +193,8 @@ func killed(err error) error {
 	return err
 }
 
-// follow takes over the process that the one at the gate, which was let through,
-// bears, and has ended then.
+// follow waits for the intermediate process, which was released and forks the program's process,
+// and takes that process over.
 func (w *Waiting) follow() error {
 	var status unix.WaitStatus
 	err := link.Retry(func() error { _, err := unix.Wait4(w.Pid, &status, 0, nil); return err })
@@ -211,7 +210,8 @@ func (w *Waiting) follow() error {
 
 var errNotForked = errors.New("the process was ended before it could run the program")
 
-// takeOver is for when the process at the gate has ended.
+// takeOver makes the forked process w.Pid after the intermediate process has ended. If there is
+// none, it returns the reason.
 func (w *Waiting) takeOver() error {
 	if w.Pid = w.sharedPage.Child(); w.Pid != 0 {
 		return w.hold()
@@ -226,7 +226,7 @@ func (w *Waiting) takeOver() error {
 	return err
 }
 
-// ending says how a process has ended.
+// ending describes how a process has ended.
 func ending(status unix.WaitStatus) string {
 	if status.Signaled() {
 		return fmt.Sprintf("killed by signal %d (%v)", status.Signal(), status.Signal())
@@ -234,7 +234,7 @@ func ending(status unix.WaitStatus) string {
 	return fmt.Sprintf("exit status %d", status.ExitStatus())
 }
 
-// Grant gives the process what only the host can.
+// Grant sets on the process what only the host can set.
 func (w *Waiting) Grant() error {
 	if err := w.plan.Process.GrantChild(w.Pid); err != nil || w.forks {
 		return err
@@ -242,11 +242,11 @@ func (w *Waiting) Grant() error {
 	return w.plan.Process.Schedule(w.Pid)
 }
 
-// holds says that the program's process, when it is born, waits at the gate once
-// more, for its scheduler.
+// holds reports whether the program's process reads a second byte from the sync socket, because it
+// gets a scheduler first.
 func (w *Waiting) holds() bool { return w.plan.Process.Scheduler != nil }
 
-// Kill ends a process that is not wanted any more.
+// Kill kills the process and reaps it.
 func (w *Waiting) Kill() {
 	w.syncSocket.Close()
 	if w.Pid == 0 {
@@ -256,19 +256,19 @@ func (w *Waiting) Kill() {
 	_ = link.Retry(func() error { _, err := unix.Wait4(w.Pid, nil, 0, nil); return err })
 }
 
-// birth is what happens on the thread that goes into the container.
+// forking is what the thread that enters the container needs.
 type forking struct {
 	plan *ExecPlan
-	// member is as in ExecFiles, pid is a namespace; nil for our own.
+	// member is as in ExecFiles. pid is the pid namespace, or nil for our own.
 	member, pid         *os.File
 	mounts, root        *os.File
 	syncSocket, console *os.File
 	stdio               [3]int
 	sibling             bool
-	// atOnce has the process born before anybody is let through the gate.
+	// atOnce forks the program's process before the byte on the sync socket is read.
 	atOnce     bool
 	sharedPage *process.SharedPage
-	// offsets, if not nil, are those of a new time namespace.
+	// offsets are the offsets of a new time namespace, or nil for no new one.
 	offsets *string
 }
 
@@ -282,8 +282,8 @@ func (b *forking) fork() (pid int, path string, err error) {
 			return -1, "", &spec.FieldError{Path: "process.execCPUAffinity.initial", Err: err}
 		}
 	}
-	// A process of the container's with the right to do so could look at what the
-	// child has open.
+	// A container process that may trace the child could use the descriptors that the child has
+	// open, so it gets only these.
 	o := process.ForkOptions{
 		Stdio: b.stdio, Terminal: b.plan.Terminal, Sibling: b.sibling, SyncSocket: int(b.syncSocket.Fd()), SharedPage: b.sharedPage,
 		AtOnce: b.atOnce, Hold: !b.atOnce && b.plan.Process.Scheduler != nil,
@@ -309,7 +309,7 @@ func (b *forking) prepare() (*process.Prepared, error) {
 			return nil, err
 		}
 	}
-	// The thread stays in berth's own pid namespace; only its child will not.
+	// The thread stays in berth's own pid namespace. Only its child enters another one.
 	proc, err := unix.Open("/proc", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("/proc: %w", err)
@@ -333,8 +333,8 @@ func (b *forking) prepare() (*process.Prepared, error) {
 	return b.plan.Process.Prepare(process.Options{Proc: proc, Preserve: b.plan.Inherited, Fork: true, Join: b.pid != nil, Stdio: b.stdio[:]})
 }
 
-// terminal opens one in the container's devpts; the slave stays open for the
-// child.
+// terminal opens a terminal in the container's devpts and sends its master to the engine. The slave
+// stays open for the child.
 func (b *forking) terminal() (slave int, err error) {
 	root, err := unix.Open("/", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -356,8 +356,7 @@ func (b *forking) terminal() (slave int, err error) {
 	return unix.FcntlInt(end.Fd(), unix.F_DUPFD_CLOEXEC, 3+b.plan.Inherited)
 }
 
-// SetCPUs binds a thread to processors (sched_setaffinity(2)); 0 is the calling
-// one.
+// SetCPUs binds a thread to CPUs (sched_setaffinity(2)). If pid is 0 it binds the calling thread.
 func SetCPUs(pid int, cpus []int) error {
 	set := unix.NewCPUSet(maxCPU)
 	for _, n := range cpus {

@@ -13,27 +13,27 @@ import (
 	"github.com/berth-oci/berth/backends/process"
 )
 
-// execVar makes a re-executed berth the helper of Exec.
+// execVar tells a re-executed berth to be the helper of Exec.
 const execVar = "_BERTH_INIT_EXEC"
 
-// helperPlan is what the helper is told; PID, Tty, Mount and Root are where PID,
-// ConsoleSocket, Mount and Root of ExecFiles are, after Member and the gate, and
-// Board is where the board is.
+// helperPlan is the helper's plan. Its numbers are indexes of the files beside it, or None. Files 0
+// and 1 are Member and the sync socket. PID, Mount and Root are the files of the same names in
+// ExecFiles, Tty is ConsoleSocket, and SharedPage is the shared page.
 type helperPlan struct {
 	*ExecPlan
 	PID, Tty, SharedPage, Mount, Root int
 }
 
-// born is the helper's answer.
+// forkReply is the helper's answer.
 type forkReply struct {
 	Pid   int
 	Path  string
 	Error string `json:",omitempty"`
 }
 
-// exec has the process made by a helper, which joins a user or time namespace
-// through nsenter(1), as a Go program cannot (setns(2)). The helper stays in berth's pid
-// namespace, where the container cannot see it.
+// exec starts the process through a helper, which joins a user or time namespace with nsenter(1),
+// because a Go program cannot join one (setns(2)). The helper stays in berth's pid namespace, where
+// the container cannot see it.
 func (w *Waiting) exec(files *ExecFiles, syncSocket *os.File) error {
 	exe, err := openHelper(files.Secret && files.User != nil)
 	if err != nil {
@@ -88,9 +88,9 @@ func (w *Waiting) exec(files *ExecFiles, syncSocket *os.File) error {
 	return err
 }
 
-// openHelper is berth's executable; a secret one cannot be read by those whom
-// the user namespace does not make root of the host, so that the kernel keeps
-// the process that runs it from them (ptrace(2), "Ptrace access mode checking").
+// openHelper opens berth's executable. If secret is true, it opens a copy that a process can read
+// only if its user namespace makes it root of the host. The kernel then keeps all other processes
+// from tracing the helper (ptrace(2), "Ptrace access mode checking").
 func openHelper(secret bool) (*os.File, error) {
 	if !secret {
 		return openSelf()
@@ -105,7 +105,7 @@ func openHelper(secret bool) (*os.File, error) {
 	return f, nil
 }
 
-// instruct sends the helper its plan, and waits for the process.
+// instruct sends the helper its plan, and waits for its answer.
 func (w *Waiting) instruct(host link.Conn, files *ExecFiles, syncSocket *os.File) error {
 	passed := []*os.File{files.Member, syncSocket}
 	plan := helperPlan{ExecPlan: w.plan}
@@ -133,7 +133,7 @@ func (w *Waiting) instruct(host link.Conn, files *ExecFiles, syncSocket *os.File
 	return nil
 }
 
-// helpExec is the helper; it does not return.
+// helpExec is what the helper does. It does not return.
 func helpExec(c link.Conn) {
 	answer := forkReply{}
 	var err error
@@ -167,7 +167,7 @@ func helpFork(c link.Conn) (pid int, path string, err error) {
 	if b.sharedPage, err = process.OpenSharedPage(files[plan.SharedPage]); err != nil {
 		return -1, "", fmt.Errorf("memory in common with exec: %w", err)
 	}
-	// Not on this thread, which has to answer.
+	// Another thread forks, because this one still has to answer.
 	process.OnThread(func() { pid, path, err = b.fork() })
 	return pid, path, err
 }

@@ -14,9 +14,10 @@ import (
 	"github.com/berth-oci/berth/backends/rootfs"
 )
 
-// bear makes the user's process in an existing pid namespace, as Exec does: it
-// is born with nothing but the container in view and with the user's rights. The
-// init process, which those in that namespace cannot see, stays at its gate until start.
+// fork starts the user's process in an existing pid namespace, as Exec does: the process sees
+// nothing but the container and has the user's rights from its first moment on. The init process
+// becomes the parked init. Processes in that pid namespace cannot see it. The user's process waits
+// on its sync socket until start.
 func (s *initProcess) fork(root *rootfs.Root) (launch func() error, pid int, err error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -65,8 +66,8 @@ func (s *initProcess) fork(root *rootfs.Root) (launch func() error, pid int, err
 	return w.pass, w.Pid, s.keepStart()
 }
 
-// awaitBirth waits for the end of the process that bears the user's, which is, as
-// that, a child of create's.
+// awaitFork waits for the end of the intermediate process, which forks the user's process. It polls
+// a pidfd, because the intermediate process is create's child.
 func (w *Waiting) awaitFork() error {
 	w.first = w.Pid
 	if err := w.hold(); err != nil {
@@ -79,8 +80,8 @@ func (w *Waiting) awaitFork() error {
 	return w.takeOver()
 }
 
-// endWithIt has the init process end when its process does, until the function that it
-// returns is called: the gate tells from then on.
+// endWithIt makes the init process exit when the user's process ends. The caller calls the function
+// that it returns at start: from then on the sync socket reports the end.
 func (w *Waiting) endWithIt() func() {
 	var started atomic.Bool
 	go func() {
@@ -93,8 +94,8 @@ func (w *Waiting) endWithIt() func() {
 	return func() { started.Store(true) }
 }
 
-// prepareHooks makes the init process what the user's process is, for the hooks that
-// are to run like it, startContainer.
+// prepareHooks gives the init process the attributes of the user's process, because the
+// startContainer hooks run with them.
 func (s *initProcess) prepareHooks(root *rootfs.Root) error {
 	if len(s.plan.StartContainer) == 0 {
 		return nil
@@ -107,8 +108,7 @@ func (s *initProcess) prepareHooks(root *rootfs.Root) error {
 	return err
 }
 
-// joinPID has the children of the calling thread born in a pid namespace
-// (setns(2)).
+// joinPID makes the calling thread fork its children into a pid namespace (setns(2)).
 func joinPID(ns *os.File) error {
 	if err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWPID); err != nil {
 		return fmt.Errorf("join the pid namespace (one that the container's user namespace owns, or an inner one): setns: %w", err)
@@ -116,8 +116,7 @@ func joinPID(ns *os.File) error {
 	return nil
 }
 
-// innerPid is what a process is called in its own pid namespace
-// (proc_pid_status(5), NSpid).
+// innerPid returns the pid of a process in its own pid namespace (proc_pid_status(5), NSpid).
 func innerPid(pid int) (int, error) {
 	status, err := hostStatus(pid)
 	if err != nil {
@@ -133,8 +132,8 @@ func innerPid(pid int) (int, error) {
 	return 0, fmt.Errorf("the pid namespace of process %d: no NSpid", pid)
 }
 
-// hostStatus reads /proc/PID/status on a thread that has not followed the init process
-// into the container.
+// hostStatus reads /proc/PID/status on a thread that has not followed the init process into the
+// container.
 func hostStatus(pid int) (status string, err error) {
 	process.OnThread(func() {
 		var data []byte

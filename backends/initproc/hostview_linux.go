@@ -7,14 +7,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// OpenHostTree is a copy of the host's whole tree of mounts, for hooks in an
-// enclosure that has left it behind already.
+// OpenHostTree returns a copy of the host's whole mount tree. It is for hooks in an enclosure that
+// no longer has that tree.
 func OpenHostTree() (*os.File, error) {
 	fd, err := unix.OpenTree(unix.AT_FDCWD, "/", unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC|unix.AT_RECURSIVE)
 	if err != nil {
 		return nil, fmt.Errorf("the host's tree for hooks: open_tree: %w", err)
 	}
-	// What hooks mount must not get to the host.
+	// Mounts that hooks make must not propagate to the host.
 	attr := unix.MountAttr{Propagation: unix.MS_SLAVE}
 	if err := unix.MountSetattr(fd, "", unix.AT_EMPTY_PATH|unix.AT_RECURSIVE, &attr); err != nil {
 		unix.Close(fd)
@@ -23,12 +23,12 @@ func OpenHostTree() (*os.File, error) {
 	return os.NewFile(uintptr(fd), "/"), nil
 }
 
-// showHost makes the host's tree the root of the mount namespace, as it is in a
-// new one, so that hooks find what they would with any other runtime
-// (config.md#posix-platform-hooks: their paths are the host's).
+// showHost makes the host's tree the root of the mount namespace. Hooks then find the paths that
+// they find with other runtimes, where a new mount namespace starts with the host's tree
+// (config.md#posix-platform-hooks: hook paths are the host's).
 func (s *initProcess) showHost() error {
 	tree := int(s.file(s.plan.HostTree).Fd())
-	// pivot_root(2) refuses where mounts are shared.
+	// pivot_root(2) fails if the mounts are shared.
 	if err := unix.Mount("", "/", "", unix.MS_SLAVE|unix.MS_REC, ""); err != nil {
 		return fmt.Errorf("show hooks the host's tree: make / a recursive slave: %w", err)
 	}

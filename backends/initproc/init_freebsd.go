@@ -1,5 +1,4 @@
 package initproc
 
-// Main does nothing: a jail's first process is package jailed's, which takes over
-// in its init.
+// Main does nothing. The init function of package jailed takes over in a jail's first process.
 func Main() {}

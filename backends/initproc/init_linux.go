@@ -16,19 +16,19 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// wanted is the number of the init process's socket, or empty in any other berth.
+// wanted is the number of the init process's socket. It is empty in every other berth process.
 var wanted = os.Getenv(socketVar)
 
 func init() {
 	if wanted != "" {
-		// All that the init process does about itself is done on the thread whose
-		// place the user's process takes.
+		// The init process sets its own attributes on the main thread, which becomes the user's
+		// process.
 		runtime.LockOSThread()
 	}
 }
 
-// Main does not return in a process that Spawn has started, and does nothing in
-// any other. It is the first thing that the program's main calls.
+// Main does not return in a process that Spawn has started, and does nothing in any other process.
+// The program's main function calls it first.
 func Main() {
 	if wanted == "" {
 		return
@@ -63,16 +63,15 @@ func fatal(err error) {
 	os.Exit(1)
 }
 
-// run ends in the user's process, or returns an error while create still listens.
-// Should create have gone, what it would have recorded must go too, so that
-// the end of the connection is an error as well.
+// run ends in the user's process, or returns an error while create still reads. The end of the
+// connection is an error too: create is gone, so the process that it would have recorded must end.
 func run(c link.Conn) error {
 	if offsets, ok := os.LookupEnv(timeVar); ok {
 		if err := newTime(offsets, "self"); err != nil {
 			return err
 		}
 	}
-	// Nothing in the container may look at a process that runs berth.
+	// No process in the container may inspect a process that runs berth.
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return fmt.Errorf("prctl(PR_SET_DUMPABLE): %w", err)
 	}
@@ -112,10 +111,10 @@ func run(c link.Conn) error {
 	return s.serve(launch)
 }
 
-// linger is how long the init process outlives a create that was killed while the
-// enclosure was being made, having recorded the init process. LXC hangs for ever when the init that it is just
-// starting ends, as all in the init process's pid namespace does with the init process; left
-// alone it ends by itself, for its stub init finds nobody to report to.
+// linger is how long the init process outlives a create that was killed after it had recorded the
+// init process, while LXC was starting. If the init process ends, so does everything in its pid
+// namespace, and LXC hangs forever if the init that it is starting ends at that moment. Left alone,
+// LXC's start ends by itself, because the stub init finds that nobody listens.
 const linger = 20 * time.Second
 
 type initProcess struct {
@@ -124,10 +123,10 @@ type initProcess struct {
 	files []*os.File
 	// start is the listening socket.
 	start int
-	// prepared is what has the user's attributes, for hooks to be like it.
+	// prepared has the user's attributes. Hooks run with them.
 	prepared *process.Prepared
-	// waiting is the process at whose gate the init process stands, if it is not to
-	// become the user's process itself.
+	// waiting is the user's process, which waits on its sync socket, if the init process is a
+	// parked init.
 	waiting *Waiting
 }
 

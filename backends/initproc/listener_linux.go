@@ -12,7 +12,7 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// makeBoard makes the board.
+// makeSharedPage allocates the shared page.
 func (w *Waiting) makeSharedPage() (err error) {
 	if w.sharedPage, err = process.NewSharedPage(); err != nil {
 		return fmt.Errorf("memory in common with the process: %w", err)
@@ -20,14 +20,14 @@ func (w *Waiting) makeSharedPage() (err error) {
 	return nil
 }
 
-// listens says that the process's filter makes a listener.
+// listens reports whether the process's filter has a listener.
 func (w *Waiting) listens() bool {
 	return w.plan.Process.Seccomp != nil && w.plan.Process.Seccomp.Listener
 }
 
-// takeListener waits until the process has its filter, takes the listener from it,
-// and tells it that it can go on to bear the program's process. If that is to
-// load the filter itself, it waits until that has been born.
+// takeListener waits until the intermediate process has loaded its filter, takes the listener from
+// it, and tells it to go on and fork the program's process. If the program's process loads the
+// filter itself, takeListener waits until the intermediate process has ended.
 func (w *Waiting) takeListener() error {
 	if !w.listens() {
 		return nil
@@ -35,7 +35,7 @@ func (w *Waiting) takeListener() error {
 	for w.sharedPage.Listener() < 0 || w.sharedPage.Child() != 0 {
 		ended := []unix.PollFd{{Fd: int32(w.pidfd), Events: unix.POLLIN}}
 		if n, err := unix.Poll(ended, 0); n > 0 || err != nil && !errors.Is(err, unix.EINTR) {
-			return nil // it has failed, or the filter is the child's to load
+			return nil // it has failed, or the child loads the filter
 		}
 		time.Sleep(50 * time.Microsecond)
 	}
@@ -46,7 +46,7 @@ func (w *Waiting) takeListener() error {
 	return nil
 }
 
-// grabListener takes the listener out of the process.
+// grabListener duplicates the listener from the process.
 func (w *Waiting) grabListener() error {
 	fd, err := unix.PidfdGetfd(w.pidfd, w.sharedPage.Listener(), 0)
 	if err != nil {
@@ -56,8 +56,8 @@ func (w *Waiting) grabListener() error {
 	return nil
 }
 
-// passListener passes the listener on, for which it waits if it was not taken yet,
-// and lets the process go on when somebody has it.
+// passListener passes the listener on and then lets the process continue. If the listener has not
+// been taken yet, passListener waits for it.
 func (w *Waiting) passListener() error {
 	if !w.listens() {
 		return nil
@@ -75,12 +75,12 @@ func (w *Waiting) passListener() error {
 	return nil
 }
 
-// awaitListener takes the listener from the program's process.
+// awaitListener waits for the listener and takes it from the program's process.
 func (w *Waiting) awaitListener() error {
 	for w.sharedPage.Listener() < 0 {
 		said := []unix.PollFd{{Fd: int32(w.syncSocket.Fd()), Events: unix.POLLIN}}
 		if n, err := unix.Poll(said, 0); n > 0 || err != nil && !errors.Is(err, unix.EINTR) {
-			return nil // it has failed before, and says so
+			return nil // it has failed earlier and has sent a report
 		}
 		time.Sleep(50 * time.Microsecond)
 	}

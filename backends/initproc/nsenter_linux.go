@@ -10,15 +10,15 @@ import (
 	"github.com/berth-oci/berth/backends"
 )
 
-// joining are namespaces that only a process with one thread can join (setns(2)),
-// such as nsenter(1) of util-linux.
+// joining are namespaces that only a single-threaded process can join (setns(2)), such as
+// nsenter(1) of util-linux.
 type joining struct {
 	names []string
 	kinds []string
 	files []*os.File
 }
 
-// add opens a namespace; "" is none.
+// add opens a namespace. "" means none.
 func (j *joining) add(kind, path string) error {
 	if path == "" {
 		return nil
@@ -31,7 +31,7 @@ func (j *joining) add(kind, path string) error {
 	return nil
 }
 
-// addFile takes over an open one; nil is none.
+// addFile takes over an open namespace. nil means none.
 func (j *joining) addFile(kind string, f *os.File) {
 	if f == nil {
 		return
@@ -47,9 +47,9 @@ func (j *joining) close() {
 	}
 }
 
-// command adds to a process's descriptors the executable, first, and the
-// namespaces, and returns the program that joins these and becomes that; where
-// there are none it is the executable itself.
+// command adds the executable and then the namespaces to a process's descriptors. It returns the
+// program that joins the namespaces and then execs the executable. Without namespaces that program
+// is the executable itself.
 func (j *joining) command(attr *syscall.ProcAttr, exe *os.File) (path string, argv []string, err error) {
 	exeAt := len(attr.Files)
 	attr.Files = append(attr.Files, exe.Fd())

@@ -9,10 +9,10 @@ import (
 	"github.com/berth-oci/berth/backends/process"
 )
 
-// inNamespaces calls f on a thread in existing namespaces, in which the processes that f
-// makes are born. They are of types that a thread can join for itself: cgroup, network, IPC
-// and UTS (setns(2)). Joining a cgroup namespace changes what is seen, and not in which
-// cgroup the thread is (cgroup_namespaces(7)).
+// inNamespaces calls f on a thread that has joined existing namespaces, so that f forks its
+// processes in them. The namespaces are of types that a single thread can join: cgroup, network,
+// IPC and UTS (setns(2)). Joining a cgroup namespace changes what the thread sees and not the
+// cgroup that it is in (cgroup_namespaces(7)).
 func inNamespaces(list []*os.File, f func() error) (err error) {
 	if len(list) == 0 {
 		return f()

@@ -8,9 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// openSelf opens berth's own executable so that whoever gets at it through
-// /proc/PID/exe of a process that runs it cannot write to it (CVE-2019-5736):
-// on a read-only mount that is in no namespace, or else as a sealed copy.
+// openSelf opens berth's own executable so that a process that gets at it through /proc/PID/exe
+// cannot write to it (CVE-2019-5736): on a read-only mount that is in no namespace, or else as a
+// sealed copy.
 func openSelf() (*os.File, error) {
 	if f, err := mountSelf(); err == nil {
 		return f, nil
@@ -31,8 +31,8 @@ func mountSelf() (*os.File, error) {
 	return os.NewFile(uintptr(fd), "berth"), nil
 }
 
-// copySelf is for executables that cannot be mounted, such as one that was
-// deleted or is outside of the mount namespace.
+// copySelf copies the executable into a sealed memfd. It is for an executable that cannot be
+// mounted, such as a deleted one or one outside of the mount namespace.
 func copySelf() (*os.File, error) {
 	src, err := os.Open("/proc/self/exe")
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/berth-oci/berth/backends/initproc/link"
 )
 
-// serve waits for start, runs the hooks of startContainer, and launches the
-// user's program; it does not return. The connection closes when it runs.
+// serve waits for start, runs the startContainer hooks, and launches the user's program. It does
+// not return. The connection closes when the program runs.
 func (s *initProcess) serve(launch func() error) error {
 	started := func() {}
 	state := s.state(specs.StateCreated)
@@ -34,7 +34,7 @@ func (s *initProcess) serve(launch func() error) error {
 	return nil
 }
 
-// startHook starts a program as the user's is, under its filter.
+// startHook starts a hook with the attributes and the filter of the user's program.
 func (s *initProcess) startHook(path string, args, env []string, stdio [3]*os.File) (*os.Process, error) {
 	pid, err := s.prepared.Spawn(path, args, env, [3]int{int(stdio[0].Fd()), int(stdio[1].Fd()), int(stdio[2].Fd())})
 	if err != nil {

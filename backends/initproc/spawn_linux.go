@@ -14,50 +14,47 @@ import (
 )
 
 const (
-	// processName is what the init process is called in the time before it execs.
+	// processName is the init process's name until it execs.
 	processName = "berth-init"
 	// socketVar carries the number of the socket's descriptor to the init process.
 	socketVar = "_BERTH_INIT_SOCKET"
 )
 
-// Config says what an init process is at birth: the part of a container that a process
+// Config says how Spawn starts an init process. It holds the part of a container that a process
 // cannot change about itself later.
 type Config struct {
-	// NewPID makes it PID 1 of a new pid namespace; else it is in the host's. It
-	// is never born in one that has other processes, for these could look at it
-	// while it has the host's tree: see Plan.PIDNamespace.
+	// NewPID makes the init process PID 1 of a new pid namespace. Otherwise it is in the host's. It
+	// never starts in a pid namespace with other processes, because they could inspect it while it
+	// has the host's tree: see Plan.PIDNamespace.
 	NewPID bool
-	// NewTime makes a time namespace, with Offsets as timens_offsets takes them
-	// (time_namespaces(7)); TimePath names one to be born in.
+	// NewTime makes a time namespace. Offsets are in the format of timens_offsets
+	// (time_namespaces(7)). TimePath is an existing time namespace to start in.
 	NewTime           bool
 	Offsets, TimePath string
-	// NewUser makes a user namespace with the given maps, UserPath names one
-	// to be born in.
+	// NewUser makes a user namespace with the given maps. UserPath is an existing one to start in.
 	NewUser          bool
 	UserPath         string
 	UIDMaps, GIDMaps []specs.LinuxIDMapping
-	// Born are existing namespaces to be born in, of the types cgroup, network, IPC
-	// and UTS: those that it has the right to join before it is in a user namespace,
-	// and not afterwards.
+	// JoinBeforeFork are existing namespaces to start in, of the types cgroup, network, IPC and
+	// UTS. The init process has the right to join them only before it enters a user namespace.
 	JoinBeforeFork []*os.File
 	Stdio          [3]*os.File
-	// Inherited is the number of berth's own descriptors from 3 on that the
-	// user's process gets.
+	// Inherited is the number of berth's descriptors from 3 on that the user's process inherits.
 	Inherited int
 }
 
 // Process is an init process as create sees it.
 type Process struct {
-	// Host speaks with it; its Pid is berth's own child, after Prepare perhaps
-	// another one than the init process.
+	// Host is the connection to the init process. Its Pid is a child of berth. After Prepare it can
+	// be another process than the init process.
 	*link.Host
 	// Pidfd refers to the process Pid.
 	Pidfd *os.File
-	// parked is the init process, where it is not the process that becomes the user's.
+	// parked is the parked init, or 0 if the init process itself becomes the user's process.
 	parked int
 }
 
-// Spawn starts an init process. It waits for Run, and ends when berth ends before.
+// Spawn starts an init process. The init process waits for Enclose, and ends if berth ends before.
 func Spawn(cfg *Config) (*Process, error) {
 	exe, err := openSelf()
 	if err != nil {
@@ -117,16 +114,16 @@ func (cfg *Config) fork(exe, inside *os.File, host link.Conn) (int, error) {
 }
 
 func (cfg *Config) mapUser(sys *syscall.SysProcAttr) {
-	// The mount namespace is for the time of preparation: mounts that are
-	// looked up in it are locked by the kernel for the container.
+	// The mount namespace is for preparation only: the kernel locks, for the container, the mounts
+	// that are looked up in it.
 	sys.Cloneflags |= unix.CLONE_NEWUSER | unix.CLONE_NEWNS
 	sys.UidMappings, sys.GidMappings = idMap(cfg.UIDMaps), idMap(cfg.GIDMaps)
 	sys.GidMappingsEnableSetgroups = true
 	sys.Credential = &syscall.Credential{}
 }
 
-// stageEnv is the little of berth's environment that its own process inside may
-// need; the user's process gets its environment from config.json alone.
+// initEnv returns the few variables of berth's environment that the init process may need. The
+// user's process gets its environment from config.json alone.
 func initEnv() []string {
 	env := []string{"GOMAXPROCS=1", "GOGC=off"}
 	if v, ok := os.LookupEnv("GOCOVERDIR"); ok {
@@ -143,8 +140,9 @@ func idMap(maps []specs.LinuxIDMapping) []syscall.SysProcIDMap {
 	return out
 }
 
-// Prepare is link.Host's. With Plan.PIDNamespace, p is then the process that was
-// born there; it is in no cgroup of the container's yet, and was granted nothing.
+// Prepare calls [link.Host.Prepare]. With Plan.PIDNamespace, Pid is then the process that was
+// forked there. That process is not yet in the container's cgroup, and Grant has not been called
+// for it.
 func (p *Process) Prepare(plan *Plan, files []*os.File, hooks func() error) error {
 	initPid := p.Pid
 	if err := p.Host.Prepare(plan, files, hooks); err != nil || p.Pid == initPid {
@@ -161,13 +159,12 @@ func (p *Process) Prepare(plan *Plan, files []*os.File, hooks func() error) erro
 	return nil
 }
 
-// Keeper is the pid of the init process where Prepare has put another one in its place; 0
-// where it has not.
+// ParkedInit returns the pid of the parked init, or 0 if there is none.
 func (p *Process) ParkedInit() int { return p.parked }
 
-// Kill ends the init process, or what it has become. Wait waits for that: as the first process
-// of a pid namespace it ends after all others there have been waited for, LXC's init
-// by LXC.
+// Kill kills the init process, or the user's process that it has become, and the parked init. Wait
+// waits for their end. The first process of a pid namespace ends only after all others in that
+// namespace have been reaped. LXC reaps its own init.
 func (p *Process) Kill() {
 	if p.parked != 0 {
 		_ = unix.Kill(p.parked, unix.SIGKILL)
@@ -175,7 +172,8 @@ func (p *Process) Kill() {
 	_ = unix.PidfdSendSignal(int(p.Pidfd.Fd()), unix.SIGKILL, nil, 0)
 }
 
-// Wait waits for the end of what Kill has killed, up to the given time.
+// Wait waits until the processes that Kill has killed have ended. It waits no longer than patience
+// for Pid.
 func (p *Process) Wait(patience time.Duration) {
 	if p.parked != 0 {
 		_ = link.Retry(func() error { _, err := syscall.Wait4(p.parked, nil, 0, nil); return err })
@@ -183,7 +181,7 @@ func (p *Process) Wait(patience time.Duration) {
 	p.Status(patience)
 }
 
-// Close lets go of the init process without ending it.
+// Close releases the init process without ending it.
 func (p *Process) Close() {
 	p.Conn.Close()
 	p.Pidfd.Close()

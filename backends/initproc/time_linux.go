@@ -13,11 +13,12 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// timeVar has the init process make a time namespace, with its value for the offsets.
+// timeVar makes the init process create a time namespace. Its value holds the offsets.
 const timeVar = "_BERTH_INIT_TIME"
 
-// newTime makes a time namespace for what the calling thread, which /proc knows
-// as task, becomes by execve or bears (time_namespaces(7)).
+// newTime makes a time namespace, which the calling thread enters by execve and in which its
+// children start (time_namespaces(7)). task is the name of the thread in /proc. offsets may be
+// empty.
 func newTime(offsets, task string) error {
 	if err := unix.Unshare(unix.CLONE_NEWTIME); err != nil {
 		return spec.Fieldf("linux.namespaces", "make a time namespace: unshare: %w", err)
@@ -33,8 +34,8 @@ func newTime(offsets, task string) error {
 
 var errNoTime = errors.New("the kernel does not let a process enter a new time namespace by execve (Linux 6.2 does)")
 
-// CheckTime tries whether a process gets into a new time namespace by execve, as
-// the init process is to.
+// CheckTime checks whether a process enters a new time namespace by execve, as the init process has
+// to.
 func CheckTime() (err error) {
 	own, err := os.Readlink("/proc/self/ns/time")
 	if err != nil {
@@ -44,7 +45,7 @@ func CheckTime() (err error) {
 		if err = newTime("", ""); err != nil {
 			return
 		}
-		// It is held at its first instruction (ptrace(2)), by this thread.
+		// ptrace(2) stops the child at its first instruction. This thread is the tracer.
 		var pid int
 		pid, err = syscall.ForkExec("/proc/self/exe", []string{processName}, &syscall.ProcAttr{Sys: &syscall.SysProcAttr{Ptrace: true}})
 		if err != nil {

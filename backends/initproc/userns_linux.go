@@ -14,14 +14,14 @@ import (
 	"github.com/berth-oci/berth/backends/initproc/link"
 )
 
-// forkVar asks a process that has just joined a namespace to make the init process, as
-// its sibling, with what of a Config its value, in JSON, says.
+// forkVar tells a process that has just joined a namespace to fork the init process as its sibling.
+// Its value is the needed part of a Config, in JSON.
 const forkVar = "_BERTH_INIT_FORK"
 
-// forkJoined starts the init process in an existing user or time namespace. A Go program
-// cannot join one, having threads (setns(2)); nsenter(1) does, and goes on as
-// berth, which makes the init process as its sibling, so that its other namespaces are
-// the user namespace's own.
+// forkJoined starts the init process in an existing user or time namespace. A Go program cannot
+// join one, because it has threads (setns(2)). So nsenter(1) joins it and execs berth, which forks
+// the init process as its sibling, so that the user namespace owns the init process's other
+// namespaces.
 func (cfg *Config) forkJoined(exe, inside *os.File, attr *syscall.ProcAttr, host link.Conn) (int, error) {
 	var spaces joining
 	defer spaces.close()
@@ -51,12 +51,12 @@ func (cfg *Config) forkJoined(exe, inside *os.File, attr *syscall.ProcAttr, host
 	if status != 0 {
 		return 0, fmt.Errorf("join the %s: nsenter ended with status %d", strings.Join(spaces.names, " and the "), status.ExitStatus())
 	}
-	inside.Close() // or the end of an init process that says nothing would not be seen
+	inside.Close() // otherwise the end of a silent init process would go unnoticed
 	return receivePid(host)
 }
 
-// receivePid waits for the byte that an init process sends first, and lets the kernel
-// say who it was, in terms of our own pid namespace (unix(7)).
+// receivePid waits for the first byte that an init process sends. The kernel adds the sender's pid,
+// translated to our own pid namespace (unix(7)).
 func receivePid(host link.Conn) (int, error) {
 	oob := make([]byte, unix.CmsgSpace(unix.SizeofUcred))
 	_, oobn, _, _, err := unix.Recvmsg(host.FD, make([]byte, 1), oob, 0)
@@ -74,8 +74,8 @@ func receivePid(host link.Conn) (int, error) {
 	return int(cred.Pid), unix.SetsockoptInt(host.FD, unix.SOL_SOCKET, unix.SO_PASSCRED, 0)
 }
 
-// forkSibling is the second step of forkJoined, in the namespaces. The init process
-// becomes the child of our own parent.
+// forkSibling is the second step of forkJoined, in the namespaces. The init process becomes a child
+// of our own parent.
 func forkSibling(socket int, cfg *Config) {
 	files := make([]uintptr, socket+1)
 	for i := range files {
@@ -103,5 +103,5 @@ func forkSibling(socket int, cfg *Config) {
 	os.Exit(0)
 }
 
-// helloVar asks the init process to send a byte first.
+// helloVar tells the init process to send a byte first.
 const helloVar = "_BERTH_INIT_HELLO"

@@ -6,12 +6,13 @@ import (
 	"github.com/berth-oci/berth/backends/seccomp"
 )
 
-// Attributes are what a process is to be given before it becomes the user's program: checked, in the kernel's terms,
-// and free of pointers into the spec. The zero value of an optional field says that nothing is to be done.
+// Attributes are what a process gets before it becomes the user's program. FromSpec has checked
+// them. They use the kernel's terms and have no pointers into the spec. The zero value of an
+// optional field means that nothing is to be set.
 type Attributes struct {
 	Basics
 
-	// Capabilities that are nil stay as they are. FromSpec always sets them.
+	// Capabilities stay as they are if the field is nil. FromSpec always sets it.
 	Capabilities    *Capabilities   `json:"capabilities,omitempty"`
 	NoNewPrivileges bool            `json:"noNewPrivileges,omitempty"`
 	Seccomp         *seccomp.Filter `json:"seccomp,omitempty"`
@@ -21,28 +22,30 @@ type Attributes struct {
 	Limits      []Limit    `json:"limits,omitempty"`
 	OOMScoreAdj *int       `json:"oomScoreAdj,omitempty"`
 	Scheduler   *Scheduler `json:"scheduler,omitempty"`
-	// IOPriority is the value of ioprio_set(2), class and level.
+	// IOPriority is the argument ioprio of ioprio_set(2): class and level.
 	IOPriority *int `json:"ioPriority,omitempty"`
-	// Personality is the value of personality(2).
+	// Personality is the argument of personality(2).
 	Personality *uint32 `json:"personality,omitempty"`
-	// MemoryPolicy is that of the first process, and of those that exec starts.
+	// MemoryPolicy applies to the container's first process and to the processes that exec starts.
 	MemoryPolicy *MemoryPolicy `json:"memoryPolicy,omitempty"`
 
-	// Keyring is the name of a session keyring to join (keyctl(2)); with "" the caller's is kept. FromSpec leaves it
-	// empty: it is named after the container, unless --no-new-keyring says otherwise.
+	// Keyring is the name of the session keyring to join (keyctl(2)). If it is empty the process
+	// keeps the caller's keyring. FromSpec leaves it empty. The caller names it after the
+	// container, unless --no-new-keyring is set.
 	Keyring string `json:"keyring,omitempty"`
-	// UserNamespace says that the process runs in a user namespace of the container's own.
+	// UserNamespace is true if the spec has a user namespace, new or existing.
 	UserNamespace bool `json:"userNamespace,omitempty"`
 
-	// Warnings name what the spec asks for and this kernel cannot give, where the OCI specification wants that
-	// logged and no error made of it.
+	// Warnings name what the spec asks for and this kernel cannot give, in the cases that the OCI
+	// specification wants logged and not treated as an error.
 	Warnings []error `json:"-"`
 }
 
-// FromSpec makes the attributes of process p in a container with spec s. It looks at the host it runs on (which
-// capabilities and security modules the kernel has). Seccomp, ListenFDs and Keyring are left to the caller.
+// FromSpec makes the attributes of process p in a container with spec s. s may be nil. FromSpec
+// looks at the host on which it runs: which capabilities and security modules its kernel has. The
+// caller sets Seccomp, ListenFDs and Keyring.
 //
-// Errors name the JSON path of what is wrong.
+// Errors name the JSON path of the bad value.
 func FromSpec(p *specs.Process, s *specs.Spec) (*Attributes, error) {
 	basics, err := BasicsOf(p)
 	if err != nil {

@@ -165,7 +165,8 @@ func TestFromSpecRefuses(t *testing.T) {
 	}
 }
 
-// TestLabelsWithoutTheModule: a confinement that this kernel cannot give is refused, not left out.
+// TestLabelsWithoutTheModule checks that a label is refused, not dropped, if the kernel lacks its
+// security module.
 func TestLabelsWithoutTheModule(t *testing.T) {
 	t.Parallel()
 	p := minimal()

@@ -13,23 +13,25 @@ import (
 // Basics are the attributes that a process has on every POSIX platform.
 type Basics struct {
 	Args []string `json:"args"`
-	// Env has no duplicates. HOME is added by Prepare, from the container's /etc/passwd.
+	// Env has no duplicates. If it has no HOME, Environment adds one from the container's
+	// /etc/passwd.
 	Env []string `json:"env,omitempty"`
 	Cwd string   `json:"cwd"`
-	// ListenFDs is the number of sockets from descriptor 3 that LISTEN_FDS announces (sd_listen_fds(3)). FromSpec
-	// leaves it 0: it is a matter of the command line.
+	// ListenFDs is the number of sockets from descriptor 3 on that LISTEN_FDS announces
+	// (sd_listen_fds(3)). FromSpec leaves it 0, because it comes from the command line.
 	ListenFDs int `json:"listenFDs,omitempty"`
 
 	UID    uint32   `json:"uid"`
 	GID    uint32   `json:"gid"`
 	Groups []uint32 `json:"groups,omitempty"`
-	// Umask is 0022 where the spec has none.
+	// Umask is 0022 if the spec has none.
 	Umask uint32 `json:"umask"`
 }
 
 const defaultUmask = 0o022
 
-// BasicsOf takes them from process p of a config.json. Errors name the JSON path of what is wrong.
+// BasicsOf takes the basics from process p of config.json. Errors name the JSON path of the bad
+// value.
 func BasicsOf(p *specs.Process) (*Basics, error) {
 	if p == nil {
 		return nil, spec.Fieldf("process", "must be set")
@@ -75,7 +77,7 @@ func (a *Basics) takeCwd(p *specs.Process) error {
 	return nil
 }
 
-// noID is (uid_t)-1: to setresuid(2) and chown(2) it means "leave it".
+// noID is (uid_t)-1. setresuid(2) and chown(2) take it to mean "do not change".
 const noID = 1<<32 - 1
 
 func (a *Basics) takeIDs(p *specs.Process) error {

@@ -12,7 +12,7 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// Capabilities are the five sets of capabilities(7), bit n for capability n.
+// Capabilities are the five sets of capabilities(7). Bit n stands for capability n.
 type Capabilities struct {
 	Bounding    uint64 `json:"bounding"`
 	Effective   uint64 `json:"effective"`
@@ -21,9 +21,9 @@ type Capabilities struct {
 	Ambient     uint64 `json:"ambient"`
 }
 
-// takeCapabilities turns names into sets. A name that the kernel does not have is a warning and no error: the
-// specification ("Linux Process" in config.md) wants values that cannot be mapped or granted logged. A spec without
-// capabilities gives none, as in crun, and in runc before 1.3.
+// takeCapabilities turns names into sets. A name that the kernel does not know is a warning and not
+// an error: the specification ("Linux Process" in config.md) wants values that cannot be mapped or
+// granted to be logged. A spec without capabilities gives none, as in crun and in runc before 1.3.
 func (a *Attributes) takeCapabilities(p *specs.Process, _ *specs.Spec) error {
 	a.Capabilities = new(Capabilities)
 	if p.Capabilities == nil {
@@ -58,8 +58,8 @@ func (a *Attributes) takeCapabilities(p *specs.Process, _ *specs.Spec) error {
 	return nil
 }
 
-// limitBounding drops what is not wanted from the bounding set. It needs CAP_SETPCAP, and so comes before the user is
-// changed.
+// limitBounding drops from the bounding set what is not in c.Bounding. Dropping needs CAP_SETPCAP,
+// so limitBounding runs before the user changes.
 func (c *Capabilities) limitBounding() error {
 	last, err := capability.LastCap()
 	if err != nil {
@@ -80,10 +80,10 @@ func (c *Capabilities) limitBounding() error {
 	return nil
 }
 
-// held are the capabilities of a thread that bear upon what it can be given.
+// held are the sets of a thread that limit which capabilities it can get.
 type held struct{ permitted, inheritable, bounding uint64 }
 
-// threadsOwn are the calling thread's.
+// threadsOwn returns the sets of the calling thread.
 func threadsOwn() (h held, err error) {
 	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var data [2]unix.CapUserData
@@ -96,8 +96,8 @@ func threadsOwn() (h held, err error) {
 	return h, err
 }
 
-// granted is what of the sets a thread can be given that holds h, by the rules of capabilities(7): what capset(2) would
-// not refuse with EPERM. The warnings name the rest.
+// granted returns the part of c that a thread with the sets h can get by the rules of
+// capabilities(7), so that capset(2) does not fail with EPERM. The warnings name the rest.
 func (c *Capabilities) granted(h held) (out Capabilities, warnings []error) {
 	out.Bounding = c.Bounding & h.bounding
 	out.Permitted = c.Permitted & h.permitted
@@ -122,15 +122,16 @@ func (c *Capabilities) granted(h held) (out Capabilities, warnings []error) {
 	return out, warnings
 }
 
-// Ungranted names the capabilities that a process cannot be given by this one: those that this one does not have itself,
-// unless the process has a user namespace, and those that others of its sets do not let it have.
+// Ungranted returns a warning for the capabilities that this process cannot give to the container's
+// process: those that this process lacks itself, unless the container has a user namespace, and
+// those that another of the container's sets excludes.
 func (a *Attributes) Ungranted() []error {
 	if a.Capabilities == nil {
 		return nil
 	}
 	all := ^uint64(0)
 	h := held{permitted: all, bounding: all}
-	if !a.UserNamespace && os.Geteuid() == 0 { // another user only asks
+	if !a.UserNamespace && os.Geteuid() == 0 { // for another user, nothing is created
 		if own, err := threadsOwn(); err == nil {
 			h = own
 		}
@@ -139,8 +140,9 @@ func (a *Attributes) Ungranted() []error {
 	return warnings
 }
 
-// apply sets the thread's permitted, effective, inheritable and ambient sets. What the thread does not have cannot be
-// granted, and is returned as warnings. The capabilities in keep stay permitted and effective, if the thread has them.
+// apply sets the thread's permitted, effective, inheritable and ambient sets. Capabilities that the
+// thread does not have cannot be granted, and are returned as warnings. The capabilities in keep
+// stay permitted and effective if the thread has them.
 func (c *Capabilities) apply(keep uint64) (warnings []error, err error) {
 	own, err := threadsOwn()
 	if err != nil {
@@ -148,7 +150,8 @@ func (c *Capabilities) apply(keep uint64) (warnings []error, err error) {
 	}
 	give, warnings := c.granted(own)
 	keep &= own.permitted
-	// Ambient capabilities that are no longer permitted go by themselves; those that are, by this.
+	// The kernel drops an ambient capability when it is no longer permitted. The others have to be
+	// cleared.
 	if err := capability.ResetAmbient(); err != nil {
 		return nil, fmt.Errorf("clear the ambient capabilities: %w", err)
 	}
@@ -174,8 +177,8 @@ func (c *Capabilities) apply(keep uint64) (warnings []error, err error) {
 	return warnings, nil
 }
 
-// raise makes permitted capabilities effective, those of mask that the thread has: setresuid(2) from root to another
-// user leaves none effective.
+// raise makes the capabilities of mask effective that the thread has permitted. setresuid(2) from
+// root to another user leaves none effective.
 func raise(mask uint64) error {
 	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var data [2]unix.CapUserData
@@ -225,8 +228,7 @@ func capNames(mask uint64) string {
 	return strings.Join(names, ", ")
 }
 
-// String gives the sets as the hexadecimal masks of /proc/PID/status
-// (proc_pid_status(5)).
+// String formats the sets as the hexadecimal masks of /proc/PID/status (proc_pid_status(5)).
 func (c *Capabilities) String() string {
 	return fmt.Sprintf("inheritable %016x, permitted %016x, effective %016x, bounding %016x, ambient %016x",
 		c.Inheritable, c.Permitted, c.Effective, c.Bounding, c.Ambient)

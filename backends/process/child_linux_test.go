@@ -17,36 +17,39 @@ import (
 
 const busybox = "/bin/busybox"
 
-// child is a process that does what the container's own process does: set up its surroundings, Prepare, Exec.
+// child is a process that does what the init process does: it sets up its surroundings and calls
+// Prepare and Exec.
 type child struct {
 	Attributes Attributes
 	Preserve   int
 	// Keep are descriptors for Options.Keep.
 	Keep []int
-	// Root is a directory to chroot to, with /proc mounted in it if it has that directory.
+	// Root is a directory to chroot to. /proc is mounted in it if it has that directory.
 	Root string
-	// Listener has the seccomp listener sent over the socket at descriptor 3, which is kept.
+	// Listener sends the seccomp listener over the socket at descriptor 3, which stays open until
+	// execve.
 	Listener bool
-	// OneProcessor runs with GOMAXPROCS(1), as the init process may.
+	// OneProcessor sets GOMAXPROCS to 1, as for the init process.
 	OneProcessor bool
-	// NotDumpable is how the init process runs.
+	// NotDumpable makes the process not dumpable, as the init process is.
 	NotDumpable bool
 
-	// What follows is for the parent.
+	// The fields below are for the parent.
 
 	Sys   *syscall.SysProcAttr `json:"-"`
 	Stdin *os.File             `json:"-"`
 	Files []*os.File           `json:"-"`
-	// Shell is run by a shell before the child takes its place: limits, signals.
+	// Shell is a shell command that runs before the shell execs the child. It sets limits and
+	// signals.
 	Shell string `json:"-"`
-	// Env is the environment of the child itself, that must not leak.
+	// Env is the environment of the child itself. It must not leak into the program.
 	Env []string `json:"-"`
 }
 
 const childEnv = "BERTH_TEST_PROCESS_CHILD"
 
 func init() {
-	// The main thread, as in the init process.
+	// Lock the main thread, as the init process does.
 	if os.Getenv(childEnv) != "" {
 		runtime.LockOSThread()
 	}
@@ -162,7 +165,7 @@ func (c *child) start(t *testing.T) result {
 	return result{out.String(), errs.String(), cmd.ProcessState.Sys().(syscall.WaitStatus)}
 }
 
-// output starts the child, which has to succeed, and returns what it printed.
+// output runs the child, which must succeed, and returns what it printed.
 func (c *child) output(t *testing.T) string {
 	t.Helper()
 	r := c.start(t)
@@ -172,7 +175,7 @@ func (c *child) output(t *testing.T) string {
 	return r.stdout
 }
 
-// fails starts the child, which has to say want on stderr and to run nothing.
+// fails runs the child, which must print want on stderr and must not run the program.
 func (c *child) fails(t *testing.T, want string) {
 	t.Helper()
 	r := c.start(t)
@@ -181,20 +184,21 @@ func (c *child) fails(t *testing.T, want string) {
 	}
 }
 
-// run makes the attributes of a program of busybox.
+// run returns the attributes of a busybox command.
 func run(args ...string) Attributes {
 	return Attributes{Basics: Basics{Args: append([]string{busybox}, args...), Cwd: "/", Umask: defaultUmask,
 		Env: []string{"PATH=/bin:/usr/bin", "HOME=/"}}}
 }
 
-// show is a program that prints lines of a file of /proc, chosen by a pattern and squeezed.
+// show returns a program that prints the lines of a /proc file that match a pattern, with white
+// space squeezed.
 func show(pattern, file string) Attributes {
 	return run("sh", "-c", `busybox grep -E "$0" "$1" | busybox tr -s ' \t' ' '`, pattern, file)
 }
 
 const status = "/proc/self/status"
 
-// inUserNamespace runs a child as root of a user namespace with 65536 IDs from 100000.
+// inUserNamespace runs a child as root of a user namespace with 65536 IDs from 100000 on.
 func inUserNamespace() *syscall.SysProcAttr {
 	ids := []syscall.SysProcIDMap{{ContainerID: 0, HostID: 100000, Size: 65536}}
 	return &syscall.SysProcAttr{

@@ -10,8 +10,9 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// MakeCwd makes the working directory where the image has none, as runc does. It is for the moment when the container's
-// root is in place, and still writable. What stands in the way is left for Prepare to report.
+// MakeCwd creates the working directory if the image has none, as runc does. The container's root
+// must be in place and still writable. If a file is in the way or the root is read-only, MakeCwd
+// returns nil and Prepare reports the error.
 func (a *Basics) MakeCwd() error {
 	err := os.MkdirAll(path.Clean(a.Cwd), 0o755)
 	if errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.EEXIST) || errors.Is(err, unix.EROFS) {
@@ -23,8 +24,10 @@ func (a *Basics) MakeCwd() error {
 	return nil
 }
 
-// EnterCwd changes to the working directory. Root in the container may see more than the user, and the user more than
-// a root whose user namespace does not map the directory's owner: again says that the user is to try.
+// EnterCwd changes to the working directory. Root in the container may have access where the user
+// has none. The user may have access where root has none, because the user namespace does not map
+// the directory's owner. If again is true, permission was denied and the caller tries once more as
+// the user.
 func (a *Basics) EnterCwd() (again bool, err error) {
 	err = unix.Chdir(a.Cwd)
 	if errors.Is(err, os.ErrPermission) {
@@ -33,7 +36,7 @@ func (a *Basics) EnterCwd() (again bool, err error) {
 	return false, cwdError(a.Cwd, err)
 }
 
-// RetryCwd is the user's part of it.
+// RetryCwd changes to the working directory as the user, if EnterCwd returned again.
 func (a *Basics) RetryCwd(again bool) error {
 	if !again {
 		return nil
@@ -41,13 +44,13 @@ func (a *Basics) RetryCwd(again bool) error {
 	return cwdError(a.Cwd, unix.Chdir(a.Cwd))
 }
 
-// FinishCwd is RetryCwd, and makes sure that the directory is within the container's root: a path like
-// /proc/self/fd/7 could lead out of it (CVE-2024-21626).
+// FinishCwd calls RetryCwd and then checks that the working directory is within the container's
+// root. A path like /proc/self/fd/7 could lead out of it (CVE-2024-21626).
 func (a *Basics) FinishCwd(again bool) error {
 	if err := a.RetryCwd(again); err != nil {
 		return err
 	}
-	// Getwd fails with ENOENT where the kernel says "(unreachable)" (getcwd(3)).
+	// Getwd fails with ENOENT where the kernel's path starts with "(unreachable)" (getcwd(3)).
 	switch wd, err := unix.Getwd(); {
 	case errors.Is(err, unix.ENOENT):
 		return spec.Fieldf("process.cwd", "current working directory is outside of container mount namespace root -- possible container breakout detected")

@@ -9,22 +9,26 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// isPollDescriptor tells the descriptors of the Go runtime's poller from others: closing one of them is a crash.
+// isPollDescriptor reports whether the Go runtime's poller uses the descriptor. Closing such a
+// descriptor crashes the program.
 //
 //go:linkname isPollDescriptor internal/poll.IsPollDescriptor
 func isPollDescriptor(fd uintptr) bool
 
-// pollDescriptors is how many the poller has: the epoll instance, and an eventfd to wake it.
+// pollDescriptors is the number of descriptors that the poller has: the epoll instance and an
+// eventfd to wake it.
 const pollDescriptors = 2
 
-// searchLimit is the number below which they are looked for: far more descriptors than berth ever has.
+// searchLimit bounds the search for the poller's descriptors. It is far more descriptors than berth
+// ever has open.
 const searchLimit = 1 << 16
 
-// closeFrom closes the descriptors from first on. Close-on-exec is not enough: they are open while the kernel looks up
-// the path of the program, and /proc/self/fd/N could lead out of the container (CVE-2024-21626).
+// closeFrom closes the descriptors from first on. Close-on-exec is not enough: the descriptors
+// would be open while the kernel looks up the path of the program, and /proc/self/fd/N could lead
+// out of the container (CVE-2024-21626).
 //
-// Those of the runtime's poller stay, which lead nowhere, and of keep those that are sockets or pipes. They are made
-// close-on-exec.
+// The descriptors of the runtime's poller stay open, because they lead nowhere. The descriptors in
+// keep stay open too. They must be sockets or pipes. closeFrom makes all of these close-on-exec.
 func closeFrom(first int, keep []int) error {
 	spare := map[int]bool{}
 	for _, fd := range keep {
@@ -61,7 +65,7 @@ func closeFrom(first int, keep []int) error {
 	return closeRange(from, math.MaxInt32, 0)
 }
 
-// pollers are the descriptors of the runtime's poller.
+// pollers returns the descriptors of the runtime's poller.
 func pollers() (fds []int) {
 	for fd := 0; fd < searchLimit && len(fds) < pollDescriptors; fd++ {
 		if isPollDescriptor(uintptr(fd)) {
@@ -81,9 +85,10 @@ func closeRange(from, to int, flags uint) error {
 	return nil
 }
 
-// Isolate gives the calling thread a table of descriptors of its own, of which only stdio, preserve descriptors after
-// it, those of keep, and those of the runtime's poller stay open: its child has no others from its first moment on. The
-// thread must be locked, and end soon.
+// Isolate gives the calling thread its own descriptor table, in which only these stay open: stdio,
+// the next preserve descriptors, the descriptors in keep, and the runtime's poller. A child that
+// the thread forks has no other descriptors from its first moment on. The thread must be locked,
+// and must end soon.
 func Isolate(preserve int, keep ...int) error {
 	if err := unix.Unshare(unix.CLONE_FILES); err != nil {
 		return fmt.Errorf("unshare(CLONE_FILES): %w", err)

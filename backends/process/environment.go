@@ -16,8 +16,8 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// takeEnv checks the environment and removes duplicates, of which the last one counts, at its place. An empty HOME is
-// none.
+// takeEnv checks the environment and removes duplicates. The last value of a name counts and keeps
+// its position. An empty HOME counts as unset.
 func (a *Basics) takeEnv(p *specs.Process) error {
 	seen := make(map[string]bool, len(p.Env))
 	env := make([]string, 0, len(p.Env))
@@ -43,7 +43,8 @@ func (a *Basics) takeEnv(p *specs.Process) error {
 	return nil
 }
 
-// Environment completes Env with what only the process itself knows.
+// Environment returns Env with the variables that only the process itself can set: HOME, if it is
+// unset, and LISTEN_FDS and LISTEN_PID, if ListenFDs is not 0.
 func (a *Basics) Environment() []string {
 	env := slices.Clone(a.Env)
 	if _, ok := lookupEnv(env, "HOME"); !ok {
@@ -70,13 +71,13 @@ func lookupEnv(env []string, name string) (value string, ok bool) {
 
 const (
 	passwd = "/etc/passwd"
-	// passwdMax bounds what is read of a passwd file, which is the image's.
+	// passwdMax bounds how much of the passwd file is read, because the image controls that file.
 	passwdMax   = 8 << 20
 	defaultHome = "/"
 )
 
-// homeOf returns the home directory of uid by the container's /etc/passwd, and "/" if it has none there or the file is
-// not to be had: as runc does, and no error.
+// homeOf returns the home directory of uid from the container's /etc/passwd. It returns "/" if the
+// file has no entry for uid or cannot be read. As in runc this is not an error.
 func homeOf(uid uint32) string {
 	file, err := openRegular(passwd)
 	if err != nil {
@@ -94,7 +95,8 @@ func homeOf(uid uint32) string {
 
 var errNotRegular = errors.New("not a regular file")
 
-// openRegular opens a file of the container for reading, without being held up by a FIFO or a device in its place.
+// openRegular opens a regular file of the container for reading. It does not block if the path is a
+// FIFO or a device.
 func openRegular(name string) (*os.File, error) {
 	fd, err := unix.Open(name, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
 	if err != nil {

@@ -14,9 +14,9 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// Exec turns the process into the user's program. It has to be called on the thread that called Prepare, and returns
-// only with an error. After that the process is of no more use: its descriptors are closed, but for stdio,
-// Options.Preserve and Options.Keep.
+// Exec turns the process into the user's program. It must be called on the thread that called
+// Prepare, and returns only with an error. The process is of no more use then: all its descriptors
+// are closed except stdio, Options.Preserve and Options.Keep.
 func (p *Prepared) Exec() error {
 	a := p.attributes
 	if err := closeFrom(firstExtra+p.options.Preserve, p.options.Keep); err != nil {
@@ -42,7 +42,7 @@ func (p *Prepared) Exec() error {
 	}
 }
 
-// inherit lets the program have a descriptor.
+// inherit clears close-on-exec, so that the program inherits the descriptor.
 func inherit(fd int) error {
 	if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFD, 0); err != nil {
 		return fmt.Errorf("preserve descriptor %d: %w", fd, err)
@@ -50,8 +50,9 @@ func inherit(fd int) error {
 	return nil
 }
 
-// loadFilter loads the filter, and if it makes a listener's descriptor has it handed on by a thread without the filter:
-// on this one, every call could be one that waits for the listener.
+// loadFilter loads the filter. If the filter has a listener, another thread, without the filter,
+// calls hand with the listener's descriptor: on this thread every system call might wait for the
+// listener.
 func loadFilter(f *seccomp.Filter, hand func(fd int) error) error {
 	if !f.Listener {
 		_, err := f.Load()
@@ -60,7 +61,8 @@ func loadFilter(f *seccomp.Filter, hand func(fd int) error) error {
 	if hand == nil {
 		return spec.Fieldf("linux.seccomp", "SCMP_ACT_NOTIFY is used, but there is nobody to send the listener to")
 	}
-	// This thread will wait without a system call, and so without giving up its processor.
+	// This thread waits in a loop without system calls, so it never yields its processor. The other
+	// thread needs one too.
 	if runtime.GOMAXPROCS(0) < 2 {
 		runtime.GOMAXPROCS(2)
 	}

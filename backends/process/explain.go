@@ -9,8 +9,8 @@ import (
 	"github.com/berth-oci/berth/backends"
 )
 
-// Explain says what process p, from which the basics are, would be: all but what
-// belongs to one platform alone.
+// Explain describes what process p would be. a are the basics of p. The lines leave out what only
+// one platform has.
 func (a *Basics) Explain(p *specs.Process) []backends.Line {
 	var lines []backends.Line
 	add := func(from, format string, args ...any) {
@@ -19,7 +19,7 @@ func (a *Basics) Explain(p *specs.Process) []backends.Line {
 	add("process.args", "exec %s", backends.CommandLine(a.Args...))
 	add("process.cwd", "in %q", a.Cwd)
 	add("process.user", "user %d, group %d, further groups %v, umask %04o", a.UID, a.GID, a.Groups, a.Umask)
-	// The values can be secrets.
+	// Values may be secrets, so only the names are shown.
 	var names []string
 	for _, e := range a.Env {
 		name, _, _ := strings.Cut(e, "=")

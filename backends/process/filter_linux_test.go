@@ -16,7 +16,8 @@ import (
 	"github.com/berth-oci/berth/backends/seccomp"
 )
 
-// program assembles a filter that returns action for the calls numbered, and other for the rest.
+// program assembles a filter that returns action for the given system calls, and other for the
+// rest.
 func program(action, other uint32, numbers ...uint32) *seccomp.Filter {
 	f := new(seccomp.Filter)
 	add := func(code uint16, jt, jf uint8, k uint32) {
@@ -33,12 +34,13 @@ func program(action, other uint32, numbers ...uint32) *seccomp.Filter {
 	return f
 }
 
-// forbidding fails the calls with ENOMEDIUM, which they do not fail with otherwise.
+// forbidding makes the calls fail with ENOMEDIUM, an error that they do not return otherwise.
 func forbidding(numbers ...uint32) *seccomp.Filter {
 	return program(unix.SECCOMP_RET_ERRNO|uint32(unix.ENOMEDIUM), unix.SECCOMP_RET_ALLOW, numbers...)
 }
 
-// TestFilterComesLast: the filter need allow nothing that happens before the program runs, but execve.
+// TestFilterComesLast checks that a filter need not allow any call that berth makes before the
+// program runs, except execve.
 func TestFilterComesLast(t *testing.T) {
 	t.Parallel()
 	filter := forbidding(unix.SYS_CAPSET, unix.SYS_SETRESUID, unix.SYS_SETRESGID, unix.SYS_SETGROUPS, unix.SYS_CHDIR,
@@ -57,8 +59,8 @@ func TestFilterComesLast(t *testing.T) {
 	}
 }
 
-// TestExecveAlone: a filter that allows execve and nothing else at all lets the process get to the program, which dies
-// of its first call.
+// TestExecveAlone checks that a filter that allows only execve lets the process reach the program,
+// which is killed at its first system call.
 func TestExecveAlone(t *testing.T) {
 	t.Parallel()
 	c := child{Attributes: run("true")}
@@ -69,8 +71,8 @@ func TestExecveAlone(t *testing.T) {
 	}
 }
 
-// TestListener: the descriptor gets out whatever the filter does with the calls that send it, and the program's calls
-// arrive there.
+// TestListener checks that the listener is sent even if the filter catches the calls that send it,
+// and that the program's calls arrive at the listener.
 func TestListener(t *testing.T) {
 	t.Parallel()
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
@@ -87,7 +89,7 @@ func TestListener(t *testing.T) {
 	c := child{Attributes: run("sh", "-c", "busybox mkdir /x; busybox echo $?"), Listener: true, Files: []*os.File{theirs}, OneProcessor: true}
 	calls := []uint32{unix.SYS_MKDIRAT, unix.SYS_SENDMSG}
 	if runtime.GOARCH == "amd64" {
-		calls = append(calls, 83) // mkdir, which newer architectures do not have.
+		calls = append(calls, 83) // mkdir, which newer architectures lack
 	}
 	c.Attributes.Seccomp = program(unix.SECCOMP_RET_USER_NOTIF, unix.SECCOMP_RET_ALLOW, calls...)
 	c.Attributes.Seccomp.Listener = true
@@ -130,7 +132,7 @@ func receive(t *testing.T, socket int) int {
 	return fds[0]
 }
 
-// answer has the next call that the listener hears of fail.
+// answer makes the next call that the listener receives fail with errno.
 func answer(t *testing.T, listener int, errno unix.Errno) {
 	t.Helper()
 	poll := []unix.PollFd{{Fd: int32(listener), Events: unix.POLLIN}}
@@ -162,10 +164,10 @@ func answer(t *testing.T, listener int, errno unix.Errno) {
 	}
 }
 
-// startBlocked starts a command from a thread that blocks signals, which the child inherits.
+// startBlocked starts a command from a thread that blocks signals. The child inherits the mask.
 func startBlocked(cmd *exec.Cmd) error {
 	runtime.LockOSThread()
-	// Not unlocked: the thread ends with the goroutine.
+	// The thread stays locked, so it ends with the goroutine.
 	var set unix.Sigset_t
 	for _, sig := range []unix.Signal{unix.SIGHUP, unix.SIGTERM, unix.SIGUSR1, unix.SIGCHLD, unix.SIGWINCH} {
 		set.Val[0] |= 1 << (sig - 1)

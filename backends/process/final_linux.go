@@ -8,7 +8,8 @@ import (
 	"github.com/berth-oci/berth/backends/seccomp"
 )
 
-// finalCaps are the sets of the calling thread without what Prepare has kept in them.
+// finalCaps returns the arguments of capset(2) that drop the CAP_SYS_ADMIN that Prepare has kept in
+// the sets of the calling thread.
 func (a *Attributes) finalCaps() (hdr unix.CapUserHeader, data [2]unix.CapUserData, err error) {
 	hdr.Version = unix.LINUX_CAPABILITY_VERSION_3
 	if err := unix.Capget(&hdr, &data[0]); err != nil {
@@ -24,9 +25,10 @@ func (a *Attributes) finalCaps() (hdr unix.CapUserHeader, data [2]unix.CapUserDa
 	return hdr, data, nil
 }
 
-// loadsEarly tells whether the process that goes before the child can load the filter, so that the child never runs
-// without it and never has CAP_SYS_ADMIN for it: if the filter lets all calls through that are made from then on to the
-// execve. (That one is the program's own, and under the filter in any case.)
+// loadsEarly reports whether the intermediate process can load the filter before it forks the
+// child. The child then never runs without the filter and never has CAP_SYS_ADMIN to load it. The
+// filter has to allow all calls from that point up to the execve. (The execve itself counts as the
+// program's own call and always runs under the filter.)
 func (c *forkedChild) loadsEarly(f *seccomp.Filter) bool {
 	if f == nil || f.Flags&unix.SECCOMP_FILTER_FLAG_TSYNC != 0 || f.Listener && c.atOnce {
 		return false
@@ -62,6 +64,7 @@ func (c *forkedChild) loadsEarly(f *seccomp.Filter) bool {
 	return f.Permits(calls...)
 }
 
-// bearFlags are the flags of clone(2) for a child that is born in another pid namespace, as a sibling of the process
-// that bears it, which is told the pid.
+// forkFlags are the clone(2) flags for a child in another pid namespace. The child is a sibling of
+// the intermediate process that forks it, and the kernel writes its pid into the intermediate
+// process's memory.
 const forkFlags = uint64(unix.SIGCHLD) | unix.CLONE_PARENT | unix.CLONE_PARENT_SETTID

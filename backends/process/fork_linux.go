@@ -14,40 +14,48 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// ForkOptions say what the child of Fork is beside its attributes.
+// ForkOptions say how Fork starts the child, beside its attributes.
 type ForkOptions struct {
 	// Stdio become the child's descriptors 0 to 2.
 	Stdio [3]int
-	// Terminal makes Stdio[0] its controlling terminal.
+	// Terminal makes Stdio[0] the child's controlling terminal.
 	Terminal bool
-	// Sibling makes it the child of the caller's parent (CLONE_PARENT of clone(2)).
+	// Sibling makes the child a sibling of the caller (CLONE_PARENT of clone(2)).
 	Sibling bool
-	// Gate is one end of a pair of stream sockets, above the preserved descriptors. The child reads a byte from it before
-	// it goes on, so that it can be moved to its cgroup; closes it by its execve; and should that or anything
-	// before it fail, writes what [Failure] reads.
+	// SyncSocket is one end of a pair of stream sockets, above the preserved descriptors. The child
+	// reads a byte from it before it continues, so that the caller can first move it to its cgroup.
+	// execve closes it. If execve or an earlier step fails, the child writes a report to it for
+	// [Attributes.Failure].
 	SyncSocket int
-	// Board is for a filter with SCMP_ACT_NOTIFY, and for PIDs.
+	// SharedPage is needed for a filter with SCMP_ACT_NOTIFY, and for PIDs.
 	SharedPage *SharedPage
-	// PIDs is a descriptor of a pid namespace that the program's process is to be born in; 0 for the caller's. It wants
-	// Options.Join.
+	// PIDs is a descriptor of the pid namespace in which the program's process is forked, or 0 for
+	// the caller's. It requires Options.Join.
 	PIDs int
-	// AtOnce has it born there before the byte at the gate is read, which it waits for itself.
+	// AtOnce forks the program's process into PIDs before the byte on the sync socket is read. That
+	// process then reads the byte itself.
 	AtOnce bool
-	// Hold has it wait for another byte at the gate before the program runs.
+	// Hold makes the program's process read one more byte from the sync socket before it runs the
+	// program.
 	Hold bool
 }
 
-// Fork makes the user's program a child, by a copy of the calling thread that runs not one line of berth's but the few
-// system calls between clone and execve. It has to be called on the thread that called Prepare, with Options.Fork. The
-// child is in a session of its own, and waits at the gate.
+// Fork runs the user's program in a child. The child is a copy of the calling thread and runs no
+// berth code except the few system calls between clone and execve. Fork must be called on the
+// thread that called Prepare with Options.Fork. The child has its own session and waits on the sync
+// socket.
 //
-// With ForkOptions.PIDs there are two processes one after the other. Those in the pid namespace may have the right to
-// trace whatever they see there (ptrace(2)), and so see nothing that has more than they. The one that Fork returns stays
-// outside, where it can be put into its cgroup and be given limits. Past the gate it takes off the last of its rights,
-// and loads the filter if that lets it (loadsEarly); then it bears the program's process, as its sibling, and ends.
-// Board.Child is that one's pid.
+// With ForkOptions.PIDs, Fork uses two processes, one after the other. Processes in that pid
+// namespace may be allowed to trace everything they see there (ptrace(2)), so no process may enter
+// it that has more rights than they have. Fork returns the pid of an intermediate process, which
+// stays outside, where the caller can put it into its cgroup and raise its limits. When it has read
+// the byte from the sync socket (without reading it if AtOnce is set), the intermediate process
+// loads the filter if the filter permits the calls that follow (loadsEarly), drops CAP_SYS_ADMIN,
+// forks the program's process as its sibling, and exits. If the filter does not permit those calls,
+// the program's process loads it, and has CAP_SYS_ADMIN until execve unless noNewPrivileges is set.
+// SharedPage.Child returns the pid of the program's process.
 //
-// The thread is of no more use afterwards, for it is the container's user now; the process is.
+// The thread cannot be used afterwards, because it runs as the container's user. The process can.
 func (p *Prepared) Fork(o ForkOptions) (pid int, err error) {
 	if o.SyncSocket < firstExtra+p.options.Preserve {
 		return -1, fmt.Errorf("descriptor %d is both the gate and to be preserved", o.SyncSocket)
@@ -71,10 +79,10 @@ func (p *Prepared) Fork(o ForkOptions) (pid int, err error) {
 	return c.start(o.Stdio)
 }
 
-// Spawn starts another program than the container's as a child in this process's session, with the container's
-// attributes and filter: a hook. It gets stdio as its descriptors 0 to 2 and no other. Of a filter that makes a listener
-// it gets [seccomp.Filter.Deaf]. Spawn has to be called on the thread that called Prepare; it returns when the
-// program runs.
+// Spawn starts a hook: a program other than the container's, as a child in this process's session,
+// with the container's attributes and filter. It gets stdio as its descriptors 0 to 2 and no
+// others. If the filter has a listener, the hook gets [seccomp.Filter.WithoutNotify] instead. Spawn
+// must be called on the thread that called Prepare. It returns when the program runs.
 func (p *Prepared) Spawn(path string, args, env []string, stdio [3]int) (pid int, err error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -97,7 +105,7 @@ func (p *Prepared) Spawn(path string, args, env []string, stdio [3]int) (pid int
 		return -1, err
 	}
 	if !p.options.Fork {
-		c.limits = nil // they are this process's already
+		c.limits = nil // this process has them already
 	}
 	if _, err := syncSocket.Write([]byte{1}); err != nil {
 		return -1, fmt.Errorf("let the process run: %w", err)
@@ -122,11 +130,11 @@ func (p *Prepared) Spawn(path string, args, env []string, stdio [3]int) (pid int
 	return pid, nil
 }
 
-// start forks, with stdio in their places.
+// start forks, with stdio as the child's descriptors 0 to 2.
 func (c *forkedChild) start(stdio [3]int) (pid int, err error) {
 	for i, fd := range stdio {
 		if fd != i {
-			// Out of the way of the ones that it goes to.
+			// Move it out of the way of the descriptors 0 to 2 and the preserved ones.
 			if fd, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, firstExtra+int(c.preserve)); err != nil {
 				return -1, fmt.Errorf("duplicate descriptor %d: %w", stdio[i], err)
 			}
@@ -138,7 +146,7 @@ func (c *forkedChild) start(stdio [3]int) (pid int, err error) {
 	for i := range all.Val {
 		all.Val[i] = ^all.Val[i]
 	}
-	// Until the child has reset them, Go's handlers must not run in it.
+	// Go's signal handlers must not run in the child before it resets them.
 	if err := unix.PthreadSigmask(unix.SIG_SETMASK, &all, &own); err != nil {
 		return -1, fmt.Errorf("block signals: %w", err)
 	}
@@ -151,7 +159,7 @@ func (c *forkedChild) start(stdio [3]int) (pid int, err error) {
 	return int(r), err
 }
 
-// take puts what execve and seccomp take into the form that the kernel wants.
+// take converts the arguments of execve and seccomp to the form that the kernel takes.
 func (c *forkedChild) take(a *Attributes, path string, env []string, sharedPage *SharedPage) (err error) {
 	if c.path, err = unix.BytePtrFromString(path); err != nil {
 		return &spec.FieldError{Path: "process.args[0]", Err: err}
@@ -185,7 +193,7 @@ func limitsOf(a *Attributes) (limits []rlimit) {
 	return limits
 }
 
-// join finds out how the process that goes before the child is to do its part.
+// join decides which steps the intermediate process does for the child.
 func (c *forkedChild) join(a *Attributes, sharedPage *SharedPage) (err error) {
 	c.child = sharedPage.word(wordChild)
 	c.early = c.loadsEarly(a.Seccomp)
@@ -194,11 +202,11 @@ func (c *forkedChild) join(a *Attributes, sharedPage *SharedPage) (err error) {
 	return err
 }
 
-// Path is the program that Prepare has found.
+// Path is the path of the program that Prepare found.
 func (p *Prepared) Path() string { return p.path }
 
-// Failure is the error of a child of Fork from what it wrote to its gate; nil for nothing, when it has become the
-// program (or was killed). path is Prepared.Path.
+// Failure decodes the report that a child of Fork wrote to its sync socket. It returns nil if the
+// report is empty: the child then runs the program, or was killed. path is Prepared.Path.
 func (a *Attributes) Failure(report []byte, path string) error {
 	if len(report) == 0 {
 		return nil
@@ -219,7 +227,7 @@ func (a *Attributes) Failure(report []byte, path string) error {
 	return fmt.Errorf("%s: %w", stepNames[step], errno)
 }
 
-// The steps of the child, for its report.
+// The steps of the child, as its report names them.
 const (
 	stepSession = iota
 	stepStdio
@@ -232,7 +240,7 @@ const (
 	stepJoin
 	stepCaps
 	stepBear
-	stepLimits = 1 << 8 // and the place of the limit in childLimits
+	stepLimits = 1 << 8 // plus the index in childLimits
 )
 
 var stepNames = []string{
@@ -242,5 +250,5 @@ var stepNames = []string{
 	"give up CAP_SYS_ADMIN: capset", "fork",
 }
 
-// reportSize is that of step and error number.
+// reportSize is the size of step and errno.
 const reportSize = 8

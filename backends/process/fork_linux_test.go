@@ -11,17 +11,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// forkEnv has a child of the tests run its program by Fork instead of Exec.
+// forkEnv makes a test child run its program by Fork instead of Exec.
 const forkEnv = "BERTH_TEST_PROCESS_FORK"
 
-// fork runs the program, and ends as it does.
+// fork runs the program and ends with its status.
 func (c *child) fork(p *Prepared) error {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return err
 	}
 	syncSocket := os.NewFile(uintptr(pair[0]), "gate")
-	// Beyond what the tests want to preserve in vain.
+	// Use a number above the descriptors that the tests fail to preserve.
 	inner, err := unix.FcntlInt(uintptr(pair[1]), unix.F_DUPFD_CLOEXEC, 64)
 	if err != nil {
 		return err
@@ -47,7 +47,7 @@ func (c *child) fork(p *Prepared) error {
 		return err
 	}
 	if status.Signaled() {
-		// Past Go's own handler.
+		// Remove Go's own handler.
 		var act kernelAction
 		_, _, _ = unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(status.Signal()), uintptr(unsafe.Pointer(&act)), 0, sigSetSize, 0, 0)
 		_ = unix.Kill(os.Getpid(), status.Signal())
@@ -56,9 +56,9 @@ func (c *child) fork(p *Prepared) error {
 	return nil
 }
 
-// TestForked runs the tests of what the program gets once more, with programs
-// that are children. What is kept until execve, the listener and LISTEN_PID are
-// for Exec alone, and the errors about limits come elsewhere.
+// TestForked repeats the tests of the program's attributes with the program in a forked child. It
+// leaves out what only Exec has: descriptors that stay open until execve, the listener on a thread,
+// and LISTEN_PID. It leaves out the errors about limits, which Fork reports elsewhere.
 func TestForked(t *testing.T) {
 	t.Parallel()
 	if os.Getenv(forkEnv) != "" {

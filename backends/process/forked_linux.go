@@ -8,13 +8,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// forkedChild is all that the child of Fork needs, found out beforehand: it is a copy of one thread of a Go program
-// without the others, where nothing can be allocated, waited for, or called that the runtime has a part in.
+// forkedChild is everything that the child of Fork needs, computed in advance. The child is a copy
+// of one thread of a Go program without the other threads, so it cannot allocate, block on the
+// runtime, or call anything that involves the runtime.
 type forkedChild struct {
 	flags    uintptr
 	stdio    [3]uintptr
 	terminal bool
-	// inSession leaves it in its parent's.
+	// inSession keeps the child in its parent's session.
 	inSession  bool
 	syncSocket uintptr
 	preserve   uintptr
@@ -22,14 +23,14 @@ type forkedChild struct {
 	limits      []rlimit
 	filter      *unix.SockFprog
 	filterFlags uintptr
-	// listener, taken, released and child are words of a Board.
+	// listener, taken, released and child are words of a SharedPage.
 	listener, taken, released, child *uint32
 
 	path       *byte
 	argv, envv []*byte
 
-	// pids, atOnce and hold are as in ForkOptions; early says that the filter is loaded before the birth, drops that the
-	// capabilities of capData are taken on then.
+	// pids, atOnce and hold are as in ForkOptions. early means that the intermediate process loads
+	// the filter before it forks. drops means that it sets the capabilities of capData then.
 	pids                       uintptr
 	atOnce, hold, early, drops bool
 	capHeader                  unix.CapUserHeader
@@ -46,8 +47,8 @@ type rlimit struct {
 	values   [2]uint64 // soft, hard
 }
 
-// fork returns in the parent only. The child has a copy of the memory, not the memory itself, so that it may use the
-// stack as it likes.
+// fork returns in the parent only. The child has a copy of the memory, not the memory itself, so it
+// may use the stack.
 //
 //go:norace
 //go:nosplit
@@ -59,7 +60,7 @@ func (c *forkedChild) fork() (pid uintptr, errno syscall.Errno) {
 	}
 	step, errno := c.become()
 	c.report[0], c.report[1] = step, uint32(errno)
-	if errno != unix.ECANCELED { // else nobody is there, and the end would be by SIGPIPE
+	if errno != unix.ECANCELED { // otherwise nobody reads, and SIGPIPE would end the process
 		_, _, _ = unix.RawSyscall(unix.SYS_WRITE, c.syncSocket, uintptr(unsafe.Pointer(&c.report)), reportSize)
 	}
 	for {
@@ -67,7 +68,7 @@ func (c *forkedChild) fork() (pid uintptr, errno syscall.Errno) {
 	}
 }
 
-// become returns only when something fails.
+// become returns only if a step fails.
 //
 //go:norace
 //go:nosplit
@@ -130,13 +131,14 @@ func (c *forkedChild) become() (step uint32, errno syscall.Errno) {
 	}
 }
 
-// bear has the process born that will be the program's, in the pid namespace, and returns in that one only.
+// forkInto forks the program's process into the pid namespace, and returns only in that process.
 //
 //go:norace
 //go:nosplit
 //go:noinline
 func (c *forkedChild) forkInto() (step uint32, errno syscall.Errno) {
-	// Those in the pid namespace could change in the child's memory what the others take for its pid.
+	// The child must not share this page. Through the child's memory, processes in the pid
+	// namespace could change the pid that berth reads from the page.
 	_, _, errno = unix.RawSyscall(unix.SYS_MADVISE, uintptr(unsafe.Pointer(c.child)), pageSize, unix.MADV_DONTFORK)
 	if errno != 0 {
 		return stepBear, errno
@@ -178,7 +180,8 @@ func (c *forkedChild) forkInto() (step uint32, errno syscall.Errno) {
 	return c.setLimits(true)
 }
 
-// session makes one of the process's own, with the terminal.
+// session creates a session for the process, and makes stdin its controlling terminal if there is a
+// terminal.
 //
 //go:norace
 //go:nosplit
@@ -196,7 +199,7 @@ func (c *forkedChild) session() (step uint32, errno syscall.Errno) {
 	return 0, 0
 }
 
-// setLimits sets the limits that are the child's own, or all others.
+// setLimits sets the limits for which isChilds returns childs.
 //
 //go:norace
 //go:nosplit
@@ -213,8 +216,9 @@ func (c *forkedChild) setLimits(childs bool) (step uint32, errno syscall.Errno) 
 	return 0, 0
 }
 
-// isChilds tells which limits are for the process that is born in the pid namespace: that of the user's processes,
-// which would count at its birth; and all, where it is born before the hard ones are raised for it.
+// isChilds reports whether the program's process in the pid namespace sets the limit itself. It
+// sets RLIMIT_NPROC, which would otherwise already count at its fork. With atOnce it sets all
+// limits, because berth raises its hard limits only after the fork.
 //
 //go:norace
 //go:nosplit
@@ -222,7 +226,7 @@ func (c *forkedChild) isChilds(l *rlimit) bool {
 	return c.pids != 0 && (c.atOnce || l.resource == unix.RLIMIT_NPROC)
 }
 
-// load loads the filter. Its listener's number is on the board then.
+// load loads the filter and writes the number of its listener, if it has one, to the shared page.
 //
 //go:norace
 //go:nosplit
@@ -234,10 +238,11 @@ func (c *forkedChild) load() syscall.Errno {
 	return errno
 }
 
-// maxLooks is some ten seconds: whoever is to pass the listener on may have been killed.
+// maxLooks bounds the wait to about ten seconds, because the process that passes the listener on
+// may have been killed.
 const maxLooks = 1 << 33
 
-// await makes no system call. The memory is another process's to change.
+// await polls the word until another process sets it. It makes no system call.
 //
 //go:norace
 //go:nosplit
@@ -250,14 +255,14 @@ func (c *forkedChild) await(word *uint32) syscall.Errno {
 	return unix.ETIMEDOUT
 }
 
-// look is not inlined, so that it is done each time.
+// look is not inlined, so that each call reads the memory.
 //
 //go:norace
 //go:nosplit
 //go:noinline
 func look(word *uint32) uint32 { return *word }
 
-// exitStatus is what a shell would exit with (sh(1)).
+// exitStatus returns the status that a shell would exit with (sh(1)).
 //
 //go:norace
 //go:nosplit
@@ -271,7 +276,8 @@ func exitStatus(step uint32, errno syscall.Errno) uintptr {
 	return 1
 }
 
-// wait is for the byte at the gate. Should the other end close without it, nobody wants the program any more.
+// wait reads the byte from the sync socket. If the other end closes first, nobody wants the program
+// any more.
 //
 //go:norace
 //go:nosplit
@@ -290,7 +296,8 @@ func (c *forkedChild) wait() syscall.Errno {
 	}
 }
 
-// descriptors closes all but stdio, those to preserve, and the gate, which is close-on-exec: see closeFrom.
+// descriptors closes all descriptors except stdio, the preserved ones, and the sync socket, which
+// it makes close-on-exec. closeFrom says why.
 //
 //go:norace
 //go:nosplit
@@ -313,13 +320,13 @@ func (c *forkedChild) descriptors() syscall.Errno {
 	return errno
 }
 
-// signals makes every signal do its default, and unblocks all: see resetSignals.
+// signals resets every signal to its default and unblocks all, as resetSignals does.
 //
 //go:norace
 //go:nosplit
 func (c *forkedChild) signals() syscall.Errno {
 	for sig := uintptr(1); sig <= lastSignal; sig++ {
-		// SIGKILL and SIGSTOP are always so, and refused.
+		// The kernel refuses to change SIGKILL and SIGSTOP, which always have their default.
 		_, _, errno := unix.RawSyscall6(unix.SYS_RT_SIGACTION, sig, uintptr(unsafe.Pointer(&c.action)), 0, sigSetSize, 0, 0)
 		if errno != 0 && sig != uintptr(unix.SIGKILL) && sig != uintptr(unix.SIGSTOP) {
 			return errno

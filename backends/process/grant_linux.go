@@ -11,11 +11,12 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// Grant does for process pid what only the host may do: it raises the hard limits that the spec wants higher than they
-// are (CAP_SYS_RESOURCE counts in the initial user namespace only), and sets the OOM score, which a process that is not
-// dumpable cannot set for itself. pid is a child of the caller, or otherwise known not to be reused.
+// Grant does for process pid what only the host can do. It raises the hard limits that are lower
+// than the spec wants, because CAP_SYS_RESOURCE counts in the initial user namespace only. It sets
+// the OOM score, because a process that is not dumpable cannot set its own. pid must be a child of
+// the caller, or otherwise known not to be reused.
 //
-// Soft limits stay as they are: the process is not the user's program yet, and works on under them.
+// Soft limits stay as they are, because the process still runs berth and would be subject to them.
 func (a *Attributes) Grant(pid int) error {
 	for _, l := range a.Limits {
 		var now unix.Rlimit
@@ -55,8 +56,8 @@ func setOOMScoreAdj(pid, adj int) error {
 	return nil
 }
 
-// GrantChild is Grant for a child of Fork that waits at its gate: it has berth's own limits still, and sets those that
-// it can itself.
+// GrantChild does what Grant does for a child of Fork that waits on its sync socket. The child
+// still has berth's own limits, and sets those that it can set itself.
 func (a *Attributes) GrantChild(pid int) error {
 	for _, l := range a.Limits {
 		var own unix.Rlimit
@@ -78,6 +79,7 @@ func (a *Attributes) GrantChild(pid int) error {
 	return nil
 }
 
-// Schedule gives a child of Fork its scheduler. Some schedulers forbid a process to have children, or do not become
-// theirs (sched(7)), so that it is the program's process that gets it.
+// Schedule sets the scheduler of a child of Fork. Under some schedulers a process cannot fork, and
+// some are not inherited by children (sched(7)), so pid must be the program's process and not the
+// intermediate process.
 func (a *Attributes) Schedule(pid int) error { return a.setScheduler(pid) }

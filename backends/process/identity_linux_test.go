@@ -20,7 +20,8 @@ const (
 // allowAll is a filter of one instruction: return SECCOMP_RET_ALLOW.
 var allowAll = &seccomp.Filter{Program: []byte{6, 0, 0, 0, 0, 0, 0xff, 0x7f}}
 
-// TestIdentity looks at what a program that was really exec'd has, as root of the host and of a user namespace.
+// TestIdentity reads the attributes of an exec'd program, both as root of the host and as root of a
+// user namespace.
 func TestIdentity(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -117,7 +118,8 @@ func hex16(n uint64) string {
 	return string(text)
 }
 
-// TestNotGranted: what the process does not have is a warning, and what it has is granted.
+// TestNotGranted checks that capabilities that the process lacks are warnings, and that the others
+// are granted.
 func TestNotGranted(t *testing.T) {
 	t.Parallel()
 	sets := &Capabilities{Bounding: chown | setuid, Effective: chown | netBind, Permitted: chown, Inheritable: netBind, Ambient: chown}
@@ -152,7 +154,8 @@ func TestUnmapped(t *testing.T) {
 	}
 }
 
-// TestGroupsDenied: a user namespace that an unprivileged user made has no say over supplementary groups.
+// TestGroupsDenied checks that groups are skipped in a user namespace with setgroups denied, such
+// as an unprivileged user makes.
 func TestGroupsDenied(t *testing.T) {
 	t.Parallel()
 	c := child{Attributes: show("^(Uid|Gid):", status), Sys: inUserNamespace()}
@@ -165,7 +168,7 @@ func TestGroupsDenied(t *testing.T) {
 	}
 }
 
-// TestStdio: the user becomes the owner of stdio, but not of /dev/null.
+// TestStdio checks that the user becomes the owner of stdio, but not of /dev/null.
 func TestStdio(t *testing.T) {
 	t.Parallel()
 	r, w, err := os.Pipe()
@@ -187,7 +190,8 @@ func TestStdio(t *testing.T) {
 	}
 }
 
-// TestGranted: what a thread that holds some capabilities can be given of the sets, and what not is told.
+// TestGranted checks which part of the sets a thread with some capabilities can get, and that the
+// warnings name the rest.
 func TestGranted(t *testing.T) {
 	t.Parallel()
 	all := ^uint64(0)

@@ -4,7 +4,7 @@ package process
 
 import "golang.org/x/sys/unix"
 
-// The calls without 32 in their names take IDs of 16 bits here.
+// On these architectures the calls without 32 in their names take 16-bit IDs.
 const (
 	sysSetgroups = unix.SYS_SETGROUPS32
 	sysSetresgid = unix.SYS_SETRESGID32

@@ -13,8 +13,9 @@ import (
 	"github.com/berth-oci/berth/backends/process/nofile"
 )
 
-// TestLimitOfOpenFiles: Go raises the soft limit at start. The program gets what config.json says, or what the caller of
-// berth had, also when the filter forbids all that syscall.Exec would do about it.
+// TestLimitOfOpenFiles checks the program's limit of open files. Go raises the soft limit at start.
+// The program gets the limit of config.json, or the limit that berth's caller had, even if the
+// filter forbids the calls that syscall.Exec would make to restore it.
 func TestLimitOfOpenFiles(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -58,7 +59,7 @@ func TestLimits(t *testing.T) {
 		{"RLIMIT_MEMLOCK", unix.RLIMIT_MEMLOCK, 4096, 4096}, {"RLIMIT_SIGPENDING", unix.RLIMIT_SIGPENDING, 7, 8},
 		{"RLIMIT_NICE", unix.RLIMIT_NICE, 0, 0},
 	}
-	// With a file size of 0 nothing can be written but to a pipe.
+	// With a file size limit of 0 the program can only write to a pipe.
 	const want = "Max cpu time 100 200 seconds \nMax file size 0 1073741824 bytes \nMax core file size 0 unlimited bytes \n" +
 		"Max processes 500 600 processes \nMax locked memory 4096 4096 bytes \nMax pending signals 7 8 signals \n" +
 		"Max nice priority 0 0 \n"
@@ -69,7 +70,7 @@ func TestLimits(t *testing.T) {
 
 func TestLimitRefused(t *testing.T) {
 	t.Parallel()
-	// More than fs.nr_open is for nobody.
+	// Nobody may set more than fs.nr_open.
 	c := child{Attributes: run("true"), Sys: inUserNamespace()}
 	c.Attributes.Limits = []Limit{{Name: "RLIMIT_NOFILE", Resource: unix.RLIMIT_NOFILE, Soft: 5, Hard: unix.RLIM_INFINITY}}
 	c.fails(t, "prepare: process.rlimits: error setting RLIMIT_NOFILE to soft 5, hard unlimited: operation not permitted"+
@@ -87,7 +88,7 @@ func TestNofileIsReadBeforeGoRaisesIt(t *testing.T) {
 	}
 }
 
-// TestSignals: neither what was ignored nor what was blocked goes on to the program.
+// TestSignals checks that the program inherits neither ignored nor blocked signals.
 func TestSignals(t *testing.T) {
 	t.Parallel()
 	c := child{Attributes: show("^Sig(Blk|Ign|Cgt):", status), Shell: `trap "" HUP INT QUIT PIPE ALRM TERM USR1 CHLD CONT TSTP TTIN TTOU URG WINCH`}
@@ -95,7 +96,7 @@ func TestSignals(t *testing.T) {
 	if got := c.output(t); got != none {
 		t.Errorf("got:\n%swant:\n%s", got, none)
 	}
-	// Blocked in the parent's thread when it forks.
+	// The parent's thread blocks signals when it forks.
 	c.Shell = ""
 	done := make(chan string)
 	go func() {
@@ -116,7 +117,8 @@ func TestSignals(t *testing.T) {
 	}
 }
 
-// TestDescriptors: the program has stdio and what it is to inherit, of all that the child has open.
+// TestDescriptors checks that the program gets stdio and the preserved descriptors, and no others
+// that the child has open.
 func TestDescriptors(t *testing.T) {
 	t.Parallel()
 	root, err := os.Open("/")
@@ -133,7 +135,7 @@ func TestDescriptors(t *testing.T) {
 	defer unix.Close(sockets[1])
 	files := []*os.File{root, socket, root, socket, root, socket, root} // 3 to 9
 
-	// ls has a descriptor of its own, the first that is free.
+	// ls opens one descriptor itself, the first free one.
 	list := run("sh", "-c", "busybox echo $(busybox ls /proc/self/fd)")
 	for _, tt := range []struct {
 		name     string
@@ -159,8 +161,8 @@ func TestDescriptors(t *testing.T) {
 	}
 }
 
-// TestNoWayOutByADescriptor: a path through a descriptor that is not inherited leads nowhere, though Prepare could see it
-// (CVE-2024-21626).
+// TestNoWayOutByADescriptor checks that a path through a descriptor that is not inherited leads
+// nowhere, even if Prepare could resolve it (CVE-2024-21626).
 func TestNoWayOutByADescriptor(t *testing.T) {
 	t.Parallel()
 	root, err := os.Open("/")
@@ -202,7 +204,7 @@ func TestOOMScore(t *testing.T) {
 	}
 }
 
-// TestGrant raises what is too low, and lowers nothing.
+// TestGrant checks that Grant raises limits that are too low, and lowers none.
 func TestGrant(t *testing.T) {
 	t.Parallel()
 	cmd := exec.Command(busybox, "sh", "-c", "ulimit -Sc 5; read _")

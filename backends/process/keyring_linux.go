@@ -10,13 +10,14 @@ import (
 )
 
 const (
-	// Permission bits of keyctl_setperm(3): whoever enters the container later has to find its keyring.
+	// These are permission bits of keyctl_setperm(3). A process that enters the container later has
+	// to find its keyring.
 	keyOtherSearch = 0x00000008
 	keyUserSearch  = 0x00080000
 )
 
-// joinKeyring gives the thread a session keyring of the container's own instead of the caller's. A kernel without
-// keyrings, or a container around this one that hides them (ENOSYS), is no error: nothing is shared then either.
+// joinKeyring joins the container's session keyring in place of the caller's. ENOSYS is not an
+// error: the kernel has no keyrings, or an outer container hides them, so nothing is shared.
 func (a *Attributes) joinKeyring(proc *procfs) error {
 	if a.Keyring == "" {
 		return nil
@@ -36,7 +37,7 @@ func (a *Attributes) joinKeyring(proc *procfs) error {
 	}
 	perm, err := keyPermissions(id)
 	if err == nil {
-		// In a user namespace, a process that enters it has another uid.
+		// With a user namespace, a process that enters it has another uid.
 		search := uint32(keyUserSearch)
 		if a.UserNamespace {
 			search = keyOtherSearch
@@ -51,7 +52,8 @@ func (a *Attributes) joinKeyring(proc *procfs) error {
 	return nil
 }
 
-// keyPermissions reads "type;uid;gid;perm;description" of KEYCTL_DESCRIBE (keyctl_describe(3)).
+// keyPermissions parses the permissions from the "type;uid;gid;perm;description" of KEYCTL_DESCRIBE
+// (keyctl_describe(3)).
 func keyPermissions(id int) (uint32, error) {
 	text, err := unix.KeyctlString(unix.KEYCTL_DESCRIBE, id)
 	if err != nil {

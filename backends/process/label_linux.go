@@ -11,11 +11,12 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// unconfined is AppArmor's name for no profile.
+// unconfined is AppArmor's name for "no profile".
 const unconfined = "unconfined"
 
-// takeLabels takes the labels of security modules, and refuses those of a module that the kernel does not have: to run
-// without the confinement that was asked for is no choice of ours.
+// takeLabels takes the labels of the security modules. It refuses a label whose module the kernel
+// lacks: berth must not run a process without the confinement that config.json asks for. It ignores
+// the profile unconfined on a kernel without AppArmor.
 func (a *Attributes) takeLabels(p *specs.Process, _ *specs.Spec) error {
 	if profile := p.ApparmorProfile; profile != "" {
 		switch {
@@ -44,13 +45,14 @@ func hasAppArmor() bool {
 	return err == nil && strings.HasPrefix(string(data), "Y")
 }
 
-// hasSELinux tells whether the module is on: its filesystem is mounted then (selinux(8)).
+// hasSELinux reports whether SELinux is enabled, that is, whether its filesystem is mounted and
+// writable (selinux(8)).
 func hasSELinux() bool {
 	var fs unix.Statfs_t
 	return unix.Statfs("/sys/fs/selinux", &fs) == nil && uint32(fs.Type) == unix.SELINUX_MAGIC && fs.Flags&unix.ST_RDONLY == 0
 }
 
-// setLabels has execve change to the container's labels.
+// setLabels sets the labels that the process gets at execve.
 func (a *Attributes) setLabels(proc *procfs) error {
 	if a.AppArmorProfile != "" {
 		// Before Linux 5.8 AppArmor has no directory of its own.

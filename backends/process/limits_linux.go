@@ -15,7 +15,7 @@ import (
 
 // Limit is one resource limit of setrlimit(2).
 type Limit struct {
-	// Name is RLIMIT_NOFILE and so on; Resource is its number.
+	// Name is RLIMIT_NOFILE and the like. Resource is its number.
 	Name     string `json:"name"`
 	Resource int    `json:"resource"`
 	Soft     uint64 `json:"soft"`
@@ -65,13 +65,14 @@ func (a *Attributes) takeLimits(p *specs.Process, _ *specs.Spec) error {
 	return nil
 }
 
-// setLimits gives the process its limits, and the limit of open files that it was started with where it is to have none
-// of its own: Go has raised that. Afterwards there may be no descriptor to be had.
+// setLimits sets the process's limits. If they have no RLIMIT_NOFILE, it restores the limit of open
+// files with which berth was started, because Go has raised it. Afterwards the process may be
+// unable to open any descriptor.
 func (a *Attributes) setLimits() error {
 	restore := nofile.Hard != 0
 	for _, l := range a.Limits {
 		lim := syscall.Rlimit{Cur: l.Soft, Max: l.Hard}
-		// By package syscall, which forgets the limit that it would put back on exec.
+		// Package syscall sets it, so that it forgets the limit that it would restore at exec.
 		if err := syscall.Setrlimit(l.Resource, &lim); err != nil {
 			return limitError(l, err)
 		}
@@ -86,7 +87,7 @@ func (a *Attributes) setLimits() error {
 	return nil
 }
 
-// childLimits are what setLimits would set, for a child to set.
+// childLimits returns the limits that setLimits would set, for a forked child to set.
 func (a *Attributes) childLimits() []Limit {
 	limits := slices.Clone(a.Limits)
 	own := func(l Limit) bool { return l.Resource == unix.RLIMIT_NOFILE }

@@ -6,7 +6,8 @@ import (
 	"os/exec"
 )
 
-// LookPath finds the program as the user would, in the PATH of the environment that it will have.
+// LookPath finds the program in the PATH of env, the program's environment. The caller must already
+// run as the user. LookPath sets the PATH of the calling process.
 func LookPath(name string, env []string) (string, error) {
 	path, _ := lookupEnv(env, "PATH")
 	if err := os.Setenv("PATH", path); err != nil {

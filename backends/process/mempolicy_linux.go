@@ -15,7 +15,8 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// MemoryPolicy is what set_mempolicy(2) is given: Mode with its flags, Nodes as a bit mask.
+// MemoryPolicy are the arguments of set_mempolicy(2): Mode includes its flags, and Nodes is a bit
+// mask.
 type MemoryPolicy struct {
 	Mode  int      `json:"mode"`
 	Nodes []uint64 `json:"nodes,omitempty"`
@@ -38,10 +39,10 @@ var (
 	}
 )
 
-// MemoryPolicyModes are the known modes of linux.memoryPolicy, sorted.
+// MemoryPolicyModes returns the known modes of linux.memoryPolicy, sorted.
 func MemoryPolicyModes() []specs.MemoryPolicyModeType { return slices.Sorted(maps.Keys(memoryModes)) }
 
-// MemoryPolicyFlags are the known flags, sorted.
+// MemoryPolicyFlags returns the known flags of linux.memoryPolicy, sorted.
 func MemoryPolicyFlags() []specs.MemoryPolicyFlagType { return slices.Sorted(maps.Keys(memoryFlags)) }
 
 // maxNode is more than any kernel's MAX_NUMNODES.
@@ -71,7 +72,7 @@ func (a *Attributes) takeMemoryPolicy(_ *specs.Process, s *specs.Spec) error {
 	return nil
 }
 
-// nodeMask turns a list such as "0-3,7" into bits.
+// nodeMask turns a list such as "0-3,7" into a bit mask.
 func nodeMask(list string) ([]uint64, error) {
 	var mask []uint64
 	for part := range strings.SplitSeq(list, ",") {
@@ -98,12 +99,13 @@ func nodeMask(list string) ([]uint64, error) {
 	return mask, nil
 }
 
-// set is for the calling thread, and for what it becomes and bears.
+// set sets the policy of the calling thread. Its children and the program that it execs inherit the
+// policy.
 func (m *MemoryPolicy) set() error {
 	var mask unsafe.Pointer
 	bits := 0
 	if len(m.Nodes) > 0 {
-		// The kernel takes one bit less than it is told of (set_mempolicy(2), "Bugs").
+		// The kernel uses one bit less than it is given (set_mempolicy(2), "Bugs").
 		mask, bits = unsafe.Pointer(&m.Nodes[0]), 64*len(m.Nodes)+1
 	}
 	_, _, errno := unix.RawSyscall(unix.SYS_SET_MEMPOLICY, uintptr(m.Mode), uintptr(mask), uintptr(bits))

@@ -10,33 +10,37 @@ import (
 // firstExtra is the first descriptor after stdio.
 const firstExtra = 3
 
-// admin is the capability that loading a filter without no_new_privs and joining a pid namespace take.
+// admin is the capability to load a filter without no_new_privs and to join a pid namespace.
 const admin = 1 << unix.CAP_SYS_ADMIN
 
 // Options are what the container's process knows and the host does not.
 type Options struct {
-	// Proc is a descriptor of the root of a proc filesystem of the container's pid namespace that nothing of the
-	// container's could tamper with; -1 has Prepare open /proc, and check it.
+	// Proc is a descriptor of the root of a proc filesystem of the container's pid namespace. No
+	// process of the container can have tampered with it. If Proc is -1, Prepare opens /proc and
+	// checks it.
 	Proc int
-	// Preserve is the number of descriptors from 3 on that the program inherits, LISTEN_FDS included.
+	// Preserve is the number of descriptors from 3 on that the program inherits, including those of
+	// LISTEN_FDS.
 	Preserve int
 	// Keep are sockets or pipes that stay open until execve has succeeded.
 	Keep []int
-	// Fork says that the program will be a child of this process, made by Prepared.Fork, and not take its place. Limits
-	// belong to processes, and are left to the child then; its scheduler is left to Schedule.
+	// Fork is true if the program runs in a child that Prepared.Fork starts, instead of in this
+	// process. The child then sets the limits, which belong to processes, and the caller sets the
+	// child's scheduler by Schedule.
 	Fork bool
-	// Join says that the child will be born in ForkOptions.PIDs.
+	// Join is true if Fork gets ForkOptions.PIDs.
 	Join bool
-	// Stdio are the descriptors that will be the program's 0 to 2; those themselves if it is nil.
+	// Stdio are the descriptors that become the program's 0 to 2. nil means descriptors 0 to 2
+	// themselves.
 	Stdio []int
-	// Listener hands on the descriptor of a seccomp filter with SCMP_ACT_NOTIFY. It is called on another thread,
-	// which has no filter; the descriptor is gone once the program runs.
+	// Listener passes on the descriptor of a seccomp filter with SCMP_ACT_NOTIFY. It is called on
+	// another thread, which has no filter. The descriptor is closed when the program runs.
 	Listener func(fd int) error
 }
 
-// Prepared is a thread that has become the container's user, and needs only Exec.
+// Prepared is a thread that runs as the container's user. Only Exec or Fork is missing.
 type Prepared struct {
-	// Warnings name what was asked for and could not be granted, for the log.
+	// Warnings name what the spec asked for and could not be granted, for the log.
 	Warnings []error
 
 	attributes *Attributes
@@ -45,11 +49,12 @@ type Prepared struct {
 	env        []string
 }
 
-// Prepare sets all attributes of the calling thread but the seccomp filter, and finds the program. Namespaces, root and
-// stdio have to be in place, the thread locked, and root in its user namespace. Whatever an image or a config.json can
-// be wrong about at this point fails here. There is no way back: after an error the process has to end.
+// Prepare sets all attributes of the calling thread except the seccomp filter, and finds the
+// program. The namespaces, the root and stdio must be in place, the thread must be locked, and it
+// must run as root in its user namespace. Every error that an image or config.json can cause at
+// this point occurs here. After an error the process must exit, because the steps cannot be undone.
 func (a *Attributes) Prepare(o Options) (*Prepared, error) {
-	// The fewer signals the runtime sends to itself from here on, the fewer calls meet the filter.
+	// The fewer signals the runtime sends to itself from here on, the fewer calls the filter sees.
 	debug.SetGCPercent(-1)
 
 	setgroups, err := a.prepareByProc(o.Proc)
@@ -83,7 +88,7 @@ func (a *Attributes) Prepare(o Options) (*Prepared, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The caller may have asked to die with its parent; the user's program has not.
+	// The caller may have set a parent death signal for itself. The program must not inherit it.
 	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, 0, 0, 0, 0); err != nil {
 		return nil, fmt.Errorf("prctl(PR_SET_PDEATHSIG): %w", err)
 	}
@@ -94,11 +99,12 @@ func (a *Attributes) Prepare(o Options) (*Prepared, error) {
 	return &Prepared{Warnings: warnings, attributes: a, options: o, path: path, env: env}, nil
 }
 
-// prepareByProc does what goes through the proc filesystem, while descriptors are to be had and the thread is root.
+// prepareByProc sets what goes through the proc filesystem, while the thread is root and can still
+// open descriptors.
 func (a *Attributes) prepareByProc(fd int) (setgroups bool, err error) {
 	proc, err := openProc(fd)
 	if err != nil {
-		// A container may have no /proc. Nothing is lost as long as no label is asked for.
+		// A container may have no /proc. That matters only for a security label.
 		if a.AppArmorProfile != "" || a.SELinuxLabel != "" {
 			return false, fmt.Errorf("set the security label: %w", err)
 		}

@@ -10,11 +10,11 @@ import (
 // procRoot is PROC_ROOT_INO of linux/proc_fs.h.
 const procRoot = 1
 
-// procfs is a descriptor of the root of a proc filesystem, known to be one.
+// procfs is a descriptor of a directory that was checked to be the root of a proc filesystem.
 type procfs struct{ fd int }
 
-// openProc checks fd, a descriptor of a proc filesystem's root that the caller vouches to be fresh, or with -1 opens
-// /proc, which the container's configuration may have put anything upon.
+// openProc duplicates fd, a proc filesystem's root that the caller vouches for, and checks it. If
+// fd is -1 it opens /proc instead, where the container's configuration may have mounted anything.
 func openProc(fd int) (*procfs, error) {
 	var err error
 	if fd >= 0 {
@@ -45,7 +45,8 @@ func openProc(fd int) (*procfs, error) {
 
 func (p *procfs) close() { _ = unix.Close(p.fd) }
 
-// open opens a file of this proc filesystem, and none that something is mounted upon or a magic link leads to.
+// open opens a file of this proc filesystem. It refuses files that another mount covers, and
+// follows no magic links.
 func (p *procfs) open(name string, flags int) (*os.File, error) {
 	how := &unix.OpenHow{
 		Flags:   uint64(flags | unix.O_CLOEXEC),
@@ -57,14 +58,14 @@ func (p *procfs) open(name string, flags int) (*os.File, error) {
 		case err == nil:
 			return os.NewFile(uintptr(fd), "/proc/"+name), nil
 		case errors.Is(err, unix.EINTR), errors.Is(err, unix.EAGAIN):
-			// EAGAIN: a rename or mount elsewhere raced with the lookup (openat2(2)).
+			// EAGAIN means that a rename or mount elsewhere raced with the lookup (openat2(2)).
 		default:
 			return nil, &os.PathError{Op: "open", Path: "/proc/" + name, Err: err}
 		}
 	}
 }
 
-// write puts a value into a file of procfs, in the one write that such files want.
+// write writes a value to a procfs file in a single write, as such files require.
 func (p *procfs) write(name, value string) error {
 	file, err := p.open(name, unix.O_WRONLY)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/berth-oci/berth/integration/executable"
 )
 
-// newRoot makes a root with busybox, its /proc, and the files given as path and content.
+// newRoot makes a root with busybox, an empty /proc, and the given files (path to content).
 func newRoot(t *testing.T, files map[string]string) string {
 	t.Helper()
 	root := filepath.Join(t.TempDir(), "root")
@@ -41,7 +41,7 @@ func inRoot(root string, a Attributes) child {
 	return child{Attributes: a, Root: root, Sys: &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}}
 }
 
-// TestProgram: the words are runc's, which engines look for.
+// TestProgram checks that errors about the program have runc's wording, which engines look for.
 func TestProgram(t *testing.T) {
 	t.Parallel()
 	root := newRoot(t, map[string]string{"bin/plain": "no program", "bin/script": "#!/no/interpreter\n", "bin/junk": "\x7fELFjunk"})
@@ -84,7 +84,7 @@ func TestProgram(t *testing.T) {
 	}
 }
 
-// TestUserCannotExecute: the program is looked for as the user.
+// TestUserCannotExecute checks that the program is looked up as the user.
 func TestUserCannotExecute(t *testing.T) {
 	t.Parallel()
 	root := newRoot(t, nil)
@@ -137,7 +137,8 @@ func TestListenPID(t *testing.T) {
 	}
 }
 
-// TestHostilePasswd: what an image puts in the place of its passwd file neither stops nor feeds the process.
+// TestHostilePasswd checks that whatever an image has as its passwd file neither blocks the process
+// nor gives it data.
 func TestHostilePasswd(t *testing.T) {
 	t.Parallel()
 	for name, make := range map[string]func(path string) error{
@@ -171,7 +172,7 @@ func TestHostilePasswd(t *testing.T) {
 func TestCwd(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	// Root reads everything; a user needs the way.
+	// Root may read everything. A user needs access to the parent directories.
 	for _, d := range []string{filepath.Dir(dir), dir} {
 		if err := os.Chmod(d, 0o755); err != nil {
 			t.Fatal(err)
@@ -211,7 +212,7 @@ func TestCwd(t *testing.T) {
 		a.Cwd = tt.cwd
 		c.fails(t, `prepare: process.cwd: chdir to cwd ("`+tt.cwd+`") set in config.json failed: `+tt.why)
 	}
-	// In a user namespace root has no say over what is not mapped.
+	// In a user namespace, root has no privileges over files with unmapped owners.
 	c.Sys = inUserNamespace()
 	a.Cwd = own
 	if got := c.output(t); got != own+"\n" {
@@ -236,7 +237,8 @@ func TestMakeCwd(t *testing.T) {
 	}
 }
 
-// TestNoProc: a root without /proc, or with something else in its place, is no reason to fail unless a label is wanted.
+// TestNoProc checks that a root without /proc, or with something else at that path, is an error
+// only if a label is set.
 func TestNoProc(t *testing.T) {
 	t.Parallel()
 	root := newRoot(t, nil)
@@ -252,7 +254,7 @@ func TestNoProc(t *testing.T) {
 	c.fails(t, "prepare: set the security label: open /proc: no such file or directory")
 }
 
-// TestForgedProc: labels are not written to a file that only looks as if it was in /proc.
+// TestForgedProc checks that labels are not written to files that only look like files of /proc.
 func TestForgedProc(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

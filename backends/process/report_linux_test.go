@@ -11,7 +11,7 @@ import (
 
 const reportEnv = "BERTH_TEST_PROCESS_REPORT"
 
-// report is the user's program where no file of /proc tells what is to be known.
+// report is the program for tests of attributes that no /proc file shows.
 func report() {
 	var signal int32
 	_ = unix.Prctl(unix.PR_GET_PDEATHSIG, uintptr(unsafe.Pointer(&signal)), 0, 0, 0)
@@ -23,7 +23,7 @@ func report() {
 	}
 	io, _, _ := unix.RawSyscall(unix.SYS_IOPRIO_GET, ioWhoProcess, 0, 0)
 	if io>>ioClassShift == 0 {
-		io = 0 // No class: the level is whatever the kernel thinks of the nice value.
+		io = 0 // without a class, the level follows from the nice value
 	}
 	personality, _, _ := unix.RawSyscall(unix.SYS_PERSONALITY, 0xffffffff, 0, 0)
 	fmt.Printf("pdeathsig %d keepcaps %d policy %d nice %d ioprio %#x personality %#x\n",

@@ -9,7 +9,7 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// Scheduler is what sched_setattr(2) is given.
+// Scheduler are the arguments of sched_setattr(2).
 type Scheduler struct {
 	Policy   uint32 `json:"policy"`
 	Flags    uint64 `json:"flags,omitempty"`
@@ -26,7 +26,7 @@ var (
 		specs.SchedFIFO:     unix.SCHED_FIFO,
 		specs.SchedRR:       unix.SCHED_RR,
 		specs.SchedBatch:    unix.SCHED_BATCH,
-		specs.SchedISO:      unix.SCHED_NORMAL + 4, // SCHED_ISO is reserved, and in no kernel.
+		specs.SchedISO:      unix.SCHED_NORMAL + 4, // SCHED_ISO is reserved, and no kernel has it.
 		specs.SchedIdle:     unix.SCHED_IDLE,
 		specs.SchedDeadline: unix.SCHED_DEADLINE,
 	}
@@ -56,7 +56,7 @@ const (
 	ioWhoProcess = 1 // IOPRIO_WHO_PROCESS
 )
 
-// takeSchedule checks process.scheduler as sched_setattr(2) has it, and process.ioPriority.
+// takeSchedule checks process.scheduler against sched_setattr(2), and process.ioPriority.
 func (a *Attributes) takeSchedule(p *specs.Process, _ *specs.Spec) error {
 	if s := p.Scheduler; s != nil {
 		policy, ok := schedulers[s.Policy]
@@ -113,7 +113,8 @@ func (a *Attributes) takePersonality(_ *specs.Process, s *specs.Spec) error {
 	return nil
 }
 
-// setScheduler is for a process; 0 is the calling thread. SCHED_DEADLINE forbids a thread to fork (sched(7)).
+// setScheduler sets the scheduler of process pid, or of the calling thread if pid is 0. A thread
+// under SCHED_DEADLINE cannot fork (sched(7)).
 func (a *Attributes) setScheduler(pid int) error {
 	s := a.Scheduler
 	if s == nil {
@@ -128,7 +129,7 @@ func (a *Attributes) setScheduler(pid int) error {
 	return nil
 }
 
-// setSchedule sets what else concerns the scheduling of the calling thread, its memory and its personality.
+// setSchedule sets the calling thread's I/O priority, memory policy and personality.
 func (a *Attributes) setSchedule() error {
 	if a.IOPriority != nil {
 		_, _, errno := unix.RawSyscall(unix.SYS_IOPRIO_SET, ioWhoProcess, 0, uintptr(*a.IOPriority))
@@ -149,11 +150,12 @@ func (a *Attributes) setSchedule() error {
 	return nil
 }
 
-// maxCPU is more than NR_CPUS of any kernel; sched_setaffinity(2) takes what there is of it.
+// maxCPU is more than any kernel's NR_CPUS. sched_setaffinity(2) ignores the CPUs that do not
+// exist.
 const maxCPU = 8192
 
-// resetAffinity lets the thread run on all the processors that its cgroup has, whatever the caller of berth was bound
-// to. An engine asks for processors by cgroup. No error: where it is not allowed, the binding stays.
+// resetAffinity lets the thread run on all CPUs of its cgroup, whatever CPUs berth's caller was
+// bound to. Engines assign CPUs by cgroup. If the kernel refuses, the thread keeps its affinity.
 func resetAffinity() {
 	all := unix.NewCPUSet(maxCPU)
 	all.Fill()

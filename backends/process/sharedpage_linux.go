@@ -9,15 +9,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Board is memory that a child of Fork has in common with those who wait for it.
+// SharedPage is memory shared by a child of Fork and the processes that wait for the child.
 //
-// Once its seccomp filter is loaded every system call of the child's could be one
-// that waits for the filter's listener, so that it makes none until the listener
-// has been passed on: it writes the listener's number here, and looks for an
-// answer here. And a process that has its child born in another pid namespace
-// leaves that one's pid here, in a page which the child does not get.
+// Once the child has loaded its seccomp filter, each of its system calls might wait for the
+// filter's listener. So it makes no system call until the listener has been passed on: it writes
+// the listener's number here and polls here for the answer. The intermediate process, which forks
+// the program's process into another pid namespace, leaves the pid of that process here, in a page
+// that the program's process does not get.
 type SharedPage struct {
-	// file carries the board to another process.
+	// file is the memory as a file, to pass it to another process.
 	file *os.File
 	page []byte
 }
@@ -27,7 +27,7 @@ const (
 	sharedPageSize = 2 * pageSize
 )
 
-// The words of a board; wordChild has the second page for itself.
+// The words of the shared page. wordChild has the second page for itself.
 const (
 	wordListener = iota
 	wordTaken
@@ -35,7 +35,7 @@ const (
 	wordChild = pageSize / 4
 )
 
-// NewBoard makes a board.
+// NewSharedPage allocates a shared page.
 func NewSharedPage() (*SharedPage, error) {
 	fd, err := unix.MemfdCreate("listener", unix.MFD_CLOEXEC)
 	if err != nil {
@@ -49,7 +49,8 @@ func NewSharedPage() (*SharedPage, error) {
 	return OpenSharedPage(file)
 }
 
-// OpenBoard takes over File of a board that another process has made.
+// OpenSharedPage maps a shared page that another process has made. It takes over file, the File of
+// that page.
 func OpenSharedPage(file *os.File) (*SharedPage, error) {
 	page, err := unix.Mmap(int(file.Fd()), 0, sharedPageSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {
@@ -59,26 +60,26 @@ func OpenSharedPage(file *os.File) (*SharedPage, error) {
 	return &SharedPage{file: file, page: page}, nil
 }
 
-// File is the board's memory.
+// File returns the memory as a file, to pass it to another process.
 func (b *SharedPage) File() *os.File { return b.file }
 
-// Listener is the descriptor of the listener in the process that has loaded the
-// filter; -1 as long as there is none.
+// Listener returns the descriptor of the listener in the process that has loaded the filter, or -1
+// if there is none yet.
 func (b *SharedPage) Listener() int { return int(atomic.LoadUint32(b.word(wordListener))) - 1 }
 
-// Taken tells that somebody else holds the listener, too.
+// Taken tells the process that another process also holds the listener.
 func (b *SharedPage) Taken() { atomic.StoreUint32(b.word(wordTaken), 1) }
 
-// Release lets the child go on.
+// Release lets the child continue to execve.
 func (b *SharedPage) Release() { atomic.StoreUint32(b.word(wordReleased), 1) }
 
-// Child is the pid of the process that was born in ForkOptions.PIDs, in the pid
-// namespace of the one that bore it; 0 as long as there is none.
+// Child returns the pid of the process that was forked into ForkOptions.PIDs, or 0 if there is none
+// yet. The pid is in the intermediate process's pid namespace.
 func (b *SharedPage) Child() int { return int(atomic.LoadUint32(b.word(wordChild))) }
 
 func (b *SharedPage) word(n int) *uint32 { return (*uint32)(unsafe.Pointer(&b.page[4*n])) }
 
-// Close gives the board back.
+// Close unmaps the shared page and closes its file.
 func (b *SharedPage) Close() {
 	_ = unix.Munmap(b.page)
 	b.file.Close()

@@ -13,15 +13,16 @@ const (
 	sigIgnore  = 1 // SIG_IGN
 )
 
-// kernelAction has room for the kernel's struct sigaction. The handler comes first (not on MIPS, where nothing is seen
-// to be ignored, and nothing is changed); all zero is SIG_DFL.
+// kernelAction has room for the kernel's struct sigaction. All zero is SIG_DFL. The handler comes
+// first, except on MIPS, where resetSignals therefore sees no ignored signal and changes nothing.
 type kernelAction struct {
 	handler uintptr
 	rest    [7]uintptr
 }
 
-// resetSignals makes every signal that is ignored do its default, and unblocks all. execve resets the handlers of the Go
-// runtime by itself, but hands on what is ignored and blocked; the user's program expects neither (signal(7)).
+// resetSignals resets every ignored signal to its default and unblocks all signals. execve resets
+// the Go runtime's handlers, but the program would inherit ignored and blocked signals, which it
+// does not expect (signal(7)).
 func resetSignals() error {
 	for sig := uintptr(1); sig <= lastSignal; sig++ {
 		var act kernelAction

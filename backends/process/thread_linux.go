@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// OnThread calls f on a thread that is thrown away afterwards. It is not the
-// main thread, which cannot end and which stands for the process.
+// OnThread calls f on a thread that ends afterwards, and waits for it. The thread is never the main
+// thread, which represents the process and cannot end.
 func OnThread(f func()) {
 	done := make(chan struct{})
 	go func() {

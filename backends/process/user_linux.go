@@ -14,8 +14,9 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// become makes the calling thread the container's user: bounding set, stdio, groups, gid, uid, working directory, and
-// the other capability sets, in runc's order. keep are capabilities that are to survive until execve.
+// become makes the calling thread the container's user. It sets the bounding set, the owner of
+// stdio, groups, gid, uid, working directory, and the other capability sets, in runc's order. The
+// capabilities in keep survive until execve.
 func (a *Attributes) become(setgroups bool, keep uint64, stdio []int) (warnings []error, err error) {
 	chdir, err := a.EnterCwd()
 	if err != nil {
@@ -51,7 +52,8 @@ func (a *Attributes) become(setgroups bool, keep uint64, stdio []int) (warnings 
 	return warnings, nil
 }
 
-// setUser changes the IDs of the calling thread alone. Package syscall would change those of all threads.
+// setUser changes the IDs of the calling thread only. Package syscall would change those of all
+// threads.
 func (a *Attributes) setUser(setgroups bool) error {
 	if setgroups {
 		var list unsafe.Pointer
@@ -84,8 +86,9 @@ func (a *Attributes) setUser(setgroups bool) error {
 	return nil
 }
 
-// setgroupsAllowed tells whether supplementary groups can be set. Where a user namespace denies it
-// (user_namespaces(7)), nobody can, and nothing is lost that the user could have had.
+// setgroupsAllowed reports whether supplementary groups can be set. A user namespace may deny it
+// (user_namespaces(7)). In that case no process can set them, so skipping them takes nothing from
+// the user.
 func setgroupsAllowed(proc *procfs) (bool, error) {
 	file, err := proc.open("self/setgroups", unix.O_RDONLY)
 	if errors.Is(err, unix.ENOENT) {
@@ -102,8 +105,9 @@ func setgroupsAllowed(proc *procfs) (bool, error) {
 	return strings.TrimSpace(string(text)) != "deny", nil
 }
 
-// ownStdio gives stdin, stdout and stderr to the user, who could not open them again through /proc/self/fd otherwise.
-// Only the owner changes: a terminal's group may be the mount's. /dev/null is everybody's.
+// ownStdio makes the user the owner of stdin, stdout and stderr. Otherwise the user could not
+// reopen them through /proc/self/fd. The group stays, because a terminal's group may come from the
+// mount. /dev/null stays as it is, because everybody uses it.
 func ownStdio(uid uint32, stdio []int) error {
 	if stdio == nil {
 		stdio = []int{0, 1, 2}
@@ -120,9 +124,10 @@ func ownStdio(uid uint32, stdio []int) error {
 		}
 		switch err := unix.Fchown(fd, int(uid), -1); {
 		case err == nil, errors.Is(err, unix.EPERM), errors.Is(err, unix.EROFS):
-			// An owner that is not mapped into the user namespace, a read-only filesystem: left as it is.
+			// The owner is not mapped into the user namespace, or the filesystem is read-only:
+			// leave it as it is.
 		case errors.Is(err, unix.EINVAL):
-			// The user is not mapped: setresuid says so in better words.
+			// The user is not mapped. setresuid reports that with a better message.
 		default:
 			return &os.PathError{Op: "chown", Path: name, Err: err}
 		}

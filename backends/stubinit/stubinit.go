@@ -1,18 +1,17 @@
 //go:build linux && (amd64 || arm64)
 
-// Package stubinit holds the program that LXC starts as a container's init while
+// Package stubinit holds the stub init: the program that LXC starts as a container's init, while
 // the container's real first process is berth's own child.
 //
-// The stub init connects to a socket, receives a pidfd of that first process over
-// it, and then only waits: it passes signals on (LXC's shutdown reaches the
-// container's process that way) and exits when the process has gone. It is one
-// task without libc, a few hundred bytes written as assembler here and wrapped
-// into an ELF executable, so that a container costs no second copy of berth and
-// nothing of the host's berth is to be found inside.
+// The stub init connects to a socket, receives a pidfd of that first process over it, and then only
+// waits. It passes signals on, which is how LXC's shutdown reaches the container's process, and
+// exits when that process has ended. It is one task without libc: some 250 instructions, written as
+// assembler here and wrapped into an ELF executable. So a container needs no second copy of berth,
+// and the host's berth is not visible inside.
 //
-// It is seen inside the container, and a process there with CAP_SYS_PTRACE can
-// have it run anything. So it gives up whatever the container has not before it
-// closes the socket: see docs/decisions/stub-init.md.
+// The container can see the stub init, and a container process with CAP_SYS_PTRACE can make it run
+// anything. So before it closes the socket it gives up every right that the container does not
+// have: see docs/decisions/stub-init.md.
 package stubinit
 
 import (
@@ -28,30 +27,29 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// bounds returns the addresses of the program's first byte and of the one after
-// its last.
+// bounds returns the address of the program's first byte and the address after its last byte.
 func bounds() (start, end unsafe.Pointer)
 
-// loadAddress is where the program is mapped; any page does, its code does not
-// depend on it.
+// loadAddress is the address at which the program is mapped. Any page works, because the code does
+// not depend on its position.
 const loadAddress = 0x400000
 
-// Task is what the stub init is told, in one message beside the pidfd of the process
-// that it waits for.
+// Task is what create tells the stub init, in one message beside the pidfd of the process that the
+// stub init waits for.
 type Task struct {
-	// Bounding is the container's bounding set of capabilities, bit n for
-	// capability n (capabilities(7)): it becomes the stub init's, in which LXC looks
-	// for that of a process that lxc-attach(1) brings in.
+	// Bounding is the container's bounding set, bit n for capability n (capabilities(7)). It
+	// becomes the bounding set of the stub init, from which lxc-attach(1) takes it for the
+	// processes that it starts.
 	Bounding uint64
-	// Apart says that the stub init's root directory does not become the container's,
-	// so that it takes the directory of its executable for its root.
+	// Apart is true if the stub init's root directory does not become the container's. The stub
+	// init then makes the directory of its executable its root.
 	Apart bool
 }
 
-// apart is Apart in the message; there is no such capability.
+// apart is the bit for Apart in the message. No capability has that number.
 const apart = 1 << 63
 
-// Message is the task as the stub init reads it.
+// Message encodes the task as the stub init reads it.
 func (t Task) Message() []byte {
 	word := t.Bounding &^ apart
 	if t.Apart {
@@ -60,13 +58,13 @@ func (t Task) Message() []byte {
 	return binary.NativeEndian.AppendUint64(nil, word)
 }
 
-// Kept are the capabilities that a stub init keeps, permitted and effective: it
-// passes signals on to processes of any user.
+// KeptCapabilities are the capabilities that a stub init keeps permitted and effective: it passes
+// signals on to processes of any user.
 const KeptCapabilities uint64 = 1 << unix.CAP_KILL
 
-// Executable is the stub init as a static ELF executable of a few hundred bytes.
-// Its arguments are the path of the SOCK_SEQPACKET socket and the line to write
-// to stderr when nobody listens there.
+// Executable returns the stub init as a static ELF executable of about 1500 bytes. Its arguments
+// are the path of the SOCK_SEQPACKET socket and the line that it writes to stderr if no process
+// listens there.
 func Executable() []byte {
 	start, end := bounds()
 	code := unsafe.Slice((*byte)(start), uintptr(end)-uintptr(start))
@@ -91,15 +89,15 @@ func Executable() []byte {
 	var b bytes.Buffer
 	for _, part := range []any{file, segments, code} {
 		if err := binary.Write(&b, binary.LittleEndian, part); err != nil {
-			panic(err) // fixed-size values into memory
+			panic(err) // only fixed-size values, written to memory
 		}
 	}
 	return b.Bytes()
 }
 
-// Install writes the executable to path, which must not exist, owned by root
-// and executable by root and by group gid alone. It can be executed at once: no
-// child is forked meanwhile, which would have it open for writing (ETXTBSY).
+// Install writes the executable to path, which must not exist. The file belongs to root, and only
+// root and the group gid can execute it. It can be executed at once: no child is forked meanwhile
+// that would hold it open for writing (ETXTBSY).
 func Install(path string, gid int) error {
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()

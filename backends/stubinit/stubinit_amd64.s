@@ -1,7 +1,6 @@
 #include "textflag.h"
 
-// BPF puts one instruction of a seccomp filter on the stack (linux/filter.h:
-// struct sock_filter).
+// BPF puts one instruction of a seccomp filter on the stack (struct sock_filter of linux/filter.h).
 #define BPF(at, code, jt, jf, k) \
 	MOVQ $((k)<<32 | (jf)<<24 | (jt)<<16 | (code)), AX; \
 	MOVQ AX, at(SP)
@@ -9,8 +8,7 @@
 #define BPF_EQUAL(at, value, jt, jf) BPF(at, 0x15, jt, jf, value)
 #define BPF_RETURN(at, action) BPF(at, 0x06, 0, 0, action)
 
-// Where fields are in struct seccomp_data, and what a filter may say
-// (linux/seccomp.h).
+// These are offsets of struct seccomp_data, and values that a filter returns (linux/seccomp.h).
 #define NUMBER 0
 #define ARCH 4
 #define ARG0 16
@@ -21,25 +19,23 @@
 #define EPERM 0x00050001
 #define AUDIT_ARCH_X86_64 0xc000003e
 
-// The stub init's program, in system calls alone. It is never run as a part of
-// berth: Executable puts these bytes behind an ELF header. On entry the stack
-// holds argc, argv[0], argv[1] (the socket's path) and argv[2] (what to say when
-// nobody listens there).
+// program is the stub init, in system calls alone. It never runs as a part of berth: Executable
+// puts these bytes behind an ELF header. On entry the stack holds argc, argv[0], argv[1] (the
+// socket's path) and argv[2] (the line to write if no process listens there).
 //
-// Until the call the process is root with all capabilities; nothing of the
-// container runs then. Before it says that it is ready it gives up all that it
-// does not need, for whoever may trace it (ptrace(2)) can have it do anything:
-// see docs/decisions/stub-init.md.
+// At its start the process is root with all capabilities, while no process of the container runs
+// yet. Before it reports that it is ready it gives up all rights that it does not need, because a
+// process that traces it (ptrace(2)) can make it do anything: see docs/decisions/stub-init.md.
 //
-// R12 path, then the message's word, R13 what to say, R14 socket, R15 pidfd;
-// later 0 is the pidfd, 1 the signalfd, 2 the socket.
+// R12 holds the path and later the message's word, R13 the line to write, R14 the socket, R15 the
+// pidfd. Later descriptor 0 is the pidfd, 1 the signalfd, 2 the socket.
 TEXT ·program(SB), NOSPLIT|NOFRAME, $0
 	MOVQ 16(SP), R12
 	MOVQ 24(SP), R13
 
-	// argv[0] begins with '@': a systemd in the container, which at its end stops
-	// every process that it sees and waits for it, leaves such a one of root's
-	// alone (systemd.io/ROOT_STORAGE_DAEMONS)
+	// argv[0] begins with '@': systemd in the container, which at shutdown stops every process that
+	// it sees and waits for it, spares root's processes with such a name
+	// (systemd.io/ROOT_STORAGE_DAEMONS)
 	MOVQ 8(SP), AX
 	MOVB $0x40, (AX)
 	SUBQ $512, SP
@@ -54,7 +50,7 @@ TEXT ·program(SB), NOSPLIT|NOFRAME, $0
 	MOVL $14, AX
 	SYSCALL
 
-	// prctl(PR_SET_DUMPABLE, 0): /proc/PID/exe is then closed to the container
+	// prctl(PR_SET_DUMPABLE, 0): this closes /proc/PID/exe to the container
 	MOVL $4, DI
 	XORL SI, SI
 	MOVL $157, AX
@@ -66,11 +62,11 @@ TEXT ·program(SB), NOSPLIT|NOFRAME, $0
 	XORL DX, DX
 	MOVL $41, AX
 	SYSCALL
-	CMPQ AX, $3 // the numbers below are for what is kept
+	CMPQ AX, $3 // descriptors 0 to 2 are set below
 	JLT  gone
 	MOVQ AX, R14
 
-	// struct sockaddr_un at SP
+	// build struct sockaddr_un at SP
 	MOVW $1, 0(SP)
 	XORL CX, CX
 copy:
@@ -92,8 +88,8 @@ connect:
 	TESTQ AX, AX
 	JNE  gone
 
-	// struct msghdr at SP, its iovec at 64, eight bytes of data at 80, control
-	// data at 96 (struct cmsghdr and one descriptor: 24 bytes)
+	// build struct msghdr at SP, its iovec at 64, eight bytes of data at 80, and control data at 96
+	// (struct cmsghdr and one descriptor: 24 bytes)
 	XORL AX, AX
 	MOVQ AX, 0(SP)
 	MOVQ AX, 8(SP)
@@ -138,8 +134,8 @@ connect:
 	JLT  gone
 	MOVQ AX, BX
 
-	// dup3(pidfd, 0, 0), dup3(signalfd, 1, 0), dup3(socket, 2, 0), and nothing of
-	// the caller's stays open: close_range(3, ~0, 0)
+	// dup3(pidfd, 0, 0), dup3(signalfd, 1, 0), dup3(socket, 2, 0), then close_range(3, ~0, 0)
+	// closes what the caller left open
 	MOVQ R15, DI
 	XORL SI, SI
 	XORL DX, DX
@@ -169,9 +165,9 @@ connect:
 	TESTQ AX, AX
 	JNE  fail
 
-	// With bit 63, chroot("."): the mount namespace shows the host's tree, of which
-	// the stub init's directory is then all that it has. Else chdir("/"): root and cwd
-	// move together when the init process pivots.
+	// With bit 63, chroot("."): the mount namespace shows the host's tree, and the stub init keeps
+	// only its own directory of it. Otherwise chdir("/"): root and working directory move together
+	// when the init process pivots.
 	MOVL $80, AX
 	MOVL $0x2f, BX
 	BTQ  $63, R12
@@ -185,8 +181,8 @@ directory:
 	TESTQ AX, AX
 	JNE  fail
 
-	// A page some way below the stack keeps that from growing (expand_downwards of
-	// the kernel wants a gap): mmap(stack - 256 KiB, 4096, PROT_READ,
+	// A page some way below the stack keeps the stack from growing (the kernel's expand_downwards
+	// requires a gap): mmap(stack - 256 KiB, 4096, PROT_READ,
 	// MAP_PRIVATE|MAP_ANONYMOUS|MAP_FIXED_NOREPLACE, -1, 0)
 	MOVQ SP, DI
 	ANDQ $-4096, DI
@@ -201,7 +197,7 @@ directory:
 	CMPQ AX, $-4095
 	JCC  fail
 
-	// prlimit64(0, RLIMIT_CPU, {60, 60}, NULL): it is not in the container's cgroup
+	// prlimit64(0, RLIMIT_CPU, {60, 60}, NULL): the process is not in the container's cgroup
 	MOVL $60, AX
 	MOVQ AX, 0(SP)
 	MOVQ AX, 8(SP)
@@ -225,8 +221,8 @@ directory:
 	TESTQ AX, AX
 	JNE  fail
 
-	// prctl(PR_CAPBSET_DROP, n) of all that are not in the word; those that the
-	// kernel does not know are refused
+	// prctl(PR_CAPBSET_DROP, n) for every capability that is not in the word; the kernel refuses
+	// the numbers that it does not know
 	XORL BX, BX
 bound:
 	BTQ  BX, R12
@@ -269,8 +265,8 @@ bounded:
 	TESTQ AX, AX
 	JNE  fail
 
-	// seccomp(SECCOMP_SET_MODE_FILTER, 0, &{24, filter}): what the program does from
-	// here on, and no more. Anything else fails with EPERM.
+	// seccomp(SECCOMP_SET_MODE_FILTER, 0, &{24, filter}): the filter allows what the program does
+	// from here on. Everything else fails with EPERM.
 	MOVL $24, AX
 	MOVQ AX, 0(SP)
 	LEAQ 16(SP), AX
@@ -279,7 +275,7 @@ bounded:
 	BPF_EQUAL(24, AUDIT_ARCH_X86_64, 0, 21)
 	BPF_LOAD(32, NUMBER)
 	BPF_EQUAL(40, 7, 18, 0) // poll
-	BPF_EQUAL(48, 219, 17, 0) // restart_syscall, of a poll that was stopped
+	BPF_EQUAL(48, 219, 17, 0) // restart_syscall, after a stop in poll
 	BPF_EQUAL(56, 231, 16, 0) // exit_group
 	BPF_EQUAL(64, 0, 3, 0) // read(1, …)
 	BPF_EQUAL(72, 3, 4, 0) // close(2)
@@ -307,7 +303,7 @@ bounded:
 	TESTQ AX, AX
 	JNE  fail
 
-	// close(socket): create hears that the stub init is ready
+	// close(socket) tells create that the stub init is ready
 	MOVL $2, DI
 	MOVL $3, AX
 	SYSCALL

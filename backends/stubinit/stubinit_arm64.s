@@ -17,10 +17,10 @@
 #define EPERM 0x00050001
 #define AUDIT_ARCH_AARCH64 0xc00000b7
 
-// The stub init's program: see stubinit_amd64.s, which this follows line by line.
+// program is the stub init: see stubinit_amd64.s, which this file follows line by line.
 //
-// R19 path, then the message's word, R20 what to say, R21 socket, R22 pidfd;
-// later 0 is the pidfd, 1 the signalfd, 2 the socket.
+// R19 holds the path and later the message's word, R20 the line to write, R21 the socket, R22 the
+// pidfd. Later descriptor 0 is the pidfd, 1 the signalfd, 2 the socket.
 TEXT ·program(SB), NOSPLIT|NOFRAME, $0
 	MOVD 16(RSP), R19
 	MOVD 24(RSP), R20
@@ -151,7 +151,7 @@ connect:
 	SVC
 	CBNZ R0, fail
 
-	// With bit 63, chroot("."); else chdir("/")
+	// With bit 63, chroot("."); otherwise chdir("/")
 	MOVD $49, R8
 	MOVD $0x2f, R3
 	TBZ  $63, R19, directory
@@ -200,7 +200,7 @@ directory:
 	SVC
 	CBNZ R0, fail
 
-	// prctl(PR_CAPBSET_DROP, n) of all that are not in the word
+	// prctl(PR_CAPBSET_DROP, n) for every capability that is not in the word
 	MOVD $0, R23
 bound:
 	LSR  R23, R19, R3
@@ -249,7 +249,7 @@ bounded:
 	BPF_EQUAL(24, AUDIT_ARCH_AARCH64, 0, 21)
 	BPF_LOAD(32, NUMBER)
 	BPF_EQUAL(40, 73, 18, 0) // ppoll
-	BPF_EQUAL(48, 128, 17, 0) // restart_syscall, of a poll that was stopped
+	BPF_EQUAL(48, 128, 17, 0) // restart_syscall, after a stop in poll
 	BPF_EQUAL(56, 94, 16, 0) // exit_group
 	BPF_EQUAL(64, 63, 3, 0) // read(1, …)
 	BPF_EQUAL(72, 57, 4, 0) // close(2)

@@ -18,8 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// start runs a stub init that waits for the given process and returns it once it
-// is ready.
+// start runs a stub init that waits for the process watched, and returns it when it is ready.
 func start(t *testing.T, watched int) *exec.Cmd {
 	t.Helper()
 	return startWith(t, watched, Task{Bounding: 1<<unix.CAP_CHOWN | 1<<unix.CAP_SETPCAP})
@@ -126,7 +125,8 @@ func TestPassesSignalsOn(t *testing.T) {
 	}
 }
 
-// systemd-shutdown leaves processes of root's alone whose name begins so.
+// TestSystemdLeavesItAlone checks that the name begins with '@'. systemd-shutdown spares root's
+// processes with such a name.
 func TestSystemdLeavesItAlone(t *testing.T) {
 	t.Parallel()
 	stubInit := start(t, sleeper(t).Process.Pid)
@@ -155,9 +155,9 @@ func TestNobodyListens(t *testing.T) {
 	}
 }
 
-// The figures that a container's overhead is judged by: one task, well under
-// 200 kB private memory, nothing open but what it waits for, and not open to
-// the container.
+// TestFootprint checks the figures that make up a container's overhead: one task, a few pages of
+// private memory, no descriptors but the pidfd and the signalfd. It also checks that the stub init
+// is not dumpable.
 func TestFootprint(t *testing.T) {
 	t.Parallel()
 	process := sleeper(t)
@@ -226,7 +226,7 @@ func status(t *testing.T, pid int, field string) string {
 	return ""
 }
 
-// What is left to a stub init that is ready, whoever runs it.
+// TestKeepsNothing checks the rights that a ready stub init still has.
 func TestKeepsNothing(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
@@ -245,7 +245,8 @@ func TestKeepsNothing(t *testing.T) {
 	}
 }
 
-// Its root directory is the caller's, or with Task.Apart that of its executable.
+// TestRoot checks that the stub init's root directory is the caller's, or with Task.Apart the
+// directory of its executable.
 func TestRoot(t *testing.T) {
 	t.Parallel()
 	for _, apart := range []bool{false, true} {
@@ -263,7 +264,7 @@ func TestRoot(t *testing.T) {
 	}
 }
 
-// A signal reaches a process of another user.
+// TestPassesSignalsToOtherUsers checks that a signal reaches another user's process.
 func TestPassesSignalsToOtherUsers(t *testing.T) {
 	t.Parallel()
 	process := exec.Command("sleep", "60")

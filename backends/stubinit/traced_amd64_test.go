@@ -10,14 +10,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// tracer is what a process in the container with CAP_SYS_PTRACE can be.
+// tracer acts as a container process with CAP_SYS_PTRACE.
 type tracer struct {
 	*testing.T
 	pid  int
 	regs unix.PtraceRegs
 }
 
-// trace stops a stub init that waits in poll. The test is the tracer, on one thread.
+// trace attaches to a stub init that waits in poll. The test is the tracer, on one thread.
 func trace(t *testing.T, pid int) *tracer {
 	t.Helper()
 	runtime.LockOSThread()
@@ -52,7 +52,7 @@ func (tr *tracer) wait() syscall.Signal {
 	return ws.StopSignal()
 }
 
-// call has the stub init make a system call, by its own instruction.
+// call makes the stub init execute a system call, with its own syscall instruction.
 func (tr *tracer) call(number uint64, args ...uint64) syscall.Errno {
 	tr.Helper()
 	regs := tr.regs
@@ -74,8 +74,8 @@ func (tr *tracer) call(number uint64, args ...uint64) syscall.Errno {
 	return 0
 }
 
-// Whoever traces a stub init gets no system call out of it but those that it makes
-// itself, and no memory; it goes on afterwards.
+// TestTraced checks that a tracer can make a stub init execute only the system calls that the stub
+// init makes itself, and cannot grow its memory. The stub init works on afterwards.
 func TestTraced(t *testing.T) {
 	t.Parallel()
 	process := sleeper(t)
@@ -83,13 +83,13 @@ func TestTraced(t *testing.T) {
 	tr := trace(t, stubInit.Process.Pid)
 	other := map[uint64]bool{
 		unix.SYS_POLL: true, unix.SYS_RESTART_SYSCALL: true, unix.SYS_EXIT_GROUP: true,
-		335: true, 336: true, // uretprobe and uprobe, which the kernel does not filter, and which are nothing by themselves
+		335: true, 336: true, // uretprobe and uprobe, which the kernel does not filter, and which have no effect alone
 	}
 	for n := range uint64(1024) {
 		if other[n] {
 			continue
 		}
-		// -1 is neither of the descriptors that read and close are allowed for.
+		// read and close do not allow -1 as descriptor.
 		if errno := tr.call(n, ^uint64(0), 0, 0, 1); errno != unix.EPERM {
 			t.Errorf("system call %d: %v, want EPERM", n, errno)
 		}
@@ -112,7 +112,7 @@ func TestTraced(t *testing.T) {
 		}
 	}
 
-	// The stack does not grow: the next instruction reads below the pointer.
+	// The stack does not grow: the next instruction reads below the stack pointer.
 	regs := tr.regs
 	regs.Rsp, regs.Rax, regs.Orig_rax = regs.Rsp-384<<10, 0, ^uint64(0)
 	tr.must(unix.PtraceSetRegs(tr.pid, &regs))

@@ -8,7 +8,7 @@ import (
 
 const openDir = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC
 
-// bindAt is bindat(2), connectAt connectat(2).
+// bindAt calls bindat(2), and connectAt calls connectat(2).
 func bindAt(fd, dir int, name string) error { return at(unix.SYS_BINDAT, fd, dir, name) }
 
 func connectAt(fd, dir int, name string) error { return at(unix.SYS_CONNECTAT, fd, dir, name) }
@@ -22,7 +22,7 @@ func at(call uintptr, fd, dir int, name string) error {
 		address.Path[i] = int8(name[i])
 	}
 	address.Family = unix.AF_UNIX
-	// The length byte, the family and the name with its NUL (unix(4)).
+	// The length byte, the family, and the name with its NUL (unix(4)).
 	address.Len = uint8(2 + len(name) + 1)
 	_, _, errno := unix.Syscall6(call, uintptr(dir), uintptr(fd), uintptr(unsafe.Pointer(&address)), uintptr(address.Len), 0, 0)
 	if errno != 0 {

@@ -1,6 +1,5 @@
-// Package link is how create and start talk to a container's first process
-// before it is the user's: messages over a socket pair, start's socket, and the
-// sockets of engines.
+// Package link connects create and start with a container's first process, before that process runs
+// the user's program: messages over a socket pair, the socket of start, and the sockets of engines.
 package link
 
 import (
@@ -14,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Conn is one end of the socket between create and the init process. A message is a
-// JSON value with open files beside it.
+// Conn is one end of the socket between create and the init process. A message is a JSON value with
+// open files beside it.
 type Conn struct{ FD int }
 
 // Pair makes both ends of a connection.
@@ -33,13 +32,13 @@ const (
 	filesAtATime = 128
 )
 
-// ErrPeerGone says that the other process closed its end, mostly by ending.
+// ErrPeerGone means that the other process closed its end, usually because it ended.
 var ErrPeerGone = errors.New("the other end has gone")
 
 // Close closes this end.
 func (c Conn) Close() { unix.Close(c.FD) }
 
-// Send sends a value and files beside it; they stay open here.
+// Send sends a value and the files beside it. The files stay open in the sender.
 func (c Conn) Send(v any, files ...*os.File) error {
 	data, err := json.Marshal(v)
 	if err != nil {
@@ -79,8 +78,8 @@ func (c Conn) write(data []byte) error {
 	return nil
 }
 
-// Receive receives a value and the files beside it. With an error there are no
-// files: those that had arrived are closed.
+// Receive receives a value and the files beside it. With an error it returns no files, and closes
+// those that had arrived.
 func (c Conn) Receive(v any) (files []*os.File, err error) {
 	defer func() {
 		if err != nil {
@@ -150,8 +149,8 @@ func (c Conn) readFiles(count int) ([]*os.File, error) {
 	return files, nil
 }
 
-// take reads what there is into data, with at most that many files. With an error
-// there are none.
+// take reads what is available into data, with at most count files. With an error it returns no
+// files.
 func (c Conn) take(data []byte, count int) (n int, files []*os.File, err error) {
 	oob := make([]byte, unix.CmsgSpace(4*count))
 	var oobn, flags int
@@ -162,13 +161,13 @@ func (c Conn) take(data []byte, count int) (n int, files []*os.File, err error) 
 	if err != nil {
 		return 0, nil, peerError(err)
 	}
-	// Those that did arrive are open, even if others were lost.
+	// The files that did arrive are open, even if others were lost.
 	files, err = rights(oob[:oobn])
 	if err == nil && flags&unix.MSG_CTRUNC != 0 {
 		err = errLost
 	}
 	if err == nil && len(files) > count {
-		// The buffer has room for one more where its size was rounded up.
+		// The buffer has room for one more if its size was rounded up.
 		err = fmt.Errorf("%d descriptors arrived instead of at most %d", len(files), count)
 	}
 	if err != nil {
@@ -201,7 +200,7 @@ func rights(oob []byte) (files []*os.File, err error) {
 	return files, nil
 }
 
-// Retry calls again what a signal has interrupted.
+// Retry repeats a call that a signal has interrupted (EINTR).
 func Retry(call func() error) error {
 	for {
 		if err := call(); !errors.Is(err, unix.EINTR) {

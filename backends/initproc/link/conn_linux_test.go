@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What came with a message that is in error is closed. The files are FIFOs, as an open
-// write end tells whether somebody holds the other.
+// TestReceiveCloses checks that Receive closes the files of a bad message. The files are read ends
+// of a pipe: poll on the write end shows whether a process still holds the read end.
 func TestReceiveCloses(t *testing.T) {
 	head := func(size, count uint32) []byte {
 		return binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(nil, size), count)
@@ -21,7 +21,7 @@ func TestReceiveCloses(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		steps []step
-		limit uint64 // of open files of the receiver; 0 for what there is
+		limit uint64 // on the receiver's open files; 0 for no limit
 		want  string
 	}{
 		"bad JSON":                {[]step{{head(3, 2), 0}, {[]byte{0}, 2}, {[]byte("{x}"), 0}}, 0, "invalid character"},
@@ -77,7 +77,7 @@ func TestReceiveCloses(t *testing.T) {
 
 const errTruncated = "descriptors were lost on the way"
 
-// few leaves room for that many descriptors more, until the function it returns.
+// few leaves room for that many more descriptors, until the function that it returns is called.
 func few(t *testing.T, room uint64) func() {
 	t.Helper()
 	var was unix.Rlimit

@@ -9,9 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// FuzzReceive sends anything to create's end of the link, with descriptors somewhere in
-// it: there is a message with as many files as it says, or an error; and no descriptor
-// stays open that nobody has.
+// FuzzReceive sends arbitrary data to create's end of the connection, with descriptors somewhere in
+// it. Receive must return a message with as many files as its header says, or an error. No
+// descriptor may leak.
 func FuzzReceive(f *testing.F) {
 	message := func(files int, v any) []byte {
 		data, err := json.Marshal(v)
@@ -28,7 +28,7 @@ func FuzzReceive(f *testing.F) {
 	plain, passed := message(0, Event{Kind: EventReady, Pid: 7}), message(3, Event{Kind: EventHooks})
 	f.Add(plain, uint8(0), uint16(0))
 	f.Add(passed, uint8(3), uint16(8))
-	f.Add(passed, uint8(2), uint16(8))  // fewer than it says
+	f.Add(passed, uint8(2), uint16(8))  // fewer than the header says
 	f.Add(passed, uint8(9), uint16(8))  // more
 	f.Add(passed, uint8(3), uint16(12)) // beside the wrong byte
 	f.Add(passed[:10], uint8(3), uint16(8))
@@ -36,7 +36,7 @@ func FuzzReceive(f *testing.F) {
 	f.Add(message(200, "x"), uint8(128), uint16(8))
 	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0}, uint8(0), uint16(0))
 	f.Add([]byte{2, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0, '{', '}'}, uint8(250), uint16(8))
-	f.Add([]byte{0, 0, 0, 1, 0, 0, 0, 0}, uint8(0), uint16(0)) // 16 MiB, of which nothing comes
+	f.Add([]byte{0, 0, 0, 1, 0, 0, 0, 0}, uint8(0), uint16(0)) // 16 MiB that never arrive
 	null, err := os.Open(os.DevNull)
 	if err != nil {
 		f.Fatal(err)
@@ -66,7 +66,7 @@ func FuzzReceive(f *testing.F) {
 	})
 }
 
-// send writes data, with files beside the byte at a place, and closes its end.
+// send writes data, with files beside the byte at index at, and closes its end.
 func send(t *testing.T, data []byte, file *os.File, files, at int, receive func(Conn)) {
 	t.Helper()
 	ours, theirs, err := Pair()

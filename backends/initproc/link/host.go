@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// Host is create's end of the connection to the first process, its child.
+// Host is create's end of the connection to the first process, which is its child.
 type Host struct {
 	Conn Conn
 	Pid  int
 	// Reap is as in Event.
 	Reap int
-	// waited is how the process of that pid ended, once it has been waited for.
+	// waited is how the process Pid ended. It is nil until the process has been waited for.
 	waited *waited
 }
 
@@ -23,8 +23,8 @@ type waited struct {
 	status syscall.WaitStatus
 }
 
-// Status is how the process Pid has ended. It is waited for, up to the given time; ok is
-// false if it has not ended by then.
+// Status returns how the process Pid has ended. It waits for the process, but no longer than
+// patience. ok is false if the process has not ended by then.
 func (h *Host) Status(patience time.Duration) (status syscall.WaitStatus, ok bool) {
 	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
 		if w := h.waited; w != nil && w.pid == h.Pid {
@@ -41,11 +41,11 @@ func (h *Host) Status(patience time.Duration) (status syscall.WaitStatus, ok boo
 	}
 }
 
-// EndedError is of a process that has ended although it was to go on.
+// EndedError is the error of a process that has ended while it was still needed.
 type EndedError struct{ Host *Host }
 
-// shown is how long the end of a process whose connection has ended is waited for. It may
-// itself wait for others in its pid namespace.
+// shown is how long EndedError waits for the end of a process whose connection has closed. The
+// process may itself have to wait for others in its pid namespace.
 const shown = time.Second
 
 func (e *EndedError) Error() string {
@@ -59,8 +59,8 @@ func (e *EndedError) Error() string {
 	return fmt.Sprintf("the container's process ended while it was being made, with status %d", status.ExitStatus())
 }
 
-// Said is what the process has to say, when it speaks although it was not asked, or its
-// connection has ended: always an error.
+// Said returns what the process sends without being asked, or how its connection ended. It always
+// returns an error.
 func (h *Host) Said() error {
 	var e Event
 	if _, err := h.Conn.Receive(&e); err != nil {
@@ -72,8 +72,8 @@ func (h *Host) Said() error {
 	return errors.New(e.Message)
 }
 
-// Raise tells the init process that it is recorded and that an enclosure is now being
-// made around it. Until then it ends with berth.
+// Enclose tells the init process that create has recorded it and now starts an enclosure around it.
+// Until then the init process ends when berth ends.
 func (h *Host) Enclose() error {
 	if err := h.Conn.Send(AnswerEnclose); err != nil {
 		return h.ended(err)
@@ -81,9 +81,9 @@ func (h *Host) Enclose() error {
 	return nil
 }
 
-// Prepare sends the init process its plan and returns when only start is missing.
-// hooks is called when the root is built and before the init process pivots to it. Pid
-// is then the process that waits.
+// Prepare sends the init process its plan, and returns when only start is missing. It calls hooks
+// when the root is built and the init process has not pivoted yet. Afterwards Pid is the process
+// that waits for start.
 func (h *Host) Prepare(plan any, files []*os.File, hooks func() error) error {
 	if err := h.Conn.Send(plan, files...); err != nil {
 		return h.ended(err)
@@ -114,12 +114,12 @@ func (h *Host) Prepare(plan any, files []*os.File, hooks func() error) error {
 	}
 }
 
-// Free lets the init process live on without berth.
+// Free lets the init process outlive berth.
 func (h *Host) Free() error {
 	if err := h.Conn.Send(AnswerFree); err != nil {
 		return h.ended(err)
 	}
-	// It confirms by closing its end.
+	// The init process confirms by closing its end.
 	var e Event
 	if _, err := h.Conn.Receive(&e); !errors.Is(err, ErrPeerGone) {
 		return h.ended(err)
@@ -127,8 +127,8 @@ func (h *Host) Free() error {
 	return nil
 }
 
-// Release lets a process go that does not wait for start, and returns when it
-// runs its program: the connection ends by the exec, or carries what failed.
+// Release releases a process that does not wait for start. It returns when the program runs: exec
+// closes the connection. If a step fails, the process sends the error instead.
 func (h *Host) Release() error {
 	if err := h.Conn.Send(AnswerFree); err != nil {
 		return h.ended(err)
@@ -144,8 +144,8 @@ func (h *Host) Release() error {
 	return errors.New(e.Message)
 }
 
-// ended is the error of a connection that has failed: an *EndedError where the process
-// has closed its end.
+// ended wraps the error of a failed connection: it returns an *EndedError if the process has closed
+// its end.
 func (h *Host) ended(err error) error {
 	if !errors.Is(err, ErrPeerGone) {
 		return fmt.Errorf("talk to the container's process: %w", err)

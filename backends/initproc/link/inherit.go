@@ -7,9 +7,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Inheritable counts the descriptors that the user's process gets beside
-// stdio: the sockets of LISTEN_FDS, then those of --preserve-fds. podman counts
-// the sockets twice, so only what is beyond both has to be there.
+// Inheritable returns the number of descriptors that the user's process inherits beside stdio: the
+// sockets of LISTEN_FDS, and then the descriptors of --preserve-fds. podman counts the sockets
+// twice, so descriptors need to be open only up to the larger of the two numbers. Beyond that
+// number Inheritable stops at the first closed descriptor. A closed descriptor below it is an
+// error.
 func Inheritable(listen, preserve int) (int, error) {
 	if listen < 0 || preserve < 0 || listen+preserve > 1<<16 {
 		return 0, errors.New("--preserve-fds: not a number of descriptors")

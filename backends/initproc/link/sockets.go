@@ -11,8 +11,9 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// Bind makes a listening socket of a kind (SOCK_STREAM, …) in a directory. The
-// directory goes by a descriptor, for a socket's address holds about 100 bytes.
+// Bind makes a listening socket of a kind (SOCK_STREAM, …) in a directory, with the given mode and
+// group. It opens the directory and uses its descriptor, because a socket's address holds only
+// about 100 bytes.
 func Bind(kind int, dir, name string, mode os.FileMode, gid int) (int, error) {
 	fd, err := inside(kind, dir, name, bindAt)
 	if err == nil {
@@ -50,8 +51,8 @@ func inside(kind int, dir, name string, f func(fd, dir int, name string) error) 
 	return fd, nil
 }
 
-// DialConsole connects to the socket on which the engine waits for the
-// terminal's master side (runc's docs/terminals.md).
+// DialConsole connects to the socket on which the engine waits for the terminal's master (runc's
+// docs/terminals.md).
 func DialConsole(path string) (*os.File, error) {
 	f, err := DialUnix(path)
 	if err != nil {
@@ -60,7 +61,7 @@ func DialConsole(path string) (*os.File, error) {
 	return f, nil
 }
 
-// DialUnix connects to a stream socket of an engine's.
+// DialUnix connects to an engine's stream socket.
 func DialUnix(path string) (*os.File, error) {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -73,7 +74,8 @@ func DialUnix(path string) (*os.File, error) {
 	return os.NewFile(uintptr(fd), path), nil
 }
 
-// Resize gives a terminal the size of process.consoleSize, in characters; nil leaves it.
+// Resize sets a terminal to the size of process.consoleSize, in characters. nil leaves the size as
+// it is.
 func Resize(master *os.File, size *specs.Box) error {
 	if size == nil {
 		return nil
@@ -85,8 +87,7 @@ func Resize(master *os.File, size *specs.Box) error {
 	return nil
 }
 
-// SendTerminal gives the terminal's master side to the engine (runc's
-// docs/terminals.md).
+// SendTerminal sends the terminal's master to the engine (runc's docs/terminals.md).
 func SendTerminal(socket, master *os.File) error {
 	if err := unix.Sendmsg(int(socket.Fd()), []byte(master.Name()), unix.UnixRights(int(master.Fd())), nil, unix.MSG_NOSIGNAL); err != nil {
 		return fmt.Errorf("send the terminal to the console socket: %w", err)

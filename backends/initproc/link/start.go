@@ -11,11 +11,11 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// startSocket is where start calls the first process; it is there while a
+// startSocket is the socket on which start connects to the first process. It exists while a
 // container is created and not yet started.
 const startSocket = "start.sock"
 
-// Listen makes start's socket in the container's state directory.
+// Listen makes the socket for start in the container's state directory.
 func Listen(dir string) (*os.File, error) {
 	fd, err := Bind(unix.SOCK_STREAM, dir, startSocket, 0o600, 0)
 	if err != nil {
@@ -24,9 +24,9 @@ func Listen(dir string) (*os.File, error) {
 	return os.NewFile(uintptr(fd), startSocket), nil
 }
 
-// Waits says whether somebody listens for start.
+// Waits reports whether a process listens for start.
 func Waits(dir string) (bool, error) {
-	// One that is stopped accepts nothing, and its queue can be full.
+	// A stopped process accepts no connection, and its queue can be full.
 	fd, err := Dial(unix.SOCK_STREAM|unix.SOCK_NONBLOCK, dir, startSocket)
 	if err == nil {
 		unix.Close(fd)
@@ -41,9 +41,9 @@ func Waits(dir string) (bool, error) {
 	return false, err
 }
 
-// Start tells the first process to become the user's. It reports until it does:
-// the other end closes by the exec. Should its seccomp filter have a listener, that
-// is given to the function, whose error is Start's.
+// Start tells the first process to run the user's program. The process reports errors until exec
+// closes the connection. If its seccomp filter has a listener, Start passes it to listener and
+// returns that function's error.
 func Start(dir string, listener func(*os.File) error) error {
 	fd, err := Dial(unix.SOCK_STREAM, dir, startSocket)
 	if err != nil {
@@ -67,8 +67,8 @@ func Start(dir string, listener func(*os.File) error) error {
 	return nil
 }
 
-// reported reads what the first process says until it closes its end, and takes
-// the listener from it.
+// reported reads what the first process sends until it closes its end, and passes on the listener
+// that it sends.
 func reported(c Conn, listener func(*os.File) error) (text []byte, err error) {
 	for {
 		data := make([]byte, 4096)
@@ -106,8 +106,8 @@ var (
 	errRefused    = errors.New("linux.seccomp: the filter's listener could not be given to its agent")
 )
 
-// HandListener gives start, at the other end of the connection, the listener of
-// a seccomp filter, and waits until it has been passed on.
+// HandListener sends the listener of a seccomp filter to start at the other end of the connection,
+// and waits until start has passed it on.
 func HandListener(conn, listener int) error {
 	c := Conn{conn}
 	if err := Retry(func() error { return unix.Sendmsg(conn, []byte{0}, unix.UnixRights(listener), nil, unix.MSG_NOSIGNAL) }); err != nil {
@@ -123,10 +123,10 @@ func HandListener(conn, listener int) error {
 	return nil
 }
 
-// Serve waits for start on its listening socket and calls launch, which execs
-// or fails; Serve does not return. Whoever calls and sends nothing only looked
-// whether the container has been started. The connection has the listening
-// socket's number, which is to stay open until the exec.
+// Serve waits for start on its listening socket and calls launch, which execs or fails. Serve does
+// not return. A caller that connects and sends nothing only checks whether the container has been
+// started. Serve gives the connection the listening socket's number, because that descriptor stays
+// open until exec.
 func Serve(listening int, launch func() error) {
 	for {
 		fd, _, err := unix.Accept4(listening, unix.SOCK_CLOEXEC)
@@ -150,8 +150,8 @@ func Serve(listening int, launch func() error) {
 	}
 }
 
-// dup gives a descriptor another number, close-on-exec. No other thread may
-// fork.
+// dup duplicates a descriptor to another number and makes it close-on-exec. No other thread may
+// fork meanwhile.
 func dup(from, to int) error {
 	if err := unix.Dup2(from, to); err != nil {
 		return err
@@ -160,7 +160,7 @@ func dup(from, to int) error {
 	return err
 }
 
-// exitStatus is what a shell would exit with (sh(1)).
+// exitStatus returns the status that a shell would exit with (sh(1)).
 func exitStatus(err error) int {
 	switch {
 	case errors.Is(err, unix.ENOENT):

@@ -1,1 +1,1 @@
-// An assembly file lets the package declare a function whose body is elsewhere.
+// In a package with an assembly file, Go accepts a function declaration without a body.

@@ -1,10 +1,11 @@
-// Package nofile knows the limit of open files that the process was started with.
+// Package nofile knows the limit of open files with which the process was started.
 //
-// Go's syscall package raises the soft limit when a program starts (go.dev/issue/46279), and tells nobody what it was:
-// it only puts it back within syscall.Exec, by a system call that the seccomp filter of a container may forbid by then,
-// with death. This package reads the limit first. Packages are initialised in the order of their import paths as far as
-// their imports allow (language specification, "Program initialization"), and this one needs nothing but the runtime:
-// it comes before syscall. A test holds it to that.
+// Go's syscall package raises the soft limit when a program starts (go.dev/issue/46279), and does
+// not say what it was. It only restores the limit in syscall.Exec, by a system call for which the
+// container's seccomp filter may by then kill the process. So this package reads the limit first.
+// Packages are initialised in the order of their import paths as far as their imports allow
+// (language specification, "Program initialization"). This package imports only the runtime, so it
+// is initialised before syscall. A test checks that.
 package nofile
 
 import (
@@ -12,13 +13,13 @@ import (
 	"unsafe"
 )
 
-// Soft and Hard are RLIMIT_NOFILE as it was at the start; both are 0 where it could not be read.
+// Soft and Hard are RLIMIT_NOFILE at the start of the process. Both are 0 if it could not be read.
 var Soft, Hard uint64
 
 // resource is RLIMIT_NOFILE on the architectures below.
 const resource = 7
 
-// limit is a struct rlimit64. Its address does not move.
+// limit is a struct rlimit64. It is a global variable, so its address does not change.
 var limit [2]uint64
 
 func init() {
@@ -27,7 +28,8 @@ func init() {
 	}
 }
 
-// prlimit64 is the number of the system call; an impossible one where it is not known.
+// prlimit64 returns the number of the system call, or an invalid number if the architecture is not
+// known.
 func prlimit64() uintptr {
 	switch runtime.GOARCH {
 	case "amd64":
