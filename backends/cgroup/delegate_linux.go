@@ -8,9 +8,9 @@ import (
 	"github.com/moby/sys/mountinfo"
 )
 
-// NamespacesDelegate says whether cgroup2 at Mount has the option nsdelegate: the root of a
-// cgroup namespace is then a border which no process in it moves itself or another across
-// (kernel documentation, admin-guide/cgroup-v2, "Delegation"). systemd mounts it so.
+// NamespacesDelegate reports whether cgroup2 at Mount is mounted with nsdelegate, as systemd does.
+// With this option the root of a cgroup namespace is a border: no process in the namespace can move
+// itself or another process across it (kernel documentation, admin-guide/cgroup-v2, "Delegation").
 func NamespacesDelegate() (bool, error) {
 	mounts, err := mountinfo.GetMounts(mountinfo.SingleEntryFilter(Mount))
 	if err != nil {

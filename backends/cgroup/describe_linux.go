@@ -6,8 +6,7 @@ import (
 	"strings"
 )
 
-// Describe says which version of cgroups the host has, and for version 2 which
-// controllers.
+// Describe returns the host's cgroup version and, for version 2, its controllers.
 func Describe() string {
 	if CheckUnified() != nil {
 		return "v1 or hybrid"

@@ -10,9 +10,9 @@ import (
 	"github.com/berth-oci/berth/backends"
 )
 
-// Explain says what of linux.resources is written into which file of a cgroup,
-// as the library that applies it translates, and what create would refuse because this
-// host lacks it; nodes are as in [Resources].
+// Explain lists which values of linux.resources are written to which cgroup files, as the cgroup
+// library translates them, and which of them create would refuse because this host lacks a
+// controller or a file. nodes is as in [Resources].
 func Explain(r *specs.LinuxResources, nodes []specs.LinuxDevice) ([]backends.Line, error) {
 	res, err := Resources(r, nodes)
 	if err != nil || r == nil {
@@ -38,7 +38,7 @@ func Explain(r *specs.LinuxResources, nodes []specs.LinuxDevice) ([]backends.Lin
 		x = append(x, backends.Line{Text: errOnlyV1.Error(), From: w.field})
 	}
 	for i := range r.Devices {
-		rules, _ := deviceRules(&r.Devices[i], "") // Resources has refused a wrong one
+		rules, _ := deviceRules(&r.Devices[i], "") // Resources has checked them
 		for _, rule := range rules {
 			x = append(x, backends.Line{Text: ruleText(rule), From: fmt.Sprintf("linux.resources.devices[%d]", i)})
 		}

@@ -13,47 +13,45 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// field is a row of the table of limits: a field of linux.resources, and the controller
-// and the file of cgroup v2 that it is written to (kernel documentation,
-// admin-guide/cgroup-v2).
+// field is a row of the table of limits: a field of linux.resources with its controller and file in
+// cgroup v2 (kernel documentation, admin-guide/cgroup-v2).
 type field struct {
-	// path is the JSON path below linux.resources, without the index of a list's or a
-	// map's entry.
+	// path is the JSON path below linux.resources, without an index or a map key at its end.
 	path string
-	// controller is the one that has the files; "" where a value says which, and for
-	// the files that every cgroup has.
+	// controller is the controller that has the files. It is empty if each value names its own, and
+	// for files that every cgroup has.
 	controller string
-	// files are alternatives: the first that is there is written. None where a value
-	// says which, or for what cgroup v1 alone has.
+	// files are alternatives: the first one that exists is written. It is nil if each value names
+	// its own file, and for limits that only cgroup v1 has.
 	files []string
-	// lacking is why a kernel that has the controller may not have the file.
+	// lacking explains why a kernel that has the controller may lack the file.
 	lacking string
-	// values are what resources say of the field; none if they say nothing.
+	// values returns the field's values in resources, or nothing if the field is not set.
 	values func(r *cgroups.Resources) []value
 }
 
 // value is one entry of a field.
 type value struct {
-	// at is the entry's index in a list or its key in a map, as in a JSON path.
+	// at is the entry's list index or map key, as in a JSON path.
 	at string
-	// controller and file are the entry's own, where not all have the same.
+	// controller and file are set if they differ between the field's entries.
 	controller, file string
-	// texts are what is written, to each of the alternatives.
+	// texts are the texts to write, one for each alternative file.
 	texts []string
-	// optional says that without the file all is as the value wants it.
+	// optional is true if a missing file has the same effect as the value.
 	optional bool
 }
 
-// fields is the table. What applies limits, [Resources] and opencontainers/cgroups,
-// writes these files; what is told of them beforehand or afterwards comes from here.
-// Device rules are a program and no file, and are not in it.
+// fields is the table. [Resources] and opencontainers/cgroups apply limits by writing these files.
+// All reports about limits, before and after that, are made from this table. Device rules are not
+// in it, because they are a BPF program and not a file.
 var fields = []field{
 	{"memory.limit", "memory", []string{"memory.max"}, "",
 		func(r *cgroups.Resources) []value { return number(r.Memory) }},
 	{"memory.limit", "memory", []string{"memory.swap.max"}, "",
 		func(r *cgroups.Resources) []value {
 			if r.Memory == -1 && r.MemorySwap == 0 {
-				return []value{{texts: []string{"max"}, optional: true}} // no limit is meant for both
+				return []value{{texts: []string{"max"}, optional: true}} // no memory limit means no swap limit either
 			}
 			return nil
 		}},
@@ -117,7 +115,7 @@ var fields = []field{
 			}
 			return list
 		}},
-	// These have no file. The library passes over them.
+	// These have no file in cgroup v2. The library ignores them.
 	{"memory.swappiness", "memory", nil, "", pointer(func(r *cgroups.Resources) *uint64 { return r.MemorySwappiness })},
 	{"memory.disableOOMKiller", "memory", nil, "",
 		func(r *cgroups.Resources) []value {
@@ -143,7 +141,7 @@ var fields = []field{
 		func(r *cgroups.Resources) []value {
 			return entries(r.NetPrioIfpriomap, func(p *cgroups.IfPrioMap) string { return p.Interface + " " + strconv.FormatInt(p.Priority, 10) })
 		}},
-	// Last, as it wins over what the other fields have written.
+	// unified is last, because it overrides the other fields.
 	{"unified", "", nil, "",
 		func(r *cgroups.Resources) (list []value) {
 			for _, file := range slices.Sorted(maps.Keys(r.Unified)) {
@@ -158,8 +156,8 @@ const (
 	noThrottling = "it was built without CONFIG_BLK_DEV_THROTTLING"
 )
 
-// controllerOf is the controller that a file belongs to by its name; "" for one that a
-// cgroup has without any.
+// controllerOf returns the controller of a cgroup file according to its name, or "" for a file that
+// every cgroup has.
 func controllerOf(file string) string {
 	name, _, dotted := strings.Cut(file, ".")
 	if !dotted || name == "cgroup" || strings.HasSuffix(file, ".pressure") {
@@ -168,17 +166,17 @@ func controllerOf(file string) string {
 	return name
 }
 
-// write is a value with what its field says of it.
+// write is a value together with its field's data.
 type write struct {
 	// field is the JSON path.
 	field, controller string
-	// files are alternatives, texts what is written to each of them.
+	// files are alternatives. texts has the text to write to each of them.
 	files, texts []string
 	lacking      string
 	optional     bool
 }
 
-// String is what is written where, as in "io.bfq.weight = 100, or io.weight = 910".
+// String returns what is written where, such as "io.bfq.weight = 100, or io.weight = 910".
 func (w *write) String() string {
 	var parts []string
 	for i, file := range w.files {
@@ -187,11 +185,11 @@ func (w *write) String() string {
 	return strings.Join(parts, ", or ")
 }
 
-// writes goes through the table for what is written.
+// writes returns the rows of the table that write a file.
 func writes(r *cgroups.Resources) []write { return rows(r, true) }
 
-// Ignored names the limits that no host with cgroup v2 has, each with its JSON path and a
-// reason, as runc ignores them.
+// Ignored returns an error, with JSON path and reason, for each limit that cgroup v2 does not have.
+// These limits are ignored, as in runc.
 func Ignored(r *cgroups.Resources) (list []error) {
 	for _, w := range rows(r, false) {
 		list = append(list, &spec.FieldError{Path: w.field, Err: errOnlyV1})
@@ -201,7 +199,8 @@ func Ignored(r *cgroups.Resources) (list []error) {
 
 var errOnlyV1 = errors.New("ignored: cgroup v2 has no such limit")
 
-// rows goes through the table, for what has a file or for what has none.
+// rows returns the values of all fields in the table: those with a file if filed is true, otherwise
+// those without.
 func rows(r *cgroups.Resources, filed bool) (list []write) {
 	for i := range fields {
 		f := &fields[i]
@@ -235,7 +234,7 @@ func text(s string) []value {
 	return one(s)
 }
 
-// number is a limit of which 0 is none, and -1 that there is to be none.
+// number is a limit: 0 means that it is not set, and -1 that there is no limit.
 func number(n int64) []value {
 	if n == 0 {
 		return nil
@@ -243,7 +242,7 @@ func number(n int64) []value {
 	return one(orMax(n))
 }
 
-// unsigned is a number of which 0 is none.
+// unsigned is a number: 0 means that it is not set.
 func unsigned(n uint64) []value {
 	if n == 0 {
 		return nil
@@ -266,7 +265,8 @@ func swap(r *cgroups.Resources) []value {
 	if err != nil || r.MemorySwap == 0 {
 		return nil
 	}
-	// Where swap is not limited by cgroups, there is none to be had, or all.
+	// Without swap accounting the cgroups do not limit swap: the file is missing. That is right for
+	// no swap and for unlimited swap.
 	return []value{{texts: []string{orMax(n)}, optional: n <= 0}}
 }
 
@@ -281,7 +281,7 @@ func bandwidth(r *cgroups.Resources) string {
 	return quota + " " + strconv.FormatUint(period, 10)
 }
 
-// pids has no 0, which systemd does not take.
+// pids writes 1 for 0, because systemd does not accept 0.
 func pids(r *cgroups.Resources) []value {
 	switch {
 	case r.PidsLimit == nil:
@@ -305,7 +305,7 @@ func entries[T any](of []T, text func(T) string) (list []value) {
 	return list
 }
 
-// orMax is how cgroup v2 writes that there is no limit.
+// orMax returns the text of a limit in cgroup v2. A negative value means no limit.
 func orMax(v int64) string {
 	if v < 0 {
 		return "max"

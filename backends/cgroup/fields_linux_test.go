@@ -20,7 +20,7 @@ import (
 
 func ptr[T any](v T) *T { return &v }
 
-// everything has a value for each row of the table.
+// everything sets a value for each row of the table.
 func everything() *specs.LinuxResources {
 	throttled := func(rate uint64) []specs.LinuxThrottleDevice {
 		d := specs.LinuxThrottleDevice{Rate: rate}
@@ -42,14 +42,14 @@ func everything() *specs.LinuxResources {
 	}
 }
 
-// with is everything but for what is changed.
+// with returns everything, changed by edit.
 func with(edit func(r *specs.LinuxResources)) *specs.LinuxResources {
 	r := everything()
 	edit(r)
 	return r
 }
 
-// ofV1 adds what cgroup v1 alone has.
+// ofV1 adds the limits that only cgroup v1 has.
 func ofV1(r *specs.LinuxResources) {
 	r.Memory.Swappiness, r.Memory.DisableOOMKiller = ptr(uint64(0)), ptr(true)
 	r.CPU.RealtimeRuntime, r.CPU.RealtimePeriod = ptr(int64(1000)), ptr(uint64(10000))
@@ -67,8 +67,8 @@ func translated(t *testing.T, r *specs.LinuxResources) *cgroups.Resources {
 	return res
 }
 
-// The table says what the library writes, and all of it: what it says of a field is in
-// the file, and no other file is written.
+// TestFieldsAreWhatIsWritten checks that the table describes exactly what the library writes: every
+// file has the value in the table, and no other file is written.
 func TestFieldsAreWhatIsWritten(t *testing.T) {
 	cgroups.TestMode = true
 	t.Cleanup(func() { cgroups.TestMode = false })
@@ -103,7 +103,7 @@ func TestFieldsAreWhatIsWritten(t *testing.T) {
 					i := 0
 					if w.files[0] == "io.bfq.weight" && !bfq {
 						if i = 1; len(w.files) == 1 {
-							continue // passed over by the library, and refused by Limit
+							continue // ignored by the library, refused by Limit
 						}
 					}
 					want[w.files[i]] += w.texts[i] + ";"
@@ -118,7 +118,7 @@ func TestFieldsAreWhatIsWritten(t *testing.T) {
 				written := map[string]bool{}
 				entries, _ := os.ReadDir(dir)
 				for _, e := range entries {
-					// Of hugetlb.2MB.rsvd.max it is content to have none.
+					// The library ignores a missing hugetlb.2MB.rsvd.max.
 					if name := e.Name(); name != controllersFile && !strings.Contains(name, ".rsvd.") && (name != "io.bfq.weight" || want[name] != "") {
 						written[name] = true
 					}
@@ -128,7 +128,7 @@ func TestFieldsAreWhatIsWritten(t *testing.T) {
 				}
 				for file, texts := range want {
 					data, err := os.ReadFile(filepath.Join(dir, file))
-					// Each write of the test's own file truncates it.
+					// Each write truncates the file, as it is a regular file in this test.
 					all := strings.Split(strings.TrimSuffix(texts, ";"), ";")
 					if last := all[len(all)-1]; err != nil || !strings.HasSuffix(strings.TrimSpace(string(data)), last) {
 						t.Errorf("BFQ %t: %s has %q, told %q (%v)", bfq, file, data, texts, err)
@@ -139,9 +139,9 @@ func TestFieldsAreWhatIsWritten(t *testing.T) {
 	}
 }
 
-// No field of what is applied is left out of the table.
+// TestFieldsAreAll checks that the table covers every field of cgroups.Resources.
 func TestFieldsAreAll(t *testing.T) {
-	// Not limits, or told by another field.
+	// These are no limits, or another field covers them.
 	other := []string{"Devices", "Freezer", "SkipDevices", "SkipFreezeOnSet", "MemoryCheckBeforeUpdate", "CpuShares"}
 	all := func(r *cgroups.Resources) []write { return append(writes(r), rows(r, false)...) }
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[cgroups.Resources]()) {
@@ -156,8 +156,8 @@ func TestFieldsAreAll(t *testing.T) {
 	}
 }
 
-// tree makes a cgroup tree of files, each directory with the controllers and the files
-// that are named.
+// tree makes a cgroup tree of regular files. For each directory, dirs has its controllers and its
+// files.
 func tree(t *testing.T, dirs map[string][2]string) string {
 	t.Helper()
 	root := t.TempDir()
@@ -177,7 +177,7 @@ func tree(t *testing.T, dirs map[string][2]string) string {
 	return root
 }
 
-// kernelWords are what engines take for a program that is missing in the container.
+// kernelWords matches texts that engines take for a missing program in the container.
 var kernelWords = regexp.MustCompile(`(?i)no such file or directory|not found|permission denied`)
 
 func fieldsOf(lacks Lacks) (list []string) {
@@ -255,8 +255,9 @@ func TestLacks(t *testing.T) {
 	}
 }
 
-// Of a controller that no cgroup has yet only the kernel knows which files it has; one
-// that a container's cgroup does not get is told there.
+// TestLacksUnknown checks that a file is not reported as missing if no cgroup has the controller
+// yet, because only the kernel knows the files then. A controller that the container's cgroup does
+// not get is reported by missing.
 func TestLacksUnknown(t *testing.T) {
 	t.Parallel()
 	res := translated(t, &specs.LinuxResources{BlockIO: &specs.LinuxBlockIO{Weight: ptr(uint16(100))}})
@@ -275,7 +276,7 @@ func TestLacksUnknown(t *testing.T) {
 	}
 }
 
-// What no host has is told, and is no error.
+// TestIgnored checks that limits of cgroup v1 are reported, but are no errors.
 func TestIgnored(t *testing.T) {
 	t.Parallel()
 	res := translated(t, with(ofV1))

@@ -12,9 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Freeze stops all processes in a cgroup and below it and returns when they are
-// stopped. When that does not come about before ctx is done or freezePatience is
-// over, they are let go on and the error says so.
+// Freeze stops all processes in a cgroup and below it, and returns when they are stopped. If ctx is
+// done or freezePatience has passed before that, it thaws the cgroup again and returns an error.
 func Freeze(ctx context.Context, path string) error {
 	err := freeze(ctx, path)
 	if err != nil && !gone(err) {
@@ -23,8 +22,8 @@ func Freeze(ctx context.Context, path string) error {
 	return err
 }
 
-// freezePatience is runc's: a process in an uninterruptible wait cannot be
-// frozen before its end.
+// freezePatience is the same as in runc. A process in an uninterruptible wait cannot be frozen
+// until the wait ends.
 const freezePatience = 10 * time.Second
 
 func freeze(ctx context.Context, path string) error {
@@ -52,7 +51,7 @@ func freeze(ctx context.Context, path string) error {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("freeze cgroup %s: %w", path, err)
 		}
-		// The file says POLLPRI when it changes (cgroup-v2, "cgroup.events").
+		// The kernel signals a change of the file with POLLPRI (cgroup-v2, "cgroup.events").
 		fds := []unix.PollFd{{Fd: int32(events.Fd()), Events: unix.POLLPRI}}
 		if _, err := unix.Poll(fds, int(min(left, 100*time.Millisecond).Milliseconds())+1); err != nil && !errors.Is(err, unix.EINTR) {
 			return fmt.Errorf("freeze cgroup %s: %w", path, err)
@@ -60,8 +59,7 @@ func freeze(ctx context.Context, path string) error {
 	}
 }
 
-// Thaw lets the processes of a frozen cgroup go on. One that is not there has
-// none.
+// Thaw resumes the processes of a frozen cgroup. It ignores a missing cgroup.
 func Thaw(path string) error {
 	err := os.WriteFile(filepath.Join(Mount, path, "cgroup.freeze"), []byte("0"), 0)
 	if err != nil && !gone(err) {
@@ -70,9 +68,9 @@ func Thaw(path string) error {
 	return nil
 }
 
-// Frozen says whether the processes of a cgroup are stopped, by whomever, or told
-// to stop there: the kernel takes back that they are stopped while another one comes
-// into the cgroup.
+// Frozen reports whether the processes of a cgroup are stopped, no matter by whom, or the cgroup
+// has been told to stop them. It reads cgroup.freeze, too, because the kernel reports the cgroup as
+// not frozen while another process enters it.
 func Frozen(path string) (bool, error) {
 	told, err := os.ReadFile(filepath.Join(Mount, path, "cgroup.freeze"))
 	if err == nil && bytes.HasPrefix(told, []byte("1")) {

@@ -1,6 +1,5 @@
-// Package cgroup places a container in the cgroup tree, limits it, and ends all
-// that is in it. It knows cgroup v2 alone (kernel documentation,
-// admin-guide/cgroup-v2).
+// Package cgroup chooses a container's cgroup, applies its limits, and kills all processes in it.
+// It supports cgroup v2 only (kernel documentation, admin-guide/cgroup-v2).
 package cgroup
 
 import (
@@ -21,13 +20,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Mount is where cgroup v2 is mounted on every supported host.
+// Mount is the mount point of cgroup v2 on every supported host.
 const Mount = "/sys/fs/cgroup"
 
-// ErrNotUnified says that the host's cgroup tree is not v2 alone.
+// ErrNotUnified is returned if the host does not use cgroup v2 only.
 var ErrNotUnified = errors.New("the host does not use cgroup v2 alone")
 
-// CheckUnified returns ErrNotUnified on a host with cgroup v1 or a hybrid.
+// CheckUnified returns ErrNotUnified on a host with cgroup v1 or a hybrid hierarchy.
 func CheckUnified() error {
 	var st unix.Statfs_t
 	if err := unix.Statfs(Mount, &st); err != nil {
@@ -39,8 +38,8 @@ func CheckUnified() error {
 	return nil
 }
 
-// ID is the identity of a cgroup: no other one gets it while the host runs. It
-// is 0 for one that is not there.
+// ID returns the identity (inode number) of a cgroup, which no other cgroup gets while the host
+// runs. It returns 0 for a missing cgroup.
 func ID(path string) uint64 {
 	info, err := os.Stat(filepath.Join(Mount, path))
 	if err != nil {
@@ -49,11 +48,10 @@ func ID(path string) uint64 {
 	return info.Sys().(*syscall.Stat_t).Ino
 }
 
-// ErrTaken says that a container cannot have a cgroup, because there is one.
+// ErrTaken is returned if a container cannot have a cgroup because the cgroup exists already.
 var ErrTaken = errors.New("it belongs to another container, or was left behind by one")
 
-// CheckFree returns an error that wraps ErrTaken if there is a cgroup, or anything
-// else, at path.
+// CheckFree returns an error that wraps ErrTaken if a cgroup, or anything else, exists at path.
 func CheckFree(path string) error {
 	if _, err := os.Lstat(filepath.Join(Mount, path)); gone(err) {
 		return nil
@@ -69,8 +67,8 @@ func CheckFree(path string) error {
 	return fmt.Errorf("cgroup %s exists already: %w", path, ErrTaken)
 }
 
-// prepare enables the controllers for a cgroup that another program is about to
-// make, path being relative to Mount, and holds its parent.
+// prepare enables the controllers for a cgroup that another program will make, and holds the
+// cgroup's parent until the returned Closer is closed. path is relative to Mount.
 func prepare(path string) (io.Closer, error) {
 	dir := filepath.Join(Mount, path)
 	if err := CheckFree(path); err != nil {
@@ -91,7 +89,7 @@ func prepare(path string) (io.Closer, error) {
 	return hold, nil
 }
 
-// Make makes a cgroup and opens it, for a process to be born in (clone3(2),
+// Make makes a cgroup and opens it, so that a process can be forked into it (clone3(2),
 // CLONE_INTO_CGROUP).
 func Make(path string) (*os.File, error) {
 	dir := filepath.Join(Mount, path)
@@ -105,8 +103,8 @@ func Make(path string) (*os.File, error) {
 	return f, nil
 }
 
-// Limit applies resources to a cgroup that exists. Errors name the JSON path, and are
-// Lacks where the cgroup lacks a controller or a file.
+// Limit applies resources to an existing cgroup. Errors name the JSON path. If the cgroup lacks a
+// controller or a file, the error is of type Lacks.
 func Limit(path string, r *cgroups.Resources) error {
 	m, err := fs2.NewManager(&cgroups.Cgroup{Resources: r}, filepath.Join(Mount, path))
 	if err != nil {
@@ -115,10 +113,10 @@ func Limit(path string, r *cgroups.Resources) error {
 	return explained(path, r, m.Set(r))
 }
 
-// LimitInner repeats in a container's cgroup the limits that one above it bears
-// already, so that the container can read them, and the kernel and engines count
-// there what comes of them. The cgroups above must hold no processes themselves
-// (cgroup v2's rule of no internal processes).
+// LimitInner applies to a container's cgroup the limits that a cgroup above it already has. The
+// container can then read its limits, and the kernel counts their effects in the cgroup that
+// engines look at. The cgroups above must not contain processes themselves (cgroup v2's "no
+// internal processes" rule).
 func LimitInner(path string, r *cgroups.Resources) error {
 	if !hasAll(path) {
 		if err := fs2.CreateCgroupPath(filepath.Join(Mount, path), &cgroups.Cgroup{Resources: r}); err != nil {
@@ -130,7 +128,7 @@ func LimitInner(path string, r *cgroups.Resources) error {
 	return Limit(path, &inner)
 }
 
-// hasAll tells whether a cgroup has every controller that the kernel has.
+// hasAll reports whether a cgroup has every controller of the kernel.
 func hasAll(path string) bool {
 	const file = "cgroup.controllers"
 	all, err := os.ReadFile(filepath.Join(Mount, file))
@@ -141,7 +139,7 @@ func hasAll(path string) bool {
 	return err == nil && bytes.Equal(own, all)
 }
 
-// Of is the cgroup of a process, relative to Mount.
+// Of returns the cgroup of a process, relative to Mount.
 func Of(pid int) (string, error) {
 	file := "/proc/" + strconv.Itoa(pid) + "/cgroup"
 	data, err := os.ReadFile(file)
@@ -165,8 +163,7 @@ func Enter(path string, pid int) error {
 	return nil
 }
 
-// Kill ends every process in a cgroup and below it. A cgroup that is not there
-// holds none.
+// Kill kills every process in a cgroup and below it. It ignores a missing cgroup.
 func Kill(path string) error {
 	err := os.WriteFile(filepath.Join(Mount, path, "cgroup.kill"), []byte("1"), 0)
 	if err != nil && !gone(err) {
@@ -175,8 +172,7 @@ func Kill(path string) error {
 	return nil
 }
 
-// Processes lists the pids in a cgroup and below it; none for one that is not
-// there.
+// Processes returns the pids in a cgroup and below it, and none for a missing cgroup.
 func Processes(path string) ([]int, error) {
 	pids, err := cgroups.GetAllPids(filepath.Join(Mount, path))
 	if gone(err) {
@@ -185,8 +181,8 @@ func Processes(path string) ([]int, error) {
 	return pids, err
 }
 
-// Remove deletes a cgroup and those below it, ending what is in them; it waits
-// a while for the kernel to let go of the processes.
+// Remove removes a cgroup and the cgroups below it, and kills the processes in them. It waits up to
+// patience for the kernel to release the processes.
 func Remove(path string) error {
 	dir := filepath.Join(Mount, path)
 	if filepath.Clean(dir) == Mount {
@@ -204,8 +200,8 @@ func Remove(path string) error {
 	return fmt.Errorf("remove cgroup %s: %w", path, err)
 }
 
-// withdraw removes a cgroup when nothing is in it any more, and leaves it, without
-// an error, if something stays there: that is not the container's.
+// withdraw removes a cgroup once it is empty. If processes are still in it after patience, it
+// leaves the cgroup without an error, because then the processes are not the container's.
 func withdraw(path string, remove func() error) error {
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
 		pids, err := Processes(path)
@@ -222,7 +218,7 @@ func withdraw(path string, remove func() error) error {
 	return nil
 }
 
-// patience is how long the kernel is given to let go of processes that have ended.
+// patience is how long the kernel may take to release processes that have ended.
 const patience = 5 * time.Second
 
 func removeTree(dir string) error {

@@ -15,18 +15,17 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// Lack is a limit for which the host has no controller, or the controller no file. Its
-// text has none of the kernel's words: engines take these for a program that is missing
-// in the container.
+// Lack is a limit for which the host has no controller or the controller has no file. Its text does
+// not quote the kernel's error, because engines would read that as a missing program in the
+// container.
 type Lack struct {
-	// Field is the JSON path of the limit, Reason what there is not.
+	// Field is the limit's JSON path. Reason says what is missing.
 	Field, Reason string
 }
 
 func (l *Lack) Error() string { return l.Field + ": " + l.Reason }
 
-// Lacks are all limits that one host or cgroup has no place for. As an error it tells of
-// the first.
+// Lacks are all limits that a host or a cgroup cannot apply. Its error text describes the first.
 type Lacks []*Lack
 
 func (l Lacks) Error() string {
@@ -36,7 +35,7 @@ func (l Lacks) Error() string {
 	return l[0].Error()
 }
 
-// Err is nil if there are none.
+// Err returns l as an error, or nil if l is empty.
 func (l Lacks) Err() error {
 	if len(l) == 0 {
 		return nil
@@ -44,10 +43,10 @@ func (l Lacks) Err() error {
 	return l
 }
 
-// Foresee names the limits that no cgroup of this host can have, before there is one for
-// them: those of controllers that the kernel or whoever gave berth its cgroups lacks,
-// and of files that another cgroup with the controller lacks. On a host with another
-// version of cgroups it names none.
+// Preflight returns the limits that no cgroup of this host can have, before the container's cgroup
+// is made. These are the limits whose controller is missing in the kernel or was not delegated to
+// berth, and those whose file is missing in another cgroup with the controller. On a host without
+// cgroup v2 it returns none.
 func Preflight(r *cgroups.Resources) Lacks {
 	if CheckUnified() != nil {
 		return nil
@@ -55,7 +54,7 @@ func Preflight(r *cgroups.Resources) Lacks {
 	return preflight(Mount, r)
 }
 
-// Missing names the limits that the cgroup at path cannot have.
+// Missing returns the limits that the cgroup at path cannot have.
 func Missing(path string, r *cgroups.Resources) Lacks {
 	return missing(Mount, path, r)
 }
@@ -67,7 +66,7 @@ func preflight(mount string, r *cgroups.Resources) (lacks Lacks) {
 	}
 	have, err := controllers(mount)
 	if err != nil {
-		return nil // create says why
+		return nil // create will report the error
 	}
 	looked := map[string]bool{}
 	for i := range list {
@@ -97,7 +96,7 @@ func missing(mount, path string, r *cgroups.Resources) (lacks Lacks) {
 	dir := filepath.Join(mount, path)
 	have, err := controllers(dir)
 	if err != nil {
-		return nil // it has gone
+		return nil // the cgroup was removed
 	}
 	host, err := controllers(mount)
 	if err != nil {
@@ -145,7 +144,7 @@ func (w *write) noFile() *Lack {
 
 const controllersFile = "cgroup.controllers"
 
-// controllers are those of a cgroup.
+// controllers returns the controllers of a cgroup.
 func controllers(dir string) ([]string, error) {
 	data, err := os.ReadFile(filepath.Join(dir, controllersFile))
 	return strings.Fields(string(data)), err
@@ -158,9 +157,9 @@ func listed(controllers []string) string {
 	return strings.Join(controllers, " ")
 }
 
-// nowhere says that the cgroups right below mount which have the controller lack its
-// file. All cgroups but the first of all, which has none of them, have the same files of a
-// controller. Where no cgroup has it yet that cannot be known.
+// nowhere reports whether the cgroups directly below mount that have the controller lack its file.
+// All cgroups with a controller have the same files, except the root cgroup, which has none of
+// them. If no cgroup has the controller yet, the answer is unknown and nowhere returns false.
 func (w *write) nowhere(mount string) bool {
 	lacks := ""
 	for dir := range neighbours(mount) {
@@ -172,7 +171,7 @@ func (w *write) nowhere(mount string) bool {
 		}
 		lacks = dir
 	}
-	return lacks != "" && has(lacks, w.controller) // one that is being removed loses its files first
+	return lacks != "" && has(lacks, w.controller) // a cgroup being removed loses its files first
 }
 
 func has(dir, controller string) bool {
@@ -180,7 +179,7 @@ func has(dir, controller string) bool {
 	return err == nil && slices.Contains(list, controller)
 }
 
-// neighbours goes through the cgroups right below mount, at first those that systemd has
+// neighbours iterates over the cgroups directly below mount, starting with those that systemd has
 // on every host.
 func neighbours(mount string) iter.Seq[string] {
 	return func(yield func(string) bool) {
@@ -201,9 +200,9 @@ func neighbours(mount string) iter.Seq[string] {
 	}
 }
 
-// explained adds to an error of the library's, which applies limits to the cgroup at
-// path, the field that it is about. What the cgroup lacks is an error in any case: the
-// library passes over some of it.
+// explained adds the JSON path of the field to an error that the cgroup library returned for the
+// cgroup at path. If the cgroup lacks a controller or a file, explained returns Lacks even if err
+// is nil, because the library ignores some of these cases.
 func explained(path string, r *cgroups.Resources, err error) error {
 	if lacks := Missing(path, r); len(lacks) > 0 {
 		return lacks

@@ -12,12 +12,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// WatchOOM calls f each time that the kernel's OOM killer has ended a process in
-// the cgroup or below it, counting from now. It returns when no process is left
-// in the cgroup, it is removed, or ctx is done.
+// WatchOOM calls f for each process in the cgroup or below it that the kernel's OOM killer kills
+// from now on. It returns when the cgroup has no process left or is removed, or when ctx is done.
 func WatchOOM(ctx context.Context, path string, f func()) error { return watchOOM(ctx, path, false, f) }
 
-// WatchAllOOM is WatchOOM, counting from the cgroup's beginning.
+// WatchAllOOM is WatchOOM for all kills since the cgroup was made.
 func WatchAllOOM(ctx context.Context, path string, f func()) error {
 	return watchOOM(ctx, path, true, f)
 }
@@ -28,12 +27,12 @@ func watchOOM(ctx context.Context, path string, all bool, f func()) error {
 	if err != nil {
 		return fmt.Errorf("watch cgroup %s: inotify_init1: %w", path, err)
 	}
-	// Non-blocking, so that the runtime waits for it and Close ends a Read.
+	// The file is non-blocking, so that the Go runtime polls it and Close ends a Read.
 	events := os.NewFile(uintptr(fd), "inotify")
 	defer events.Close()
 	stop := context.AfterFunc(ctx, func() { events.Close() })
 	defer stop()
-	// Without the memory controller there is no memory.events, and no OOM kill.
+	// Without the memory controller there are no memory.events and no OOM kills.
 	for _, file := range []string{"cgroup.events", "memory.events"} {
 		_, err := unix.InotifyAddWatch(fd, filepath.Join(dir, file), unix.IN_MODIFY)
 		if err != nil && (file == "cgroup.events" || !errors.Is(err, unix.ENOENT)) {
@@ -49,7 +48,7 @@ func watchOOM(ctx context.Context, path string, all bool, f func()) error {
 	}
 	buffer := make([]byte, 4096)
 	for {
-		// Looked at after the watches are there: nothing is missed.
+		// Read the count after the watches exist, so that no kill is missed.
 		now, err := eventCount(dir, "memory.events", "oom_kill")
 		if err != nil {
 			return fmt.Errorf("watch cgroup %s: %w", path, err)
@@ -73,8 +72,8 @@ func watchOOM(ctx context.Context, path string, all bool, f func()) error {
 	}
 }
 
-// OOMKills is how many processes in the cgroup and below it the kernel's OOM killer has
-// ended; 0 where that is not counted.
+// OOMKills returns how many processes in the cgroup and below it the kernel's OOM killer has
+// killed. It returns 0 if the kernel does not count them.
 func OOMKills(path string) uint64 {
 	n, err := eventCount(filepath.Join(Mount, path), "memory.events", "oom_kill")
 	if err != nil {
@@ -83,7 +82,7 @@ func OOMKills(path string) uint64 {
 	return n
 }
 
-// eventCount reads a "key value" file; what is not there counts 0.
+// eventCount reads a value from a "key value" file. A missing file or key counts as 0.
 func eventCount(dir, file, key string) (uint64, error) {
 	data, err := os.ReadFile(filepath.Join(dir, file))
 	if gone(err) {

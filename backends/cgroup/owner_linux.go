@@ -10,11 +10,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// delegated lists the files that belong to whom a cgroup is given (cgroups(7), "Cgroup delegation").
+// delegated is the file that lists which files of a cgroup belong to the user it is delegated to
+// (cgroups(7), "Cgroup delegation").
 const delegated = "/sys/kernel/cgroup/delegate"
 
-// Own gives a cgroup, named relative to Mount, to a user ID of the host: the directory, and the files that the kernel says
-// are delegated with it. The limits stay root's. A file that the cgroup does not have is passed over.
+// Own changes the owner of a cgroup, named relative to Mount, to a user ID of the host. It changes
+// the directory and the files that the kernel lists as delegated. The limits stay root's. Files
+// that the cgroup does not have are skipped.
 func Own(p string, uid uint32) error {
 	files := "cgroup.procs\ncgroup.threads\ncgroup.subtree_control\n"
 	if data, err := os.ReadFile(delegated); err == nil {

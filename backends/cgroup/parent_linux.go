@@ -13,15 +13,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// defaultParent holds the containers whose config.json names no absolute path.
+// defaultParent is the parent cgroup of containers whose config.json has no absolute cgroupsPath.
 const defaultParent = "/berth"
 
-// spaceMark begins the names of the parents below it that are made for a
-// Default.Space.
+// spaceMark is the prefix of the cgroups in defaultParent that are made for a Default.Space.
 const spaceMark = "@"
 
-// parents are the cgroups above p that are berth's own to make and to remove, the
-// innermost first.
+// parents returns the cgroups above p that berth makes and removes itself, innermost first.
 func parents(p string) []string {
 	parent := path.Dir(p)
 	switch {
@@ -33,9 +31,9 @@ func parents(p string) []string {
 	return nil
 }
 
-// holdParent keeps the parent of a container's cgroup from being trimmed while
-// the cgroup is not there yet, as another program is about to make it. The hold
-// is a lock of the parent, which ends with the process at the latest.
+// holdParent keeps the parent of a container's cgroup from being removed by TrimDefault while
+// another program has yet to make the cgroup. The hold is a lock on the parent, which ends with the
+// process at the latest.
 func holdParent(p string) (io.Closer, error) {
 	own := parents(p)
 	if len(own) == 0 {
@@ -63,12 +61,12 @@ func holdParent(p string) (io.Closer, error) {
 		if now, nowErr := os.Stat(dir); err == nil && nowErr == nil && os.SameFile(held, now) {
 			return f, nil
 		}
-		f.Close() // removed before it was locked
+		f.Close() // it was removed before it was locked
 	}
 }
 
-// TrimDefault removes the parents of a cgroup that was placed by default, if it
-// was the last one there and none is about to be made.
+// TrimDefault removes berth's own parents of a cgroup, if they are empty and no cgroup is about to
+// be made in them.
 func TrimDefault(p string) {
 	for _, parent := range parents(p) {
 		f, err := os.Open(filepath.Join(Mount, parent))

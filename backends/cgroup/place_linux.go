@@ -12,22 +12,22 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// Place is where a container goes in the cgroup tree.
+// Place is a container's place in the cgroup tree.
 type Place struct {
 	// Path is the container's cgroup, relative to Mount.
 	Path string
-	// Limits is the cgroup that carries its limits: Path or one above it.
+	// Limits is the cgroup that has the container's limits: Path or a cgroup above it.
 	Limits string
 	scope  *systemd.UnifiedManager
-	unit   *cgroups.Cgroup // what the scope is made of
+	unit   *cgroups.Cgroup // the scope's definition
 }
 
-// Default is the place of a container whose config.json names none.
+// Default is the place of a container whose config.json has no cgroupsPath.
 type Default struct {
-	// Name is the cgroup's, or in it the end of a scope's. It is not empty.
+	// Name is the cgroup's name, or the last part of a scope's name. It is not empty.
 	Name string
-	// Space keeps containers of one name apart: those of one space have their own
-	// parent, whose name is made of it. It has letters and digits only, or is empty.
+	// Space separates containers with the same name: the containers of a space have their own
+	// parent, which is named after it. It consists of letters and digits, or is empty.
 	Space string
 }
 
@@ -45,8 +45,8 @@ func (d Default) prefix() string {
 	return "berth:" + d.Space // no name begins with a colon
 }
 
-// Find reads linux.cgroupsPath: a path, relative ones being below /berth, or
-// with systemd slice:prefix:name (what runc's --systemd-cgroup means).
+// Find interprets linux.cgroupsPath. It is a path, which is below /berth if it is relative, or with
+// systemd slice:prefix:name, as for runc's --systemd-cgroup.
 func Find(cgroupsPath string, d Default, byScope bool) (*Place, error) {
 	if !byScope {
 		p := cgroupsPath
@@ -54,7 +54,7 @@ func Find(cgroupsPath string, d Default, byScope bool) (*Place, error) {
 		case p == "":
 			p = d.path()
 		case !path.IsAbs(p):
-			// A leading slash keeps .. from leaving the parent.
+			// The leading slash keeps .. from leaving the parent.
 			p = path.Join(defaultParent, path.Clean("/"+p))
 		}
 		p = path.Clean(p)
@@ -81,7 +81,8 @@ func Find(cgroupsPath string, d Default, byScope bool) (*Place, error) {
 	return p, checkPath(p.Limits)
 }
 
-// At is the place of a container that has one, as Place's Limits and Scoped say.
+// At returns the place of an existing container. limits and isScope are the Limits and Scoped of
+// its Place.
 func At(limits string, isScope bool) (*Place, error) {
 	if !isScope {
 		return &Place{Path: limits, Limits: limits}, nil
@@ -96,17 +97,17 @@ func At(limits string, isScope bool) (*Place, error) {
 	return scoped(c, limits)
 }
 
-// InScope finds the scope that Find has put a container's cgroup into.
+// InScope returns the scope of a container's cgroup, if Find has put the cgroup into one.
 func InScope(p string) (limits string, is bool) {
 	limits, inner := path.Split(p)
 	limits = path.Clean(limits)
 	return limits, inner == inScope && path.Ext(limits) == ".scope"
 }
 
-// inScope is the container's cgroup in its scope.
+// inScope is the name of the container's cgroup in its scope.
 const inScope = "container"
 
-// scoped is the place in a unit of systemd's, in the cgroup at if that is not "".
+// scoped returns a place in a systemd unit. If at is not empty, it is the unit's cgroup.
 func scoped(c *cgroups.Cgroup, at string) (*Place, error) {
 	if at != "" {
 		at = path.Join(Mount, at)
@@ -120,7 +121,8 @@ func scoped(c *cgroups.Cgroup, at string) (*Place, error) {
 	return &Place{Path: path.Join(limits, inScope), Limits: limits, scope: scope, unit: c}, nil
 }
 
-// checkPath refuses what cannot be written into an LXC config, a line of text.
+// checkPath refuses paths that berth uses itself and paths that cannot be written to a line of
+// LXC's config.
 func checkPath(p string) error {
 	if p == "/" {
 		return spec.Fieldf("linux.cgroupsPath", "a container cannot have the root cgroup")
@@ -136,7 +138,7 @@ func checkPath(p string) error {
 	return nil
 }
 
-// unitName is the unit's as opencontainers/cgroups makes it.
+// unitName returns the unit's name as opencontainers/cgroups makes it.
 func unitName(c *cgroups.Cgroup) string {
 	if strings.HasSuffix(c.Name, ".slice") {
 		return c.Name
@@ -144,7 +146,7 @@ func unitName(c *cgroups.Cgroup) string {
 	return c.ScopePrefix + "-" + c.Name + ".scope"
 }
 
-// checkUnit refuses a unit's name that systemd does (systemd.unit(5), "Description").
+// checkUnit refuses a unit name that systemd would refuse (systemd.unit(5), "Description").
 func checkUnit(name string) error {
 	const signs = ":-_.\\@"
 	for _, r := range name {
@@ -158,9 +160,9 @@ func checkUnit(name string) error {
 	return nil
 }
 
-// CheckRecorded refuses what cannot be a container's cgroup that is known from a
-// record: one that Find does not give, and one that the host's first process is in,
-// or in one below. None is fine.
+// CheckRecorded refuses a path from a record that cannot be a container's cgroup: a path that Find
+// never returns, and a cgroup that contains the host's first process, directly or below it. An
+// empty path is accepted.
 func CheckRecorded(p string) error {
 	if p == "" {
 		return nil
@@ -174,9 +176,9 @@ func CheckRecorded(p string) error {
 	return nil
 }
 
-// Open makes the systemd scope around a process, with the properties that the
-// container's annotations name, or enables the controllers on the way to the path,
-// which stays until what is returned is closed.
+// Open prepares the container's cgroup. For a scope it makes the systemd scope around the process
+// pid, with the properties from the container's annotations. Otherwise it enables the controllers
+// on the way to the path. The path's parent stays until the returned Closer is closed.
 func (p *Place) Open(pid int, annotations map[string]string) (io.Closer, error) {
 	if p.scope == nil {
 		return prepare(p.Path)
@@ -191,8 +193,8 @@ func (p *Place) Open(pid int, annotations map[string]string) (io.Closer, error) 
 	return io.NopCloser(nil), nil
 }
 
-// Limit applies resources where the container's limits are kept, and below a
-// scope, to which systemd holds on, in the container's cgroup too.
+// Limit applies resources to the cgroup Limits. In a scope it applies them to the container's
+// cgroup, too, because systemd controls the scope's own.
 func (p *Place) Limit(r *cgroups.Resources) error {
 	if p.scope == nil {
 		return Limit(p.Limits, r)
@@ -203,9 +205,9 @@ func (p *Place) Limit(r *cgroups.Resources) error {
 	return LimitInner(p.Path, r)
 }
 
-// Remove ends what is in the cgroup and removes it. A scope is taken down by
-// systemd: the kernel tells it with a delay that a cgroup is empty, and does not
-// tell at all of one that has gone by then, so that the scope would stay.
+// Remove kills the processes in the cgroup and removes it. A scope is stopped through systemd. The
+// kernel tells systemd with a delay that a cgroup is empty, and not at all if the cgroup has been
+// removed by then, so the scope would stay.
 func (p *Place) Remove() error {
 	if p.scope != nil {
 		if err := Kill(p.Limits); err != nil {
@@ -218,8 +220,8 @@ func (p *Place) Remove() error {
 	return Remove(p.Limits)
 }
 
-// Withdraw removes the cgroup of a container that was being created, in case it
-// was made: only when there is nobody in it, for by now it can be another's.
+// Withdraw removes the cgroup of a container whose create failed, if it was made. It removes the
+// cgroup only if that is empty, because by now it may belong to another container.
 func (p *Place) Withdraw() error {
 	if ID(p.Limits) == 0 {
 		if p.scope != nil {
@@ -237,5 +239,5 @@ func (p *Place) Withdraw() error {
 	})
 }
 
-// Scoped says that the container's limits are those of a systemd scope.
+// Scoped reports whether a systemd scope has the container's limits.
 func (p *Place) Scoped() bool { return p.scope != nil }

@@ -26,7 +26,8 @@ func TestFindPath(t *testing.T) {
 	}
 }
 
-// What systemd would refuse in its own words, after a process was made.
+// TestFindUnit checks unit names that systemd would refuse with its own error after a process was
+// made.
 func TestFindUnit(t *testing.T) {
 	t.Parallel()
 	for in, words := range map[string]string{
@@ -108,7 +109,7 @@ func TestResources(t *testing.T) {
 	if len(r.Devices) != 1+11 || r.Devices[0].Allow {
 		t.Errorf("devices: %d rules, the first %+v", len(r.Devices), r.Devices[0])
 	}
-	// What config.json makes itself is allowed as it says.
+	// A default device that config.json makes itself gets only the access that the rules allow.
 	r, err = Resources(nil, []specs.LinuxDevice{{Path: "/dev/full"}, {Path: "/dev/ptmx"}})
 	if err != nil || len(r.Devices) != 10 {
 		t.Errorf("devices: %d rules, %v", len(r.Devices), err)

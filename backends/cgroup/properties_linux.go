@@ -14,14 +14,12 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// propertyPrefix begins the annotations that are properties of a container's
-// systemd scope, the value in GVariant's text format (runc's
-// docs/systemd.md#auxiliary-properties).
+// propertyPrefix is the prefix of annotations that set properties of a container's systemd scope.
+// Their values are in GVariant's text format (runc's docs/systemd.md#auxiliary-properties).
 const propertyPrefix = "org.systemd.property."
 
-// properties are those that annotations name. A time in seconds becomes the one
-// in microseconds that systemd has, as runc and crun do it: TimeoutStopSec is
-// TimeoutStopUSec.
+// properties returns the properties that the annotations set. A time in seconds becomes systemd's
+// property in microseconds, as in runc and crun: TimeoutStopSec becomes TimeoutStopUSec.
 func properties(annotations map[string]string) ([]systemd.Property, error) {
 	var list []systemd.Property
 	for _, key := range slices.Sorted(maps.Keys(annotations)) {

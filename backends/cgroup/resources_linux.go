@@ -12,10 +12,9 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// Resources translates linux.resources for the cgroup library that runc uses,
-// so that limits mean exactly what they mean there. Nodes are those of linux.devices:
-// a default device among them is allowed only what the rules say, as under runc.
-// Errors name the JSON path.
+// Resources translates linux.resources for the cgroup library that runc uses, so limits mean the
+// same as in runc. nodes are the entries of linux.devices: if a default device is among them, it
+// gets only the access that the rules allow, as in runc. Errors name the JSON path.
 func Resources(r *specs.LinuxResources, nodes []specs.LinuxDevice) (*cgroups.Resources, error) {
 	out := &cgroups.Resources{}
 	if r == nil {
@@ -104,7 +103,7 @@ func blockIO(out *cgroups.Resources, b *specs.LinuxBlockIO) {
 	}
 }
 
-// network is what no cgroup of version 2 has: it is told.
+// network translates limits that cgroup v2 does not have. [Ignored] reports them.
 func network(out *cgroups.Resources, n *specs.LinuxNetwork) {
 	if n == nil {
 		return
@@ -121,10 +120,9 @@ func set[T any](to *T, from *T) {
 	}
 }
 
-// deviceRules are the kernel's rules for one of config.json, which has a JSON path.
+// deviceRules returns the kernel's rules for one device rule of config.json, whose JSON path is at.
 func deviceRules(d *specs.LinuxDeviceCgroup, at string) ([]*devices.Rule, error) {
-	// In the order that the library wants, whatever the engine's is, and without
-	// letters that mean nothing.
+	// Put the letters into the order that the library wants, and drop letters that mean nothing.
 	access := devices.Permissions("").Union(devices.Permissions(d.Access))
 	if access.IsEmpty() {
 		return nil, spec.Fieldf(at+".access", "%q is not made of r, w and m", d.Access)
@@ -134,8 +132,8 @@ func deviceRules(d *specs.LinuxDeviceCgroup, at string) ([]*devices.Rule, error)
 	set(&rule.Minor, d.Minor)
 	switch d.Type {
 	case "", "a":
-		// With cgroup v1, and in the library, a rule for all types is for every
-		// device, whatever else it says. That must not allow more than it names.
+		// In cgroup v1, and in the library, a rule for all types applies to every device, whatever
+		// else it says. Such a rule must not allow more than it names.
 		if d.Allow && (rule.Major != devices.Wildcard || rule.Minor != devices.Wildcard || access != "rwm") {
 			block, char := rule, rule
 			block.Type, char.Type = devices.BlockDevice, devices.CharDevice
@@ -152,8 +150,8 @@ func deviceRules(d *specs.LinuxDeviceCgroup, at string) ([]*devices.Rule, error)
 	return []*devices.Rule{&rule}, nil
 }
 
-// defaultRules allow making any node, the devices that every container has
-// (config-linux.md#default-devices), and its terminals.
+// defaultRules allows mknod of any device, and access to the devices that every container has
+// (config-linux.md#default-devices) and to its terminals.
 func defaultRules(nodes []specs.LinuxDevice) []*devices.Rule {
 	rules := []*devices.Rule{
 		allow('c', devices.Wildcard, devices.Wildcard, "m"),
@@ -172,7 +170,7 @@ func defaultRules(nodes []specs.LinuxDevice) []*devices.Rule {
 	return append(rules,
 		allow('c', 5, 2, "rwm"), // ptmx
 		allow('c', 136, devices.Wildcard, "rwm"),
-		allow('c', 10, 200, "rwm"), // net/tun: no default device, but runc and crun always allow it, and VPNs count on it
+		allow('c', 10, 200, "rwm"), // net/tun: runc and crun always allow it, and VPNs need it
 	)
 }
 

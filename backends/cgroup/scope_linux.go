@@ -13,21 +13,21 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// transientUnits is where systemd keeps the units that were made by a call, each as
-// long as it is loaded (systemd.unit(5), "Unit File Load Path").
+// transientUnits is the directory in which systemd keeps transient units as long as they are loaded
+// (systemd.unit(5), "Unit File Load Path").
 const transientUnits = "/run/systemd/transient"
 
-// scopePatience bounds the talk with systemd about a unit on which nothing depends.
+// scopePatience limits the time of calls to systemd about a unit that nothing depends on.
 const scopePatience = 10 * time.Second
 
-// ForgetScope has systemd forget the scope in whose cgroup limits a container was, and
-// which has ended without its delete: one that has failed, of its time limit or for want
-// of memory, stays in systemd's list of failed units until somebody resets it
-// (systemctl(1), reset-failed). A scope that runs is left as it is.
+// ForgetScope makes systemd forget the scope of a container that ended without a delete; limits is
+// the scope's cgroup. A scope that failed, because of its time limit or lack of memory, stays in
+// systemd's list of failed units until it is reset (systemctl(1), reset-failed). A running scope is
+// left alone.
 func ForgetScope(limits string) {
 	unit := path.Base(limits)
 	if _, err := os.Lstat(filepath.Join(transientUnits, unit)); err != nil {
-		return // the usual case: systemd has let go of it
+		return // the usual case: systemd has unloaded it
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), scopePatience)
 	defer cancel()

@@ -10,7 +10,7 @@ import (
 	"github.com/berth-oci/berth/backends"
 )
 
-// Stats measures a cgroup, with all that is below it.
+// Stats returns statistics of a cgroup, including the cgroups below it.
 func Stats(path string) (*backends.Stats, error) {
 	m, err := fs2.NewManager(&cgroups.Cgroup{Resources: &cgroups.Resources{}}, filepath.Join(Mount, path))
 	if err != nil {

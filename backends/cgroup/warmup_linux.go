@@ -5,13 +5,12 @@ import (
 	"path/filepath"
 )
 
-// Anticipate gets over with a wait that would come later. The kernel lets the
-// first move of a process between cgroups wait for a grace period of RCU, some
-// 6 ms, and more on a busy machine, those that follow soon after not at all
-// (cgroup_threadgroup_rwsem, a percpu_rw_semaphore). LXC moves its monitor when
-// nothing else can be done beside. Berth's process is "moved" to where it is,
-// which changes nothing, while there is other work. Where that is not possible
-// nothing is lost.
+// WarmUp takes a wait in advance, in the background. The kernel delays the first move of a process
+// between cgroups by an RCU grace period of some 6 ms, and more on a busy machine. It does not
+// delay moves that soon follow (cgroup_threadgroup_rwsem, a percpu_rw_semaphore). LXC moves its
+// monitor at a time when berth has nothing else to do. WarmUp therefore "moves" berth's process to
+// the cgroup that it is in, which changes nothing, while other work is done. If that fails, nothing
+// is lost.
 func WarmUp() {
 	go func() {
 		own, err := Of(os.Getpid())

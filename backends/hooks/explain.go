@@ -9,7 +9,7 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// Explain adds what would be run at each point in a container's life.
+// Explain adds the command lines of the hooks at each point in a container's life.
 func Explain(x *backends.Explanation, s *specs.Spec) {
 	for _, kind := range spec.HookKinds {
 		var lines []backends.Line

@@ -18,24 +18,23 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// How says in what surroundings hooks run.
+// How describes how hooks are run.
 type How struct {
-	// Dir is their working directory; the caller's if empty.
+	// Dir is the hooks' working directory; the caller's if empty.
 	Dir string
-	// Env is the environment of those that have none of their own; the caller's
-	// if nil.
+	// Env is the environment of hooks that have none of their own; the caller's if nil.
 	Env []string
-	// Start starts a program; by default as a child with nothing special.
+	// Start starts a hook's program. By default it starts an ordinary child process.
 	Start Starter
 }
 
-// Starter starts a hook's program; stdio become its descriptors 0 to 2. It is called
-// on Run's own thread.
+// Starter starts a hook's program with stdio as descriptors 0 to 2. It is called on the thread that
+// called Run.
 type Starter func(path string, args, env []string, stdio [3]*os.File) (*os.Process, error)
 
-// OnHost is Run for the hooks of the runtime namespace. They run in the bundle, if
-// it still exists, as under crun and runc's run, and without an environment of
-// their own have the runtime's, as under runc.
+// OnHost is Run for the hooks of the runtime namespace. Their working directory is the bundle if it
+// still exists, as in crun and runc run. Hooks without an environment of their own get the
+// runtime's, as in runc.
 func OnHost(ctx context.Context, point string, list []specs.Hook, state specs.State) error {
 	var how How
 	if info, err := os.Stat(state.Bundle); err == nil && info.IsDir() {
@@ -44,10 +43,9 @@ func OnHost(ctx context.Context, point string, list []specs.Hook, state specs.St
 	return Run(ctx, how, point, list, state)
 }
 
-// Run runs the hooks of one point in a container's life in their order, each
-// with the state as JSON on its stdin, and stops at the first that fails. The
-// error names it by its JSON path, such as hooks.poststop[0], with what it wrote
-// to stderr.
+// Run runs the hooks of one point in a container's life in order, each with the state as JSON on
+// its stdin. It stops at the first hook that fails. The error has the hook's JSON path, such as
+// hooks.poststop[0], and what the hook wrote to stdout and stderr.
 func Run(ctx context.Context, how How, point string, list []specs.Hook, state specs.State) error {
 	if len(list) == 0 {
 		return nil
@@ -72,10 +70,10 @@ func Run(ctx context.Context, how How, point string, list []specs.Hook, state sp
 	return nil
 }
 
-// maxStderr is as much of a hook's stderr as an error carries, in bytes.
+// maxStderr is the maximum length of a hook's output in an error, in bytes.
 const maxStderr = 4096
 
-// leftOpen is how long a hook's own children may hold its output open, beyond its end.
+// leftOpen is how long children of a hook may keep its output open after the hook has ended.
 const leftOpen = 100 * time.Millisecond
 
 func run(ctx context.Context, how *How, h *specs.Hook, stdin []byte) error {
@@ -93,7 +91,7 @@ func run(ctx context.Context, how *How, h *specs.Hook, stdin []byte) error {
 	}
 	begin := time.Now()
 	state, said, err := execute(ctx, stdin, func(stdio [3]*os.File) (*os.Process, error) { return how.Start(h.Path, args, env, stdio) })
-	// Its arguments are config.json's, and can be secrets.
+	// Log no arguments: they come from config.json and may be secrets.
 	backends.Called([]string{h.Path}, begin, state.ExitCode())
 	if err == nil && !state.Success() {
 		err = &exec.ExitError{ProcessState: state}
@@ -110,8 +108,8 @@ func run(ctx context.Context, how *How, h *specs.Hook, stdin []byte) error {
 	return fmt.Errorf("%w: it said: %s", err, said)
 }
 
-// execute is a process's life, which ctx may end; said is what it wrote to stdout and
-// stderr. State is nil where it could not be started.
+// execute starts a process and waits for it; ctx can kill it. said is the end of what it wrote to
+// stdout and stderr. state is nil if the process could not be started.
 func execute(ctx context.Context, stdin []byte, start func([3]*os.File) (*os.Process, error)) (state *os.ProcessState, said string, err error) {
 	in, input, err := os.Pipe()
 	if err != nil {
@@ -131,7 +129,7 @@ func execute(ctx context.Context, stdin []byte, start func([3]*os.File) (*os.Pro
 		return nil, "", err
 	}
 	go func() {
-		_, _ = input.Write(stdin) // it need not read
+		_, _ = input.Write(stdin) // the hook need not read it
 		input.Close()
 	}()
 	read := make(chan string)
@@ -142,7 +140,7 @@ func execute(ctx context.Context, stdin []byte, start func([3]*os.File) (*os.Pro
 	return state, <-read, err
 }
 
-// tail reads to the end, and keeps the last bytes.
+// tail reads until EOF or an error and returns the last bytes, at most most.
 func tail(r io.Reader, most int) string {
 	var kept []byte
 	data := make([]byte, most)

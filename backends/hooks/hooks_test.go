@@ -76,7 +76,7 @@ func TestFailures(t *testing.T) {
 	}
 }
 
-// A hook may leave a daemon behind that keeps its output open.
+// TestDaemonLeftBehind checks that a hook may leave behind a daemon that keeps its output open.
 func TestDaemonLeftBehind(t *testing.T) {
 	t.Parallel()
 	pidFile := filepath.Join(t.TempDir(), "pid")

@@ -1,6 +1,6 @@
-// Package record writes down what a later command has to know of a container, and
-// reads it: one JSON object with the format's number, the berth that has written
-// it, and a sum over all of it.
+// Package record writes and reads what later commands have to know about a container: a JSON object
+// with the number of its format, the version of berth that wrote it, and a checksum of everything
+// before the checksum.
 package record
 
 import (
@@ -13,24 +13,24 @@ import (
 	"io"
 )
 
-// Format is the number of the format that this berth writes. It reads those below
-// as well. A field that an older berth must not overlook raises it.
+// Format is the number of the format that this berth writes. It also reads all lower formats. Raise
+// it for a new field that an older berth must not overlook.
 //
 //	0  up to 0.1.0-dev, commit 668490f: without number, writer and sum
 //	1  with them
 const Format = 1
 
-// Writer says which berth this is.
+// Writer is the name and version of this berth.
 var Writer = "berth"
 
-// ErrDamaged is of what no berth has written so: it is cut short, or somebody or
-// something has changed it.
+// ErrDamaged means that no berth wrote the record in this form: it is cut short, or it was changed
+// afterwards.
 var ErrDamaged = errors.New("the record is damaged")
 
-// NewerError is of a format that this berth does not know.
+// NewerError means that the record has a newer format, which this berth does not know.
 type NewerError struct {
 	Format int
-	// Writer is the berth that has written it, as that calls itself.
+	// Writer is the name and version of the berth that wrote the record, as in the record.
 	Writer string
 }
 
@@ -39,7 +39,7 @@ func (e *NewerError) Error() string {
 		e.Format, e.Writer, Writer, Format)
 }
 
-// The names of the fields around a value's own, and the end of a record.
+// The names of the fields around the value's own fields, and the end of a record.
 const (
 	keyFormat = "format"
 	keyWriter = "berth"
@@ -50,7 +50,7 @@ const (
 	sumSize  = len(sumBegin) + 2*sha256.Size + len(sumEnd)
 )
 
-// Marshal writes a struct, or what else becomes a JSON object that is not empty.
+// Marshal encodes v, a struct or another value that becomes a JSON object with at least one field.
 func Marshal(v any) ([]byte, error) {
 	own, err := json.Marshal(v)
 	if err != nil {
@@ -70,7 +70,7 @@ func Marshal(v any) ([]byte, error) {
 	return seal(append(head, own[1:]...)), nil
 }
 
-// seal adds the sum to an object.
+// seal appends the checksum to a JSON object.
 func seal(object []byte) []byte {
 	sum := sha256.Sum256(object)
 	out := append(object[:len(object)-1:len(object)-1], sumBegin...)
@@ -78,7 +78,7 @@ func seal(object []byte) []byte {
 	return append(out, sumEnd...)
 }
 
-// intact says whether a record ends with the sum of what is before.
+// intact reports whether a record ends with the checksum of everything before it.
 func intact(data []byte) bool {
 	if len(data) <= sumSize {
 		return false
@@ -87,9 +87,9 @@ func intact(data []byte) bool {
 	return bytes.Equal(seal(object), data)
 }
 
-// Unmarshal reads what Marshal has written, or a berth of an older format. The
-// error is a *NewerError or wraps ErrDamaged. What v has no field for is damage,
-// too: nothing is overlooked.
+// Unmarshal decodes a record that Marshal or a berth with an older format wrote. The error is a
+// *NewerError or wraps ErrDamaged. A field that v does not have is damage, too, so that nothing is
+// overlooked.
 func Unmarshal(data []byte, v any) error {
 	fields := map[string]json.RawMessage{}
 	if err := json.Unmarshal(data, &fields); err != nil {
@@ -115,7 +115,8 @@ func Unmarshal(data []byte, v any) error {
 	return Strictly(own, v)
 }
 
-// formatOf is 0 where none is named. All formats to come name theirs in this way.
+// formatOf returns the record's format, or 0 if it names none. All future formats name their number
+// in this way.
 func formatOf(fields map[string]json.RawMessage) (int, error) {
 	raw, there := fields[keyFormat]
 	if !there {
@@ -127,14 +128,14 @@ func formatOf(fields map[string]json.RawMessage) (int, error) {
 	}
 	if *format > Format {
 		newer := &NewerError{Format: *format}
-		_ = json.Unmarshal(fields[keyWriter], &newer.Writer) // it may have another form there
+		_ = json.Unmarshal(fields[keyWriter], &newer.Writer) // a newer format may write it differently
 		return 0, newer
 	}
 	return *format, nil
 }
 
-// Strictly reads a part of a record: a JSON value without anything that v has no
-// field for. The error wraps ErrDamaged.
+// Strictly decodes a part of a record: one JSON value without any field that v does not have. The
+// error wraps ErrDamaged.
 func Strictly(data []byte, v any) error {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
@@ -149,5 +150,5 @@ func Strictly(data []byte, v any) error {
 
 func damaged(err error) error { return fmt.Errorf("%w: %w", ErrDamaged, err) }
 
-// Damaged wraps ErrDamaged with what in a record cannot be.
+// Damaged returns an error that wraps ErrDamaged and says what is impossible in a record.
 func Damaged(format string, args ...any) error { return damaged(fmt.Errorf(format, args...)) }

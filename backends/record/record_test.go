@@ -50,7 +50,7 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
-// A bit, a byte less, a byte more: none of it is the same record.
+// TestEveryByte checks that a changed, missing or additional byte is always detected.
 func TestEveryByte(t *testing.T) {
 	t.Parallel()
 	data := marshalled(t, whole)
@@ -77,7 +77,7 @@ func TestFormats(t *testing.T) {
 		"empty":                    {"", "damaged"},
 		"zeros":                    {"\x00\x00", "damaged"},
 		"a list":                   {"[]", "damaged"},
-		"null":                     {"null", ""}, // says nothing, as {} does
+		"null":                     {"null", ""}, // has no fields, like {}
 		"another field":            {`{"name":"x","more":1}`, "damaged"},
 		"a sum without a format":   {`{"name":"x","sum":""}`, "damaged"},
 		"a writer without":         {`{"name":"x","berth":"b"}`, "damaged"},
@@ -112,12 +112,12 @@ func FuzzUnmarshal(f *testing.F) {
 	f.Add(marshalled(f, whole))
 	f.Add(seal([]byte(`{"format":1,"berth":"b","name":"x"}`)))
 	f.Add(seal([]byte(`{"format":1,"name":"x","name":"y","data":null}`)))
-	f.Add([]byte(`{"format":1,"name":"x","texts":{"a":"b"}`)) // the brace comes with the sum
+	f.Add([]byte(`{"format":1,"name":"x","texts":{"a":"b"}`)) // seal adds the brace
 	for _, seed := range []string{`{"name":"x","pid":7}`, `{"format":2,"berth":"berth 9.9"}`, `{"format":1}`, "null", "", `{"format":1,"sum":"` + strings.Repeat("0", 64) + `"}`} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		for _, data := range [][]byte{data, seal(append(bytes.Clone(data), '}'))} { // what is around the fields, and the fields
+		for _, data := range [][]byte{data, seal(append(bytes.Clone(data), '}'))} { // as it is, and with a right checksum
 			var got, again sample
 			var newer *NewerError
 			err := Unmarshal(data, &got)

@@ -1,8 +1,7 @@
-// Package resctrl places a container in a group of the kernel's resctrl file
-// system (config-linux.md#intelrdt; kernel documentation,
-// arch/x86/resctrl): a class of service, whose share of the caches and of the
-// memory's bandwidth its schemata say, and below it perhaps a group that is
-// measured.
+// Package resctrl puts a container into a group of the kernel's resctrl file system
+// (config-linux.md#intelrdt; kernel documentation, arch/x86/resctrl). A group is a class of
+// service, whose schemata define its share of the caches and of the memory bandwidth. Below it
+// there can be a monitoring group.
 package resctrl
 
 import (
@@ -19,11 +18,11 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// ErrNone says that no resctrl file system is mounted: the kernel or the machine
-// has none, or nobody has mounted it.
+// ErrNone is returned if no resctrl file system is mounted. The kernel or the machine does not
+// support it, or it has not been mounted.
 var ErrNone = errors.New("intelRdt is specified in config, but Intel RDT is not supported or not enabled: no resctrl file system is mounted")
 
-// Root is where the file system is mounted.
+// Root returns the mount point of the resctrl file system.
 func Root() (string, error) {
 	mounts, err := mountinfo.GetMounts(mountinfo.FSTypeFilter("resctrl"))
 	if err != nil {
@@ -35,17 +34,17 @@ func Root() (string, error) {
 	return mounts[0].Mountpoint, nil
 }
 
-// Group is where a container's processes are. The zero value is no group.
+// Group is the group of a container's processes. The zero value means no group.
 type Group struct {
-	// Class is the directory of the class of service, Monitor the one that is
-	// measured, below it; "" without.
+	// Class is the directory of the class of service. Monitor is the directory of the monitoring
+	// group below it, or empty if there is none.
 	Class   string `json:"class,omitempty"`
 	Monitor string `json:"monitor,omitempty"`
-	// Own says that Class was made for the container.
+	// Own is true if Class was made for the container.
 	Own bool `json:"own,omitempty"`
 }
 
-// Plan says which group the container of that id is to have. Nothing is made yet.
+// Plan chooses the group for the container with the given id. It makes nothing.
 func Plan(root, id string, r *specs.LinuxIntelRdt) (Group, error) {
 	name := r.ClosID
 	if name == "" {
@@ -54,7 +53,7 @@ func Plan(root, id string, r *specs.LinuxIntelRdt) (Group, error) {
 	g := Group{Class: filepath.Join(root, name)}
 	if r.ClosID == "" {
 		_, err := os.Lstat(g.Class)
-		g.Own = errors.Is(err, os.ErrNotExist) // one that bears the id already is somebody else's
+		g.Own = errors.Is(err, os.ErrNotExist) // an existing class with the id is not the container's
 	}
 	if r.EnableMonitoring {
 		g.Monitor = filepath.Join(g.Class, "mon_groups", id)
@@ -67,7 +66,7 @@ func Plan(root, id string, r *specs.LinuxIntelRdt) (Group, error) {
 	return g, nil
 }
 
-// CheckIn refuses what Plan cannot have given for the container of that id.
+// CheckIn returns an error if Plan cannot have returned g for the container with the given id.
 func (g Group) CheckIn(root, id string) error {
 	if filepath.Dir(g.Class) != filepath.Clean(root) || g.Own && filepath.Base(g.Class) != id {
 		return fmt.Errorf("%.100q is no class of the container's", g.Class)
@@ -78,7 +77,7 @@ func (g Group) CheckIn(root, id string) error {
 	return nil
 }
 
-// lines are those of the schemata file, in the specification's order.
+// lines returns the lines for the schemata file, in the specification's order.
 func lines(r *specs.LinuxIntelRdt) []string {
 	var out []string
 	for _, line := range append([]string{r.L3CacheSchema, r.MemBwSchema}, r.Schemata...) {
@@ -89,7 +88,7 @@ func lines(r *specs.LinuxIntelRdt) []string {
 	return out
 }
 
-// Make makes what of the group is not there, and sets its schemata.
+// Make makes the missing directories of the group and writes its schemata.
 func (g Group) Make(r *specs.LinuxIntelRdt) error {
 	for _, dir := range []string{g.Class, g.Monitor} {
 		if dir == "" {
@@ -107,7 +106,8 @@ func (g Group) Make(r *specs.LinuxIntelRdt) error {
 	return nil
 }
 
-// Enter moves a process, with what it bears from then on, into the group.
+// Enter moves a process into the group. Children that the process forks afterwards are in the
+// group, too.
 func (g Group) Enter(pid int) error {
 	for _, dir := range []string{g.Class, g.Monitor} {
 		if dir == "" {
@@ -120,7 +120,7 @@ func (g Group) Enter(pid int) error {
 	return nil
 }
 
-// failed adds what the kernel has to say.
+// failed adds the kernel's message (info/last_cmd_status) to an error.
 func (g Group) failed(what string, err error) error {
 	status, _ := os.ReadFile(filepath.Join(filepath.Dir(g.Class), "info", "last_cmd_status"))
 	if text := strings.TrimSpace(string(status)); text != "" && text != "ok" {
@@ -129,8 +129,8 @@ func (g Group) failed(what string, err error) error {
 	return spec.Fieldf("linux.intelRdt", "%s: %w", what, err)
 }
 
-// Remove removes what was made for the container: a class that config.json names
-// is others' too, and stays. It can be repeated.
+// Remove removes the directories that were made for the container. A class that config.json names
+// may be shared with others, and stays. Remove can be repeated.
 func (g Group) Remove() error {
 	dirs := []string{g.Monitor}
 	if g.Own {

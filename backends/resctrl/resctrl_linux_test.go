@@ -8,7 +8,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// A directory stands in for the file system, which few machines have.
+// TestGroup uses a plain directory in place of the resctrl file system, which few machines have.
 func TestGroup(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -46,7 +46,7 @@ func TestGroup(t *testing.T) {
 			if g.Class != filepath.Join(root, c.class) || c.monitor != "" && g.Monitor != filepath.Join(root, c.monitor) {
 				t.Errorf("Plan: %+v", g)
 			}
-			if g.Monitor != "" { // the kernel makes it with the class
+			if g.Monitor != "" { // the kernel makes this with the class
 				if err := os.MkdirAll(filepath.Dir(g.Monitor), 0o755); err != nil {
 					t.Fatal(err)
 				}
@@ -65,7 +65,8 @@ func TestGroup(t *testing.T) {
 					t.Errorf("%s/tasks: %q", dir, data)
 				}
 			}
-			// Files of the kernel's are no obstacle to rmdir(2); here they go first.
+			// rmdir(2) removes a group in resctrl in spite of the kernel's files in it. In a plain
+			// directory they have to be removed first.
 			for _, dir := range []string{g.Monitor, g.Class} {
 				for _, f := range []string{"tasks", "schemata"} {
 					_ = os.Remove(filepath.Join(dir, f))

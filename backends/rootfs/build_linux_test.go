@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// mountTable is what mountinfo says of every mount point, the last mount there: its options and
-// propagation, type, source and the file system's options.
+// mountTable maps each mount point to mountinfo's words for the last mount there: options,
+// propagation, type, source, and the file system's options.
 func mountTable(text string) map[string]string {
 	table := map[string]string{}
 	for _, line := range strings.Split(strings.TrimSpace(text), "\n") {
@@ -85,7 +85,7 @@ func TestMounts(t *testing.T) {
 		set    func(t *testing.T, c *container)
 		script string
 		want   string            // the script's output
-		mounts map[string]string // what mountinfo's line starts with
+		mounts map[string]string // prefixes of mountTable's values
 	}{
 		"bind flags": {
 			set: func(t *testing.T, c *container) {
@@ -275,7 +275,8 @@ func TestDevices(t *testing.T) {
 	}
 }
 
-// TestDevicesWithoutMknod has an init process that may make no nodes: it binds the host's.
+// TestDevicesWithoutMknod runs an init process without CAP_MKNOD, which binds the host's nodes
+// instead.
 func TestDevicesWithoutMknod(t *testing.T) {
 	t.Parallel()
 	c := newContainer(t)

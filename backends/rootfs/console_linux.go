@@ -8,9 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// OpenPty makes a new terminal pair in the container's own devpts, the one at /dev/pts. Both ends are
-// open for reading and writing and nobody's controlling terminal. The slave's name on the host, or in a
-// devpts that something put there instead, plays no part.
+// OpenPty opens a new pseudoterminal in the container's own devpts at /dev/pts. Both ends are open
+// for reading and writing, and are nobody's controlling terminal. OpenPty does not use the slave's
+// path, so a devpts that something else mounted does not matter.
 func (r *Root) OpenPty() (master, slave *os.File, err error) {
 	m, s, err := r.openPty()
 	if err != nil {
@@ -19,7 +19,7 @@ func (r *Root) OpenPty() (master, slave *os.File, err error) {
 	return os.NewFile(uintptr(m), "/dev/ptmx"), os.NewFile(uintptr(s), "/dev/console"), nil
 }
 
-// OpenTerminal is OpenPty in a container that runs: root is its root directory.
+// OpenTerminal is OpenPty for a running container. root is its root directory.
 func OpenTerminal(root int) (master, slave *os.File, err error) {
 	return (&Root{tree: tree(root)}).OpenPty()
 }
@@ -33,7 +33,7 @@ func (r *Root) openPty() (master, slave int, err error) {
 	if is, err := onFilesystem(pts.fd, unix.DEVPTS_SUPER_MAGIC); err != nil || !is {
 		return -1, -1, errors.Join(err, fmt.Errorf("%s is not a devpts: %w", pts.real, unix.ENODEV))
 	}
-	// Whatever has this name in a devpts is a terminal: to open it does no harm.
+	// Every file with this name in a devpts is a terminal, so opening it does no harm.
 	master, err = openBeneath(pts.fd, "ptmx", unix.O_RDWR|unix.O_NOCTTY)
 	if err != nil {
 		return -1, -1, fmt.Errorf("%s/ptmx: %w", pts.real, err)
@@ -62,7 +62,7 @@ func ptyPeer(master int) (int, error) {
 	return int(fd), nil
 }
 
-// verifyPtmx checks that a descriptor is the one file of a devpts that makes terminals: inode 2.
+// verifyPtmx checks that fd is the ptmx of a devpts, the file that makes terminals: inode 2.
 func verifyPtmx(fd int) error {
 	st, err := fstat(fd)
 	if err != nil {
@@ -78,8 +78,8 @@ func verifyPtmx(fd int) error {
 	return verifyNode(&st, &Device{Mode: unix.S_IFCHR, Major: 5, Minor: 2})
 }
 
-// Console puts a terminal over /dev/console, which is made when it is missing and must not be a link.
-// The terminal is one of the container's own, from [Root.OpenPty].
+// Console mounts a terminal over /dev/console. It makes /dev/console if it is missing, and fails if
+// it is a symbolic link. slave is a terminal of the container from [Root.OpenPty].
 func (r *Root) Console(slave *os.File) error {
 	if err := r.console(int(slave.Fd())); err != nil {
 		return fmt.Errorf("mount the terminal on /dev/console: %w", err)

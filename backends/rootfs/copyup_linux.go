@@ -9,11 +9,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxDepth bounds how deep a tree is copied: a descriptor is held for every level.
+// maxDepth limits the depth of a copied tree, because a descriptor is open for every level.
 const maxDepth = 256
 
-// copyUp copies the content of a directory (open with O_PATH) into a mount that nobody sees yet: owners,
-// modes, links and nodes, as tmpcopyup promises. Links are copied, never followed.
+// copyUp copies the content of a directory (open with O_PATH) into a mount that is not visible yet,
+// as tmpcopyup promises: with owners, modes, links and device nodes. Links are copied, never
+// followed.
 func copyUp(from, to int) error {
 	dst, err := openat(to, ".", unix.O_RDONLY|unix.O_DIRECTORY, 0)
 	if err != nil {
@@ -48,7 +49,7 @@ func copyDir(from, to, depth int) error {
 func copyEntry(from, to int, name string, depth int) error {
 	src, err := openat(from, name, unix.O_PATH|unix.O_NOFOLLOW, 0)
 	if errors.Is(err, unix.ENOENT) {
-		return nil // gone meanwhile
+		return nil // removed in the meantime
 	}
 	if err != nil {
 		return err
@@ -77,7 +78,7 @@ func copyEntry(from, to int, name string, depth int) error {
 		if err := unix.Mknodat(to, name, st.Mode, int(st.Rdev)); err != nil {
 			return err
 		}
-	default: // a socket is nothing without who listens
+	default: // a socket is useless without its listener
 		return nil
 	}
 	if err := unix.Fchownat(to, name, int(st.Uid), int(st.Gid), unix.AT_SYMLINK_NOFOLLOW); err != nil {
@@ -86,7 +87,7 @@ func copyEntry(from, to int, name string, depth int) error {
 	if isType(st.Mode, unix.S_IFLNK) {
 		return nil
 	}
-	return unix.Fchmodat(to, name, mode, 0) // ours alone: nobody else sees this mount yet
+	return unix.Fchmodat(to, name, mode, 0) // safe, because nobody else sees this mount yet
 }
 
 func copySubdir(src, to int, name string, st *unix.Stat_t, depth int) error {
@@ -126,7 +127,7 @@ func copyFile(from, to int, name string, st *unix.Stat_t) error {
 	return setOwner(dst, st)
 }
 
-// setOwner gives a file its owner and then its mode, for a change of owner takes setuid bits away.
+// setOwner sets a file's owner and then its mode, because a change of owner clears the setuid bits.
 func setOwner(fd int, st *unix.Stat_t) error {
 	if err := unix.Fchown(fd, int(st.Uid), int(st.Gid)); err != nil {
 		return err

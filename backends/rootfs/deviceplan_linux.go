@@ -10,8 +10,8 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// defaultDevices are those that every container has (runtime-spec, config-linux, "Default Devices").
-// The console and ptmx are made elsewhere.
+// defaultDevices are the devices that every container has (runtime-spec, config-linux, "Default
+// Devices"). The console and ptmx are made elsewhere.
 var defaultDevices = []Device{
 	{Path: "/dev/null", Mode: unix.S_IFCHR | 0o666, Major: 1, Minor: 3},
 	{Path: "/dev/random", Mode: unix.S_IFCHR | 0o666, Major: 1, Minor: 8},
@@ -21,7 +21,7 @@ var defaultDevices = []Device{
 	{Path: "/dev/urandom", Mode: unix.S_IFCHR | 0o666, Major: 1, Minor: 9},
 }
 
-// planDevices is what can be said of the device nodes without a look at the host.
+// planDevices plans the device nodes as far as possible without looking at the host.
 func (h *host) planDevices() error {
 	h.plan.SetupDev = !bindsOverDev(h.spec)
 	if !h.plan.SetupDev {
@@ -37,7 +37,7 @@ func (h *host) planDevices() error {
 			}
 			d.From = fmt.Sprintf("linux.devices[%d]", i)
 			own[path.Clean(d.Path)] = true
-			if path.Clean(d.Path) != "/dev/ptmx" { // it always is the link to pts/ptmx
+			if path.Clean(d.Path) != "/dev/ptmx" { // this is always the link to pts/ptmx
 				configured = append(configured, d)
 			}
 		}
@@ -51,8 +51,9 @@ func (h *host) planDevices() error {
 	return nil
 }
 
-// openDevices plans the device nodes and opens the host's to be bound: in a user namespace nodes cannot
-// be made, and elsewhere a device policy may forbid it.
+// openDevices plans the device nodes and opens the host's nodes for bind mounts. A bind mount is
+// needed because mknod is not possible in a user namespace, and elsewhere a device policy may
+// forbid it.
 func (h *host) openDevices() error {
 	if err := h.planDevices(); err != nil {
 		return err
@@ -71,7 +72,7 @@ func (h *host) openDevices() error {
 	return nil
 }
 
-// bindsOverDev tells whether the config brings a whole /dev of its own.
+// bindsOverDev reports whether the config bind mounts a complete /dev.
 func bindsOverDev(s *specs.Spec) bool {
 	for i := range s.Mounts {
 		m := &s.Mounts[i]
@@ -105,7 +106,7 @@ func planDevice(d *specs.LinuxDevice) (Device, error) {
 		return out, fmt.Errorf("invalid device type %q", d.Type)
 	}
 	if d.Type != "p" {
-		// dev_t has 12 bits of major and 20 of minor in the kernel; more would be cut off.
+		// The kernel's dev_t has 12 bits for the major and 20 for the minor number, and drops more.
 		if d.Major < 0 || d.Major > 1<<12-1 || d.Minor < 0 || d.Minor > 1<<20-1 {
 			return out, fmt.Errorf("invalid device number %d:%d", d.Major, d.Minor)
 		}
@@ -120,7 +121,7 @@ func planDevice(d *specs.LinuxDevice) (Device, error) {
 	return out, nil
 }
 
-// openNode opens the host's node of the same path, if it is the same device.
+// openNode opens the host's node with the same path. It fails if that is a different device.
 func (h *host) openNode(d *Device) error {
 	fd, err := openTreeClone(unix.AT_FDCWD, path.Clean("/"+d.Path), false, true)
 	if err != nil {
@@ -141,7 +142,7 @@ func (h *host) openNode(d *Device) error {
 	return nil
 }
 
-// verifyNode checks that a file is the device that it should be.
+// verifyNode checks that a file has the type and the device number of d.
 func verifyNode(st *unix.Stat_t, d *Device) error {
 	if st.Mode&unix.S_IFMT != d.Mode&unix.S_IFMT {
 		return fmt.Errorf("has file type %#o, not %#o", st.Mode&unix.S_IFMT, d.Mode&unix.S_IFMT)

@@ -7,9 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Devices populates /dev with the default devices, those of the config, and the links that programs
-// expect; unless the config mounts a /dev of its own making there. A node that exists already is left
-// alone.
+// Devices populates /dev with the default devices, the config's devices, and the links that
+// programs expect. It does nothing if the config bind mounts a /dev. Existing nodes are left alone.
 func (r *Root) Devices() error {
 	if !r.plan.SetupDev {
 		return nil
@@ -69,10 +68,10 @@ func (r *Root) mknod(dir int, name string, d *Device) error {
 	if st, err = fstat(fd); err != nil || st.Mode == d.Mode {
 		return err
 	}
-	return r.chmod(fd, d.Mode&0o7777) // the directory's default ACL, or the change of owner, took bits away
+	return r.chmod(fd, d.Mode&0o7777) // a default ACL or the chown cleared bits
 }
 
-// bindNode puts the host's node over a file of that name.
+// bindNode mounts the host's node over a file with the given name.
 func (r *Root) bindNode(dir int, name string, d *Device) error {
 	tree, err := r.file(d.Tree)
 	if err != nil {
@@ -86,8 +85,8 @@ func (r *Root) bindNode(dir int, name string, d *Device) error {
 	return moveMount(tree, fd)
 }
 
-// openOrCreate opens a file, which is made when it is missing and never reached through a link, to be
-// covered by a mount.
+// openOrCreate opens a file that will be covered by a mount. It creates the file if it is missing,
+// and fails if it is a symbolic link.
 func openOrCreate(dir int, name string, mode uint32) (int, error) {
 	for range maxAttempt {
 		fd, err := openat(dir, name, unix.O_PATH|unix.O_NOFOLLOW, 0)
@@ -113,7 +112,7 @@ func openOrCreate(dir int, name string, mode uint32) (int, error) {
 	return -1, unix.EAGAIN
 }
 
-// ptmx makes /dev/ptmx lead to the container's own devpts.
+// ptmx makes /dev/ptmx a link to pts/ptmx, the ptmx of the container's own devpts.
 func (r *Root) ptmx() error {
 	dir, name, err := r.tree.parent("/dev/ptmx")
 	if err != nil {

@@ -13,8 +13,9 @@ import (
 	"github.com/berth-oci/berth/backends"
 )
 
-// Explain says, in its order, what is done with the root, mounts, devices, paths and sysctls of a config:
-// the plan that [Open] makes, without a look at the host. An error is one of the config's, with its path.
+// Explain lists, in order, what berth does with a config's root, mounts, devices, sysctls, and
+// masked and read-only paths. This is the plan of [Open], made without looking at the host. An
+// error names the JSON path of the field that is wrong.
 func Explain(s *specs.Spec, bundle string) (backends.Explanation, error) {
 	bundle, err := filepath.Abs(bundle)
 	if err != nil {

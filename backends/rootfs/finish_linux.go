@@ -11,8 +11,9 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// Finish does what can only be done last, after the pivot: the root's propagation, the working
-// directory if it is missing, what is to be read-only, sysctls, read-only and masked paths.
+// Finish does what has to be done last, after the pivot: it sets the root's propagation, makes a
+// missing working directory, makes mounts and the root read-only, writes sysctls, and protects
+// read-only and masked paths.
 func (r *Root) Finish() error {
 	if p := r.plan.RootPropagation; p != 0 {
 		if err := setPropagation(int(r.tree), p); err != nil {
@@ -61,8 +62,8 @@ func (r *Root) makeCwd() error {
 	})
 }
 
-// writeSysctls writes linux.sysctl through a procfs that is not the container's, whose /proc could send
-// the write elsewhere.
+// writeSysctls writes linux.sysctl through r.proc, because the container's own /proc could redirect
+// the write.
 func (r *Root) writeSysctls() error {
 	for _, path := range slices.Sorted(maps.Keys(r.plan.Sysctls)) {
 		if err := r.writeSysctl(path, r.plan.Sysctls[path]); err != nil {

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// fsError is a failure to make a file system, with what the kernel said of it.
+// fsError is an error from making a file system, with the kernel's messages about it.
 type fsError struct {
 	op    string
 	words []string
@@ -25,7 +25,7 @@ func (e *fsError) Error() string {
 
 func (e *fsError) Unwrap() error { return e.err }
 
-// newFilesystem makes a file system of that type and returns it as a detached mount (fsopen(2)).
+// newFilesystem makes a file system of type typ and returns it as a detached mount (fsopen(2)).
 func newFilesystem(typ, source string, params []Param, attr uint64) (int, error) {
 	fs, err := unix.Fsopen(typ, unix.FSOPEN_CLOEXEC)
 	if err != nil {
@@ -37,7 +37,8 @@ func newFilesystem(typ, source string, params []Param, attr uint64) (int, error)
 	return configured(fs, typ, source, params, attr)
 }
 
-// configured makes the file system of a context, which it closes.
+// configured configures the file system context fs, creates the file system, and returns it as a
+// detached mount. It closes fs.
 func configured(fs int, typ, source string, params []Param, attr uint64) (int, error) {
 	defer unix.Close(fs)
 	fail := func(op string, err error) (int, error) {
@@ -67,7 +68,7 @@ func configured(fs int, typ, source string, params []Param, attr uint64) (int, e
 	return mount, nil
 }
 
-// String is the parameter as mount(8) writes it.
+// String returns the parameter as mount(8) writes it.
 func (p Param) String() string {
 	if p.Flag {
 		return p.Key
@@ -75,8 +76,8 @@ func (p Param) String() string {
 	return p.Key + "=" + p.Value
 }
 
-// kernelWords reads what the kernel has to say about a file system context: one message a read, each
-// led by its severity ("e ", "w ", "i ").
+// kernelWords reads the kernel's messages about a file system context: one message per read, each
+// with a prefix for its severity ("e ", "w ", "i "), which is removed.
 func kernelWords(fs int) []string {
 	var words []string
 	buf := make([]byte, 4096)

@@ -22,8 +22,8 @@ import (
 	"github.com/berth-oci/berth/integration/executable"
 )
 
-// The tests build a real root in a child that is born in new namespaces, then run a script there. The
-// child is this test binary: stageEnv tells it what it is.
+// The tests build a real root in a child process in new namespaces and then run a script there. The
+// child is this test binary with initEnv in its environment.
 const initEnv = "BERTH_ROOTFS_TEST_STAGE"
 
 func TestMain(m *testing.M) {
@@ -41,7 +41,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// order is what the test tells the init process.
+// order is what the test sends to the init process.
 type order struct {
 	Plan    *Plan
 	Files   int
@@ -52,7 +52,7 @@ type order struct {
 }
 
 func initProc() error {
-	unix.Umask(0o077) // the worst that a caller may have
+	unix.Umask(0o077) // the worst case
 	if err := unix.Unshare(unix.CLONE_FS); err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ func initProc() error {
 	}
 	unix.Close(3)
 	if p, _, err := os.Pipe(); err == nil {
-		p.Close() // Go's poller has its descriptors now
+		p.Close() // Go's poller has opened its descriptors now
 	}
 	before := openDescriptors(files)
 	if o.NoMknod {
@@ -106,7 +106,7 @@ func dropMknod() error {
 	return unix.Capset(&header, &data[0])
 }
 
-// openDescriptors lists the process's descriptors but for those of files.
+// openDescriptors lists the process's open descriptors, except the descriptors of files.
 func openDescriptors(files []*os.File) []int {
 	var list []int
 	for fd := range 1024 {
@@ -127,7 +127,7 @@ func console(r *Root, wanted bool) error {
 		return err
 	}
 	defer slave.Close()
-	if _, err := unix.FcntlInt(master.Fd(), unix.F_DUPFD, 9); err != nil { // the script's terminal stays open
+	if _, err := unix.FcntlInt(master.Fd(), unix.F_DUPFD, 9); err != nil { // keep the script's terminal open
 		return err
 	}
 	return r.Console(slave)
@@ -167,12 +167,12 @@ type container struct {
 	console bool
 	nomknod bool
 	userns  bool
-	mounts  bool   // the test has mounts of its own below the bundle
-	ready   func() // called when everything is open and nothing attached yet
+	mounts  bool   // the test has its own mounts below the bundle
+	ready   func() // called after Open, before anything is attached
 }
 
-// run builds the root and runs the script in it; the error is the init process's or Open's, the script's
-// failure included.
+// run builds the root and runs the script in it. The error is from Open, the init process, or the
+// script.
 func (c *container) run(t *testing.T) (string, error) {
 	t.Helper()
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
@@ -197,7 +197,7 @@ func (c *container) run(t *testing.T) (string, error) {
 		cmd.SysProcAttr.GidMappingsEnableSetgroups = true
 		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: 0, Gid: 0}
 	}
-	runtime.LockOSThread() // Pdeathsig is about the thread
+	runtime.LockOSThread() // Pdeathsig is bound to the thread
 	defer runtime.UnlockOSThread()
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -265,7 +265,7 @@ func (c *container) direct(socket *os.File, pid int) error {
 	return nil
 }
 
-// output is run for scripts that have to succeed.
+// output is run for scripts that must succeed.
 func (c *container) output(t *testing.T) string {
 	t.Helper()
 	out, err := c.run(t)
@@ -279,7 +279,7 @@ func (c *container) output(t *testing.T) string {
 func newContainer(t *testing.T) *container {
 	t.Helper()
 	bundle := t.TempDir()
-	if err := os.Chmod(filepath.Dir(bundle), 0o755); err != nil { // the user namespace's root has to pass
+	if err := os.Chmod(filepath.Dir(bundle), 0o755); err != nil { // the root user of the user namespace needs access
 		t.Fatal(err)
 	}
 	root := filepath.Join(bundle, "rootfs")
@@ -307,7 +307,7 @@ func (c *container) mount(typ, source, destination string, options ...string) {
 	c.spec.Mounts = append(c.spec.Mounts, specs.Mount{Type: typ, Source: source, Destination: destination, Options: options})
 }
 
-// podmanMounts are what podman gives every container.
+// podmanMounts adds the mounts that podman gives every container.
 func (c *container) podmanMounts() {
 	c.mount("proc", "proc", "/proc", "nosuid", "noexec", "nodev")
 	c.mount("tmpfs", "tmpfs", "/dev", "nosuid", "strictatime", "mode=755", "size=65536k")
@@ -317,7 +317,8 @@ func (c *container) podmanMounts() {
 	c.mount("tmpfs", "shm", "/dev/shm", "nosuid", "noexec", "nodev", "mode=1777", "size=65536k")
 }
 
-// withUserNamespace gives the container a user namespace and its root to that namespace's root.
+// withUserNamespace gives the container a user namespace, and the files of its root to root in that
+// namespace.
 func (c *container) withUserNamespace(t *testing.T) {
 	t.Helper()
 	c.userns = true

@@ -8,15 +8,17 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// Namespaces are those that a config names by their paths, open. Of one that is not there the path is looked at.
+// Namespaces holds open files of the namespaces that a config names by path. If a type is missing
+// in the map, the path in the config is used.
 type Namespaces map[specs.LinuxNamespaceType]*os.File
 
-// procNames are what /proc/PID/ns calls the namespaces (namespaces(7)).
+// procNames maps namespace types to their names in /proc/PID/ns (namespaces(7)).
 var procNames = map[specs.LinuxNamespaceType]string{
 	specs.IPCNamespace: "ipc", specs.NetworkNamespace: "net", specs.UTSNamespace: "uts", specs.UserNamespace: "user",
 }
 
-// isHost tells whether the container has a namespace of that type that we are in, or the host's first process.
+// isHost reports whether the container's namespace of type typ is berth's own or the one of the
+// host's first process.
 func (n Namespaces) isHost(s *specs.Spec, typ specs.LinuxNamespaceType) (bool, error) {
 	path, kind := spec.Namespace(s, typ)
 	if kind != spec.Path {
@@ -40,8 +42,8 @@ func (n Namespaces) isHost(s *specs.Spec, typ specs.LinuxNamespaceType) (bool, e
 	return os.SameFile(ours, theirs) || err == nil && os.SameFile(first, theirs), nil
 }
 
-// CheckHost refuses a config that would change the host through a namespace that it names by a path, and which is the
-// host's: by a sysctl, or by the name of the host.
+// CheckHost refuses a config that would change the host through a namespace that it names by path
+// and that is the host's: with a sysctl, a hostname or a domainname.
 func CheckHost(s *specs.Spec) error {
 	if s.Linux == nil {
 		return nil
@@ -52,7 +54,8 @@ func CheckHost(s *specs.Spec) error {
 	return checkNames(s, nil)
 }
 
-// checkNames refuses another hostname or domainname than the host's in its UTS namespace.
+// checkNames refuses a hostname or domainname that would change the host's, if the config names the
+// host's UTS namespace by path.
 func checkNames(s *specs.Spec, open Namespaces) error {
 	if _, kind := spec.Namespace(s, specs.UTSNamespace); kind != spec.Path || s.Hostname == "" && s.Domainname == "" {
 		return nil

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestHostile has roots and configs that try to lead a mount astray. Outside is a directory of the host
-// that nothing may be made in.
+// TestHostile builds roots and configs that try to redirect a mount. outside is a host directory in
+// which nothing may be created.
 func TestHostile(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]hostileCase{
@@ -179,7 +179,7 @@ func TestHostile(t *testing.T) {
 		},
 		"sysctl through a hostile proc": {
 			set: func(t *testing.T, c *container, outside string) {
-				c.spec.Mounts = nil // the root's own /proc is to lie
+				c.spec.Mounts = nil // use the false /proc of the root
 				write(t, mkdir(t, c.path("proc/sys/net/ipv4"))+"/ip_forward", "untouched\n")
 				c.spec.Linux.Sysctl = map[string]string{"net.ipv4.ip_forward": "1"}
 			},
@@ -210,12 +210,12 @@ func TestHostile(t *testing.T) {
 	}
 }
 
-// hostileCase is one attempt: OUTSIDE and BUNDLE in its texts are paths of the host.
+// hostileCase is one attempt. OUTSIDE and BUNDLE in its texts stand for host paths.
 type hostileCase struct {
 	set    func(t *testing.T, c *container, outside string)
 	script string
 	want   string // the script's output
-	fails  string // or what the error says
+	fails  string // or part of the error
 }
 
 func mountFails(typ, destination, why string) hostileCase {
@@ -229,8 +229,8 @@ func linkFails(to, why string) hostileCase {
 	}, fails: why}
 }
 
-// TestRace has another process exchange a directory of a shared volume for links all the time, while
-// containers are made that mount, make devices and mask below it.
+// TestRace has another process swap a directory of a shared volume for links continuously, while
+// containers are created that mount, make devices and mask paths below it.
 func TestRace(t *testing.T) {
 	t.Parallel()
 	c := newContainer(t)
@@ -249,7 +249,7 @@ func TestRace(t *testing.T) {
 	c.spec.Linux.Devices = []specs.LinuxDevice{{Path: "/v/d/x/node", Type: "c", Major: 1, Minor: 3}}
 	c.spec.Linux.MaskedPaths = []string{"/v/d/deep", "/v/d/kernel/core_pattern"}
 	c.spec.Process.Cwd = "/v/d/cwd"
-	c.script = "grep -E ' (/proc/|/etc)' /proc/self/mountinfo | grep -v ' /null /proc/sys/kernel/core_pattern '" // the mask may land there
+	c.script = "grep -E ' (/proc/|/etc)' /proc/self/mountinfo | grep -v ' /null /proc/sys/kernel/core_pattern '" // the mask may land on core_pattern
 	stop := make(chan struct{})
 	racing := make(chan struct{})
 	go func() {

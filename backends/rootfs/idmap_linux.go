@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// idmap maps the ids of a bind mount (mount_setattr(2), MOUNT_ATTR_IDMAP) where the config asks for it:
-// by its own mappings, or by the container's.
+// idmap maps the ids of a bind mount (mount_setattr(2), MOUNT_ATTR_IDMAP) if the config asks for
+// it. It uses the mount's own mappings or, without any, the container's.
 func (h *host) idmap(m *specs.Mount, o options, fd int) error {
 	if !o.idmap && m.UIDMappings == nil && m.GIDMappings == nil {
 		return nil
@@ -45,7 +45,7 @@ func (h *host) idmapNamespace(m *specs.Mount) (*os.File, error) {
 	return newUserNamespace(uids, gids)
 }
 
-// reopen is another descriptor of an open file.
+// reopen returns a duplicate of an open file (F_DUPFD_CLOEXEC).
 func reopen(f *os.File) (*os.File, error) {
 	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
@@ -54,10 +54,11 @@ func reopen(f *os.File) (*os.File, error) {
 	return os.NewFile(uintptr(fd), f.Name()), nil
 }
 
-// newUserNamespace makes a user namespace with those mappings. A namespace is born with a process: ours
-// is stopped at its exec, before its first instruction, and killed once the namespace is open.
+// newUserNamespace makes a user namespace with the given mappings. A user namespace needs a process
+// to be created with: it is stopped by ptrace at its exec, before its first instruction, and killed
+// once the namespace is open.
 func newUserNamespace(uids, gids []specs.LinuxIDMapping) (*os.File, error) {
-	runtime.LockOSThread() // ptrace belongs to the thread
+	runtime.LockOSThread() // ptrace is bound to the thread
 	defer runtime.UnlockOSThread()
 	p, err := os.StartProcess("/proc/self/exe", []string{"userns"}, &os.ProcAttr{
 		Dir: "/",

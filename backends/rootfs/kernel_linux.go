@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// openTreeClone makes a detached copy of the mount at path (relative to dir) and, with recursive, of
-// everything below it. An empty path means dir itself.
+// openTreeClone makes a detached copy of the mount at path (relative to dir). With recursive it
+// copies everything below it, too. An empty path means dir itself.
 func openTreeClone(dir int, path string, recursive, follow bool) (int, error) {
 	flags := uint(unix.OPEN_TREE_CLONE | unix.OPEN_TREE_CLOEXEC)
 	if recursive {
@@ -31,13 +31,13 @@ func openTreeClone(dir int, path string, recursive, follow bool) (int, error) {
 	}
 }
 
-// moveMount puts a detached mount on the file or directory that target is open on.
+// moveMount attaches a detached mount to the file or directory that target is open on.
 func moveMount(mount, target int) error {
 	err := unix.MoveMount(mount, "", target, "", unix.MOVE_MOUNT_F_EMPTY_PATH|unix.MOVE_MOUNT_T_EMPTY_PATH)
 	return os.NewSyscallError("move_mount", err)
 }
 
-// setAttr changes the flags of the mount that fd is open on.
+// setAttr sets and clears flags of the mount that fd is open on.
 func setAttr(fd int, set, clear uint64, recursive bool) error {
 	return mountSetattr(fd, &unix.MountAttr{Attr_set: set, Attr_clr: clear}, recursive)
 }
@@ -55,7 +55,7 @@ func mountSetattr(fd int, attr *unix.MountAttr, recursive bool) error {
 	return os.NewSyscallError("mount_setattr", unix.MountSetattr(fd, "", flags, attr))
 }
 
-// openat is openat(2) that outlives signals; the descriptor is never inherited.
+// openat is openat(2) that is repeated after EINTR. The descriptor is close-on-exec.
 func openat(dir int, name string, flags int, mode uint32) (int, error) {
 	for {
 		fd, err := unix.Openat(dir, name, flags|unix.O_CLOEXEC, mode)
@@ -65,7 +65,8 @@ func openat(dir int, name string, flags int, mode uint32) (int, error) {
 	}
 }
 
-// openBeneath opens a path that may not leave dir, its mount, or pass any symbolic link.
+// openBeneath opens a path below dir. The path must not leave dir or its mount, and must not
+// contain a symbolic link.
 func openBeneath(dir int, path string, flags int) (int, error) {
 	how := unix.OpenHow{
 		Flags:   uint64(flags | unix.O_CLOEXEC),
@@ -87,7 +88,7 @@ func fstat(fd int) (unix.Stat_t, error) {
 
 func isType(mode uint32, format uint32) bool { return mode&unix.S_IFMT == format }
 
-// onFilesystem tells whether fd is on a file system of that kind (statfs(2)'s f_type).
+// onFilesystem reports whether fd is on a file system of the given type (f_type of statfs(2)).
 func onFilesystem(fd int, magic int64) (bool, error) {
 	var st unix.Statfs_t
 	if err := unix.Fstatfs(fd, &st); err != nil {
@@ -96,10 +97,11 @@ func onFilesystem(fd int, magic int64) (bool, error) {
 	return int64(st.Type) == magic, nil //nolint:unconvert // its size differs among architectures
 }
 
-// sysFchmodat2 has this number on every architecture but alpha (Linux 6.6).
+// sysFchmodat2 is the number of fchmodat2(2) (Linux 6.6) on every architecture but alpha.
 const sysFchmodat2 = 452
 
-// chmod sets the exact mode of a file that is open with O_PATH. Kernels before 6.6 do it through proc.
+// chmod sets the exact mode of a file that is open with O_PATH. On kernels before 6.6 it uses
+// /proc/thread-self/fd.
 func (r *Root) chmod(fd int, mode uint32) error {
 	var empty byte
 	_, _, errno := unix.Syscall6(sysFchmodat2, uintptr(fd), uintptr(unsafe.Pointer(&empty)), uintptr(mode), unix.AT_EMPTY_PATH, 0, 0)
@@ -107,20 +109,21 @@ func (r *Root) chmod(fd int, mode uint32) error {
 	if errno == 0 {
 		return nil
 	}
-	if errno != unix.ENOSYS && errno != unix.EPERM { // old seccomp filters say EPERM for what they do not know
+	if errno != unix.ENOSYS && errno != unix.EPERM { // old seccomp filters return EPERM for unknown calls
 		return os.NewSyscallError("fchmodat2", errno)
 	}
 	return os.NewSyscallError("fchmodat", unix.Fchmodat(r.proc, procFD(fd), mode, 0))
 }
 
-// reopen opens anew the file that fd is open on, which may be with O_PATH.
+// reopen opens the file that fd is open on once more. fd may be open with O_PATH.
 func (r *Root) reopen(fd, flags int) (int, error) {
 	return openat(r.proc, procFD(fd), flags, 0)
 }
 
 func procFD(fd int) string { return fmt.Sprintf("thread-self/fd/%d", fd) }
 
-// withUmask runs f with that umask: modes are exact whatever the caller inherited.
+// withUmask runs f with the given umask, so that modes do not depend on the umask that berth
+// inherited.
 func withUmask(mask int, f func() error) error {
 	defer unix.Umask(unix.Umask(mask))
 	return f()

@@ -10,8 +10,8 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// protect makes one path read-only: a copy of the mount there, and all below, is put over it, and the
-// copy's own mount is read-only. A missing path is nothing to protect.
+// protect makes one path read-only. It mounts a copy of the mount at the path, with everything
+// below it, over the path and makes the copy's top mount read-only. A missing path is ignored.
 func (r *Root) protect(name string) error {
 	target, err := r.tree.open(name, lookup{})
 	if isMissing(err) {
@@ -32,12 +32,13 @@ func (r *Root) protect(name string) error {
 	return moveMount(tree, target.fd)
 }
 
-// isMissing tells whether an error says that a path does not exist.
+// isMissing reports whether an error means that a path does not exist.
 func isMissing(err error) bool {
 	return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR)
 }
 
-// mask hides linux.maskedPaths: files behind /dev/null, directories behind one empty read-only tmpfs.
+// mask hides linux.maskedPaths: it covers files with /dev/null and directories with one empty
+// read-only tmpfs.
 func (r *Root) mask() error {
 	if len(r.plan.MaskedPaths) == 0 {
 		return nil
@@ -62,10 +63,10 @@ func (r *Root) mask() error {
 	return nil
 }
 
-// masks are what is put over paths.
+// masks holds the mounts that cover masked paths.
 type masks struct {
 	null  int // the container's /dev/null
-	empty int // the first tmpfs, attached already; -1 before it
+	empty int // the first tmpfs, already attached; -1 if there is none yet
 	label string
 }
 
@@ -109,8 +110,8 @@ func putCopy(of, target int) error {
 	return moveMount(tree, target)
 }
 
-// emptyTmpfs makes a read-only tmpfs with room for nothing but its root. Some kernels want room for one
-// file more.
+// emptyTmpfs makes a read-only tmpfs that has room for its root directory only. Some kernels
+// require room for one more inode.
 func emptyTmpfs(label string) (int, error) {
 	make := func(inodes string) (int, error) {
 		return newFilesystem("tmpfs", "tmpfs", withLabel("tmpfs", label, []Param{

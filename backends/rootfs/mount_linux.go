@@ -12,8 +12,8 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// Mount makes the config's mounts in their order. Missing targets are made: directories with mode 0755,
-// and an empty file with mode 0644 for the bind mount of what is not a directory.
+// Mount makes the config's mounts in order. It creates missing targets: directories with mode 0755,
+// and an empty file with mode 0644 if the source of a bind mount is not a directory.
 func (r *Root) Mount() error {
 	return withUmask(0, func() error {
 		for i := range r.plan.Mounts {
@@ -73,10 +73,10 @@ func (r *Root) mount(m *Mount) error {
 	return nil
 }
 
-// make makes a new file system, ready to be attached.
+// make makes a new file system that is ready to be attached.
 func (r *Root) make(m *Mount, target found) (int, error) {
 	params := m.Options
-	if m.Type == "tmpfs" && !target.created { // it looks like what it covers, unless the config says otherwise
+	if m.Type == "tmpfs" && !target.created { // default mode: the covered directory's
 		st, err := fstat(target.fd)
 		if err != nil {
 			return -1, err
@@ -94,7 +94,7 @@ func (r *Root) make(m *Mount, target found) (int, error) {
 	return fd, nil
 }
 
-// prepare does what a new file system needs before anyone can see it.
+// prepare does what has to be done to a new file system before it becomes visible.
 func (r *Root) prepare(m *Mount, fd int, target found) error {
 	if m.CopyUp {
 		if err := copyUp(target.fd, fd); err != nil {
@@ -121,15 +121,16 @@ func setLabel(mount int, label string) error {
 	return nil
 }
 
-// procMounts are the files of /proc that may be covered: lxcfs has versions of them that know the
-// container's limits.
+// procMounts are the files in /proc that may be covered by mounts. lxcfs has versions of them that
+// reflect the container's limits.
 var procMounts = []string{
 	"/proc/cpuinfo", "/proc/diskstats", "/proc/meminfo", "/proc/stat", "/proc/swaps", "/proc/uptime",
 	"/proc/loadavg", "/proc/slabinfo", "/proc/sys/kernel/ns_last_pid", "/proc/sys/crypto/fips_enabled",
 }
 
-// checkTarget refuses the mount points that would make the container's /proc lie to whoever trusts it,
-// the root itself, and a directory for a file or the other way round.
+// checkTarget refuses the root itself as a mount point, mount points that would make the
+// container's /proc lie to programs that trust it, and a directory mounted on a file or the other
+// way round.
 func (r *Root) checkTarget(m *Mount, target found, tree int, file bool) error {
 	st, err := fstat(target.fd)
 	if err != nil {
@@ -139,7 +140,7 @@ func (r *Root) checkTarget(m *Mount, target found, tree int, file bool) error {
 	if (m.Type == "proc" || m.Type == "sysfs") && !isDir {
 		return fmt.Errorf("filesystem %q must be mounted on ordinary directory", m.Type)
 	}
-	if isDir == file { // the kernel says no more than "invalid argument"
+	if isDir == file { // the kernel would only say "invalid argument"
 		return fmt.Errorf("mount on %s: source and mount point are not of one kind: %w", target.real, unix.ENOTDIR)
 	}
 	switch {
@@ -160,7 +161,8 @@ func (r *Root) checkTarget(m *Mount, target found, tree int, file bool) error {
 	case strings.HasPrefix(target.real, "/proc/"):
 		return fmt.Errorf("%q cannot be mounted because it is inside /proc", target.real)
 	}
-	// By another name, then: the directory below the mount may have been renamed under us.
+	// The target may be in a procfs under another name, because a directory below the mount point
+	// may have been renamed in the meantime.
 	is, err := onFilesystem(target.fd, unix.PROC_SUPER_MAGIC)
 	if err != nil {
 		return err
@@ -171,7 +173,8 @@ func (r *Root) checkTarget(m *Mount, target found, tree int, file bool) error {
 	return nil
 }
 
-// symlink makes a symbolic link; same says that an existing one has to be the same.
+// symlink makes a symbolic link. If name exists already, that is an error only if same is true and
+// name is not a link with the same target.
 func (r *Root) symlink(to, name string, same bool) error {
 	dir, base, err := r.tree.parent(name)
 	if err != nil {

@@ -8,7 +8,8 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// What was opened and checked is used, wherever its path leads by now.
+// TestNamespacesByDescriptor checks that the open and checked namespace is used, even if its path
+// leads elsewhere by now.
 func TestNamespacesByDescriptor(t *testing.T) {
 	t.Parallel()
 	open := func(name string) *os.File {
@@ -45,7 +46,8 @@ func TestNamespacesByDescriptor(t *testing.T) {
 	}
 }
 
-// What is a namespace's is not changed where that is the host's, by whatever path.
+// TestCheckHost checks that a namespaced setting is refused if the namespace is the host's,
+// whatever path names it.
 func TestCheckHost(t *testing.T) {
 	t.Parallel()
 	name, err := os.Hostname()
@@ -81,7 +83,8 @@ func TestCheckHost(t *testing.T) {
 	}
 }
 
-// A cgroup2 mount in the container's own cgroup namespace opens nothing on the host.
+// TestOwnCgroupMount checks that a cgroup2 mount in the container's own cgroup namespace opens
+// nothing on the host.
 func TestOwnCgroupMount(t *testing.T) {
 	t.Parallel()
 	for _, userns := range []bool{false, true} {

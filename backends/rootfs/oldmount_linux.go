@@ -9,8 +9,8 @@ import (
 	"github.com/berth-oci/berth/backends/process"
 )
 
-// needsOldMount tells whether only mount(2) can carry a mount: fsconfig(2) takes 255 bytes a value, knows
-// no MS_I_VERSION, and does not undo the backslashes that overlay's paths have.
+// needsOldMount reports whether only mount(2) can make a mount. fsconfig(2) takes at most 255 bytes
+// per value, has no MS_I_VERSION, and does not resolve backslash escapes in overlay's paths.
 func needsOldMount(o options, plan *Mount) bool {
 	if o.flags&(unix.MS_I_VERSION|unix.MS_SILENT) != 0 || len(plan.Source) > 255 {
 		return true
@@ -23,8 +23,8 @@ func needsOldMount(o options, plan *Mount) bool {
 	return false
 }
 
-// oldMount makes a file system with mount(2), in a mount namespace that ends with the call, and returns
-// it as a detached mount. Directory is any that exists.
+// oldMount makes a file system with mount(2) and returns it as a detached mount. It mounts it on
+// directory, which can be any existing directory, in a temporary mount namespace.
 func oldMount(directory, typ, source string, flags uint64, params []Param) (fd int, err error) {
 	words := make([]string, 0, len(params))
 	for _, p := range params {
@@ -33,7 +33,7 @@ func oldMount(directory, typ, source string, flags uint64, params []Param) (fd i
 		}
 		words = append(words, p.String())
 	}
-	process.OnThread(func() { // whose namespace ends with it
+	process.OnThread(func() { // the mount namespace ends with the thread
 		fd, err = func() (int, error) {
 			if err := unix.Unshare(unix.CLONE_FS | unix.CLONE_NEWNS); err != nil {
 				return -1, fmt.Errorf("unshare(CLONE_NEWNS): %w", err)

@@ -12,27 +12,29 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// Options are what [Open] needs to know beside the config.
+// Options are the arguments of [Open] that the config does not contain.
 type Options struct {
 	// Namespace is the mount namespace in which sources are looked up; nil means the caller's. With
-	// a user namespace it has to be one that the container's user namespace owns (a copy of the
-	// host's, made by the init process): then the kernel locks the flags that sources have on the host, and
-	// the container cannot take them off again (mount_namespaces(7)).
+	// a user namespace it must be a mount namespace that the container's user namespace owns (the
+	// init process makes a copy of the host's). The kernel then locks the flags that the sources
+	// have on the host, and the container cannot clear them (mount_namespaces(7)).
 	Namespace *os.File
-	// HostCgroups says that the cgroup namespace that the config names by its path is the host's.
+	// HostCgroups is true if the config names the host's cgroup namespace by its path.
 	HostCgroups bool
-	// CgroupNamespace is the one that the config names by its path, if it is not the host's: a mount
-	// of cgroup2 is made in it here, for in a user namespace there would be no right to.
+	// CgroupNamespace is the cgroup namespace that the config names by its path, unless it is the
+	// host's. Open makes cgroup2 mounts in it, because a container with a user namespace may not.
 	CgroupNamespace *os.File
-	// Namespaces are the ones that the config names by their paths, open. The paths are not looked up
-	// again: they may lead elsewhere by now.
+	// Namespaces holds the namespaces that the config names by path, already open. Their paths are
+	// not looked up again, because they may lead elsewhere by now.
 	Namespaces Namespaces
 }
 
-// Open looks up, on the host, everything that the config's root, mounts and devices name there, and
-// returns what is to be done in the container. It changes nothing on the host. The files are detached
-// mounts; the caller closes them when they have been handed over, and they may be more than fit in
-// one message of a socket (SCM_MAX_FD, 253). Relative paths are relative to the bundle.
+// Open looks up on the host everything that the config's root, mounts and devices name there. It
+// returns the plan for the container's side and the files that the plan refers to. Open changes
+// nothing on the host. Relative paths are relative to bundle.
+//
+// The files are detached mounts. The caller closes them after it has handed them over. There may be
+// more of them than fit in one message of a socket (SCM_MAX_FD, 253).
 func Open(s *specs.Spec, bundle string, o Options) (*Plan, []*os.File, error) {
 	bundle, err := filepath.Abs(bundle)
 	if err != nil {
@@ -57,15 +59,16 @@ func Open(s *specs.Spec, bundle string, o Options) (*Plan, []*os.File, error) {
 	return &h.plan, h.files, nil
 }
 
-// host is the work of Open.
+// host is the state of one call of Open.
 type host struct {
 	spec   *specs.Spec
 	bundle string
-	// namespaces are as in Options.
+	// namespaces is Options.Namespaces.
 	namespaces Namespaces
-	// hostCgroups says that the container is in the host's cgroup namespace.
+	// hostCgroups is true if the container is in the host's cgroup namespace.
 	hostCgroups bool
-	// joinsCgroups says that it is in another one that exists, and so is this thread.
+	// joinsCgroups is true if the container joins another existing cgroup namespace. The calling
+	// thread has joined it, too.
 	joinsCgroups bool
 	userns       bool
 	plan         Plan
@@ -103,8 +106,9 @@ func (h *host) open() error {
 	return err
 }
 
-// openRoot opens the root with all that is mounted below it. Its own mount is private (or a slave,
-// where the config wants one), so that nothing done in it shows on the host.
+// openRoot opens the root and everything mounted below it. The root's own mount becomes private, or
+// a slave if the config wants one. Mounts that the container makes in it therefore do not appear on
+// the host.
 func (h *host) openRoot() error {
 	path := h.abs(h.spec.Root.Path)
 	fd, err := openTreeClone(unix.AT_FDCWD, path, true, true)
@@ -140,9 +144,10 @@ func (h *host) openRoot() error {
 	return nil
 }
 
-// inherit gives a copy of host mounts the propagation that it would have in a mount namespace whose
-// "/" had been given linux.rootfsPropagation recursively (rslave when there is none). Only where the
-// config asks for a shared root does a copy stay a peer of the host's mount.
+// inherit sets the propagation of a copy of host mounts. The copy gets the propagation it would
+// have in a mount namespace whose "/" had been given linux.rootfsPropagation recursively (rslave if
+// the config has none). The copy stays a peer of the host's mount only if the config asks for a
+// shared root.
 func (h *host) inherit(fd int) error {
 	var want uint64
 	if h.spec.Linux != nil {
@@ -151,10 +156,10 @@ func (h *host) inherit(fd int) error {
 	changes := []uint64{unix.MS_SLAVE}
 	switch {
 	case want&unix.MS_SHARED != 0 && h.userns:
-		changes = []uint64{unix.MS_SLAVE, unix.MS_SHARED} // never a peer across user namespaces
+		changes = []uint64{unix.MS_SLAVE, unix.MS_SHARED} // not a peer of a mount of another user namespace
 	case want == unix.MS_SHARED|unix.MS_REC:
 		changes = []uint64{unix.MS_SHARED}
-	case want == unix.MS_SHARED: // of the root alone
+	case want == unix.MS_SHARED: // applies to the root mount only
 		changes = nil
 	case want&unix.MS_PRIVATE != 0:
 		changes = []uint64{unix.MS_PRIVATE}
@@ -167,7 +172,7 @@ func (h *host) inherit(fd int) error {
 	return nil
 }
 
-// keep takes a descriptor into the result and returns its index.
+// keep appends a descriptor to the result and returns its index.
 func (h *host) keep(fd int, name string) int {
 	h.files = append(h.files, os.NewFile(uintptr(fd), name))
 	return len(h.files) - 1
@@ -186,8 +191,8 @@ func (h *host) abs(path string) string {
 	return filepath.Join(h.bundle, path)
 }
 
-// inNamespaces runs f on a thread of its own that has joined a mount and a cgroup namespace, if they
-// are not nil.
+// inNamespaces runs f on a separate thread that has joined the given mount and cgroup namespaces. A
+// nil namespace is not joined.
 func inNamespaces(mount, cgroup *os.File, f func() error) error {
 	var err error
 	process.OnThread(func() {
@@ -224,8 +229,8 @@ func hasNamespace(s *specs.Spec, typ specs.LinuxNamespaceType) bool {
 	return false
 }
 
-// hasUserNamespace tells whether the container is in a user namespace other than the first: its own,
-// or the one that we are in.
+// hasUserNamespace reports whether the container is in a user namespace other than the initial one:
+// a namespace from the config, or the one that berth runs in.
 func hasUserNamespace(s *specs.Spec) bool {
 	if hasNamespace(s, specs.UserNamespace) {
 		return true

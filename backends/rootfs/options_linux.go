@@ -7,17 +7,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// options are a mount's options, sorted by what they mean.
+// options are a mount's options, sorted by their meaning.
 type options struct {
-	flags, cleared   uint64   // MS_* flags that were asked for, and that were asked not to be
-	propagation      []uint64 // MS_* propagation changes in their order
+	flags, cleared   uint64   // MS_* flags to set and to clear
+	propagation      []uint64 // MS_* propagation changes, in order
 	recSet, recClear uint64   // MOUNT_ATTR_* flags for the whole tree
 	copyUp           bool
 	idmap, ridmap    bool
 	copySymlink      bool
 	sourceNoFollow   bool
 	targetNoFollow   bool
-	data             []Param // what is left is the file system's business
+	data             []Param // the rest: the file system's own options
 }
 
 type flagOption struct {
@@ -25,7 +25,7 @@ type flagOption struct {
 	flag  uint64
 }
 
-// mountFlags are the options of mount(8) that are flags of mount(2), with their opposites.
+// mountFlags are the options of mount(8) that set or clear a flag of mount(2).
 var mountFlags = map[string]flagOption{
 	"async":         {true, unix.MS_SYNCHRONOUS},
 	"atime":         {true, unix.MS_NOATIME},
@@ -62,7 +62,7 @@ var mountFlags = map[string]flagOption{
 	"sync":          {false, unix.MS_SYNCHRONOUS},
 }
 
-// propagations are the words of mount_namespaces(7).
+// propagations maps the propagation types of mount_namespaces(7) to MS_* flags.
 var propagations = map[string]uint64{
 	"private":     unix.MS_PRIVATE,
 	"rprivate":    unix.MS_PRIVATE | unix.MS_REC,
@@ -105,12 +105,12 @@ var ownOptions = map[string]func(*options){
 	"tmpcopyup":     func(o *options) { o.copyUp = true },
 }
 
-// engineOptions say how an engine fills a new volume; podman has done it by now
-// and hands the word on.
+// engineOptions tell an engine how to fill a new volume. podman passes them on after it has done
+// so. They are ignored.
 var engineOptions = map[string]bool{"copy": true, "nocopy": true}
 
-// MountOptions lists, sorted, the mount options that have a meaning here; any other one is handed to
-// the file system. It is the answer for the mountOptions of `features`.
+// MountOptions returns the mount options that berth knows, sorted, for mountOptions of `features`.
+// Any other option is passed to the file system.
 func MountOptions() []string {
 	var names []string
 	for name := range mountFlags {
@@ -129,7 +129,7 @@ func MountOptions() []string {
 	return names
 }
 
-// parseOptions sorts a mount's options. Later ones win over earlier ones, as in mount(8).
+// parseOptions parses a mount's options. Later options win over earlier ones, as in mount(8).
 func parseOptions(words []string) options {
 	var o options
 	for _, word := range words {
@@ -151,7 +151,7 @@ func parseOptions(words []string) options {
 				o.recSet |= f.flag
 				o.recClear &^= f.flag
 			}
-			if f.flag&unix.MOUNT_ATTR__ATIME == f.flag { // an enumeration: mount_setattr(2) wants it cleared as a whole
+			if f.flag&unix.MOUNT_ATTR__ATIME == f.flag { // mount_setattr(2) wants all atime bits cleared
 				o.recClear |= unix.MOUNT_ATTR__ATIME
 			}
 		} else if set, ok := ownOptions[word]; ok {
@@ -165,8 +165,8 @@ func parseOptions(words []string) options {
 	return o
 }
 
-// splitData splits a file system's options as the kernel splits the data of mount(2): at commas, but
-// not inside the quotes that security labels have.
+// splitData splits a file system's options as the kernel splits the data of mount(2): at commas,
+// except inside the quotes of security labels.
 func splitData(data string) []Param {
 	var params []Param
 	for len(data) > 0 {
@@ -200,13 +200,13 @@ func isLabelKey(key string) bool {
 
 const (
 	atimeFlags = unix.MS_NOATIME | unix.MS_RELATIME | unix.MS_STRICTATIME | unix.MS_NODIRATIME
-	// lockFlags are those that the kernel locks where a mount comes from a more privileged user
+	// lockFlags are the flags that the kernel locks if a mount comes from a more privileged user
 	// namespace (mount_namespaces(7)).
 	lockFlags = unix.MS_RDONLY | unix.MS_NODEV | unix.MS_NOEXEC | unix.MS_NOSUID | atimeFlags
 )
 
-// attrOf says the per-mount part of mount(2)'s flags in the words of mount_setattr(2), with the
-// kernel's own precedence among the access time flags.
+// attrOf converts the per-mount part of mount(2)'s flags to MOUNT_ATTR_* flags of mount_setattr(2).
+// Among the access time flags it uses the kernel's precedence.
 func attrOf(flags uint64) uint64 {
 	var attr uint64
 	for _, f := range []struct{ ms, attr uint64 }{
@@ -230,8 +230,8 @@ func attrOf(flags uint64) uint64 {
 	return attr
 }
 
-// superblockParams says the rest of mount(2)'s flags, which belong to the file system itself, in the
-// words of fsconfig(2).
+// superblockParams converts the rest of mount(2)'s flags, which belong to the file system itself,
+// to parameters of fsconfig(2).
 func superblockParams(flags uint64) []Param {
 	var params []Param
 	for _, f := range []struct {

@@ -7,8 +7,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Pivot makes the root the calling thread's root directory and takes the old one away, if that is not
-// others' too. The working directory is "/" then. Standard descriptors that are the old /dev/null become the container's.
+// Pivot makes the root the calling thread's root directory and unmounts the old one. In a shared
+// mount namespace it uses chroot and leaves the old root mounted. The working directory is "/"
+// afterwards. Standard descriptors that are the old /dev/null are replaced with the container's.
 func (r *Root) Pivot() error {
 	enter := r.pivot
 	if r.plan.SharedMountNamespace {
@@ -35,14 +36,16 @@ func (r *Root) pivot() error {
 	if err := unix.Fchdir(int(r.tree)); err != nil {
 		return fmt.Errorf("fchdir: %w", err)
 	}
-	// The old root comes to lie on top of the new one, where no directory is needed (pivot_root(2)).
+	// The old root is then mounted on top of the new one, and no directory is needed for it
+	// (pivot_root(2)).
 	if err := unix.PivotRoot(".", "."); err != nil {
 		return fmt.Errorf("pivot_root: %w", err)
 	}
 	if err := unix.Fchdir(old); err != nil {
 		return fmt.Errorf("fchdir to the old root: %w", err)
 	}
-	// A slave, so that the unmounting stays here. Not private: the host's own unmounts are to arrive.
+	// Unmounts must not propagate to the host. A private mount would also prevent that, but the
+	// host's own unmounts would no longer arrive here.
 	if err := unix.Mount("", ".", "", unix.MS_SLAVE|unix.MS_REC, ""); err != nil {
 		return fmt.Errorf("make the old root a slave: %w", err)
 	}
@@ -55,7 +58,7 @@ func (r *Root) pivot() error {
 	return nil
 }
 
-// replaceNull exchanges standard descriptors that are /dev/null for the container's own.
+// replaceNull replaces standard descriptors that are /dev/null with the container's /dev/null.
 func (r *Root) replaceNull() error {
 	path, err := r.openNull()
 	if err != nil {
@@ -84,7 +87,7 @@ func (r *Root) replaceNull() error {
 	return nil
 }
 
-// openNull opens the container's /dev/null with O_PATH, if it is what it should be.
+// openNull opens the container's /dev/null with O_PATH and checks that it is that device.
 func (r *Root) openNull() (int, error) {
 	null, err := r.tree.open("/dev/null", lookup{nofollow: true})
 	if err != nil {

@@ -1,44 +1,44 @@
 package rootfs
 
-// None is the index that says "no descriptor" in a [Plan].
+// None is the index that stands for "no descriptor" in a [Plan].
 const None = -1
 
-// Plan is what the container's side has to do, as plain data that survives JSON. Descriptors are
-// named by their index in the slice that [Open] returns beside it.
+// Plan lists what the init process has to do in the container. It is plain data that can be encoded
+// as JSON. An index in a Plan is an index into the slice of files that [Open] returns with it.
 type Plan struct {
-	Root                 int               // the root's tree of mounts
-	SharedMountNamespace bool              // the mount namespace is not the container's own
+	Root                 int               // index of the root's mount tree
+	SharedMountNamespace bool              // the container has no mount namespace of its own
 	RootReadonly         bool              // root.readonly
-	RootPropagation      uint64            // MS_* flags of linux.rootfsPropagation that are due after the pivot; 0 for none
+	RootPropagation      uint64            // MS_* flags to set after the pivot; 0: none
 	Mounts               []Mount           // in the config's order
-	SetupDev             bool              // populate /dev: no bind mount covers it
+	SetupDev             bool              // populate /dev, as no bind mount covers it
 	Devices              []Device          // the default devices and linux.devices
 	MaskedPaths          []string          // linux.maskedPaths
 	ReadonlyPaths        []string          // linux.readonlyPaths
-	Sysctls              map[string]string // path below /proc/sys to value
+	Sysctls              map[string]string // values by path below /proc/sys
 	MountLabel           string            // linux.mountLabel
-	Cwd                  string            // process.cwd, created when it is missing
+	Cwd                  string            // process.cwd, created if missing
 }
 
-// Mount is one mount of the config.
+// Mount is one entry of the config's mounts.
 type Mount struct {
-	Index       int      // its place in the config's mounts
-	Destination string   // as in the config
-	Type        string   // the file system's type, or "bind"
-	Source      string   // for a new file system: what mountinfo shows; otherwise for messages alone
-	Tree        int      // the detached mount that was made on the host, or None
+	Index       int      // index in the config's mounts
+	Destination string   // as the config writes it
+	Type        string   // file system type, or "bind"
+	Source      string   // what mountinfo shows for a new file system; else for errors only
+	Tree        int      // index of a detached mount made on the host, or None
 	Options     []Param  // parameters of a new file system
 	Attr        uint64   // MOUNT_ATTR_* flags of a new mount
-	LateRO      bool     // becomes read-only at the end, when nothing has to be written into it any more
-	Propagation []uint64 // MS_* flags, each applied in turn
+	LateRO      bool     // make it read-only in Finish, after the last write to it
+	Propagation []uint64 // MS_* flags, applied one after another
 	RecSet      uint64   // MOUNT_ATTR_* flags to set on the whole tree
 	RecClear    uint64   // MOUNT_ATTR_* flags to clear on the whole tree
 	CopyUp      bool     // tmpcopyup
-	Symlink     string   // copy-symlink: make a symbolic link with this target instead
-	NoFollow    bool     // dest-nofollow: the destination's last component is not followed
+	Symlink     string   // copy-symlink: make a symlink with this target instead
+	NoFollow    bool     // dest-nofollow: do not follow the last component
 }
 
-// Param is one parameter of a new file system. Flag parameters have no value.
+// Param is one parameter of a new file system. A parameter with Flag set has no value.
 type Param struct {
 	Key   string
 	Value string
@@ -47,13 +47,13 @@ type Param struct {
 
 // Device is one device node.
 type Device struct {
-	From         string // its JSON path; none of a default device
+	From         string // JSON path; empty for a default device
 	Path         string // inside the container
 	Mode         uint32 // type and permission bits, as in stat(2)
 	Major, Minor uint32
 	UID, GID     uint32
-	Tree         int  // the host's node as a detached mount, or None
-	Bind         bool // a node cannot be made here: bind the host's
+	Tree         int  // index of the host's node as a detached mount, or None
+	Bind         bool // bind the host's node, as mknod is not possible
 }
 
 // Refusal is a field of the config that this package cannot honour.

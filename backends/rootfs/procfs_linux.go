@@ -15,7 +15,7 @@ import (
 	"github.com/berth-oci/berth/backends/seccomp"
 )
 
-// newFilesystem is that of the package, but for a procfs of another pid namespace.
+// newFilesystem is like the function newFilesystem, but it makes a procfs in r.pid if that is set.
 func (r *Root) newFilesystem(typ, source string, params []Param, attr uint64) (int, error) {
 	if typ != "proc" || r.pid == nil {
 		return newFilesystem(typ, source, params, attr)
@@ -34,8 +34,8 @@ func (r *Root) newFilesystem(typ, source string, params []Param, attr uint64) (i
 	return mount, err
 }
 
-// checkProc makes sure that it is a procfs: those in the pid namespace may have changed what a process there was about
-// to open.
+// checkProc checks that mount is a procfs. A process in the pid namespace may have tampered with
+// the child that opened it.
 func checkProc(mount int) error {
 	var fs unix.Statfs_t
 	if err := unix.Fstatfs(mount, &fs); err != nil {
@@ -47,8 +47,8 @@ func checkProc(mount int) error {
 	return nil
 }
 
-// procContext opens a file system context for a procfs of that pid namespace: by the option of procfs that Linux has
-// since 6.17, or by a process that is born there.
+// procContext opens a file system context for a procfs of the given pid namespace. It uses the
+// procfs option pidns (Linux 6.17 and later) or a process that is forked into the namespace.
 func procContext(pid *os.File) (int, error) {
 	fs, err := unix.Fsopen("proc", unix.FSOPEN_CLOEXEC)
 	if err != nil {
@@ -61,10 +61,11 @@ func procContext(pid *os.File) (int, error) {
 	return forkedProcContext(pid)
 }
 
-// bornProcContext is for a kernel without the option. A procfs is of the namespace of the process that called
-// fsopen(2), so that one has to be born there. Those in the namespace may look at it and have it do what they want
-// (ptrace(2)): it has no mounts, nothing open but the socket, no capability but the one that fsopen takes, and a
-// filter that lets it make its few calls.
+// forkedProcContext is procContext for a kernel without the option pidns. A procfs belongs to the
+// pid namespace of the process that called fsopen(2), so a process has to be forked into the
+// namespace. Processes there can inspect and control it (ptrace(2)). It therefore has no mounts, no
+// open file but the socket, no capability but the one that fsopen needs, and a seccomp filter that
+// allows only its few system calls.
 func forkedProcContext(pid *os.File) (int, error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -108,7 +109,7 @@ func sendProcContext(pid, socket int) error {
 	for i := range all.Val {
 		all.Val[i] = ^all.Val[i]
 	}
-	// Go's handlers must not run in the child. The thread ends with all blocked.
+	// Go's signal handlers must not run in the child. The thread ends with all signals blocked.
 	if err := unix.PthreadSigmask(unix.SIG_SETMASK, &all, nil); err != nil {
 		return fmt.Errorf("block signals: %w", err)
 	}
@@ -127,7 +128,8 @@ func sendProcContext(pid, socket int) error {
 	return ended(-1, "fsopen, or send what it has opened")
 }
 
-// ended waits for a child of the calling thread; -1 is any.
+// ended waits for a child of the calling thread (any child if pid is -1). It returns an error if
+// the child was killed or failed; the child's exit status is an errno.
 func ended(pid int, what string) error {
 	var status unix.WaitStatus
 	for {
@@ -146,7 +148,7 @@ func ended(pid int, what string) error {
 	return nil
 }
 
-// leaveMounts gives the thread a mount namespace with an empty root and nothing else.
+// leaveMounts gives the thread a mount namespace that consists of an empty root.
 func leaveMounts() error {
 	if err := unix.Unshare(unix.CLONE_FS | unix.CLONE_NEWNS); err != nil {
 		return fmt.Errorf("unshare(CLONE_NEWNS): %w", err)
@@ -170,7 +172,8 @@ func leaveMounts() error {
 	return (&Root{tree: tree(empty)}).pivot()
 }
 
-// procChild is all that the two children need, which may allocate nothing.
+// procChild holds all data that the two child processes need, because they must not allocate
+// memory.
 type procChild struct {
 	pid, socket uintptr
 	filter      *unix.SockFprog
@@ -204,8 +207,9 @@ func newProcChild(pid, socket int) (c *procChild, err error) {
 	return c, nil
 }
 
-// fork returns in the parent only. Its child stays out of the pid namespace and has the one born that is to be in it,
-// as its sibling. That one sends the context through the socket. The exit status of either is an error number.
+// fork forks a child and returns in the parent only. The child stays outside the pid namespace and
+// forks a sibling of itself (CLONE_PARENT) into the namespace. The sibling sends the file system
+// context through the socket. The exit status of both is an errno.
 //
 //go:norace
 //go:nosplit
@@ -226,7 +230,8 @@ func (c *procChild) fork() (pid uintptr, errno syscall.Errno) {
 	}
 }
 
-// bare gives up what the child is not to have, and has the next one born in the pid namespace.
+// bare drops the child's privileges and descriptors, and makes its next child start in the pid
+// namespace.
 //
 //go:norace
 //go:nosplit
@@ -253,7 +258,7 @@ func (c *procChild) bare() (errno syscall.Errno) {
 	return errno
 }
 
-// send opens the context and sends it.
+// send opens the file system context and sends it through the socket.
 //
 //go:norace
 //go:nosplit

@@ -14,8 +14,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// watchEnv makes the tests' program the first process of a pid namespace: it prints what it sees of others there, a
-// line for each look.
+// watchEnv makes the test binary act as the first process of a pid namespace. It prints what it
+// sees of other processes there, one line per look.
 const watchEnv = "BERTH_ROOTFS_TEST_WATCH"
 
 func watch() error {
@@ -54,8 +54,9 @@ func watch() error {
 	}
 }
 
-// A procfs of another pid namespace, made by the kernel's option or by a process that is born there. Those who are
-// there see of that process one that can do next to nothing.
+// TestProcOfAnotherPIDNamespace makes a procfs of another pid namespace, with the kernel's option
+// and with a forked process. The processes in the namespace see a forked process that is allowed
+// almost nothing.
 func TestProcOfAnotherPIDNamespace(t *testing.T) {
 	t.Parallel()
 	cmd := exec.Command("/proc/self/exe")
@@ -114,7 +115,7 @@ func TestProcOfAnotherPIDNamespace(t *testing.T) {
 	}
 }
 
-// shows looks whether a context is of a procfs whose PID 1 is the watcher, and of a procfs at all.
+// shows checks that a context is a procfs whose PID 1 is the watcher.
 func shows(t *testing.T, name string, fs int, err error) {
 	t.Helper()
 	if err != nil {
@@ -134,7 +135,7 @@ func shows(t *testing.T, name string, fs int, err error) {
 	}
 }
 
-// Another file system is not taken for a procfs.
+// TestCheckProc checks that another file system is not accepted as a procfs.
 func TestCheckProc(t *testing.T) {
 	t.Parallel()
 	mount, err := newFilesystem("tmpfs", "none", nil, 0)

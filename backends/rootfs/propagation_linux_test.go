@@ -11,8 +11,8 @@ import (
 	"github.com/berth-oci/berth/backends/process"
 )
 
-// inPrivateMounts runs f on a thread with a mount namespace of its own, so that it may mount on "the
-// host" without touching the real one. Children of f are born there.
+// inPrivateMounts runs f on a thread with its own mount namespace, where f can mount on "the host"
+// without touching the real one. Child processes of f start in that namespace.
 func inPrivateMounts(t *testing.T, f func()) {
 	t.Helper()
 	process.OnThread(func() {
@@ -43,15 +43,15 @@ func hostRemount(t *testing.T, target string, options ...string) {
 	}
 }
 
-// TestPropagation binds a shared mount of the host with every rootfsPropagation and propagation option.
-// "Host" means that a mount made in the container appears there.
+// TestPropagation bind mounts a shared mount of the host with every rootfsPropagation and
+// propagation option. host is true if a mount made in the container appears on the host.
 func TestPropagation(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		root    string
 		options []string
 		userns  bool
-		want    string // what mountinfo says of the bind mount
+		want    string // mountinfo's words for the bind mount
 		rootIs  string
 		host    bool
 	}{
@@ -102,7 +102,8 @@ func TestPropagation(t *testing.T) {
 	}
 }
 
-// propagated runs a container and checks whether its mount has come to the thread's own namespace.
+// propagated runs a container and checks whether its mount has appeared in the thread's own
+// namespace.
 func (c *container) propagated(t *testing.T, want bool) string {
 	t.Helper()
 	c.mounts = true

@@ -9,15 +9,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// tree is a directory, open with O_PATH, that paths are resolved in and cannot leave.
+// tree is a directory, open with O_PATH, in which paths are resolved. No path leads out of it.
 type tree int
 
 const (
-	maxLinks   = 40 // as many symbolic links as the kernel follows in one path (path_resolution(7))
-	maxAttempt = 64 // how often a component may vanish or appear under us before we give up
+	maxLinks   = 40 // the kernel's limit of symbolic links in one path (path_resolution(7))
+	maxAttempt = 64 // how often a component may vanish or appear before an open fails
 )
 
-// missing says what a lookup does about components that are not there.
+// missing is what a lookup does about components that do not exist.
 type missing int
 
 const (
@@ -29,21 +29,21 @@ const (
 // lookup is how a path is resolved.
 type lookup struct {
 	missing  missing
-	nofollow bool // a symbolic link at the very end is the answer itself
+	nofollow bool // return a symbolic link at the end of the path instead of following it
 }
 
-// found is what a path led to.
+// found is the result of a lookup.
 type found struct {
 	fd      int    // open with O_PATH; the caller closes it
-	real    string // the way there from the root, without links
-	created bool   // it was not there before
+	real    string // the path from the root, without symbolic links
+	created bool   // the lookup created it
 }
 
-// open resolves a path from the root of the tree as chroot(2) would, in user space and one component
-// at a time: every step is an open of one name in a directory already held, without following links,
-// and ".." goes back to the directory we came from. So a component that is exchanged meanwhile can
-// change which file inside the root is found, but nothing can lead outside, and what was checked is
-// what is used.
+// open resolves a path from the root of the tree as chroot(2) would. It does so in user space, one
+// component at a time: each step opens one name in a directory that is already open, without
+// following links, and ".." returns to the directory that the walk came from. If a component is
+// exchanged during the walk, another file inside the root may be found. But no path leads outside,
+// and the file that was checked is the file that is used.
 func (t tree) open(name string, how lookup) (found, error) {
 	if len(name) >= unix.PathMax {
 		return found{}, fmt.Errorf("path of %d bytes: %w", len(name), unix.ENAMETOOLONG)
@@ -70,7 +70,7 @@ func (t tree) open(name string, how lookup) (found, error) {
 				return found{}, fmt.Errorf("%s keeps changing: %w", walk.path(name), unix.EAGAIN)
 			}
 			if fd, created, err = walk.create(name, last && how.missing == missingFile); err == nil && !created {
-				continue // someone else was faster: look at what they made
+				continue // another process made it first: look it up again
 			}
 		}
 		if err != nil {
@@ -99,8 +99,8 @@ func (t tree) open(name string, how lookup) (found, error) {
 	}
 }
 
-// parent resolves all but the last component, making missing directories, and returns the directory
-// (the caller closes it) and the last name.
+// parent resolves all components but the last, makes missing directories, and returns the
+// directory, which the caller closes, and the last name.
 func (t tree) parent(name string) (found, string, error) {
 	dir, base := path.Split(path.Clean("/" + name))
 	if base == "" {
@@ -110,7 +110,7 @@ func (t tree) parent(name string) (found, string, error) {
 	return f, base, err
 }
 
-// walk is the way from the root to where a lookup is.
+// walk is the path from the root to the current position of a lookup.
 type walk struct {
 	tree  tree
 	names []string
@@ -145,7 +145,7 @@ func (w *walk) rewind() {
 	}
 }
 
-// result gives the last descriptor away.
+// result returns the descriptor of the current position, which then belongs to the caller.
 func (w *walk) result(created bool) (found, error) {
 	f := found{real: "/" + strings.Join(w.names, "/"), created: created}
 	if n := len(w.fds); n > 0 {
@@ -159,7 +159,8 @@ func (w *walk) result(created bool) (found, error) {
 	return f, nil
 }
 
-// create makes the missing component and opens it; made is false where someone else made it first.
+// create makes a missing component and opens it. made is false, without an error, if another
+// process made or exchanged it first.
 func (w *walk) create(name string, file bool) (fd int, made bool, err error) {
 	if file {
 		fd, err = openat(w.dir(), name, unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_WRONLY, 0o644)
@@ -176,13 +177,14 @@ func (w *walk) create(name string, file bool) (fd int, made bool, err error) {
 	}
 	fd, err = openat(w.dir(), name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_DIRECTORY, 0)
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP) {
-		return -1, false, nil // exchanged already
+		return -1, false, nil // exchanged in the meantime
 	}
 	return fd, err == nil, err
 }
 
-// readLink reads the link that fd is open on. A link in procfs is refused unless the way it shows is
-// the way it leads: the others ("magic links") would jump out of the root if the kernel followed them.
+// readLink reads the link that fd is open on. In procfs it refuses every link that may be a magic
+// link: one with an absolute or empty target, or a target like net:[1]. The kernel follows a magic
+// link to an object and not to the path that it shows, and that object may be outside the root.
 func readLink(fd int) (target string, isLink bool, err error) {
 	st, err := fstat(fd)
 	if err != nil || !isType(st.Mode, unix.S_IFLNK) {
@@ -205,7 +207,7 @@ func readLink(fd int) (target string, isLink bool, err error) {
 	return string(buf[:n]), true, nil
 }
 
-// components splits a path; "." and empty ones mean nothing.
+// components splits a path. It drops "." and empty components.
 func components(name string) []string {
 	var parts []string
 	for _, part := range strings.Split(name, "/") {

@@ -7,17 +7,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Root is the container's root while it is being built, from inside the container's namespaces. Its
-// methods are called in this order, all on one locked OS thread that shares its umask and working
-// directory with no other (unshare(CLONE_FS)): [Attach], Mount, Devices, Pivot, OpenPty, Console,
-// Finish, Close. Whatever fails leaves the mount namespace half made: it is to be thrown away.
+// Root is a container's root during its construction inside the container's namespaces. The methods
+// are called in this order: [Attach], Mount, Devices, Pivot, OpenPty, Console, Finish, Close. All
+// calls are on one locked OS thread that shares its umask and working directory with no other
+// thread (unshare(CLONE_FS)). If a method fails, the mount namespace is half built and has to be
+// discarded.
 type Root struct {
 	plan   *Plan
 	files  []*os.File
-	tree   tree        // the root's own mount
-	proc   int         // a procfs that nothing in the container can have changed
-	lateRO []lateMount // new mounts that become read-only at the end
-	pid    *os.File    // the pid namespace that a procfs is to be of; nil for our own
+	tree   tree        // the root mount
+	proc   int         // a procfs that nothing in the container can have covered
+	lateRO []lateMount // new mounts to make read-only in Finish
+	pid    *os.File    // pid namespace of new procfs mounts; nil: the caller's
 }
 
 type lateMount struct {
@@ -25,12 +26,12 @@ type lateMount struct {
 	what string
 }
 
-// Attach mounts the root over the directory at in the calling thread's mount namespace, "/" when at is
-// "". It takes over the files. Mounts of the namespace no longer propagate to where they came from, if
-// it is the container's own.
+// Attach mounts the root over the directory at ("/" if at is empty) in the calling thread's mount
+// namespace. It takes ownership of files. If the mount namespace is the container's own, mounts in
+// it no longer propagate to the namespace that it was copied from.
 //
-// The namespace's /proc has to be a whole procfs still, where the container has a user namespace: the
-// kernel allows a new procfs or sysfs only beside one (mount_namespaces(7)).
+// If the container has a user namespace, the mount namespace must still have an unobstructed procfs
+// at /proc: only then does the kernel allow a new procfs or sysfs (mount_namespaces(7)).
 func Attach(p *Plan, files []*os.File, at string) (*Root, error) {
 	if at == "" {
 		at = "/"
@@ -75,21 +76,21 @@ func (r *Root) attach(at string) error {
 	return nil
 }
 
-// ProcOf has proc file systems be of that pid namespace, and not of the caller's. The file stays the
-// caller's, and open until Mount has been called.
+// ProcOf makes Mount create proc file systems of the pid namespace pid instead of the caller's. The
+// caller keeps ownership of pid, which must stay open until Mount has returned.
 func (r *Root) ProcOf(pid *os.File) { r.pid = pid }
 
-// Dir is the root directory, open with O_PATH. It stays the Root's and is valid until Close; its
-// resolution is the caller's business: openat2(2) with RESOLVE_IN_ROOT.
+// Dir returns the root directory, open with O_PATH. The Root owns the descriptor, which is valid
+// until Close. The caller has to resolve paths in it with openat2(2) and RESOLVE_IN_ROOT.
 func (r *Root) Dir() int { return int(r.tree) }
 
-// Proc is the root of a procfs of the process's pid namespace that no mount in the container covers or
-// replaces, open with O_PATH, until Close. What is written to a process's attributes or to sysctls
-// through it goes nowhere else, if it is resolved with RESOLVE_BENEATH, RESOLVE_NO_XDEV and, but for
-// "self", RESOLVE_NO_SYMLINKS.
+// Proc returns the root of a procfs of the process's pid namespace, open with O_PATH until Close.
+// No mount in the container covers or replaces it. Writes through it to a process's attributes or
+// to sysctls cannot be redirected if the path is resolved with RESOLVE_BENEATH, RESOLVE_NO_XDEV
+// and, except for "self", RESOLVE_NO_SYMLINKS.
 func (r *Root) Proc() int { return r.proc }
 
-// file is the descriptor of that index.
+// file returns the descriptor with the given index.
 func (r *Root) file(index int) (int, error) {
 	if index < 0 || index >= len(r.files) || r.files[index] == nil {
 		return -1, fmt.Errorf("descriptor %d of %d is not there", index, len(r.files))
@@ -97,7 +98,7 @@ func (r *Root) file(index int) (int, error) {
 	return int(r.files[index].Fd()), nil
 }
 
-// Close gives back the descriptors that building needed, those of [Open] included.
+// Close closes all descriptors of the Root, including the files from [Open].
 func (r *Root) Close() {
 	for _, f := range r.files {
 		f.Close()
@@ -113,8 +114,8 @@ func (r *Root) Close() {
 	r.files, r.lateRO, r.tree, r.proc = nil, nil, -1, -1
 }
 
-// openProc opens a procfs: a new one that is mounted nowhere, or, where the kernel does not allow that,
-// the one at /proc.
+// openProc opens a procfs. It makes a new one that is mounted nowhere or, if the kernel does not
+// allow that, opens the one at /proc.
 func openProc() (int, error) {
 	fresh, freshErr := newFilesystem("proc", "proc", nil, unix.MOUNT_ATTR_NOSUID|unix.MOUNT_ATTR_NODEV|unix.MOUNT_ATTR_NOEXEC)
 	if freshErr == nil {
@@ -131,7 +132,7 @@ func openProc() (int, error) {
 	return fd, nil
 }
 
-// procRootIno is the inode number of every procfs's root and of nothing else on it.
+// procRootIno is the inode number of the root of every procfs. No other file of a procfs has it.
 const procRootIno = 1
 
 func verifyProcRoot(fd int) error {

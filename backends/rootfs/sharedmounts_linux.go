@@ -13,24 +13,26 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// Foreign says that the container is in a mount namespace that is not its own: the caller's, or one
-// that it joins by its path. Its root is then mounted over At there, for all in the namespace to see,
-// and the container enters it by chroot(2). Nobody but us takes it away again.
+// SharedMountNamespace reports whether the container is in a mount namespace that is not its own:
+// the caller's, or one that the config names by its path. The root is then mounted over a directory
+// of that namespace, visible to all processes in it, and the container enters it by chroot(2). Only
+// berth unmounts it again.
 func SharedMountNamespace(s *specs.Spec) bool {
 	_, kind := spec.Namespace(s, specs.MountNamespace)
 	return kind != spec.New
 }
 
-// Attachment is where the root of a container in a mount namespace of others is mounted.
+// Attachment records where the root of a container in a shared mount namespace is mounted.
 type Attachment struct {
-	// At is the directory, without symbolic links, as it is called in the namespace.
+	// At is the directory's path in the namespace, without symbolic links.
 	At string `json:"at"`
-	// Over is the id of the mount that At belongs to without the container's (statx(2), STATX_MNT_ID).
+	// Over is the id of the mount that At belongs to without the container's root (statx(2),
+	// STATX_MNT_ID).
 	Over uint64 `json:"over"`
 }
 
-// FindAttachment looks at the place for a root, before anything is mounted there. The namespace may be
-// nil for the caller's.
+// FindAttachment examines the directory for a root before anything is mounted there. A nil ns means
+// the caller's mount namespace.
 func FindAttachment(ns *os.File, at string) (a Attachment, err error) {
 	err = inNamespaces(ns, nil, func() error {
 		if a.At, err = filepath.EvalSymlinks(at); err != nil {
@@ -48,9 +50,9 @@ func FindAttachment(ns *os.File, at string) (a Attachment, err error) {
 	return a, nil
 }
 
-// Detach takes the container's root with all that is mounted in it out of the namespace (nil for the
-// caller's), if it is there. What uses it still keeps it. It is an error if something else is mounted
-// over it.
+// Detach unmounts the container's root with everything mounted in it from the namespace (nil: the
+// caller's). It does nothing if the root is not mounted. Processes that still use the root keep it.
+// Detach fails if something else is mounted over it.
 func (a Attachment) Detach(ns *os.File) error {
 	proc, err := os.OpenFile("/proc", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -80,9 +82,10 @@ func (a Attachment) Detach(ns *os.File) error {
 	return nil
 }
 
-// find is the id of the mount that lies directly over the place; 0 if there is none.
+// find returns the id of the mount that lies directly on a.Over at a.At, or 0 if there is none.
 func (a Attachment) find(proc *os.File) (uint64, error) {
-	// The caller's view: the thread is perhaps in another namespace than the process.
+	// Use the thread's mountinfo, because the thread may be in another mount namespace than the
+	// process.
 	fd, err := unix.Openat(int(proc.Fd()), "thread-self/mountinfo", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return 0, fmt.Errorf("/proc/thread-self/mountinfo: %w", err)
@@ -98,7 +101,8 @@ func (a Attachment) find(proc *os.File) (uint64, error) {
 	return uint64(mounts[0].ID), nil
 }
 
-// mountOf is the mount that a file belongs to, and whether the file is its root.
+// mountOf returns the id of the mount that a file belongs to, and whether the file is the root of
+// that mount.
 func mountOf(path string) (id uint64, isRoot bool, err error) {
 	var st unix.Statx_t
 	if err := unix.Statx(unix.AT_FDCWD, path, unix.AT_SYMLINK_NOFOLLOW|unix.AT_NO_AUTOMOUNT, unix.STATX_MNT_ID, &st); err != nil {
@@ -107,8 +111,8 @@ func mountOf(path string) (id uint64, isRoot bool, err error) {
 	return st.Mnt_id, st.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0, nil
 }
 
-// settle keeps what is mounted in the root from then on to the namespace: a root that was mounted on a
-// shared mount has become shared itself (mount_namespaces(7)).
+// isolatePropagation keeps later mounts in the root from propagating out of the namespace. A root
+// that was mounted on a shared mount has become shared itself (mount_namespaces(7)).
 func (r *Root) isolatePropagation() error {
 	if err := setPropagation(int(r.tree), unix.MS_SLAVE|unix.MS_REC); err != nil {
 		return err
@@ -119,8 +123,8 @@ func (r *Root) isolatePropagation() error {
 // chroot makes the root the calling thread's root directory.
 func (r *Root) chroot() error { return Enter(int(r.tree)) }
 
-// Enter makes a directory the root and the working directory of the calling thread, which shares them
-// with no other.
+// Enter makes a directory the root and the working directory of the calling thread, which must not
+// share them with another thread (CLONE_FS).
 func Enter(root int) error {
 	if err := unix.Fchdir(root); err != nil {
 		return fmt.Errorf("fchdir: %w", err)

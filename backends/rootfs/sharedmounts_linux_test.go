@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestAttachment: what is detached is what came on top, and nothing else.
+// TestAttachment checks that Detach unmounts only what was mounted on top of the recorded mount.
 func TestAttachment(t *testing.T) {
 	t.Parallel()
 	inPrivateMounts(t, func() {

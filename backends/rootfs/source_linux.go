@@ -10,18 +10,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// cgroupRoot is where a host with cgroup v2 alone has it (cgroups(7)).
+// cgroupRoot is the cgroup2 mount point of a host with cgroup v2 only (cgroups(7)).
 const cgroupRoot = "/sys/fs/cgroup"
 
-// insideTypes are the file systems whose content depends on the namespaces of who mounts them, and
-// that name nothing on the host: they are made in the container. All others are made on the host,
-// where their sources and options mean what the config means, unless a user namespace is to own them.
+// insideTypes are the file systems that are mounted inside the container: their content depends on
+// the namespaces of the process that mounts them, and their sources and options name nothing on the
+// host. All other file systems are mounted on the host, where their sources and options mean what
+// the config means, unless a user namespace has to own them.
 var insideTypes = map[string]bool{
 	"binder": true, "binfmt_misc": true, "bpf": true, "cgroup": true, "cgroup2": true, "devpts": true,
 	"mqueue": true, "proc": true, "ramfs": true, "rpc_pipefs": true, "sysfs": true, "tmpfs": true,
 }
 
-// planMount is what can be said of a mount without a look at the host.
+// planMount plans a mount as far as possible without looking at the host.
 func (h *host) planMount(m *specs.Mount) (Mount, options) {
 	o := parseOptions(m.Options)
 	plan := Mount{
@@ -51,7 +52,7 @@ func (h *host) planMount(m *specs.Mount) (Mount, options) {
 	return plan, o
 }
 
-// openMount plans one mount and opens what it needs from the host.
+// openMount plans one mount and opens the host files that it needs.
 func (h *host) openMount(m *specs.Mount) (Mount, error) {
 	plan, o := h.planMount(m)
 	switch {
@@ -67,16 +68,16 @@ func (h *host) openMount(m *specs.Mount) (Mount, error) {
 	return plan, nil
 }
 
-// hostMade tells whether a new file system is made on the host, not in the container.
+// hostMade reports whether a new file system is mounted on the host instead of in the container.
 func (h *host) hostMade(m *specs.Mount) bool {
 	return !insideTypes[m.Type] && (!h.userns || m.Type == "overlay")
 }
 
-// isBind tells whether a mount copies existing ones. The spec says it by an option; the type, which it
-// calls a dummy then, is enough for us.
+// isBind reports whether a mount is a bind mount. The spec marks it with the option bind or rbind
+// and calls the type a dummy then. berth accepts type "bind" without the option.
 func isBind(m *specs.Mount, o options) bool { return o.flags&unix.MS_BIND != 0 || m.Type == "bind" }
 
-// openBind opens the source of a bind mount and gives it all its flags.
+// openBind opens the source of a bind mount and sets all its flags.
 func (h *host) openBind(m *specs.Mount, o options, plan *Mount) error {
 	source := plan.Source
 	if o.copySymlink {
@@ -111,8 +112,8 @@ func readLinkAt(name string) (string, error) {
 	return string(buf[:max(n, 0)]), err
 }
 
-// finishTree applies what mounts of every kind have in common: the recursive flags, then the changes of
-// propagation in their order.
+// finishTree applies what all kinds of mounts have in common: first the recursive flags, then the
+// propagation changes in their order.
 func finishTree(fd int, plan *Mount) error {
 	if plan.RecSet|plan.RecClear != 0 {
 		if err := setAttr(fd, plan.RecSet, plan.RecClear, true); err != nil {
@@ -127,9 +128,10 @@ func finishTree(fd int, plan *Mount) error {
 	return nil
 }
 
-// setBindFlags does what "mount --bind -o FLAGS" is meant to do: the copy has the flags that were asked
-// for and no others, but keeps its own where none was asked for, its access time flags where none of
-// those was, and those that the kernel has locked.
+// setBindFlags does what "mount --bind -o FLAGS" is meant to do. The copy gets exactly the flags
+// that the options ask for, with three exceptions: it keeps all its flags if no flag is given, it
+// keeps its access time flags if no access time flag is given, and it keeps the flags that the
+// kernel has locked.
 func setBindFlags(fd int, o options) error {
 	if o.flags&^(unix.MS_BIND|unix.MS_REC|unix.MS_REMOUNT) == 0 && o.cleared == 0 {
 		return nil
@@ -157,13 +159,14 @@ func setBindFlags(fd int, o options) error {
 	return setAttr(fd, attrOf(o.flags|have&lockFlags)&^atime, clear&^atime, false)
 }
 
-// flagsOf reads a mount's flags as MS_* (statfs(2)); strictatime is the absence of the others.
+// flagsOf reads a mount's flags as MS_* flags (statfs(2)). statfs has no flag for strictatime: it
+// is set if neither noatime nor relatime is.
 func flagsOf(fd int) (uint64, error) {
 	var st unix.Statfs_t
 	if err := unix.Fstatfs(fd, &st); err != nil {
 		return 0, fmt.Errorf("fstatfs: %w", err)
 	}
-	const nosymfollow = 0x2000 // ST_NOSYMFOLLOW, which x/sys has no name for
+	const nosymfollow = 0x2000 // ST_NOSYMFOLLOW, missing in x/sys
 	var flags uint64
 	for _, f := range []struct{ st, ms uint64 }{
 		{unix.ST_RDONLY, unix.MS_RDONLY}, {unix.ST_NOSUID, unix.MS_NOSUID},
@@ -181,9 +184,9 @@ func flagsOf(fd int) (uint64, error) {
 	return flags, nil
 }
 
-// openCgroup opens what a cgroup2 mount needs from the host. Without a cgroup namespace of its own the
-// container gets a copy of the host's mount, never a new one: a new one made in the first cgroup
-// namespace would change the options (nsdelegate …) of the host's.
+// openCgroup opens what a cgroup2 mount needs from the host. A container in the host's cgroup
+// namespace gets a copy of the host's mount. A new cgroup2 mount made in the initial cgroup
+// namespace would change the options of the host's mount (nsdelegate, …).
 func (h *host) openCgroup(o options, plan *Mount) error {
 	if !h.hostCgroups {
 		return nil
@@ -202,7 +205,7 @@ func (h *host) openCgroup(o options, plan *Mount) error {
 	return finishTree(fd, plan)
 }
 
-// openHostMade makes a new file system on the host.
+// openHostMade mounts a new file system on the host.
 func (h *host) openHostMade(o options, plan *Mount) error {
 	var fd int
 	var err error
@@ -222,9 +225,8 @@ func (h *host) openHostMade(o options, plan *Mount) error {
 	return finishTree(fd, plan)
 }
 
-// withLabel adds the SELinux context of linux.mountLabel to a file system's options,
-// where that is the container's alone: not what has labels of its own by file, and
-// not the cgroups, as under runc.
+// withLabel adds the SELinux context of linux.mountLabel to a file system's options. As in runc,
+// file systems that label each file themselves and the cgroup file systems do not get it.
 func withLabel(typ, label string, params []Param) []Param {
 	if label == "" || slices.Contains([]string{"proc", "sysfs", "mqueue", "cgroup", "cgroup2"}, typ) {
 		return params

@@ -9,14 +9,14 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// ipcSysctls are the kernel.* values that belong to an ipc namespace (ipc_namespaces(7)).
+// ipcSysctls are the kernel.* sysctls that belong to an ipc namespace (ipc_namespaces(7)).
 var ipcSysctls = map[string]bool{
 	"msgmax": true, "msgmnb": true, "msgmni": true, "sem": true,
 	"shmall": true, "shmmax": true, "shmmni": true, "shm_rmid_forced": true,
 }
 
-// planSysctls turns linux.sysctl into paths below /proc/sys. A value that does not belong to one of the container's
-// own namespaces would change the host and is refused.
+// planSysctls converts linux.sysctl to values by path below /proc/sys. It refuses a sysctl that
+// does not belong to one of the container's own namespaces, because it would change the host.
 func planSysctls(s *specs.Spec, open Namespaces) (map[string]string, error) {
 	plan := make(map[string]string, len(s.Linux.Sysctl))
 	for key, value := range s.Linux.Sysctl {
@@ -32,8 +32,8 @@ func planSysctls(s *specs.Spec, open Namespaces) (map[string]string, error) {
 	return plan, nil
 }
 
-// sysctlPath turns a key into a path as sysctl(8) does: the first separator, "." or "/", separates
-// throughout, and the other one stands for it within a name.
+// sysctlPath converts a key to a path as sysctl(8) does: the first "." or "/" is the separator
+// everywhere in the key, and the other character stands for the separator within a name.
 func sysctlPath(key string) (string, error) {
 	path := key
 	if i := strings.IndexAny(key, "./"); i >= 0 && key[i] == '.' {

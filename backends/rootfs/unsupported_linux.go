@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Unsupported lists what the config asks of this package and the package cannot do, or what makes no
-// sense there; [Open] fails with the first one.
+// Unsupported returns the config's fields that this package cannot honour or that make no sense.
+// [Open] fails with the first one.
 func Unsupported(s *specs.Spec) []Refusal {
 	var list []Refusal
 	add := func(reason, path string, args ...any) {

@@ -7,15 +7,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// call is a system call as a filter sees it: struct seccomp_data.
+// call is a system call as a filter sees it (struct seccomp_data).
 type call struct {
 	arch   uint32
 	number int
 	args   [6]uint64
 }
 
-// decide runs a filter program on a call and returns the action, as the kernel would. It knows the instructions that
-// libseccomp and the stub use, and stops the test at any other.
+// decide runs a filter program on a call and returns the action, as the kernel would. It knows the
+// instructions that libseccomp and the stub use, and fails the test at any other.
 func decide(t testing.TB, program []byte, c call) uint32 {
 	t.Helper()
 	data := binary.NativeEndian.AppendUint32(nil, uint32(c.number))

@@ -15,7 +15,8 @@ import (
 )
 
 const (
-	// cacheVersion is part of every key: to be raised whenever Compile makes other programs from the same input.
+	// cacheVersion is part of every key. Raise it whenever Compile makes a different program from
+	// the same input.
 	cacheVersion = 1
 	entryMagic   = "berth seccomp 1\n"
 	// entryHead is the length of an entry without its program: magic, key, digest, flags, listener.
@@ -23,12 +24,13 @@ const (
 	entryMax  = entryHead + maxInstructions*instructionSize
 )
 
-// Cached is [Compile] with a memory in the directory dir: an engine gives most containers the same profile, and
-// libseccomp takes some 10 ms for it.
+// Cached is [Compile] with a cache in the directory dir. Engines use the same profile for most
+// containers, and libseccomp takes some 10 ms to compile it.
 //
-// An entry is found by the SHA-256 of the profile, of libseccomp's version and of the kernel's, and is used only if
-// it is whole. dir is made if need be (0700); one that others could write to is not used. The cache is never the cause
-// of an error: where it fails, Compile does the work.
+// The key of an entry is the SHA-256 of the profile, of libseccomp's version and of the kernel's
+// version. Only complete entries are used. Cached makes dir if it is missing (mode 0700), and does
+// not use it if other users could write to it. The cache never causes an error: if it fails, Cached
+// calls Compile.
 func Cached(s *specs.LinuxSeccomp, dir string) (*Filter, error) {
 	if empty(s) {
 		return nil, nil
@@ -60,7 +62,7 @@ func empty(s *specs.LinuxSeccomp) bool {
 	return s == nil || s.DefaultAction == "" && len(s.Syscalls) == 0
 }
 
-// cacheKey hashes all that a program depends on.
+// cacheKey hashes everything that a program depends on.
 func cacheKey(s *specs.LinuxSeccomp) (key [sha256.Size]byte, err error) {
 	profile, err := json.Marshal(s)
 	if err != nil {
@@ -71,7 +73,7 @@ func cacheKey(s *specs.LinuxSeccomp) (key [sha256.Size]byte, err error) {
 		return key, fmt.Errorf("uname: %w", err)
 	}
 	h := sha256.New()
-	// JSON writes no flags and an empty list of flags alike; they mean different things.
+	// nil flags and an empty list of flags are the same in JSON, but mean different things.
 	fmt.Fprintf(h, "%d %s libseccomp %s %t\n", cacheVersion, runtime.GOARCH, LibraryVersion(), s.Flags == nil)
 	h.Write(uts.Release[:])
 	h.Write(uts.Version[:])
@@ -81,7 +83,7 @@ func cacheKey(s *specs.LinuxSeccomp) (key [sha256.Size]byte, err error) {
 	return key, nil
 }
 
-// formatEntry writes: magic, key, SHA-256 of what follows, flags, listener, program.
+// formatEntry encodes an entry: magic, key, SHA-256 of the rest, flags, listener, program.
 func formatEntry(f *Filter, key [sha256.Size]byte) []byte {
 	body := binary.NativeEndian.AppendUint32(nil, f.Flags)
 	var listener uint32
@@ -100,7 +102,7 @@ func formatEntry(f *Filter, key [sha256.Size]byte) []byte {
 
 var errEntry = errors.New("not an entry of the seccomp cache for this profile")
 
-// parseEntry checks an entry in full: half a filter would be worse than none.
+// parseEntry decodes an entry and checks all of it, because half a filter would be worse than none.
 func parseEntry(data []byte, key [sha256.Size]byte) (*Filter, error) {
 	if len(data) < entryHead || string(data[:len(entryMagic)]) != entryMagic {
 		return nil, errEntry
@@ -118,7 +120,8 @@ func parseEntry(data []byte, key [sha256.Size]byte) (*Filter, error) {
 	return f, f.check()
 }
 
-// openStore opens the directory, and makes it if it is missing.
+// openStore opens the directory dir and makes it if it is missing. It fails if other users could
+// write to dir.
 func openStore(dir string) (*store, error) {
 	const flags = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CLOEXEC
 	fd, err := unix.Open(dir, flags, 0)

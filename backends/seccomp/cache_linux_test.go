@@ -23,7 +23,7 @@ func cached(t testing.TB, s *specs.LinuxSeccomp, dir string) *Filter {
 	return f
 }
 
-// entry returns the one file of a cache.
+// entry returns the path of the only file of a cache.
 func entry(t testing.TB, dir string) string {
 	t.Helper()
 	files, err := os.ReadDir(dir)
@@ -50,7 +50,8 @@ func TestCached(t *testing.T) {
 	}
 }
 
-// TestCacheIsUsed tells a hit from a compilation by an entry that is whole and says something else.
+// TestCacheIsUsed distinguishes a cache hit from a compilation by a valid entry with a different
+// filter.
 func TestCacheIsUsed(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -134,7 +135,8 @@ func TestKeysDiffer(t *testing.T) {
 	}
 }
 
-// TestUntrustedDirectories: a directory that others can write to, or a link to one, is not used and nothing is put there.
+// TestUntrustedDirectories checks that nothing is read from or written to a directory that others
+// can write to, or a link to one.
 func TestUntrustedDirectories(t *testing.T) {
 	t.Parallel()
 	open := filepath.Join(t.TempDir(), "open")

@@ -13,15 +13,13 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// optimizeFrom is the number of named system calls from which libseccomp sorts them into a binary tree instead of a
-// list. libseccomp makes wrong programs when there are no rules and a tree (up to 2.5.4), and a tree node holds four
-// calls, so that a short list gains nothing.
+// optimizeFrom is the number of named system calls above which libseccomp makes a binary tree
+// instead of a list. libseccomp up to 2.5.4 makes wrong programs for a tree without rules. A tree
+// node holds four calls, so a short list gains nothing from a tree.
 const optimizeFrom = 32
 
-// Compile makes the filter that s, the value of linux.seccomp, asks for. It makes none, and no error, where s says
-// nothing: nil, or neither a default action nor a rule.
-//
-// Errors name the JSON path of what is wrong.
+// Compile compiles s, the value of linux.seccomp, to a filter. It returns nil and no error if s is
+// nil or has neither a default action nor a rule. Errors name the JSON path of the wrong field.
 func Compile(s *specs.LinuxSeccomp) (*Filter, error) {
 	if empty(s) {
 		return nil, nil
@@ -49,7 +47,7 @@ func Compile(s *specs.LinuxSeccomp) (*Filter, error) {
 		listener = listener || s.Syscalls[i].Action == specs.ActNotify
 	}
 	if names > optimizeFrom {
-		// An older libseccomp has no tree; its list decides alike.
+		// An older libseccomp has no tree. Its list makes the same decisions.
 		_ = lib.SetOptimize(2)
 	}
 	for i := range s.Syscalls {
@@ -72,7 +70,8 @@ func Compile(s *specs.LinuxSeccomp) (*Filter, error) {
 	return f, f.check()
 }
 
-// addArchs puts the architectures of the profile beside the native one, and returns all of them by libseccomp's name.
+// addArchs adds the profile's architectures to the native one. It returns all of them, keyed by
+// libseccomp's name.
 func addArchs(lib *libseccomp.ScmpFilter, list []specs.Arch) (map[libseccomp.ScmpArch]uint32, error) {
 	native, err := libseccomp.GetNativeArch()
 	if err != nil {
@@ -97,8 +96,8 @@ func addArchs(lib *libseccomp.ScmpFilter, list []specs.Arch) (map[libseccomp.Scm
 	return archs, nil
 }
 
-// filterFlags turns the names of flags into bits. Without the member (nil) it is the one that the specification's
-// example and all runtimes default to, where the kernel has it.
+// filterFlags converts flag names to bits. A nil list means SECCOMP_FILTER_FLAG_SPEC_ALLOW if the
+// kernel has it: the specification's example has this flag, and it is every runtime's default.
 func filterFlags(list []specs.LinuxSeccompFlag, listener bool) (uint32, error) {
 	if list == nil {
 		if flagSupported(unix.SECCOMP_FILTER_FLAG_SPEC_ALLOW) {
@@ -123,7 +122,7 @@ func filterFlags(list []specs.LinuxSeccompFlag, listener bool) (uint32, error) {
 	return flags, nil
 }
 
-// export reads the program out of libseccomp, through a memory file: a pipe could fill up and block.
+// export returns libseccomp's program. It uses a memfd, because a pipe could fill up and block.
 func export(lib *libseccomp.ScmpFilter) ([]byte, error) {
 	fd, err := unix.MemfdCreate("seccomp", unix.MFD_CLOEXEC)
 	if err != nil {
@@ -145,7 +144,7 @@ func export(lib *libseccomp.ScmpFilter) ([]byte, error) {
 	return program, nil
 }
 
-// LibraryVersion is that of libseccomp, which compiles; "" in a build without it.
+// LibraryVersion returns the version of libseccomp, or "" in a build without it.
 func LibraryVersion() string {
 	major, minor, micro := libseccomp.GetLibraryVersion()
 	return fmt.Sprintf("%d.%d.%d", major, minor, micro)

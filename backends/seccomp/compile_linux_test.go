@@ -33,14 +33,15 @@ func (c call) with(args ...uint64) call {
 	return c
 }
 
-// x64, x86, x32 and arm are calls by number on those architectures. The decisions are about data, so that the tests are
-// the same on every machine; the native architecture alone is the machine's, and is in each of the filters.
+// x64, x86, x32 and arm are calls by number on these architectures. The decisions are about data,
+// so the tests are the same on every machine. Only the native architecture, which is in every
+// filter, depends on the machine.
 func x64(n int) call { return call{arch: unix.AUDIT_ARCH_X86_64, number: n} }
 func x86(n int) call { return call{arch: unix.AUDIT_ARCH_I386, number: n} }
 func x32(n int) call { return call{arch: unix.AUDIT_ARCH_X86_64, number: n | 0x40000000} }
 func arm(n int) call { return call{arch: unix.AUDIT_ARCH_ARM, number: n} }
 
-// Numbers on x86_64 and x86 (asm/unistd_64.h, asm/unistd_32.h).
+// System call numbers on x86_64 and x86 (asm/unistd_64.h, asm/unistd_32.h).
 const (
 	read64, write64, getpid64, socket64, chmod64, openat2No, clone64 = 0, 1, 39, 41, 90, 437, 56
 	write86, getpid86, chmod86, socketcall86, socket86               = 4, 20, 15, 102, 359
@@ -283,7 +284,8 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// What a rule forbids under a name that libseccomp does not have is told; what fails anyway is not.
+// TestPassed checks that Passed warns about a rule that forbids a call under a name that libseccomp
+// does not have, unless the call fails anyway.
 func TestPassed(t *testing.T) {
 	t.Parallel()
 	var many []string
@@ -294,7 +296,7 @@ func TestPassed(t *testing.T) {
 		name string
 		def  specs.LinuxSeccompAction
 		rule specs.LinuxSyscall
-		want []string // in the one warning that there is; nil for none
+		want []string // parts of the only warning; nil: no warning
 	}{
 		{"known", specs.ActAllow, rule(specs.ActErrno, "read", "getpid"), nil},
 		{"another architecture's", specs.ActAllow, rule(specs.ActErrno, "socketcall"), nil},
@@ -330,7 +332,7 @@ func TestPassed(t *testing.T) {
 	}
 }
 
-// Without a listener only what it would be asked about is different.
+// TestWithoutNotify checks that WithoutNotify changes only the calls with SCMP_ACT_NOTIFY.
 func TestWithoutNotify(t *testing.T) {
 	t.Parallel()
 	profile := specs.LinuxSeccomp{

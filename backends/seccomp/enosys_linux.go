@@ -11,7 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// forbids tells whether a default action keeps a process from making the call. A tracer answers for new calls itself.
+// forbids reports whether a default action prevents a system call. It does not for ActTrace: the
+// tracer decides about new calls itself.
 func forbids(def libseccomp.ScmpAction) bool {
 	switch def & 0xffff {
 	case libseccomp.ActAllow, libseccomp.ActLog, libseccomp.ActTrace:
@@ -20,17 +21,19 @@ func forbids(def libseccomp.ScmpAction) bool {
 	return def != libseccomp.ActErrno.SetReturnCode(int16(unix.ENOSYS))
 }
 
-// limit holds the highest numbers that a profile names on one audit architecture; 0 says that it names none.
+// limit holds the highest system call numbers that a profile names on one audit architecture; 0
+// means that it names none.
 type limit struct {
 	native uint32
-	// x32 is the highest number of the x32 ABI, x32Bit included, on x86_64 only.
+	// x32 is the highest number of the x32 ABI, with x32Bit set, on x86_64 only.
 	x32 uint32
-	// zero says that number 0 is how the kernel reports a call that it does not know: on s390, setup(2) is the way
-	// that numbers above 255 take.
+	// zero is true on s390, where the kernel reports a system call that it does not know as number
+	// 0. There, numbers above 255 are passed through system call 0, setup(2).
 	zero bool
 }
 
-// newest finds for each audit architecture of the filter the highest number that the profile names.
+// newest returns for each audit architecture of the filter the highest number that the profile
+// names.
 func newest(calls []specs.LinuxSyscall, archs map[libseccomp.ScmpArch]uint32) map[uint32]limit {
 	limits := map[uint32]limit{}
 	for arch, audit := range archs {
@@ -54,8 +57,8 @@ func newest(calls []specs.LinuxSyscall, archs map[libseccomp.ScmpArch]uint32) ma
 	return limits
 }
 
-// enosysStub makes the program that goes before libseccomp's: it answers ENOSYS to numbers above the limits, and lets
-// all others fall through.
+// enosysStub makes the program that precedes libseccomp's. It returns ENOSYS for numbers above the
+// limits and passes all others on to libseccomp's program.
 func enosysStub(limits map[uint32]limit) []byte {
 	const (
 		load    = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS
@@ -66,7 +69,8 @@ func enosysStub(limits map[uint32]limit) []byte {
 		jump    = unix.BPF_JMP | unix.BPF_JA
 		enosys  = unix.SECCOMP_RET_ERRNO | uint32(unix.ENOSYS)
 	)
-	// From the last section to the first, as each ends with a jump over all that come after it.
+	// Build the sections from the last to the first, because each ends with a jump over all later
+	// ones.
 	var tail []unix.SockFilter
 	for _, audit := range slices.Backward(slices.Sorted(maps.Keys(limits))) {
 		l := limits[audit]
@@ -85,8 +89,8 @@ func enosysStub(limits map[uint32]limit) []byte {
 		}
 		native, x32 := over(l.native), over(l.x32)
 		if audit == unix.AUDIT_ARCH_X86_64 {
-			// Numbers of the other ABI skip the section for this one: an ABI that is not in the filter is
-			// libseccomp's to refuse.
+			// Numbers of the other ABI skip the check for this one: libseccomp refuses an ABI that
+			// is not in the filter.
 			if x32 == nil {
 				section = append(section, unix.SockFilter{Code: bits, K: x32Bit, Jt: uint8(len(native))})
 			} else {
@@ -98,7 +102,7 @@ func enosysStub(limits map[uint32]limit) []byte {
 		section = append(section, unix.SockFilter{Code: jump, K: uint32(len(tail))})
 		head := unix.SockFilter{Code: equal, K: audit, Jf: uint8(len(section))}
 		tail = append(append([]unix.SockFilter{head}, section...), tail...)
-		// What a section that did not match left in the accumulator is the architecture still.
+		// After a section that does not match, the accumulator still contains the architecture.
 	}
 	if tail == nil {
 		return nil

@@ -10,19 +10,20 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// Filter is a compiled seccomp filter: plain data that can be kept in a file or sent to another process of the same
-// machine.
+// Filter is a compiled seccomp filter. It is plain data that can be stored in a file or sent to
+// another process on the same machine.
 type Filter struct {
 	// Flags are SECCOMP_FILTER_FLAG_* bits of seccomp(2), without NEW_LISTENER.
 	Flags uint32 `json:"flags,omitempty"`
 	// Program is an array of struct sock_filter in the machine's byte order.
 	Program []byte `json:"program"`
-	// Listener says that a rule has SCMP_ACT_NOTIFY: loading the filter makes a descriptor for the listener.
+	// Listener is true if a rule has SCMP_ACT_NOTIFY. Loading the filter then returns a descriptor
+	// for the listener.
 	Listener bool `json:"listener,omitempty"`
 }
 
-// Deaf is the filter for a process that nobody listens to: what would be asked about (SCMP_ACT_NOTIFY) fails there
-// with EPERM, and everything else is as it was. A filter without a listener is its own.
+// WithoutNotify returns the filter for a process without a listener: SCMP_ACT_NOTIFY becomes an
+// error with EPERM, and everything else is unchanged. It returns f itself if f has no listener.
 func (f *Filter) WithoutNotify() *Filter {
 	if !f.Listener {
 		return f
@@ -38,16 +39,17 @@ func (f *Filter) WithoutNotify() *Filter {
 }
 
 const (
-	// x32Bit is __X32_SYSCALL_BIT (asm/unistd.h): it marks the numbers of the x32 ABI.
+	// x32Bit is __X32_SYSCALL_BIT (asm/unistd.h), which marks the numbers of the x32 ABI.
 	x32Bit    = 0x40000000
 	x32Clone3 = x32Bit | unix.SYS_CLONE3
 )
 
-// WithoutClone3 is a filter under which clone3(2) is a call that the kernel does not have (ENOSYS), so that programs fall
-// back to clone(2), and everything else is as under f. nil is the filter that lets everything through. A process can
-// then not have a child born in another cgroup (CLONE_INTO_CGROUP), for which a descriptor of its directory is enough, be
-// its mount read-only or not. clone3 has one number on all architectures that berth is built for, and on those that their
-// kernels run as well.
+// WithoutClone3 returns a filter that fails clone3(2) with ENOSYS, so that programs fall back to
+// clone(2), and otherwise decides as f does. A nil f stands for a filter that allows everything.
+// Under the new filter a process cannot fork a child into another cgroup (CLONE_INTO_CGROUP).
+// Otherwise a descriptor of the cgroup's directory would be enough for that, even on a read-only
+// mount. clone3 has the same number on all architectures that berth is built for and on those that
+// their kernels also run.
 func (f *Filter) WithoutClone3() *Filter {
 	const (
 		load   = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS
@@ -71,7 +73,7 @@ func (f *Filter) WithoutClone3() *Filter {
 	return without
 }
 
-// assemble writes instructions as Program has them.
+// assemble encodes instructions as in Filter.Program.
 func assemble(instructions []unix.SockFilter) []byte {
 	program := make([]byte, 0, len(instructions)*instructionSize)
 	for _, in := range instructions {
@@ -85,11 +87,11 @@ func assemble(instructions []unix.SockFilter) []byte {
 const (
 	// instructionSize is sizeof(struct sock_filter).
 	instructionSize = 8
-	// maxInstructions is BPF_MAXINSNS of linux/bpf_common.h: the kernel takes no longer program.
+	// maxInstructions is BPF_MAXINSNS of linux/bpf_common.h. The kernel refuses longer programs.
 	maxInstructions = 4096
 )
 
-// check tells whether the program has a size that the kernel can take.
+// check returns an error if the kernel cannot take a program of this size.
 func (f *Filter) check() error {
 	switch n := len(f.Program); {
 	case n == 0:

@@ -11,7 +11,8 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// moderate is a profile of the kind that engines send: a list of what is allowed, some of it by arguments.
+// moderate is a profile like those of engines: a list of allowed calls, some of them depending on
+// arguments.
 func moderate(t testing.TB) *specs.LinuxSeccomp {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join("testdata", "moderate.json"))

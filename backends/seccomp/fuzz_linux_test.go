@@ -13,8 +13,8 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// FuzzEntry puts anything into the cache: it is a filter that was written so for this
-// very profile, and that the kernel could take, or the filter is compiled.
+// FuzzEntry puts arbitrary data into the cache. Either the data is an entry written for this
+// profile that the kernel could take, or the filter is compiled anew.
 func FuzzEntry(f *testing.F) {
 	s := &specs.LinuxSeccomp{DefaultAction: specs.ActAllow, Syscalls: []specs.LinuxSyscall{{Names: []string{"reboot"}, Action: specs.ActErrno}}}
 	key, err := cacheKey(s)
@@ -35,7 +35,7 @@ func FuzzEntry(f *testing.F) {
 	f.Add([]byte{}, uint32(0xffffffff), true)
 	f.Add(make([]byte, (maxInstructions+1)*instructionSize), uint32(0), true)
 	f.Fuzz(func(t *testing.T, data []byte, flags uint32, sealed bool) {
-		if sealed { // with a sum that is right
+		if sealed { // with the right digest
 			data = formatEntry(&Filter{Program: data, Flags: flags, Listener: flags&1 != 0}, key)
 		}
 		got, err := parseEntry(data, key)

@@ -8,11 +8,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Load puts the filter on the calling thread, which must be locked (runtime.LockOSThread) and which needs either
-// no_new_privs or CAP_SYS_ADMIN in its user namespace (seccomp(2)). There is no way back.
+// Load installs the filter on the calling thread, which must be locked (runtime.LockOSThread) and
+// needs either no_new_privs or CAP_SYS_ADMIN in its user namespace (seccomp(2)). The filter cannot
+// be removed again.
 //
-// It makes one system call and allocates nothing, as every further call would have to be one that the filter allows.
-// The listener's descriptor (close-on-exec) is -1 where the filter has none.
+// Load makes one system call and allocates nothing after it, because the filter would have to allow
+// any further call. It returns the listener's descriptor (close-on-exec), or -1 if the filter has
+// no listener.
 func (f *Filter) Load() (listenerFD int, err error) {
 	prog, err := f.Prog()
 	if err != nil {
@@ -34,20 +36,20 @@ func (f *Filter) Load() (listenerFD int, err error) {
 	return int(fd), nil
 }
 
-// Prog is the program in the form that seccomp(2) takes; it shares the Filter's memory.
+// Prog returns the program in the form that seccomp(2) takes. It shares the Filter's memory.
 func (f *Filter) Prog() (*unix.SockFprog, error) {
 	if err := f.check(); err != nil {
 		return nil, err
 	}
-	// The kernel copies the program with copy_from_user: it need not be aligned.
+	// The kernel copies the program with copy_from_user, so it need not be aligned.
 	return &unix.SockFprog{
 		Len:    uint16(len(f.Program) / instructionSize),
 		Filter: (*unix.SockFilter)(unsafe.Pointer(unsafe.SliceData(f.Program))),
 	}, nil
 }
 
-// flagSupported asks the kernel for one filter flag: with a program at address 0 a flag it knows fails with EFAULT,
-// one it does not know with EINVAL (seccomp(2)).
+// flagSupported asks the kernel whether it supports a filter flag. With a program at address 0, a
+// known flag fails with EFAULT and an unknown one with EINVAL (seccomp(2)).
 func flagSupported(flag uint32) bool {
 	// WAIT_KILLABLE_RECV is valid only together with NEW_LISTENER.
 	if flag == unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV {

@@ -20,16 +20,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// probe is what the test binary does instead of tests when it is run as a probe: load a filter on its thread, make the
-// calls, and exec the command if there is one.
+// probe is what the test binary does in a child process instead of running tests: it loads a filter
+// on its thread, makes the calls, and execs the command if there is one.
 type probe struct {
 	Filter *Filter
-	// Calls are numbers and arguments of system calls; the errno of each is printed.
+	// Calls are the numbers and arguments of system calls. The probe prints the errno of each.
 	Calls [][]uintptr
 	Exec  []string
-	// NoNewPrivs is set before loading.
+	// NoNewPrivs is set before the filter is loaded.
 	NoNewPrivs bool
-	// UID to change to before loading.
+	// UID is the user to change to before the filter is loaded.
 	UID int
 }
 
@@ -60,7 +60,8 @@ func (p *probe) run() error {
 			return err
 		}
 	}
-	// All that is needed later, as the filter may forbid what the runtime would do for it.
+	// Allocate everything now, because the filter may forbid the calls that the Go runtime needs
+	// for it.
 	results := make([]byte, 0, 4096)
 	argv, err := syscall.SlicePtrFromStrings(p.Exec)
 	if err != nil {
@@ -89,7 +90,7 @@ func (p *probe) run() error {
 	return nil
 }
 
-// start runs the probe in a child.
+// start runs the probe in a child process.
 func (p *probe) start(t *testing.T) (stdout, stderr string, status syscall.WaitStatus) {
 	t.Helper()
 	text, err := json.Marshal(p)
@@ -119,7 +120,7 @@ func compile(t testing.TB, s *specs.LinuxSeccomp) *Filter {
 
 func TestLoaded(t *testing.T) {
 	t.Parallel()
-	const nowhere = 0 // A path at address 0: EFAULT where the filter lets the call through.
+	const nowhere = 0 // a path at address 0: EFAULT if the filter allows the call
 	p := probe{
 		Filter: compile(t, moderate(t)),
 		Calls: [][]uintptr{

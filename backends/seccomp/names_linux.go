@@ -8,8 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// flagTSYNC is not in the specification, but in old profiles; every runtime takes it. It means nothing here: the filter
-// is loaded by the thread that execs, and execve ends the others.
+// flagTSYNC is in old profiles, but not in the specification. Every runtime accepts it. It has no
+// effect here: the thread that loads the filter is the one that calls execve, and execve ends all
+// other threads.
 const flagTSYNC = specs.LinuxSeccompFlag("SECCOMP_FILTER_FLAG_TSYNC")
 
 var flagBits = map[specs.LinuxSeccompFlag]uint32{
@@ -19,8 +20,9 @@ var flagBits = map[specs.LinuxSeccompFlag]uint32{
 	specs.LinuxSeccompFlagWaitKillableRecv: unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
 }
 
-// auditArchs maps the names of the specification to the architecture that the kernel puts into struct seccomp_data
-// (linux/audit.h). x32 has none of its own: its calls come as x86_64 with bit 30 of the number set.
+// auditArchs maps the specification's names to the architecture in the kernel's struct seccomp_data
+// (linux/audit.h). x32 has no value of its own: its calls appear as x86_64 with bit 30 of the
+// number set.
 var auditArchs = map[specs.Arch]uint32{
 	specs.ArchX86:         unix.AUDIT_ARCH_I386,
 	specs.ArchX86_64:      unix.AUDIT_ARCH_X86_64,
@@ -47,7 +49,7 @@ var auditArchs = map[specs.Arch]uint32{
 	specs.ArchSHEB:        unix.AUDIT_ARCH_SH,
 }
 
-// actionNames are the actions of the specification; what they are to libseccomp is in compile_linux.go.
+// actionNames are the specification's actions. compile_linux.go maps them to libseccomp's.
 var actionNames = []specs.LinuxSeccompAction{
 	specs.ActKill, specs.ActKillProcess, specs.ActKillThread, specs.ActTrap, specs.ActErrno, specs.ActTrace,
 	specs.ActAllow, specs.ActLog, specs.ActNotify,
@@ -58,19 +60,19 @@ var operatorNames = []specs.LinuxSeccompOperator{
 	specs.OpMaskedEqual,
 }
 
-// Actions lists the actions that Compile knows, sorted: what `features` reports.
+// Actions returns the actions that Compile knows, sorted, for `features`.
 func Actions() []string { return sorted(actionNames) }
 
-// Operators lists the comparison operators that Compile knows, sorted.
+// Operators returns the comparison operators that Compile knows, sorted.
 func Operators() []string { return sorted(operatorNames) }
 
-// Archs lists the architectures that Compile knows, sorted.
+// Archs returns the architectures that Compile knows, sorted.
 func Archs() []string { return sorted(slices.Collect(maps.Keys(auditArchs))) }
 
-// KnownFlags lists the filter flags that Compile knows, sorted.
+// KnownFlags returns the filter flags that Compile knows, sorted.
 func KnownFlags() []string { return sorted(slices.Collect(maps.Keys(flagBits))) }
 
-// SupportedFlags lists those of KnownFlags that the running kernel takes.
+// SupportedFlags returns the KnownFlags that the running kernel supports.
 func SupportedFlags() []string {
 	var known []specs.LinuxSeccompFlag
 	for name, bit := range flagBits {

@@ -8,7 +8,8 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// Compile makes the filter that s asks for: nothing where s says nothing, else an error, as this build has no libseccomp.
+// Compile returns nil if s contains nothing, and otherwise an error, because this build has no
+// libseccomp.
 func Compile(s *specs.LinuxSeccomp) (*Filter, error) {
 	if empty(s) {
 		return nil, nil
@@ -16,8 +17,8 @@ func Compile(s *specs.LinuxSeccomp) (*Filter, error) {
 	return nil, spec.Fieldf("linux.seccomp", "this build of berth has no libseccomp (it was built with CGO_ENABLED=0)")
 }
 
-// Passed names nothing: there are no filters.
+// Passed returns nil, because this build has no filters.
 func Passed(*specs.LinuxSeccomp) []error { return nil }
 
-// LibraryVersion is "": there is no libseccomp.
+// LibraryVersion returns "", because this build has no libseccomp.
 func LibraryVersion() string { return "" }

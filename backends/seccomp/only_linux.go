@@ -2,8 +2,8 @@ package seccomp
 
 import "golang.org/x/sys/unix"
 
-// Only is a filter that lets native system calls of these numbers through, fewer than 250, and has everything else fail
-// with EPERM.
+// Only returns a filter that allows the native system calls with the given numbers (fewer than
+// 250). All other calls fail with EPERM.
 func Only(numbers ...int) *Filter {
 	const (
 		load  = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS

@@ -8,29 +8,30 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Call is a system call that a process is going to make under a filter.
+// Call is a system call that a process will make under a filter.
 type Call struct {
 	Number int
-	// Args are its arguments as far as they are known: the rest, and those that
-	// are nil, can have any value.
+	// Args are the known arguments. Missing and nil arguments can have any value.
 	Args []*uint64
 }
 
-// Arg is a known argument.
+// Arg returns a known argument.
 func Arg(value uint64) *uint64 { return &value }
 
-// Permits tells whether the filter lets every one of the native calls through, whatever their unknown arguments are,
-// and without asking a listener or a tracer. It is false, too, for a program with instructions that it does not know.
+// Permits reports whether the filter allows all the given native calls for any value of their
+// unknown arguments, and without asking a listener or a tracer. It returns false if the program has
+// an instruction that Permits does not know.
 func (f *Filter) Permits(calls ...Call) bool {
 	return nativeArch != 0 && f.check() == nil && !slices.ContainsFunc(calls, func(c Call) bool {
 		return !f.permits(&c)
 	})
 }
 
-// nativeArch is that of the calls in struct seccomp_data; 0 if it is not known here.
+// nativeArch is the native architecture in struct seccomp_data, or 0 if this package does not know
+// it.
 var nativeArch = map[string]uint32{"amd64": unix.AUDIT_ARCH_X86_64, "arm64": unix.AUDIT_ARCH_AARCH64}[runtime.GOARCH]
 
-// The fields of struct seccomp_data (linux/seccomp.h).
+// Offsets in struct seccomp_data (linux/seccomp.h), and its size.
 const (
 	dataNumber = 0
 	dataArch   = 4
@@ -38,7 +39,7 @@ const (
 	dataSize   = 64
 )
 
-// field is a 32-bit word of struct seccomp_data, if it is known.
+// field returns a 32-bit word of struct seccomp_data, if its value is known.
 func (c *Call) field(at uint32) (value uint32, known bool) {
 	switch {
 	case at == dataNumber:
@@ -51,18 +52,18 @@ func (c *Call) field(at uint32) (value uint32, known bool) {
 			return binary.NativeEndian.Uint32(binary.NativeEndian.AppendUint64(nil, *c.Args[n])[at%8:]), true
 		}
 	}
-	return 0, false // an argument, or the instruction pointer
+	return 0, false // an unknown argument, or the instruction pointer
 }
 
-// state is where the program can get to, and with what in its accumulator.
+// state is a position in the program together with the accumulator there.
 type state struct {
 	at    int
 	acc   uint32
 	known bool
 }
 
-// permits follows all ways through the program that the call can take. They lead forwards only (linux/filter.h), and a
-// way that was followed once need not be again.
+// permits follows every path through the program that the call can take. Paths lead only forwards
+// (linux/filter.h), and a path followed once need not be followed again.
 func (f *Filter) permits(c *Call) bool {
 	seen := map[state]bool{}
 	ways := []state{{known: true}}
@@ -82,7 +83,8 @@ func (f *Filter) permits(c *Call) bool {
 	return true
 }
 
-// step is one instruction: where it leads to, or whether it lets the call through.
+// step executes one instruction. It returns the possible next states, or whether a return
+// instruction allows the call.
 func (f *Filter) step(s state, c *Call) (next []state, allowed bool) {
 	if s.at < 0 || s.at >= len(f.Program)/instructionSize {
 		return nil, false
@@ -111,7 +113,7 @@ func (f *Filter) step(s state, c *Call) (next []state, allowed bool) {
 		return []state{n}, true
 	case unix.BPF_ALU | unix.BPF_AND | unix.BPF_K:
 		n := to(0)
-		n.acc &= k // 0 if it is not known
+		n.acc &= k // an unknown accumulator is 0
 		return []state{n}, true
 	case unix.BPF_JMP | unix.BPF_JA:
 		if k >= maxInstructions {

@@ -11,7 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The calls of a process on its way into a container, and what filters say to them.
+// TestPermits checks the calls that a process makes on its way into a container against several
+// filters.
 func TestPermits(t *testing.T) {
 	t.Parallel()
 	const fork = uint64(unix.SIGCHLD) | unix.CLONE_PARENT
@@ -73,7 +74,8 @@ func instruction(code uint16, jt, jf byte, k uint32) []byte {
 	return binary.NativeEndian.AppendUint32(b, k)
 }
 
-// What Permits says of all calls of a kind holds for each that is tried as the kernel would.
+// TestPermitsIsWhatTheFilterDecides checks Permits for calls with unknown arguments against the
+// decisions for concrete calls.
 func TestPermitsIsWhatTheFilterDecides(t *testing.T) {
 	t.Parallel()
 	f, err := Compile(moderate(t))

@@ -63,11 +63,11 @@ var libOperators = map[specs.LinuxSeccompOperator]libseccomp.ScmpCompareOp{
 const (
 	// maxArgs is the number of arguments that a filter sees (struct seccomp_data).
 	maxArgs = 6
-	// maxErrno is the kernel's MAX_ERRNO; libseccomp takes what is below it.
+	// maxErrno is the kernel's MAX_ERRNO. libseccomp takes values below it.
 	maxErrno = 4095
 )
 
-// action turns an action and its errno (EPERM where there is none) into libseccomp's.
+// action converts an action and its errno (default EPERM) to libseccomp's action.
 func action(name specs.LinuxSeccompAction, errno *uint, path, errnoPath string) (libseccomp.ScmpAction, error) {
 	act, ok := libActions[name]
 	if !ok {
@@ -111,7 +111,8 @@ func addRules(lib *libseccomp.ScmpFilter, call *specs.LinuxSyscall, def libsecco
 			return spec.Fieldf(fmt.Sprintf("%s.names[%d]", path, j), "an empty string is not a valid system call")
 		}
 		if act == libseccomp.ActNotify && name == "write" {
-			// Whoever passes the listener's descriptor on has to tell about it first, from under the filter.
+			// The process that passes on the listener's descriptor needs write to announce it,
+			// while the filter already applies to it.
 			return spec.Fieldf(fmt.Sprintf("%s.names[%d]", path, j), "SCMP_ACT_NOTIFY cannot be used for the write system call")
 		}
 		if act == def {
@@ -128,9 +129,9 @@ func addRules(lib *libseccomp.ScmpFilter, call *specs.LinuxSyscall, def libsecco
 	return nil
 }
 
-// Passed names the rules that keep nothing of what they forbid or ask about for some of their names, because
-// libseccomp has no system call of these: by the default action the call is let through. What a rule allows is left out,
-// for then it is refused.
+// Passed returns a warning for each rule that has no effect for some of its names, because
+// libseccomp has no system call with that name and the default action allows the call. Rules that
+// allow a call are left out.
 func Passed(s *specs.LinuxSeccomp) []error {
 	if empty(s) || refuses[s.DefaultAction] {
 		return nil
@@ -167,7 +168,7 @@ func Passed(s *specs.LinuxSeccomp) []error {
 	return list
 }
 
-// mostNamed is the length from which on names are only counted.
+// mostNamed is the length of the list of names above which further names are only counted.
 const mostNamed = 200
 
 // refuses are the default actions under which a system call without a rule fails.
@@ -191,8 +192,8 @@ func addRule(lib *libseccomp.ScmpFilter, number libseccomp.ScmpSyscall, act libs
 	return nil
 }
 
-// conditions turns the args of a rule into libseccomp's conditions; apart says that two of them are on the same
-// argument, so that each has to be a rule of its own.
+// conditions converts the args of a rule to libseccomp's conditions. apart is true if two of them
+// are on the same argument. Each condition then has to be a separate rule.
 func conditions(args []specs.LinuxSeccompArg, path string) (conds []libseccomp.ScmpCondition, apart bool, err error) {
 	var seen [maxArgs]bool
 	for i, arg := range args {

@@ -10,19 +10,19 @@ import (
 )
 
 const (
-	// storeFull is the number of files at which the older half of a store is removed: some 10 KB each, and a host has
-	// a handful of profiles.
+	// storeFull is the number of files at which the older half of a store is removed. A file has
+	// some 10 KB, and a host has a handful of profiles.
 	storeFull = 64
 	tempMark  = ".tmp-"
 )
 
-// store is a directory of small files that are replaced whole. It works by the directory's descriptor: what it has
-// checked is what it uses.
+// store is a directory of small files that are only replaced as a whole. All access is through the
+// directory's descriptor, so the checked directory is the one that is used.
 type store struct{ dir int }
 
 func (s *store) close() { _ = unix.Close(s.dir) }
 
-// read returns a file of at most entryMax bytes.
+// read returns the content of a file of at most entryMax bytes.
 func (s *store) read(name string) ([]byte, error) {
 	fd, err := unix.Openat(s.dir, name, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -44,7 +44,7 @@ func (s *store) read(name string) ([]byte, error) {
 	return data[:n], nil
 }
 
-// write puts a file in place in one step, so that a reader sees all of it or nothing.
+// write writes a file atomically: a reader sees all of it or nothing.
 func (s *store) write(name string, data []byte) error {
 	s.thin()
 	temp := fmt.Sprintf("%s%016x", tempMark, rand.Uint64())
@@ -69,7 +69,8 @@ func (s *store) write(name string, data []byte) error {
 	return nil
 }
 
-// thin removes the older half of a full store, temporary files that a killed writer left among them.
+// thin removes the older half of the files of a full store, including temporary files left by a
+// killed writer.
 func (s *store) thin() {
 	type file struct {
 		name string
@@ -92,7 +93,7 @@ func (s *store) thin() {
 }
 
 func (s *store) list() []string {
-	// A descriptor of its own: the position of the directory's own is shared by nobody else then.
+	// Reading the directory needs a new descriptor, because it moves the descriptor's position.
 	fd, err := unix.Openat(s.dir, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil
