@@ -11,17 +11,15 @@ import (
 	"github.com/berth-oci/berth/backends/process"
 )
 
-// startUnconfined starts a program of LXC's without the AppArmor profile that
-// distributions attach to it by its path. That profile lets lxc-start mount
-// below LXC's own directory for a rootfs and nowhere else, while our containers
-// have no rootfs of LXC's: what it guards against, a rootfs that misleads LXC's
-// mounts, they do not have.
+// startUnconfined starts a program of LXC without the AppArmor profile that distributions attach to
+// the program's path. That profile lets lxc-start mount only below LXC's own directory for a
+// rootfs. It protects against a rootfs that misleads LXC's mounts, and berth gives LXC no rootfs.
 func startUnconfined(cmd *exec.Cmd) error {
 	enabled, err := os.ReadFile("/sys/module/apparmor/parameters/enabled")
 	if err != nil || !strings.HasPrefix(string(enabled), "Y") {
 		return cmd.Start()
 	}
-	// What is written holds for the next execve of this thread and of its children.
+	// The written profile applies to the next execve of this thread and of its children.
 	process.OnThread(func() {
 		execUnconfined()
 		err = cmd.Start()
@@ -29,8 +27,8 @@ func startUnconfined(cmd *exec.Cmd) error {
 	return err
 }
 
-// execUnconfined asks for it; where we are confined ourselves and may not,
-// LXC's error will say so.
+// execUnconfined asks AppArmor to leave the next execve unconfined. It ignores errors: if berth
+// itself is confined and may not ask, LXC's own error tells.
 func execUnconfined() {
 	err := os.WriteFile("/proc/thread-self/attr/apparmor/exec", []byte("exec unconfined"), 0)
 	if errors.Is(err, unix.ENOENT) { // before Linux 5.8

@@ -10,15 +10,15 @@ import (
 	"github.com/berth-oci/berth/backends"
 )
 
-// Config is an LXC configuration file (lxc.container.conf(5)): one key = value
-// per line, in their order.
+// Config is an LXC configuration file (lxc.container.conf(5)): one key = value per line, in this
+// order.
 type Config struct {
 	lines []backends.Line
 	from  string
 	err   error
 }
 
-// From says which field of config.json the next line comes from.
+// From sets the JSON path of the config.json field that the next line comes from.
 func (c *Config) From(path string) *Config {
 	c.from = path
 	return c
@@ -29,8 +29,8 @@ func (c *Config) add(text string) {
 	c.from = ""
 }
 
-// Set adds a line. A value that would not stay one line is an error, which Write
-// returns.
+// Set adds a line. If the value contains a control character or begins or ends with a space, Set
+// keeps an error, which Write returns.
 func (c *Config) Set(key, value string) {
 	for _, r := range value {
 		if (r < ' ' && r != '\t') || r == 0x7f {
@@ -45,13 +45,13 @@ func (c *Config) Set(key, value string) {
 	c.add(key + " = " + value)
 }
 
-// Clear takes back what earlier lines and files have set for a key.
+// Clear adds a line that removes what earlier lines and files have set for a key.
 func (c *Config) Clear(key string) { c.add(key + " =") }
 
 // Setf is Set with a formatted value.
 func (c *Config) Setf(key, format string, args ...any) { c.Set(key, fmt.Sprintf(format, args...)) }
 
-// IDMap adds the maps of the user namespace.
+// IDMap adds the ID maps of the user namespace.
 func (c *Config) IDMap(uids, gids []specs.LinuxIDMapping) {
 	for _, kind := range []struct {
 		letter string
@@ -69,11 +69,10 @@ func (c *Config) fail(err error) {
 	}
 }
 
-// Lines are the lines so far. The error is that of the first line that could not
-// be added.
+// Lines returns the lines so far, and the error of the first line that could not be added.
 func (c *Config) Lines() ([]backends.Line, error) { return c.lines, c.err }
 
-// Write writes the file, for root alone.
+// Write writes the file with mode 0600. If a line could not be added, it fails and writes nothing.
 func (c *Config) Write(path string) error {
 	if c.err != nil {
 		return c.err
@@ -88,8 +87,8 @@ func (c *Config) Write(path string) error {
 	return nil
 }
 
-// CheckPath refuses a path that cannot stand in an LXC config's mount entry or
-// hook, which are split at spaces and read by a shell.
+// CheckPath returns an error if path cannot be written in a mount entry or hook of an LXC
+// configuration. LXC splits mount entries at spaces, and a shell reads hooks.
 func CheckPath(path string) error {
 	for _, r := range path {
 		switch {
@@ -101,5 +100,5 @@ func CheckPath(path string) error {
 	return nil
 }
 
-// Broken is a configuration that cannot be written.
+// Broken returns a configuration that cannot be written because of err.
 func Broken(err error) *Config { return &Config{err: err} }

@@ -9,7 +9,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// No value may become a second line or another key.
+// TestConfigRefusesControlCharacters checks that no value can become a second line or another key.
 func TestConfigRefusesControlCharacters(t *testing.T) {
 	t.Parallel()
 	for _, value := range []string{"a\nlxc.hook.stop = /bin/sh", "a\rb", "a\x00b", "a\x1bb", "a\x7fb", " a", "a ", "\ta"} {

@@ -14,11 +14,10 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// Inside writes what every LXC container of berth's has in common: the
-// namespaces, of which the init process's are joined; the stub init as its init; and the
-// ways in which one end takes the other with it. The stub init's directory is
-// mounted at the path at, inside the container's first root; mountOptions are
-// added to the mount's.
+// Inside adds the lines that all of berth's LXC containers share: the namespaces (LXC joins those
+// of the init process), the ID maps, the stub init as LXC's init, and a stop hook. at is where the
+// stub init's directory is mounted in LXC's root; mountOptions are added to the options of that
+// mount. Inside fails if CheckPath refuses the path of the container's state directory.
 func Inside(c *Config, j *enclosing.Job, at, mountOptions string) error {
 	if err := CheckPath(j.Dir); err != nil {
 		return err
@@ -35,23 +34,24 @@ func Inside(c *Config, j *enclosing.Job, at, mountOptions string) error {
 	c.Set("lxc.log.file", j.LogFile())
 	c.Set("lxc.log.level", "ERROR")
 
-	// Whoever stops the enclosure from outside ends the container's process
-	// too, which is not LXC's child.
-	// LXC removes the cgroup right after, once, so the hook waits, 1 s at most,
-	// for the first line of cgroup.events to be "populated 0". Whoever watches
-	// for the kernel's OOM kills, as containerd's shim, reads their count after
-	// it was told of a change, and runc leaves the cgroup until delete. The hook is
-	// in it for as long, or systemd would remove the scope around it.
+	// A stop of the enclosure from outside must end the container's process, too, which is not a
+	// child of LXC.
+	//
+	// LXC tries to remove the cgroup right afterwards, and only once. So the hook waits, for 1 s at
+	// most, until the first line of cgroup.events is "populated 0". After an OOM kill it moves
+	// itself into the cgroup and sleeps for 1 s: a program that watches for OOM kills, such as
+	// containerd's shim, reads the count after it was told of a change, and runc leaves the cgroup
+	// until delete. The hook must be in the cgroup because systemd would remove an empty scope.
 	c.Set("lxc.hook.stop", Hook("cd "+cgroupLink(j)+" 2>/dev/null || exit 0; "+unlessEnded(j)+"{ echo 1 >cgroup.kill; n=0; "+
 		"while read -r k v <cgroup.events && [ $v = 1 ] && [ $n -lt 100 ]; do n=$((n+1)); sleep 0.01; done; }; "+
 		"grep -q \"^oom_kill [1-9]\" memory.events 2>/dev/null && { echo 0 >cgroup.procs; sleep 1; } 2>/dev/null; exit 0"))
 	return nil
 }
 
-// unlessEnded begins what the stop hook does only if LXC was told to stop, and not
-// if the container's process has ended: in a pid namespace that is not the
-// container's own, others may outlive that until delete, as under runc.
-// The kernel says Z, too, of a process whose first thread alone has ended.
+// unlessEnded returns the beginning of the stop hook's script: the rest kills only if LXC was told
+// to stop, and not if the container's process has ended. In a pid namespace that is not the
+// container's own, other processes may live on until delete, as under runc. State Z alone does not
+// mean that the process has ended: the kernel also shows it if only the first thread has.
 func unlessEnded(j *enclosing.Job) string {
 	if j.OwnPIDs() {
 		return ""
@@ -60,11 +60,11 @@ func unlessEnded(j *enclosing.Job) string {
 		"[ -z \"$s\" ] || { echo \"$s\" | grep -q \"^State:.[XZ]\" && echo \"$s\" | grep -q \"^Threads:.1$\"; } || "
 }
 
-// cgroupLink leads to the container's cgroup, whose name comes from config.json:
-// the stop hook's shell sees the link only.
+// cgroupLink returns the path of a symbolic link to the container's cgroup. The stop hook's shell
+// sees only the link, because the cgroup's name comes from config.json.
 func cgroupLink(j *enclosing.Job) string { return filepath.Join(j.Dir, "cgroup") }
 
-// LinkCgroup makes what the stop hook looks for.
+// LinkCgroup creates the link to the container's cgroup for the stop hook.
 func LinkCgroup(j *enclosing.Job) error {
 	err := os.Symlink(filepath.Join(cgroup.Mount, j.Data.Cgroup), cgroupLink(j))
 	if err != nil && !errors.Is(err, os.ErrExist) {
@@ -73,7 +73,7 @@ func LinkCgroup(j *enclosing.Job) error {
 	return nil
 }
 
-// stopSignalFrom is the JSON path of the stop signal; "" where it is the default.
+// stopSignalFrom returns the JSON path of the stop signal; "" if the signal is the default.
 func stopSignalFrom(annotations map[string]string) string {
 	if _, ok := annotations[spec.StopSignalAnnotation]; !ok {
 		return ""
@@ -81,16 +81,17 @@ func stopSignalFrom(annotations map[string]string) string {
 	return fmt.Sprintf("annotations[%q]", spec.StopSignalAnnotation)
 }
 
-// Hook is a shell script as the value of a lxc.hook key. LXC hands the value to
-// a shell, behind an exec or not as its version goes, and appends arguments,
-// which become the script's.
+// Hook returns a shell script as the value of an lxc.hook key. LXC passes the value to a shell, in
+// some versions after an exec, and appends arguments, which become the script's.
 func Hook(script string) string { return "/bin/sh -c '" + script + "'" }
 
-// namespaces: what is new LXC makes, what has a path it joins, the rest is the
-// host's. The user namespace is the init process's, made or joined, and a new pid namespace.
-// In a cgroup namespace with a path the init process is without LXC, which takes the path
-// and makes a new one, and so it is in those that belong to another user namespace, which
-// LXC could not join.
+// namespaces adds the lines for namespaces. LXC creates those that are new, joins those with a
+// path, and leaves the container in the host's others. It joins the init process's user namespace,
+// and its pid namespace if that is new.
+//
+// The init process itself joins some namespaces with a path, without LXC: those that belong to
+// another user namespace, which LXC could not join, and a cgroup namespace, because LXC would
+// create a new one from the path.
 func namespaces(c *Config, j *enclosing.Job) {
 	clone := "mnt"
 	for _, ns := range []struct {
@@ -122,7 +123,8 @@ func namespaces(c *Config, j *enclosing.Job) {
 	}
 }
 
-// namespaceFrom is the JSON path of a namespace.
+// namespaceFrom returns the JSON path of the namespace of a type; "linux.namespaces" if it is not
+// listed.
 func namespaceFrom(s *specs.Spec, t specs.LinuxNamespaceType) string {
 	for i, ns := range s.Linux.Namespaces {
 		if ns.Type == t {

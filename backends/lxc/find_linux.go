@@ -15,11 +15,11 @@ var (
 	_ enclosing.Naming = Enclosure{}
 )
 
-// Named compares with the name that comes from the id.
+// Named reports whether name is the one that Name makes of the container's id.
 func (Enclosure) Named(c *backends.Container, name string) bool { return name == Name(c) }
 
-// Find knows an LXC container by the name that LXC's configuration bears, or by
-// the monitor's cgroups.
+// Find finds the LXC container by the name in its LXC configuration, or by the monitor's cgroups.
+// It sets d.Name, and the fields for a systemd scope if d.Cgroup is in one.
 func (Enclosure) Find(c *backends.Container, d *enclosing.Data) error {
 	named := enclosing.Data{Name: Name(c)}
 	config, _ := os.ReadFile(filepath.Join(c.Dir, "lxc.conf"))

@@ -12,7 +12,7 @@ import (
 	"github.com/berth-oci/berth/backends/enclosing"
 )
 
-// startError says why LXC could not start the container, in its own words.
+// startError returns why LXC could not start the container, in LXC's own words.
 func startError(j *enclosing.Job, err error) error {
 	if reason := LogErrors(j.LogFile()); reason != "" {
 		return fmt.Errorf("start LXC container %s: %w: %s", j.Data.Name, err, reason)
@@ -25,8 +25,8 @@ func startError(j *enclosing.Job, err error) error {
 
 const maxStderr = 2048
 
-// Said is the beginning of what lxc-start has written to stderr, which went to a
-// file.
+// Said returns the beginning of lxc-start's stderr, which is kept in the file path; "" if it cannot
+// be read.
 func Said(path string) string {
 	f, err := os.Open(path)
 	if err != nil {
@@ -39,12 +39,12 @@ func Said(path string) string {
 
 func stderrFile(c *backends.Container) string { return filepath.Join(c.Dir, "lxc.stderr") }
 
-// maxReasons is how many of LXC's messages an error carries: the first ones
-// are the cause, the rest its consequences.
+// maxReasons is how many of LXC's messages an error carries. The first ones are the cause, the
+// others follow from it.
 const maxReasons = 3
 
-// LogErrors are the first errors in a log file of LXC's, without the time, the
-// level and the place in its sources.
+// LogErrors returns the first errors in a log file of LXC, without time, level and source line; ""
+// if there are none.
 func LogErrors(path string) string {
 	f, err := os.Open(path)
 	if err != nil {

@@ -25,20 +25,20 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// DefaultRoot is the state directory whose containers bear their plain id as
-// LXC's name.
+// DefaultRoot is the usual state directory. The LXC names of containers in any other state
+// directory end in a hash of that directory.
 const DefaultRoot = "/run/berth"
 
-// Enclosure makes plain LXC containers.
+// Enclosure implements enclosing.Enclosure with plain LXC containers.
 type Enclosure struct{}
 
-// New is the lxc backend.
+// New returns the lxc backend.
 func New() backends.Backend { return enclosing.Backend{Enclosure: Enclosure{}} }
 
-// Name is "lxc".
+// Name returns "lxc".
 func (Enclosure) Name() string { return "lxc" }
 
-// Usable wants lxc-start and cgroup v2.
+// Usable fails if lxc-start is missing, or if the host does not use cgroup v2 alone.
 func (Enclosure) Usable() error {
 	if _, err := find("lxc-start"); err != nil {
 		return err
@@ -46,18 +46,18 @@ func (Enclosure) Usable() error {
 	return cgroup.CheckUnified()
 }
 
-// Check refuses nothing of its own.
+// Check returns no problems: this backend can express every field.
 func (Enclosure) Check(*specs.Spec) spec.Problems { return nil }
 
-// Mounts adds none.
+// Mounts returns no mounts.
 func (Enclosure) Mounts(*specs.Spec) ([]specs.Mount, error) { return nil, nil }
 
-// HostTree is true: without a rootfs LXC leaves the host's tree in place.
+// HostTree returns true: without a rootfs LXC leaves the host's tree in place.
 func (Enclosure) HostTree() bool { return true }
 
-// Name of a container for LXC: its id, behind a prefix that keeps it apart from
-// the administrator's own containers. Ids are unique in a state directory only,
-// so those of other directories have a suffix made from it.
+// Name returns the container's name in LXC: its id after a prefix, which keeps it apart from the
+// administrator's containers. Ids are unique only in one state directory, so names from directories
+// other than DefaultRoot end in a hash of the directory.
 func Name(c *backends.Container) string {
 	name := "berth-" + label(c.ID)
 	if space := space(c.Root); space != "" {
@@ -66,11 +66,11 @@ func Name(c *backends.Container) string {
 	return name
 }
 
-// mark is before what is added to an id; no id has it.
+// mark separates an id from what is added to it. No id contains it.
 const mark = "@"
 
-// label is an id that LXC does not take for a way upwards in the cgroups, and that
-// the kernel has no file for in a cgroup's directory.
+// label returns the id, changed if it contains "..", which LXC takes for a way upwards in the
+// cgroup tree, or if it could be the name of an interface file in a cgroup's directory.
 func label(id string) string {
 	first, _, dotted := strings.Cut(id, ".")
 	if !strings.Contains(id, "..") && (!dotted || !slices.Contains(interfaceFiles, first)) {
@@ -79,14 +79,13 @@ func label(id string) string {
 	return strings.ReplaceAll(id, ".", "_") + fmt.Sprintf("%s%08x", mark, hash(id))
 }
 
-// interfaceFiles are what the names of the files in a cgroup begin with, up to a
-// dot: the core's and the controllers' (cgroups(7), "Cgroups v2").
+// interfaceFiles are the prefixes, up to the first dot, of the names of files in a cgroup: those of
+// the core and of the controllers (cgroups(7), "Cgroups v2").
 var interfaceFiles = []string{
 	"cgroup", "cpu", "cpuset", "devices", "dmem", "freezer", "hugetlb", "io", "irq", "memory", "misc", "perf_event", "pids", "rdma",
 }
 
-// space is what names of containers in a state directory have more than those in
-// the usual one.
+// space returns the hash that names from this state directory end in; "" for DefaultRoot.
 func space(root string) string {
 	if root == DefaultRoot {
 		return ""
@@ -100,7 +99,7 @@ func hash(s string) uint32 {
 	return h.Sum32()
 }
 
-// Place takes the cgroup that config.json names.
+// PlanCgroup chooses the container's name and the cgroup that config.json names, or a default one.
 func (Enclosure) PlanCgroup(j *enclosing.Job) error {
 	j.Data.Name = Name(j.Container)
 	cgroup.WarmUp()
@@ -112,9 +111,8 @@ func (Enclosure) PlanCgroup(j *enclosing.Job) error {
 	return CheckCgroup(p.Path)
 }
 
-// CheckCgroup refuses what LXC would take for a way upwards, and what it would not
-// read from its config as it is written there: it takes away blanks and quotes around
-// a value.
+// CheckCgroup returns an error if LXC would refuse the cgroup path or read another one from its
+// configuration. LXC refuses ".." as a way upwards, and strips blanks and quotes around a value.
 func CheckCgroup(path string) error {
 	if strings.Contains(path, "..") {
 		return spec.Fieldf("linux.cgroupsPath", "%q holds two dots in a row, which LXC refuses", path)
@@ -125,7 +123,8 @@ func CheckCgroup(path string) error {
 	return nil
 }
 
-// Raise starts the container with lxc-start, whose monitor stays.
+// StartEnclosure starts the container with lxc-start, which stays as the container's monitor. It
+// returns when the stub init has reported, lxc-start has failed, or ctx is done.
 func (e Enclosure) StartEnclosure(ctx context.Context, j *enclosing.Job) error {
 	if err := errors.Join(lxcsocket.CheckHome(), lxcsocket.CheckFree(j.Data.Name)); err != nil {
 		return fmt.Errorf("start LXC container %s: %w", j.Data.Name, err)
@@ -152,13 +151,13 @@ func (e Enclosure) StartEnclosure(ctx context.Context, j *enclosing.Job) error {
 	if err != nil {
 		return err
 	}
-	// The monitor is nobody's child when berth has ended, and holds nothing
-	// of the caller's. It has its own view of the mounts because LXC, of a
-	// container without a rootfs, makes all mounts that it sees slaves: the
-	// host's would not propagate any more. Unmounting on the host does reach
-	// a slave.
-	// And it is born in a cgroup by which it is found from its first moment on,
-	// should berth be killed before it has noted the pid.
+	// The monitor outlives berth and keeps nothing of the caller's: it gets its own session. It
+	// also gets its own mount namespace, because for a container without a rootfs LXC makes all
+	// mounts that it sees slaves, and the host's mounts would stop propagating. An unmount on the
+	// host still reaches a slave.
+	//
+	// The monitor starts in pivotCgroup. If berth is killed before it has saved the pid, the
+	// monitor can be found by that cgroup.
 	monitorCgroup, err := cgroup.Make(pivotCgroup(j.Data))
 	if err != nil {
 		return err
@@ -166,7 +165,7 @@ func (e Enclosure) StartEnclosure(ctx context.Context, j *enclosing.Job) error {
 	defer monitorCgroup.Close()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Cloneflags: unix.CLONE_NEWNS, UseCgroupFD: true, CgroupFD: int(monitorCgroup.Fd())}
 	cmd.Dir = "/"
-	// Some errors LXC only prints, before it has opened its log.
+	// LXC prints some errors to stderr only, before it has opened its log.
 	stderr, err := os.OpenFile(stderrFile(j.Container), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return fmt.Errorf("start the LXC container: %w", err)
@@ -181,7 +180,7 @@ func (e Enclosure) StartEnclosure(ctx context.Context, j *enclosing.Job) error {
 	go func() { ended <- cmd.Wait() }()
 	select {
 	case <-j.Ready:
-		backends.Called(words, begin, -1) // it runs on
+		backends.Called(words, begin, -1) // it keeps running
 		return nil
 	case err := <-ended:
 		backends.Called(words, begin, cmd.ProcessState.ExitCode())
@@ -196,14 +195,14 @@ func (e Enclosure) StartEnclosure(ctx context.Context, j *enclosing.Job) error {
 	}
 }
 
-// configFile is what LXC is given to read.
+// configFile returns the path of LXC's configuration.
 func configFile(j *enclosing.Job) string { return filepath.Join(j.Dir, "lxc.conf") }
 
 func startWords(j *enclosing.Job) []string {
 	return []string{"lxc-start", "-n", j.Data.Name, "-f", configFile(j), "-F"}
 }
 
-// Explain gives LXC's configuration and how LXC is started.
+// Explain returns LXC's configuration and the command line of lxc-start.
 func (e Enclosure) Explain(j *enclosing.Job) (backends.Explanation, error) {
 	lines, err := e.config(j).Lines()
 	if err != nil {
@@ -217,11 +216,11 @@ func (e Enclosure) Explain(j *enclosing.Job) (backends.Explanation, error) {
 
 func (Enclosure) config(j *enclosing.Job) *Config {
 	c := &Config{}
-	// No rootfs: LXC leaves the container the host's tree, from which the
-	// init process moves it into its own root. Nothing of LXC's gets into that.
+	// Without a rootfs LXC leaves the container in the host's tree. From there the init process
+	// moves it into its own root, to which LXC adds nothing.
 	c.Set("lxc.autodev", "0")
 	if j.OwnPIDs() {
-		// LXC unmounts a procfs that is not of the pid namespace.
+		// LXC unmounts a procfs of another pid namespace.
 		c.Set("lxc.mount.entry", "proc proc proc nosuid,nodev,noexec 0 0")
 	}
 	from := ""
@@ -238,13 +237,14 @@ func (Enclosure) config(j *enclosing.Job) *Config {
 	return c
 }
 
-// The monitor is in a cgroup of its own; before it has made that and when it
-// removes it, it is in another.
+// monitorCgroup is the monitor's cgroup. pivotCgroup is where the monitor is before it has made
+// that cgroup and while it removes it.
 func monitorCgroup(d *enclosing.Data) string { return "lxc.monitor." + d.Name }
 func pivotCgroup(d *enclosing.Data) string   { return "lxc.pivot." + d.Name }
 
-// Lower waits for LXC to have cleaned up behind the container, whose end it
-// has noticed by itself, and does it where LXC cannot any more.
+// DestroyEnclosure waits until LXC has cleaned up: LXC notices the end of the container by itself.
+// Then it removes what LXC can no longer remove: the monitor's cgroups, with the monitor if it is
+// still in them, and the container's cgroup.
 func (e Enclosure) DestroyEnclosure(ctx context.Context, _ *backends.Container, d *enclosing.Data) error {
 	if d.Name == "" {
 		return nil
@@ -252,8 +252,8 @@ func (e Enclosure) DestroyEnclosure(ctx context.Context, _ *backends.Container, 
 	if err := e.endMonitor(ctx, d); err != nil {
 		return err
 	}
-	// One that berth did not live to note may still be on its way from the one
-	// to the other and back.
+	// If berth was killed before it saved the monitor's pid, the monitor may still be moving from
+	// one of these cgroups to the other and back.
 	for _, path := range []string{pivotCgroup(d), monitorCgroup(d), pivotCgroup(d)} {
 		if err := cgroup.Remove(path); err != nil {
 			return err
@@ -262,12 +262,13 @@ func (e Enclosure) DestroyEnclosure(ctx context.Context, _ *backends.Container, 
 	return RemoveCgroup(d)
 }
 
-// RemoveCgroup removes the cgroup that cgroup.Find has found for a container.
+// RemoveCgroup removes the cgroup that cgroup.Find chose for a container, if it is still the
+// container's.
 func RemoveCgroup(d *enclosing.Data) error {
 	defer cgroup.TrimDefault(d.Limits)
 	own := d.Cgrouped()
 	if !own && (d.LimitsID != 0 || !d.Claimed) {
-		// Gone, or never made; what bears its name is another container's.
+		// The cgroup is gone or was never made. One of the same name belongs to another container.
 		if d.Scope && d.LimitsID != 0 {
 			cgroup.ForgetScope(d.Limits)
 		}
@@ -285,7 +286,8 @@ func RemoveCgroup(d *enclosing.Data) error {
 
 func (Enclosure) endMonitor(ctx context.Context, d *enclosing.Data) error {
 	const patience = 10 * time.Second
-	// The stub init has seen the process end; should it hang, LXC is told.
+	// The stub init sees the process end and ends, and then LXC ends. If LXC does not end, both are
+	// killed.
 	_ = enclosing.WaitGone(ctx, d.StubInit, patience)
 	err := enclosing.WaitGone(ctx, d.Monitor, patience)
 	if err == nil {
@@ -300,12 +302,13 @@ func (Enclosure) endMonitor(ctx context.Context, d *enclosing.Data) error {
 	return nil
 }
 
-// find finds one of LXC's programs.
+// find returns the path of one of LXC's programs.
 func find(name string) (string, error) {
 	return backends.FindTool(name, fmt.Sprintf("LXC %d or later is to be installed (Debian's package lxc), or path set in the section lxc of berth's configuration", oldest))
 }
 
-// command is a call of one of LXC's programs; berth may be called without PATH.
+// command returns a call of one of LXC's programs. The program's environment is PATH alone, which
+// may be empty.
 func command(name string, args ...string) (*exec.Cmd, error) {
 	path, err := find(name)
 	if err != nil {

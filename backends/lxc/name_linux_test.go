@@ -8,7 +8,7 @@ import (
 	"github.com/berth-oci/berth/backends"
 )
 
-// Containers that are not the same have names that are not, whatever their ids.
+// TestNamesDiffer checks that different containers have different names, whatever their ids.
 func TestNamesDiffer(t *testing.T) {
 	t.Parallel()
 	const other = "/run/other"
@@ -34,7 +34,7 @@ func TestNamesDiffer(t *testing.T) {
 	}
 }
 
-// What is no name of a file in a cgroup's directory stays readable.
+// TestLabel checks that label changes only ids that need it.
 func TestLabel(t *testing.T) {
 	t.Parallel()
 	for id, changed := range map[string]bool{
@@ -47,7 +47,8 @@ func TestLabel(t *testing.T) {
 	}
 }
 
-// A path that LXC would read differently from its config is refused.
+// TestCheckCgroup checks that a path is refused if LXC would read another one from its
+// configuration.
 func TestCheckCgroup(t *testing.T) {
 	t.Parallel()
 	for path, good := range map[string]bool{

@@ -9,11 +9,11 @@ import (
 	"github.com/berth-oci/berth/backends"
 )
 
-// oldest is the first major version of LXC whose containers can join namespaces
-// by their paths as berth needs it.
+// oldest is the first major version of LXC whose containers can join namespaces by path as berth
+// needs.
 const oldest = 5
 
-// Tools are LXC's.
+// Versions returns lxc-start with its version.
 func (Enclosure) Versions() ([]backends.Tool, error) {
 	tool, err := Version()
 	if tool.Path == "" {
@@ -22,7 +22,8 @@ func (Enclosure) Versions() ([]backends.Tool, error) {
 	return []backends.Tool{tool}, err
 }
 
-// Version is lxc-start with its version, and what is wrong with that.
+// Version returns lxc-start with its path and version. It fails if the version cannot be read or is
+// older than oldest.
 func Version() (backends.Tool, error) {
 	tool := backends.Tool{Name: "lxc-start"}
 	cmd, err := command(tool.Name, "--version")

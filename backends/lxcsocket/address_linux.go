@@ -11,25 +11,26 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The parts of LXC's abstract addresses (src/lxc/commands_utils.c and monitor.c of
-// LXC): LXCPATH/NAME/command, or lxc/HASH/command where that is too long; and
-// lxc/HASH/… for lxc-monitord, which serves uid 0 as well.
+// hashed and command are the fixed parts of LXC's abstract addresses (LXC's
+// src/lxc/commands_utils.c and monitor.c). A monitor listens on LXCPATH/NAME/command, or on
+// lxc/HASH/command if that is too long. lxc-monitord, which also serves uid 0, listens on
+// lxc/HASH/….
 const (
 	hashed  = "lxc/"
 	command = "/command"
 )
 
-// longest is the longest address that LXC does not hash.
+// longest is the length of the longest address that LXC does not hash.
 const longest = 105
 
-// defaultPath is where LXC keeps containers unless its configuration says otherwise.
+// defaultPath is LXC's directory for containers unless its configuration names another.
 const defaultPath = "/var/lib/lxc"
 
-// systemConfig is LXC's (lxc.system.conf(5)).
+// systemConfig is LXC's system configuration (lxc.system.conf(5)).
 const systemConfig = "/etc/lxc/lxc.conf"
 
-// Address is the abstract address, without the leading zero, of the monitor of the
-// container that LXC calls name.
+// Address returns the abstract address, without the leading zero, on which the monitor of the LXC
+// container called name listens.
 func Address(name string) string { return address(lxcPath(systemConfig), name) }
 
 func address(lxcPath, name string) string {
@@ -59,15 +60,15 @@ func lxcPath(config string) string {
 	return path
 }
 
-// IsMonitors says whether an abstract address, without the leading zero, has the
-// shape of LXC's.
+// IsMonitors reports whether an abstract address, without the leading zero, has the form of LXC's
+// addresses.
 func IsMonitors(address string) bool {
 	return strings.HasPrefix(address, hashed) || strings.HasSuffix(address, command)
 }
 
-// CheckFree returns an error if somebody else listens where the monitor of the
-// container that LXC calls name has to listen, in berth's network namespace.
-// lxc-start would ask it whether the container runs, and wait for the answer.
+// CheckFree returns an error if somebody already listens, in berth's network namespace, on the
+// address for the monitor of the LXC container called name. lxc-start would ask that listener
+// whether the container is running, and wait for the answer.
 func CheckFree(name string) error {
 	at := Address(name)
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
@@ -82,7 +83,7 @@ func CheckFree(name string) error {
 	return fmt.Errorf("LXC's command socket @%s: %w: %s has it; end that, or give the container another id", at, err, holder(fd, at))
 }
 
-// holder names who listens on an address.
+// holder returns who listens on an address, for an error message. It connects fd to the address.
 func holder(fd int, address string) string {
 	unknown := "somebody"
 	if err := unix.Connect(fd, &unix.SockaddrUnix{Name: "@" + address}); err != nil {

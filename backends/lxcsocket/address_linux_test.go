@@ -9,7 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The third is what lxc-start 6.0.4 listened on for a container of that name.
+// TestAddress checks addresses. lxc-start 6.0.4 listened on the hashed one for a container of that
+// name.
 func TestAddress(t *testing.T) {
 	const path = "/var/lib/lxc"
 	fits := strings.Repeat("n", longest-len(path+"/"+command))
@@ -62,7 +63,7 @@ func TestCheckFree(t *testing.T) {
 	}
 }
 
-// listening is a socket that is bound, and listens if it can.
+// listening returns a bound socket, which listens unless it is a datagram socket.
 func listening(t *testing.T, kind int, at string) int {
 	t.Helper()
 	fd, err := unix.Socket(unix.AF_UNIX, kind|unix.SOCK_CLOEXEC, 0)

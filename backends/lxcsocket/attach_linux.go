@@ -9,10 +9,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Attach has the kernel refuse LXC's command sockets to all processes of the cgroup
-// whose directory is limits and of those below it, as long as it exists: a socket is
-// the cgroup's in which it was made. Then Attach tries that, with sockets that are made in
-// the cgroup whose directory is inner, limits itself or one below it.
+// Attach makes the kernel refuse LXC's command sockets to all processes in the cgroup with the
+// directory limits and in the cgroups below it, as long as that cgroup exists. The kernel goes by
+// the cgroup in which a socket was made. Then Attach tests the programs with sockets that are made
+// in the cgroup with the directory inner, which is limits or below it. It fails if they refuse too
+// little or too much.
 func (g *Guard) Attach(limits, inner string) error {
 	outer, err := os.Open(limits)
 	if err != nil {
@@ -41,7 +42,7 @@ var (
 	errAllRefused = errors.New("the kernel has refused an address unlike those of LXC's command sockets")
 )
 
-// try calls addresses at which nobody is.
+// try calls addresses on which nobody listens, and checks which of them the kernel refuses.
 func try(stream, datagram *os.File) error {
 	nobody := "@" + rand.Text()
 	for _, trial := range []struct {

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// newCgroup makes a cgroup, wherever cgroup v2 is mounted.
+// newCgroup creates a cgroup, wherever cgroup v2 is mounted, and returns its directory.
 func newCgroup(t *testing.T) string {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -35,9 +35,9 @@ func newCgroup(t *testing.T) string {
 }
 
 const (
-	calm   = iota // both let it through
-	listed        // both refuse it
-	broad         // the coarse one alone refuses it
+	calm   = iota // both programs let it through
+	listed        // both programs refuse it
+	broad         // only the coarse program refuses it
 )
 
 var addresses = map[string]int{
@@ -47,7 +47,7 @@ var addresses = map[string]int{
 	"lxc/0123456789abcdef//var/lib/lxc": listed,
 	"lxc/":                              listed,
 	"/" + strings.Repeat("n", longest-1-len(command)) + command: listed,
-	"/" + strings.Repeat("n", 105-len(command)) + command:       listed, // as long as package unix takes
+	"/" + strings.Repeat("n", 105-len(command)) + command:       listed, // the longest that package unix accepts
 	"/var/lib/lxc/box/command\x00":                              broad,
 	"/tmp/.X11-unix/X0":                                         broad,
 	"/var/lib/lxc/box/commands":                                 broad,
@@ -61,8 +61,8 @@ var addresses = map[string]int{
 	"org.example/box":                                           calm,
 }
 
-// The programs as they are attached: which addresses the kernel refuses to sockets of
-// the cgroup and of one below it, and that it tells the two kinds of sockets alike.
+// TestAttach checks which addresses the kernel refuses to sockets of a cgroup below the one that
+// the programs are attached to, and that it treats stream and datagram sockets alike.
 func TestAttach(t *testing.T) {
 	for name, code := range map[string]asm.Instructions{"precise": precise(), "coarse": coarse()} {
 		t.Run(name, func(t *testing.T) {
@@ -95,7 +95,8 @@ func TestAttach(t *testing.T) {
 	}
 }
 
-// call connects and sends to an abstract address with sockets of a cgroup.
+// call connects and sends to an abstract address with sockets of a cgroup, and returns the errors
+// by what was called.
 func call(t *testing.T, cgroup, address string) map[string]error {
 	t.Helper()
 	dir, err := os.Open(cgroup)
@@ -120,7 +121,7 @@ func call(t *testing.T, cgroup, address string) map[string]error {
 	}
 }
 
-// A program that lets all through, or nothing, is noticed.
+// TestAttachTries checks that Attach fails with a program that lets everything or nothing through.
 func TestAttachTries(t *testing.T) {
 	for name, c := range map[string]struct {
 		answer int32
@@ -140,7 +141,7 @@ func TestAttachTries(t *testing.T) {
 	}
 }
 
-// What the kernel does not take is an error that says so.
+// TestLoadUnsupported checks that a program that the kernel does not accept is an error.
 func TestLoadUnsupported(t *testing.T) {
 	if _, err := load(asm.Instructions{asm.Return()}); err == nil {
 		t.Error("a program without an answer was loaded")

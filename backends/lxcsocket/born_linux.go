@@ -11,10 +11,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// socketsIn makes a stream and a datagram socket that are a cgroup's: a process that is
-// born there makes them, in the table of descriptors that it shares with this one.
+// socketsIn makes a stream and a datagram socket that belong to a cgroup. A process that is forked
+// into the cgroup makes them, in the file descriptor table that it shares with this process.
 func socketsIn(cgroup *os.File) (stream, datagram *os.File, err error) {
-	if stream, err = os.Open(os.DevNull); err != nil { // holds the place
+	if stream, err = os.Open(os.DevNull); err != nil { // reserves the descriptor
 		return nil, nil, err
 	}
 	if datagram, err = os.Open(os.DevNull); err != nil {
@@ -34,17 +34,16 @@ func socketsIn(cgroup *os.File) (stream, datagram *os.File, err error) {
 	return stream, datagram, nil
 }
 
-// maker is a process that makes sockets: a copy of one thread of a Go program without
-// the others, where nothing can be allocated, waited for, or called that the runtime
-// has a part in.
+// maker is the process that makes the sockets. It is a copy of one thread of a Go program without
+// the others, so it must not allocate, wait, or call anything that involves the Go runtime.
 type maker struct {
 	arguments cloneArguments
 	places    [2]uintptr // the descriptors that become sockets
 	kinds     [2]uintptr
 }
 
-// cloneArguments are struct clone_args of clone(2). Without a signal for its end the
-// process is seen by nobody who waits for children.
+// cloneArguments is struct clone_args of clone(2). The exit signal is 0, so that code that waits
+// for child processes does not see this one.
 type cloneArguments struct {
 	flags  uint64
 	_      [9]uint64
@@ -58,7 +57,7 @@ func (m *maker) run() error {
 	for i := range all.Val {
 		all.Val[i] = ^all.Val[i]
 	}
-	// Go's handlers must not run in it.
+	// Go's signal handlers must not run in the child.
 	if err := unix.PthreadSigmask(unix.SIG_SETMASK, &all, &own); err != nil {
 		return fmt.Errorf("block signals: %w", err)
 	}
@@ -85,7 +84,7 @@ func (m *maker) run() error {
 	return err
 }
 
-// fork returns in the parent only.
+// fork forks the child, which makes the sockets and exits. fork returns only in the parent.
 //
 //go:norace
 //go:nosplit

@@ -6,11 +6,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrOpenSocket is of a descriptor that must not come into a container.
+// ErrOpenSocket is returned for a descriptor that must not be passed into a container.
 var ErrOpenSocket = errors.New("it is a Unix socket of the host's that is connected to nothing, by which the container would reach LXC's command sockets: pass one that listens or is connected")
 
-// CheckDescriptor returns ErrOpenSocket for a socket that a process in a container could
-// connect to a command socket, whatever that process's cgroup is: the kernel asks the
+// CheckDescriptor returns ErrOpenSocket if a process in a container could connect the socket fd to
+// a command socket. The process's own cgroup does not protect against that: the kernel asks the
 // programs of the cgroup in which the socket was made.
 func CheckDescriptor(fd int) error {
 	domain, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN)
@@ -19,7 +19,7 @@ func CheckDescriptor(fd int) error {
 	}
 	kind, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE)
 	if err != nil || kind != unix.SOCK_STREAM {
-		return nil // only a stream socket connects to one
+		return nil // only a stream socket can connect to a command socket
 	}
 	if listens, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN); err == nil && listens != 0 {
 		return nil

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Numbers of linux/bpf.h that package unix does not have.
+// Constants of linux/bpf.h that package unix lacks.
 const (
 	typeCgroupSockAddr = 18
 	attachUnixConnect  = 49
@@ -21,22 +21,23 @@ const (
 	allowMulti         = 2
 )
 
-// moments are when programs are asked: connect(2), and sendto(2) and its like.
+// moments are the attach types: the kernel runs the programs at connect(2), and at sendto(2) and
+// similar calls.
 var moments = [...]uint32{attachUnixConnect, attachUnixSendmsg}
 
-// ErrUnsupported is why a kernel cannot refuse a container the command sockets.
+// ErrUnsupported says that the kernel cannot keep a container from the command sockets.
 var ErrUnsupported = errors.New("this kernel cannot keep a container from LXC's command sockets (that takes Linux 6.7 or later with CONFIG_CGROUP_BPF)")
 
-// Guard is the protection, loaded into the kernel.
+// Guard is the loaded BPF programs.
 type Guard struct {
-	programs []int // as moments
-	// Coarse says that more is refused than LXC's addresses: all abstract ones that
+	programs []int // in the order of moments
+	// Coarse is true if the programs refuse more than LXC's addresses: all abstract addresses that
 	// begin with / or l.
 	Coarse bool
 }
 
-// Load loads the programs. The error wraps ErrUnsupported if the kernel does not take
-// them.
+// Load loads the programs. It fails with an error that wraps ErrUnsupported if the kernel does not
+// accept them.
 func Load() (*Guard, error) {
 	g, err := load(precise())
 	if err == nil {
@@ -67,14 +68,14 @@ func load(code asm.Instructions) (*Guard, error) {
 	return g, nil
 }
 
-// Close gives up the descriptors; what is attached stays.
+// Close closes the programs' descriptors. Attached programs stay attached.
 func (g *Guard) Close() {
 	for _, fd := range g.programs {
 		unix.Close(fd)
 	}
 }
 
-// loadAttributes are the first members of what BPF_PROG_LOAD takes (bpf(2)).
+// loadAttributes is the beginning of union bpf_attr for BPF_PROG_LOAD (bpf(2)).
 type loadAttributes struct {
 	kind, count    uint32
 	code, license  uint64
@@ -87,7 +88,7 @@ type loadAttributes struct {
 }
 
 func loadProgram(text []byte, moment uint32) (int, error) {
-	license := []byte("GPL\x00") // for the helper that reads the kernel's memory
+	license := []byte("GPL\x00") // the helper that reads kernel memory needs it
 	a := &loadAttributes{
 		kind: typeCgroupSockAddr, count: uint32(len(text) / asm.InstructionSize),
 		code: address64(text), license: address64(license), expectedAttach: moment,
@@ -101,12 +102,12 @@ func loadProgram(text []byte, moment uint32) (int, error) {
 
 func address64(b []byte) uint64 { return uint64(uintptr(unsafe.Pointer(&b[0]))) }
 
-// attachAttributes are those of BPF_PROG_ATTACH.
+// attachAttributes is union bpf_attr for BPF_PROG_ATTACH.
 type attachAttributes struct{ target, program, moment, flags uint32 }
 
-// attach has the kernel ask the programs for the processes of a cgroup, and of all
-// below it. That another program may be attached beside keeps who has none of the
-// rights for it from taking these away.
+// attach attaches the programs to a cgroup, and so to all cgroups below it. With BPF_F_ALLOW_MULTI
+// the kernel detaches a program only for a process that has a descriptor of it. Without the flag, a
+// process without the privileges for BPF could detach the programs.
 func (g *Guard) attach(cgroup *os.File) error {
 	for i, moment := range moments {
 		a := &attachAttributes{target: uint32(cgroup.Fd()), program: uint32(g.programs[i]), moment: moment, flags: allowMulti}
@@ -117,7 +118,7 @@ func (g *Guard) attach(cgroup *os.File) error {
 	return nil
 }
 
-// retries is how often a load may be interrupted by a signal.
+// retries is how often a load is repeated after a signal has interrupted it.
 const retries = 30
 
 func bpf(operation uintptr, attributes unsafe.Pointer, size uintptr) (int, error) {

@@ -12,12 +12,12 @@ import (
 	"github.com/berth-oci/berth/backends/process"
 )
 
-// ownNetwork is the network namespace of the calling thread. /proc/self is the main thread,
-// which can be elsewhere for a while.
+// ownNetwork is the network namespace of the calling thread. /proc/self is the main thread, which
+// can be in another namespace for a while.
 const ownNetwork = "/proc/thread-self/ns/net"
 
-// Home says which network namespace a file of nsfs is, if it is one in which monitors
-// run: berth's own, or that of process 1; else it is "".
+// Home names the network namespace ns, an nsfs file, if monitors run in it: it is berth's own or
+// process 1's. For any other network namespace it returns "".
 func Home(ns *os.File) (string, error) {
 	info, err := ns.Stat()
 	if err != nil {
@@ -35,12 +35,12 @@ func Home(ns *os.File) (string, error) {
 	return "", nil
 }
 
-// errElsewhere is why a monitor must not listen in the network namespace of berth.
+// errElsewhere says that a monitor must not listen in berth's network namespace.
 var errElsewhere = errors.New("berth runs in another network namespace than process 1, and LXC's command socket would be in reach of the containers there: call berth in that of process 1")
 
-// CheckHome returns an error if a monitor that berth starts could be in reach of a
-// container: [Load] fails, and berth is not in the network namespace of process 1, which
-// no container is let into then.
+// CheckHome returns an error if a container could reach a monitor that berth starts: [Load] fails,
+// and berth is not in the network namespace of process 1. If [Load] fails, berth lets no container
+// into that namespace that could use LXC's command sockets there.
 func CheckHome() error {
 	own, err1 := os.Stat(ownNetwork)
 	first, err2 := os.Stat("/proc/1/ns/net")
@@ -55,8 +55,8 @@ func CheckHome() error {
 	return nil
 }
 
-// Monitors are the abstract addresses like those of LXC's on which somebody listens in
-// a network namespace, a file of nsfs.
+// Monitors returns the abstract addresses in the form of LXC's on which somebody listens in the
+// network namespace ns, an nsfs file.
 func Monitors(ns *os.File) (list []string, err error) {
 	process.OnThread(func() {
 		if err = unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err != nil {
@@ -68,7 +68,7 @@ func Monitors(ns *os.File) (list []string, err error) {
 	return list, err
 }
 
-// monitors reads a file as /proc/net/unix (proc_pid_net(5)).
+// monitors parses a file in the format of /proc/net/unix (proc_pid_net(5)).
 func monitors(file string) ([]string, error) {
 	f, err := os.Open(file)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/berth-oci/berth/backends/process"
 )
 
-// inNew calls a function in a new network namespace, whose file it returns.
+// inNew calls f in a new network namespace and returns the namespace's file.
 func inNew(t *testing.T, f func()) *os.File {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -52,7 +52,7 @@ func TestMonitors(t *testing.T) {
 }
 
 func TestHome(t *testing.T) {
-	_, readable := os.Stat("/proc/1/ns/net") // not where process 1 has more rights
+	_, readable := os.Stat("/proc/1/ns/net") // not if process 1 has more privileges
 	if home, err := Home(inNew(t, func() {})); (err != nil) != (readable != nil) || home != "" {
 		t.Errorf("a new namespace: %q, %v", home, err)
 	}
@@ -66,7 +66,8 @@ func TestHome(t *testing.T) {
 	}
 }
 
-// Only what could be connected to a command socket is refused.
+// TestCheckDescriptor checks that only a socket is refused that could be connected to a command
+// socket.
 func TestCheckDescriptor(t *testing.T) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
 	if err != nil {

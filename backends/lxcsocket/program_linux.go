@@ -7,26 +7,26 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A program is asked by the kernel before a process connects or sends a datagram to
-// an address, and answers whether it may (BPF_PROG_TYPE_CGROUP_SOCK_ADDR).
+// refused and allowed are the return values of a program of type BPF_PROG_TYPE_CGROUP_SOCK_ADDR.
+// The kernel runs it before a process connects or sends a datagram to an address.
 const (
 	refused = 0
 	allowed = 1
 )
 
-// Where the kernel keeps what a program of this type is about
-// (struct bpf_sock_addr_kern of linux/filter.h). It is no promise of the kernel's:
-// [Guard.Attach] tries what it has attached.
+// offsetAddress and offsetLength are where the kernel keeps the address and its length (struct
+// bpf_sock_addr_kern of linux/filter.h). The layout may change with the kernel, so [Guard.Attach]
+// tests what it has attached.
 const (
 	offsetAddress = 8
 	offsetLength  = 32
 )
 
-// offsetPath is that of struct sockaddr_un's path, unix(7).
+// offsetPath is the offset of the path in struct sockaddr_un (unix(7)).
 const offsetPath = 2
 
-// precise refuses what has the shape of LXC's addresses, see [IsMonitors]. What it
-// cannot read it refuses.
+// precise returns the program that refuses addresses in the form of LXC's, see [IsMonitors]. It
+// also refuses an address that it cannot read.
 func precise() asm.Instructions {
 	const (
 		stackAddress = -8
@@ -34,7 +34,8 @@ func precise() asm.Instructions {
 		stackBegin   = -24
 		stackEnd     = -32
 	)
-	// read has the kernel copy size bytes, from what the register points to.
+	// read makes the kernel copy size bytes from the address in a register plus offset to the
+	// stack.
 	read := func(to int32, size int32, from asm.Register, offset int32) asm.Instructions {
 		return asm.Instructions{
 			asm.Mov.Reg(asm.R1, asm.RFP),
@@ -53,7 +54,7 @@ func precise() asm.Instructions {
 		asm.LoadMem(asm.R7, asm.RFP, stackAddress, asm.DWord),
 		asm.LoadMem(asm.R8, asm.RFP, stackLength, asm.Word),
 	)
-	// The path's first bytes, lowest first: a zero for an abstract address, then the name.
+	// The path's first bytes, lowest first: a zero if the address is abstract, then the name.
 	p = append(p, read(stackBegin, 8, asm.R7, offsetPath)...)
 	p = append(p,
 		asm.LoadMem(asm.R1, asm.RFP, stackBegin, asm.DWord),
@@ -81,13 +82,13 @@ func precise() asm.Instructions {
 	)
 }
 
-// The member of the context by which two bytes of an address can be read without a
-// helper (struct bpf_sock_addr of linux/bpf.h, user_port).
+// offsetPort is the offset of user_port in struct bpf_sock_addr of linux/bpf.h. Through it a
+// program can read two bytes of an address without a helper.
 const offsetPort = 24
 
-// coarse is for a kernel that lets no program read its memory (without
-// CONFIG_BPF_EVENTS, or locked down to confidentiality): it refuses all abstract addresses
-// that begin as LXC's do, with the / of a path or the l of "lxc/".
+// coarse returns the program for a kernel that lets no program read its memory (without
+// CONFIG_BPF_EVENTS, or locked down to confidentiality). It refuses all abstract addresses that
+// begin like LXC's, with the / of a path or the l of "lxc/".
 func coarse() asm.Instructions {
 	return asm.Instructions{
 		asm.LoadMem(asm.R1, asm.R1, offsetPort, asm.Word),

@@ -17,8 +17,9 @@ import (
 
 var _ enclosing.Adjuster = (*Enclosure)(nil)
 
-// Adjust changes what Proxmox VE shows of a container's limits: memory, swap,
-// CPU limit and CPU weight. Where nothing of these differs, pct is not called.
+// Adjust changes the limits of the container that Proxmox VE shows: memory, swap, CPU limit and CPU
+// weight. It does not call pct if none of them differs. It fails with os.ErrProcessDone if the CT
+// is not the container's any more.
 func (e *Enclosure) Adjust(ctx context.Context, c *backends.Container, d *enclosing.Data, now, before *specs.LinuxResources) error {
 	vmid, err := strconv.Atoi(d.Name)
 	if err != nil {
@@ -41,8 +42,8 @@ func (e *Enclosure) Adjust(ctx context.Context, c *backends.Container, d *enclos
 	if o.Memory == nil || now.Unified["memory.high"] != "" {
 		return nil
 	}
-	// With the limit Proxmox VE sets one of its own below, from which on the
-	// kernel slows the container down. The OCI config asks for none.
+	// With the memory limit Proxmox VE also sets memory.high below it. From there on the kernel
+	// slows the container down, which the OCI config does not ask for.
 	high := filepath.Join(cgroup.Mount, d.Limits, "memory.high")
 	if err := os.WriteFile(high, []byte("max"), 0); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("take back %s: %w", high, err)
@@ -50,7 +51,7 @@ func (e *Enclosure) Adjust(ctx context.Context, c *backends.Container, d *enclos
 	return nil
 }
 
-// changes are the differences, in Proxmox VE's units.
+// changes returns the differences between now and before, in Proxmox VE's units.
 func changes(vmid int, now, before *specs.LinuxResources) *SetOptions {
 	o := &SetOptions{VMID: vmid}
 	ram, swap := memory(now)

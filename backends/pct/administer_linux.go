@@ -13,9 +13,9 @@ import (
 
 var _ enclosing.Administrator = (*Enclosure)(nil)
 
-// Administer replaces this process by pct on the container's CT: words are a
-// subcommand of pct(1), and what follows the VMID. It returns if that would break
-// the container, or pct cannot be run.
+// Administer replaces this process with pct for the container's CT. words are a subcommand of
+// pct(1) and the arguments after the VMID. Administer returns only if the subcommand would break
+// the container or if pct cannot be run.
 func (e *Enclosure) Administer(vmid string, words []string) error {
 	args, err := administrate(vmid, words)
 	if err != nil {
@@ -28,8 +28,8 @@ func (e *Enclosure) Administer(vmid string, words []string) error {
 	return backends.CannotStart(path, syscall.Exec(path, append([]string{path}, args...), os.Environ()))
 }
 
-// refused are the subcommands that a container of an engine's does not survive,
-// with the reason, or what to do instead.
+// refused maps the subcommands that would break an engine's container to the reason, or to what to
+// do instead.
 var refused = map[string]string{
 	"start":          "its process belongs to the container engine: start it there",
 	"resume":         "Proxmox VE's suspend and resume are CRIU's, which cannot restore an OCI container: use 'berth resume'",
@@ -48,8 +48,8 @@ var refused = map[string]string{
 	"fsck":           "its root filesystem is the engine's and used in place",
 }
 
-// refusedSettings are the options of pct set, and what --delete can take away,
-// that would part the CT from its container.
+// refusedSetting returns why pct set must not change or delete the option of that name, because the
+// CT would no longer fit its container; "" if it may.
 func refusedSetting(name string) string {
 	switch {
 	case name == "rootfs", name == "unprivileged", strings.HasPrefix(name, "mp"), strings.HasPrefix(name, "unused"), strings.HasPrefix(name, "dev"):
@@ -64,7 +64,8 @@ func refusedSetting(name string) string {
 	return ""
 }
 
-// administrate is pct's command line.
+// administrate returns the arguments for pct. It fails if the subcommand is missing, refused or not
+// about one container, or if it is set and would change a refused setting.
 func administrate(vmid string, words []string) ([]string, error) {
 	if len(words) == 0 || strings.HasPrefix(words[0], "-") {
 		return nil, fmt.Errorf("pct: name one of its subcommands, such as config, enter, console, set, df, push, pull")
@@ -84,8 +85,8 @@ func administrate(vmid string, words []string) ([]string, error) {
 	return slices.Concat([]string{command, vmid}, words[1:]), nil
 }
 
-// checkSettings goes through the options of pct set, which takes -name and
-// --name, with a value behind a space or =.
+// checkSettings returns an error if the arguments of pct set change a setting that is refused. pct
+// accepts -name and --name, with the value after a space or a =.
 func checkSettings(vmid string, words []string) error {
 	for i, w := range words {
 		if !strings.HasPrefix(w, "-") {
@@ -93,7 +94,7 @@ func checkSettings(vmid string, words []string) error {
 		}
 		name, value, valued := strings.Cut(strings.TrimLeft(w, "-"), "=")
 		names := []string{name}
-		// Getopt::Long takes an unambiguous beginning of a name for it.
+		// Getopt::Long accepts an unambiguous prefix of a name.
 		if name != "" && strings.HasPrefix("delete", name) {
 			if !valued && i+1 < len(words) {
 				value = words[i+1]
@@ -111,7 +112,7 @@ func checkSettings(vmid string, words []string) error {
 	return nil
 }
 
-// settingsFrom are the refused names that begin with an abbreviation.
+// settingsFrom returns the refused names that begin with short.
 func settingsFrom(short string) []string {
 	var list []string
 	for _, full := range []string{"rootfs", "unprivileged", "mp0", "dev0", "description", "template", "lock", "onboot"} {

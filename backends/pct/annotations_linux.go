@@ -11,11 +11,12 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// annotationPrefix is of the annotations that are for this backend.
+// annotationPrefix begins the annotations for this backend.
 const annotationPrefix = "io.github.berth-oci.pct."
 
-// checkAnnotations refuses what a container has no say in, such as lines of LXC's
-// configuration, and what is misspelt: neither is to pass in silence.
+// checkAnnotations returns a problem for each annotation with annotationPrefix that is not known: a
+// misspelt one, or one for a setting that is not the container's to choose, such as a line of LXC's
+// configuration.
 func checkAnnotations(s *specs.Spec) spec.Problems {
 	var ps spec.Problems
 	for _, key := range slices.Sorted(maps.Keys(s.Annotations)) {
@@ -26,7 +27,7 @@ func checkAnnotations(s *specs.Spec) spec.Problems {
 	return ps
 }
 
-// annotationProblem is the problem of an annotation.
+// annotationProblem returns an error-level problem of the annotation key.
 func annotationProblem(key, format string, args ...any) spec.Problem {
 	return spec.Problem{Path: fmt.Sprintf("annotations[%q]", key), Level: spec.Error, Message: fmt.Sprintf(format, args...)}
 }

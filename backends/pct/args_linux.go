@@ -5,45 +5,46 @@ import (
 	"strings"
 )
 
-// CreateOptions are the options of pct create that berth uses, in its units:
-// Memory and Swap in MiB, CPULimit in CPUs.
+// CreateOptions are the options of pct create that berth uses. Memory and Swap are in MiB, CPULimit
+// is in CPUs.
 type CreateOptions struct {
 	VMID int
-	// Template is an archive; an empty one, as the rootfs exists.
+	// Template is the archive to unpack. berth uses an empty one, because the rootfs exists
+	// already.
 	Template string
 	Rootfs   string
 	Hostname string
-	// HostnameFrom is the JSON path of the field that Hostname comes from.
+	// HostnameFrom is the JSON path of the field that Hostname comes from; "" if from none.
 	HostnameFrom string
 	Description  string
 	Tags         []string
 	Arch         string
 	Pool         string
-	// Storage takes volumes of the CT's; its root is none.
+	// Storage holds the CT's volumes; the root is not one of them.
 	Storage string
-	// Net0 is its first network device, if any.
+	// Net0 is the first network device; "" if the CT has none.
 	Net0     string
 	Memory   int64
 	Swap     int64
 	CPULimit float64
-	// CPUUnits is a weight of cgroup v2; 0 leaves it open.
+	// CPUUnits is the CPU weight (cgroup v2); 0 means Proxmox VE's default.
 	CPUUnits uint64
-	// Unprivileged containers are in a user namespace. Proxmox VE would choose
-	// its own map for it; berth gives LXC that of config.json.
+	// Unprivileged containers are in a user namespace with an ID map that Proxmox VE chooses. berth
+	// leaves it false and writes the ID map of config.json into LXC's configuration instead.
 	Unprivileged bool
 }
 
-// option is one option of a command line.
+// option is a command-line option.
 type option struct {
 	name, value string
-	// from is the JSON path of the field that it comes from, if from one.
+	// from is the JSON path of the field that the value comes from; "" if from none.
 	from string
 }
 
 func (o *CreateOptions) options() []option {
 	list := []option{
 		{"--rootfs", o.Rootfs, "root.path"},
-		// Any other type and Proxmox VE edits files in the image.
+		// With any other type Proxmox VE edits files in the image.
 		{"--ostype", "unmanaged", ""},
 		{"--unprivileged", boolArg(o.Unprivileged), ""},
 		{"--arch", o.Arch, ""},
@@ -51,7 +52,7 @@ func (o *CreateOptions) options() []option {
 		{"--description", o.Description, ""},
 		{"--memory", strconv.FormatInt(o.Memory, 10), "linux.resources.memory.limit"},
 		{"--swap", strconv.FormatInt(o.Swap, 10), "linux.resources.memory.swap"},
-		// The console in the web interface opens a shell: there is no getty.
+		// The console in the web interface opens a shell, because there is no getty.
 		{"--cmode", "shell", ""},
 	}
 	if len(o.Tags) > 0 {
@@ -85,8 +86,8 @@ func (o *CreateOptions) args() []string {
 
 func startArgs(vmid int) []string { return []string{"start", vmidArg(vmid)} }
 
-// SetOptions are the options of pct set that berth uses, in the units of
-// CreateOptions; what is nil stays as it is.
+// SetOptions are the options of pct set that berth uses, in the units of CreateOptions. A nil
+// option stays unchanged.
 type SetOptions struct {
 	VMID         int
 	Memory, Swap *int64
@@ -111,7 +112,7 @@ func (o *SetOptions) args() []string {
 	return args
 }
 
-// empty says that there is nothing to change.
+// empty reports whether there is nothing to change.
 func (o *SetOptions) empty() bool {
 	return o.Memory == nil && o.Swap == nil && o.CPULimit == nil && o.CPUUnits == nil
 }

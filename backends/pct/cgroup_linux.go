@@ -11,14 +11,16 @@ import (
 	"github.com/berth-oci/berth/backends/lxc"
 )
 
-// followsConfig says that a container is to be in the cgroup that its config.json
-// names instead of Proxmox VE's.
+// followsConfig reports whether the container goes into the cgroup that config.json names instead
+// of Proxmox VE's.
 func (e *Enclosure) followsConfig(c *backends.Container) bool {
 	return e.settings.CgroupsPath && c.CgroupsPath != ""
 }
 
-// take notes the VMID that the container is to have, and that what will be there lacks
-// the signs of the container's until it is made.
+// take saves in the record that the container is about to get the VMID. It also sets Making,
+// because the CT lacks some of the signs that it is the container's until it is complete. If the
+// cgroup comes from config.json, take claims it, and fails with cgroup.ErrTaken if it exists
+// already.
 func (e *Enclosure) take(j *enclosing.Job, vmid int) error {
 	j.Data.Making = true
 	if err := e.planCgroup(j, vmid); err != nil {
@@ -36,7 +38,8 @@ func (e *Enclosure) planCgroup(j *enclosing.Job, vmid int) error {
 	j.Data.Name = strconv.Itoa(vmid)
 	if !e.followsConfig(j.Container) {
 		j.Data.Limits = ownCgroup(j.Data.Name)
-		// What Proxmox VE calls the inner cgroup, the root of the namespace.
+		// Proxmox VE calls this the inner cgroup. It is the root of the container's cgroup
+		// namespace.
 		j.Data.Cgroup = j.Data.Limits + "/ns"
 		return nil
 	}
@@ -48,7 +51,9 @@ func (e *Enclosure) planCgroup(j *enclosing.Job, vmid int) error {
 	return lxc.CheckCgroup(p.Path)
 }
 
-// openCgroup makes ready the cgroup of config.json, until it is closed.
+// openCgroup prepares the cgroup that config.json names: it creates the systemd scope around the
+// init process, or enables the controllers down to the cgroup's path, which is kept until the
+// result is closed. It does nothing if the container is in Proxmox VE's cgroup.
 func (e *Enclosure) openCgroup(j *enclosing.Job) (io.Closer, error) {
 	if !e.followsConfig(j.Container) {
 		return io.NopCloser(nil), nil
@@ -62,7 +67,8 @@ func (e *Enclosure) openCgroup(j *enclosing.Job) (io.Closer, error) {
 	return opened, err
 }
 
-// cgroups has LXC use that cgroup. It comes after what Proxmox VE says.
+// cgroups adds the lines that make LXC use the cgroup that config.json names. They come after
+// Proxmox VE's lines and override them.
 func (e *Enclosure) cgroups(c *lxc.Config, j *enclosing.Job) {
 	if !e.followsConfig(j.Container) {
 		return
@@ -71,8 +77,8 @@ func (e *Enclosure) cgroups(c *lxc.Config, j *enclosing.Job) {
 	c.From("linux.cgroupsPath").Set("lxc.cgroup.dir.container", strings.TrimPrefix(j.Data.Cgroup, "/"))
 }
 
-// removeCgroup removes that of config.json. Which one the container was given is
-// in its record, for the setting can have changed.
+// removeCgroup removes the cgroup that config.json names. It goes by the container's record,
+// because the setting may have changed since create.
 func removeCgroup(d *enclosing.Data) error {
 	if d.Limits == "" || d.Limits == ownCgroup(d.Name) {
 		return nil
@@ -80,10 +86,10 @@ func removeCgroup(d *enclosing.Data) error {
 	return lxc.RemoveCgroup(d)
 }
 
-// ownCgroup is where Proxmox VE has a CT.
+// ownCgroup returns the cgroup in which Proxmox VE puts a CT.
 func ownCgroup(name string) string { return "/lxc/" + name }
 
 var _ enclosing.Renaming = (*Enclosure)(nil)
 
-// OwnCgroup says whether a CT is where Proxmox VE has it.
+// OwnCgroup reports whether the CT is in Proxmox VE's cgroup, which is named after the VMID.
 func (e *Enclosure) OwnCgroup(d *enclosing.Data) bool { return d.Limits == ownCgroup(d.Name) }

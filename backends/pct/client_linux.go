@@ -15,32 +15,32 @@ import (
 	"github.com/berth-oci/berth/backends"
 )
 
-// Client calls the pct command (pct(1)). Each call starts Perl and takes half a
-// second and more.
+// Client calls the pct command (pct(1)). Each call starts Perl and takes at least half a second.
 type Client struct {
-	// Path of the program; found on PATH if empty.
+	// Path is the path of pct. If it is empty, pct is looked up in PATH.
 	Path string
-	// Timeout bounds each call.
+	// Timeout limits each call. If it is 0, the limit is defaultTimeout.
 	Timeout time.Duration
-	// QuorumWait is how long a call that fails for want of quorum is tried
-	// again; 0 is not at all.
+	// QuorumWait is how long to retry a call that fails for lack of quorum; 0 means not at all.
 	QuorumWait time.Duration
-	// Lock, if not nil, is a file that a call keeps open. A lock on it is then
-	// held until pct has ended, whatever becomes of berth.
+	// Lock, if not nil, is a file that pct inherits. A lock on it is then held until pct has ended,
+	// even if berth ends earlier.
 	Lock *os.File
-	// guard, if not nil, is taken for each call, which waits for it.
+	// guard, if not nil, is called before each call of pct. The guard that it returns decides
+	// whether pct may go on.
 	guard func(ctx context.Context, args []string) (*guard, error)
 }
 
 const defaultTimeout = 2 * time.Minute
 
-// patience is how long a call that finds the configuration held by another one is
-// tried again. pct itself waits 10 s each time.
+// patience is how long to retry a call that finds the configuration locked by another one. pct
+// itself waits 10 s each time.
 const patience = time.Minute
 
-// run calls pct and returns what it wrote to stdout. An error is a *Error.
+// run calls pct and returns its stdout. It retries as worthRetrying says. An error of pct is an
+// *Error; an error of the guard is returned as it is.
 func (c *Client) run(ctx context.Context, args []string) (string, error) {
-	var failed time.Time // For the first time.
+	var failed time.Time // the first time
 	for {
 		out, err := c.once(ctx, args)
 		if err == nil || !worthRetrying(ctx, err, c.QuorumWait > 0) {
@@ -73,10 +73,10 @@ func (c *Client) once(ctx context.Context, args []string) (string, error) {
 	bounded, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	cmd := exec.CommandContext(bounded, path, args...)
-	// pct takes its rights from being root, and prints English in C.
+	// pct derives its permissions from being root, and prints English with the locale C.
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "HOME=/root", "USER=root", "LOGNAME=root"}
 	cmd.Dir = "/"
-	// Ctrl-C is for the container, not for pct half way through.
+	// Ctrl-C is meant for the container. It must not interrupt pct half way.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if c.Lock != nil {
 		cmd.ExtraFiles = []*os.File{c.Lock}
@@ -97,13 +97,13 @@ func (c *Client) once(ctx context.Context, args []string) (string, error) {
 		return stdout.String(), nil
 	}
 	if ctx.Err() == nil && bounded.Err() != nil {
-		// What it has said by then is of no use.
+		// The output so far does not tell why pct hangs.
 		return stdout.String(), newError(args, "", "", fmt.Errorf("no end after %v", timeout))
 	}
 	return stdout.String(), newError(args, stdout.String(), stderr.String(), err)
 }
 
-// call runs a command under the guard. It is refused if the guard does not let it.
+// call runs cmd under the guard. refused is set if the guard did not allow it.
 func (c *Client) call(ctx context.Context, cmd *exec.Cmd) (err, refused error) {
 	if c.guard == nil {
 		return cmd.Run(), nil
@@ -127,11 +127,11 @@ func (c *Client) call(ctx context.Context, cmd *exec.Cmd) (err, refused error) {
 	return err, g.failed()
 }
 
-// Create makes a container. Of concurrent calls for one VMID one succeeds, the
-// others get ErrExists.
+// Create creates a CT. Of concurrent calls for one VMID one succeeds, and the others fail with
+// ErrExists.
 func (c *Client) Create(ctx context.Context, o *CreateOptions) error {
-	// Half way it would leave a CT that bears no description yet. It waits for nothing
-	// of a container's.
+	// An interrupted pct create would leave a CT without a description. pct create waits for
+	// nothing in the container, so it ends soon anyway.
 	_, err := c.run(context.WithoutCancel(ctx), o.args())
 	if err == nil {
 		err = ctx.Err()
@@ -139,20 +139,19 @@ func (c *Client) Create(ctx context.Context, o *CreateOptions) error {
 	return err
 }
 
-// Set changes the configuration of a container, and with it the limits of a
-// running one.
+// Set changes a CT's configuration, and the limits of the CT if it is running.
 func (c *Client) Set(ctx context.Context, o *SetOptions) error {
 	_, err := c.run(ctx, o.args())
 	return err
 }
 
-// Start starts a container and returns when it runs.
+// Start starts a CT and returns when it is running.
 func (c *Client) Start(ctx context.Context, vmid int) error {
 	_, err := c.run(ctx, startArgs(vmid))
 	return err
 }
 
-// Destroy removes a container, with force a running one. Its rootfs stays, being
+// Destroy destroys a CT. With force it destroys a running one, too. The rootfs stays, because it is
 // a directory of the host.
 func (c *Client) Destroy(ctx context.Context, vmid int, force bool) error {
 	args := []string{"destroy", vmidArg(vmid)}
@@ -163,7 +162,7 @@ func (c *Client) Destroy(ctx context.Context, vmid int, force bool) error {
 	return err
 }
 
-// Unlock takes the lock property off a container.
+// Unlock removes the lock property from a CT's configuration.
 func (c *Client) Unlock(ctx context.Context, vmid int) error {
 	_, err := c.run(ctx, []string{"unlock", vmidArg(vmid)})
 	return err

@@ -12,14 +12,14 @@ import (
 	"github.com/berth-oci/berth/backends"
 )
 
-// Cluster is the cluster file system (pmxcfs(8)), mounted at /etc/pve.
+// Cluster is the cluster file system (pmxcfs(8)), which is mounted at /etc/pve.
 type Cluster struct {
 	Dir string
-	// Locks is where pct has its locks on configurations; "" is their usual place.
+	// Locks is the directory of pct's lock files for configurations; "" means locksDir.
 	Locks string
 }
 
-// IDs are the VMIDs in use on any node, for CTs and VMs alike.
+// IDs returns the VMIDs of CTs and VMs that are in use on any node.
 func (c Cluster) IDs() (map[int]bool, error) {
 	file := filepath.Join(c.Dir, ".vmlist")
 	data, err := os.ReadFile(file)
@@ -47,12 +47,12 @@ func (c Cluster) IDs() (map[int]bool, error) {
 	return ids, nil
 }
 
-// ConfigFile is the configuration of a CT of this node.
+// ConfigFile returns the path of the configuration of a CT on this node.
 func (c Cluster) ConfigFile(vmid int) string {
 	return filepath.Join(c.Dir, "lxc", strconv.Itoa(vmid)+".conf")
 }
 
-// Read reads the configuration of a CT of this node; nil if there is none.
+// Read reads the configuration of a CT on this node. It returns nil if there is none.
 func (c Cluster) Read(vmid int) (*CT, error) {
 	data, err := os.ReadFile(c.ConfigFile(vmid))
 	if errors.Is(err, os.ErrNotExist) {
@@ -66,13 +66,13 @@ func (c Cluster) Read(vmid int) (*CT, error) {
 
 func includeLine(file string) string { return "lxc.include: " + file }
 
-// Include adds a line to a CT's configuration that has LXC read another file.
-// pct has no option for it, and keeps the line.
+// Include adds an lxc.include line for file to a CT's configuration. pct has no option for it but
+// keeps the line.
 func (c Cluster) Include(vmid int, file string) error {
 	return c.add(vmid, []string{includeLine(file)})
 }
 
-// add adds lines to a CT's configuration.
+// add appends lines to a CT's configuration.
 func (c Cluster) add(vmid int, lines []string) error {
 	f, err := os.OpenFile(c.ConfigFile(vmid), os.O_WRONLY|os.O_APPEND, 0)
 	if err != nil {

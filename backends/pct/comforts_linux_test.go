@@ -13,7 +13,7 @@ import (
 	"github.com/berth-oci/berth/backends/enclosing"
 )
 
-// files makes empty files below a new directory.
+// files creates empty files in a new directory and returns the directory.
 func files(t *testing.T, names ...string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -29,7 +29,8 @@ func files(t *testing.T, names ...string) string {
 	return dir
 }
 
-// LXCFS covers what there is in the container's own /proc and /sys, and no more.
+// TestLXCFSMounts checks that LXCFS covers the files that the container's own /proc and /sys have,
+// and no others.
 func TestLXCFSMounts(t *testing.T) {
 	t.Parallel()
 	host := files(t, "proc/meminfo", "proc/uptime", "sys/devices/system/cpu/online", "sys/devices/system/cpu/uevent")
@@ -64,7 +65,7 @@ func TestLXCFSMounts(t *testing.T) {
 	}
 }
 
-// The container's word counts before the settings'.
+// TestWantsLXCFS checks that the container's annotation overrides the settings.
 func TestWantsLXCFS(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -80,7 +81,8 @@ func TestWantsLXCFS(t *testing.T) {
 	}
 }
 
-// A container sets nothing but what it may, and above all no line of LXC's.
+// TestAnnotationsRefused checks that annotations set only what a container may choose, and above
+// all no line of LXC's configuration.
 func TestAnnotationsRefused(t *testing.T) {
 	t.Parallel()
 	e := &Enclosure{settings: Settings{Network: Network{Bridge: "vmbr0"}}}
@@ -111,8 +113,8 @@ func TestAnnotationsRefused(t *testing.T) {
 	}
 }
 
-// The administrator's lines come last; those about the network only where LXC
-// makes one. What an annotation or another field says is no line.
+// TestLines checks that the administrator's lines come last, that those about the network are there
+// only if LXC makes the network namespace, and that no annotation or other field adds a line.
 func TestLines(t *testing.T) {
 	t.Parallel()
 	const ofNetwork, other = "lxc.sysctl.net.ipv4.ip_forward = 1", "lxc.cgroup2.cgroup.max.depth = 9"

@@ -15,26 +15,26 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// insideDir is where the stub init's directory is mounted in the CT, below the
-// /dev that LXC makes, so that nothing gets into the rootfs.
+// insideDir is the directory in the CT on which the stub init's directory is mounted. It is in the
+// /dev that LXC creates, so nothing is added to the rootfs.
 const insideDir = "/dev/.berth"
 
-// postStopHook is Proxmox VE's own, which unmounts the rootfs.
+// postStopHook is Proxmox VE's hook that unmounts the rootfs.
 const postStopHook = "/usr/share/lxc/hooks/lxc-pve-poststop-hook"
 
-// The pre-start hook tells who starts a CT by hand, whose container has gone, what
-// it is. LXC swallows what a hook prints, so it writes to LXC's stderr, which
-// Proxmox VE shows: a file in which LXC goes on writing at its own offset, over
-// the spaces that come first.
+// The pre-start hook refuses a start by hand of a CT whose container is gone, and says which
+// container it was. LXC discards a hook's output, so the hook writes to LXC's stderr, a file that
+// Proxmox VE shows. LXC goes on writing to that file at its own offset, and overwrites the spaces
+// with which the hook's message begins.
 
-// config is what the CT's configuration includes. It comes after what Proxmox
-// VE generates, and takes back what that sets for a CT with an init system.
+// config returns the LXC configuration that the CT's configuration includes. It is read after
+// Proxmox VE's generated lines, and takes back those that are meant for a CT with an init system.
 func (e *Enclosure) config(j *enclosing.Job) *lxc.Config {
 	c := &lxc.Config{}
 	for _, key := range []string{
 		"lxc.mount.auto", "lxc.mount.entry", "lxc.environment", "lxc.hook.mount", "lxc.hook.autodev",
 		"lxc.seccomp.profile", "lxc.cap.drop",
-		// Limits and device policy are the OCI config's, which berth applies.
+		// Limits and device policy come from the OCI config. berth applies them.
 		"lxc.cgroup2", "lxc.idmap",
 	} {
 		c.Clear(key)
@@ -46,8 +46,8 @@ func (e *Enclosure) config(j *enclosing.Job) *lxc.Config {
 		// LXC would rename the host.
 		c.Clear("lxc.uts.name")
 	}
-	// In a user namespace no procfs can be made of a pid namespace that is not its
-	// own, and no sysfs of such a network namespace.
+	// A user namespace cannot mount a procfs for a pid namespace that it does not own, or a sysfs
+	// for a network namespace that it does not own.
 	if !j.OwnPIDs() {
 		c.Set("lxc.mount.entry", "/proc proc none rbind,create=dir 0 0")
 	} else {
@@ -63,8 +63,8 @@ func (e *Enclosure) config(j *enclosing.Job) *lxc.Config {
 	c.Set("lxc.hook.pre-start", lxc.Hook("test -S "+filepath.Join(j.StubInitDir(), enclosing.StubInitSocket)+
 		" || { printf \"%1024s%s\\n\" \"\" \"this is OCI container "+j.ID+" of berth: start it through its container engine\" >>/proc/$PPID/fd/2; exit 1; }"))
 	if _, err := os.Stat(postStopHook); err == nil {
-		// lxcfs has a hook of its own there, which sleeps for half a second
-		// to no end in a container that never reboots.
+		// LXCFS has a post-stop hook that sleeps for half a second. That is useless for a container
+		// that never reboots.
 		c.Clear("lxc.hook.post-stop")
 		c.Set("lxc.hook.post-stop", postStopHook)
 	}
@@ -75,13 +75,12 @@ func (e *Enclosure) config(j *enclosing.Job) *lxc.Config {
 	return c
 }
 
-// emptyArchive is the template that pct create wants: a rootfs that exists must
-// get nothing from it. It is all containers' of a state directory, for a path
-// with a container's id in it could be longer than the 255 bytes that pct takes;
-// its name is no valid id.
+// emptyArchive returns the path of the template for pct create. It is empty because nothing may be
+// added to a rootfs that exists. All containers of a state directory share it: a path with a
+// container's id could be longer than the 255 bytes that pct accepts. Its name is not a valid id.
 func emptyArchive(root string) string { return filepath.Join(root, "@empty.tar") }
 
-// makeEmptyArchive writes the file unless it is there.
+// makeEmptyArchive writes the file unless it exists.
 func makeEmptyArchive(path string) error {
 	if _, err := os.Lstat(path); err == nil {
 		return nil

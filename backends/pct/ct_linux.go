@@ -13,7 +13,8 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// describe is how a container shows in Proxmox VE.
+// describe returns how the container appears in Proxmox VE: name, description, tags, pool and
+// limits. The limits are for display; the exact ones are set in the cgroup.
 func describe(j *enclosing.Job, s *Settings) *CreateOptions {
 	o := &CreateOptions{
 		Rootfs:  j.Rootfs,
@@ -32,7 +33,8 @@ func describe(j *enclosing.Job, s *Settings) *CreateOptions {
 	if tag := podTag(pod); tag != "" {
 		o.Tags = append(o.Tags, tag)
 	}
-	// What comes from config.json is quoted: no line of it can pose as another.
+	// Texts from config.json are quoted, so that none of them can add a line that looks like
+	// another one, such as the marker.
 	text := []string{"OCI container " + j.ID + " of berth."}
 	if inPod {
 		text = append(text, podText(pod))
@@ -52,8 +54,8 @@ func describe(j *enclosing.Job, s *Settings) *CreateOptions {
 	return o
 }
 
-// quoted is %q of a text, cut so that it has at most so many bytes: a description
-// has no more than 8192 (pct(1), --description), and must hold the marker.
+// quoted returns text quoted as by %q and cut to at most atMost bytes. A description has at most
+// 8192 bytes (pct(1), --description), and must have room for the marker.
 func quoted(text string, atMost int) string {
 	const more = "…"
 	q := strconv.Quote(text)
@@ -65,12 +67,11 @@ func quoted(text string, atMost int) string {
 
 const mebibyte = 1 << 20
 
-// minMemory is the least that Proxmox VE accepts, in MiB.
+// minMemory is the smallest memory limit that Proxmox VE accepts, in MiB.
 const minMemory = 16
 
-// memory is what the interface shows, in MiB: a limit rounded up, or for a
-// container without one all that the host has. The exact limit is set in the
-// cgroup.
+// memory returns the memory and the swap that the interface shows, in MiB: the limits rounded up,
+// or all that the host has if the container has no limit. The exact limit is set in the cgroup.
 func memory(r *specs.LinuxResources) (ram, swap int64) {
 	var host unix.Sysinfo_t
 	_ = unix.Sysinfo(&host) // fails for a bad address only
@@ -90,7 +91,7 @@ func memory(r *specs.LinuxResources) (ram, swap int64) {
 	return ram, swap
 }
 
-// mebibytes rounds bytes up.
+// mebibytes converts bytes to MiB and rounds up.
 func mebibytes(n int64) int64 {
 	whole := n / mebibyte
 	if n%mebibyte > 0 {
@@ -99,11 +100,11 @@ func mebibytes(n int64) int64 {
 	return whole
 }
 
-// mostCPUs is the greatest --cpulimit that Proxmox VE accepts (pct(1)).
+// mostCPUs is the largest --cpulimit that Proxmox VE accepts (pct(1)).
 const mostCPUs = 8192
 
-// cpuLimit is in CPUs, 0 being no limit, for the interface to show; the exact one
-// is set in the cgroup.
+// cpuLimit returns the CPU limit that the interface shows, in CPUs; 0 means no limit. The exact
+// limit is set in the cgroup.
 func cpuLimit(r *specs.LinuxResources) float64 {
 	if r == nil || r.CPU == nil || r.CPU.Quota == nil || *r.CPU.Quota <= 0 {
 		return 0
@@ -117,16 +118,16 @@ func cpuLimit(r *specs.LinuxResources) float64 {
 }
 
 func arch() string {
-	// Proxmox VE and Go name the architectures alike, but for this one.
+	// Proxmox VE and Go use the same names for all architectures except this one.
 	if goruntime.GOARCH == "386" {
 		return "i386"
 	}
 	return goruntime.GOARCH
 }
 
-// hostname is a DNS name, as Proxmox VE wants it, for the CT to be shown by: of
-// a Kubernetes pod its name and the container's, else the container's hostname,
-// else its id. It comes with the JSON path of its source.
+// hostname returns the DNS name under which Proxmox VE shows the CT, and the JSON path of the field
+// that the name comes from ("" for the id). For a container of a Kubernetes pod the name is made of
+// the pod's and the container's name. Otherwise it is the container's hostname, or else its id.
 func hostname(j *enclosing.Job) (name, from string) {
 	type candidate struct{ name, from string }
 	candidates := []candidate{{j.Spec.Hostname, "hostname"}, {j.ID, ""}}
@@ -141,17 +142,17 @@ func hostname(j *enclosing.Job) (name, from string) {
 	return "oci", ""
 }
 
-// engine names the engine for a tag.
+// engine returns the name of the container engine as a tag; "" if it is unknown.
 func engine(annotations map[string]string) string {
 	return strings.ReplaceAll(spec.Engine(annotations), "_", "-")
 }
 
-// cpuUnits is a weight of cgroup v2, 0 if config.json names none.
+// cpuUnits returns the CPU weight (cgroup v2); 0 if config.json sets none.
 func cpuUnits(r *specs.LinuxResources) uint64 {
 	if r == nil {
 		return 0
 	}
-	// One that is out of bounds is for the kernel to refuse, in its words.
+	// A weight that is out of range is left to the kernel, which refuses it with its own error.
 	if weight, err := strconv.ParseUint(r.Unified["cpu.weight"], 10, 64); err == nil && weight <= 10000 {
 		return weight
 	}

@@ -6,28 +6,27 @@ import (
 )
 
 // CT is what berth reads of a CT's configuration, as pve-container reads it
-// (PVE::LXC::Config::parse_pct_config): the settings that hold now, without those of
-// snapshots and those that are pending.
+// (PVE::LXC::Config::parse_pct_config): the current settings, without those of snapshots and
+// pending ones.
 type CT struct {
-	// Description is the text at its beginning.
+	// Description is the text at the beginning, by lines.
 	Description []string
-	// Lock is what holds it, such as "backup" or "create".
+	// Lock is the lock property, such as "backup" or "create"; "" if the CT is not locked.
 	Lock string
-	// Protected says that it must not be removed.
+	// Protected is true if Proxmox VE must not remove the CT.
 	Protected bool
-	// Includes are the files that LXC reads besides.
+	// Includes are the files that the CT's lxc.include lines name.
 	Includes []string
-	// Roots are the values of rootfs, of which there is one at most unless somebody has
-	// edited the file.
+	// Roots are the values of rootfs. There is more than one only if somebody has edited the file.
 	Roots []string
-	// Volumes are all that it has on storages, snapshots and what is pending included, as
-	// "mp0: local:8". pct destroy would free them.
+	// Volumes are all of the CT's volumes on storages, as "mp0: local:8", including those of
+	// snapshots and pending settings. pct destroy would free them.
 	Volumes []string
-	// Settings is the number of settings beside the lock.
+	// Settings is the number of settings other than the lock.
 	Settings int
 }
 
-// parseCT reads a configuration. What is not understood counts as a setting.
+// parseCT parses a configuration. A line that it does not understand counts as a setting.
 func parseCT(text string) *CT {
 	ct := &CT{}
 	current := true
@@ -41,13 +40,13 @@ func parseCT(text string) *CT {
 			continue
 		}
 		if strings.HasPrefix(line, "[") {
-			current = false // a snapshot's section, or what is pending
+			current = false // the section of a snapshot or of pending settings
 			ct.Settings++
 			continue
 		}
 		key, value, _ := strings.Cut(line, ":")
 		if raw, rawValue, ok := strings.Cut(line, "="); ok && strings.HasPrefix(raw, "lxc.") && !strings.Contains(raw, ":") {
-			key, value = raw, rawValue // pve-container takes both
+			key, value = raw, rawValue // pve-container accepts both
 		}
 		ct.set(strings.TrimSpace(key), strings.TrimSpace(value), current)
 	}
@@ -88,7 +87,7 @@ func (ct *CT) set(key, value string, current bool) {
 	}
 }
 
-// isVolumeKey says whether a setting can name a volume: rootfs, mpN, unusedN.
+// isVolumeKey reports whether a setting can name a volume: rootfs, mpN and unusedN can.
 func isVolumeKey(key string) bool {
 	if key == "rootfs" {
 		return true
@@ -97,16 +96,15 @@ func isVolumeKey(key string) bool {
 	return stem != key && (stem == "mp" || stem == "unused")
 }
 
-// ofHost says that a rootfs or mount point is a path of the host's, which Proxmox VE
-// never frees (PVE::LXC::Config::classify_mountpoint). Whatever is not certain to be one
-// is not.
+// ofHost reports whether the value of a rootfs or mount point is a path of the host, which Proxmox
+// VE never frees (PVE::LXC::Config::classify_mountpoint). If that is not certain, it is false.
 func ofHost(value string) bool {
 	path, ok := mounted(value)
 	return ok && strings.HasPrefix(path, "/")
 }
 
-// mounted is what a rootfs or mount point mounts: the part that is called volume, or the
-// one without a name.
+// mounted returns what a rootfs or mount point mounts: the part with the name volume, or the part
+// without a name. ok is false unless there is exactly one.
 func mounted(value string) (volume string, ok bool) {
 	found := 0
 	for part := range strings.SplitSeq(value, ",") {
@@ -124,12 +122,12 @@ func mounted(value string) (volume string, ok bool) {
 	return volume, found == 1
 }
 
-// bare says that a CT has nothing in it but a lock, or not even that: pct create and pct
-// destroy leave it so when they are killed.
+// bare reports whether the CT has no settings except perhaps a lock. A killed pct create or pct
+// destroy leaves such a CT.
 func (ct *CT) bare() bool { return ct.Settings == 0 }
 
-// rootedAt is the directory of the host that is its root; "" if it has another kind of
-// root, or none.
+// rootedAt returns the directory of the host that is the CT's root; "" if the CT has another kind
+// of root or none.
 func (ct *CT) rootedAt() string {
 	if len(ct.Roots) != 1 || !ofHost(ct.Roots[0]) {
 		return ""

@@ -11,7 +11,7 @@ import (
 	"github.com/berth-oci/berth/backends/enclosing"
 )
 
-// Whatever the limits are, Proxmox VE is told numbers that it takes.
+// TestShownLimits checks that Proxmox VE accepts the shown numbers, whatever the limits are.
 func TestShownLimits(t *testing.T) {
 	t.Parallel()
 	n := func(v int64) *int64 { return &v }
@@ -43,8 +43,8 @@ func TestShownLimits(t *testing.T) {
 	}
 }
 
-// Whatever names an engine or a bundle has, the description has room for all of it
-// and ends with the marker.
+// TestDescriptionFits checks that the longest names of engines and bundles fit into the
+// description, and that it ends with the marker.
 func TestDescriptionFits(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("\x01\xff", 5000)

@@ -18,7 +18,9 @@ import (
 	"github.com/berth-oci/berth/backends/enclosing"
 )
 
-// Lower destroys the CT, if it is still there and still ours.
+// DestroyEnclosure destroys the CT if it still exists and is still the container's, and removes the
+// container's cgroup. A CT that is somebody else's by now is left alone. It fails with ErrVolume if
+// somebody has added a volume on a storage to the CT.
 func (e *Enclosure) DestroyEnclosure(ctx context.Context, c *backends.Container, d *enclosing.Data) error {
 	if d.Name == "" {
 		return nil
@@ -37,9 +39,9 @@ func (e *Enclosure) DestroyEnclosure(ctx context.Context, c *backends.Container,
 		return ct.errVolume(vmid)
 	}
 	if kin != own {
-		// Somebody destroyed it in Proxmox VE, or it was never made; unless
-		// the cluster file system is not there to tell. The number may be
-		// another CT's by now.
+		// Somebody destroyed the CT in Proxmox VE, or it was never created. The VMID may be another
+		// CT's by now. If the cluster file system is down, neither is known, and reading the VMIDs
+		// fails.
 		used, err := e.cluster.IDs()
 		if err != nil {
 			return err
@@ -53,13 +55,13 @@ func (e *Enclosure) DestroyEnclosure(ctx context.Context, c *backends.Container,
 	}
 	limit := naturalEnd
 	if !c.Process.Alive() || c.Process.Ending() {
-		limit /= 2 // LXC has noticed, or hangs
+		limit /= 2 // LXC has noticed the end of its init, or hangs
 	}
 	if err := endMonitor(ctx, d, limit); err != nil {
 		return err
 	}
 	if err := e.destroy(ctx, c, vmid, says); err != nil {
-		// The CT may have to stay for a while; a cgroup of config.json's need not.
+		// The CT may have to stay for a while. The cgroup that config.json names need not.
 		return errors.Join(err, removeCgroup(d))
 	}
 	if d.StubInit.Pid == 0 {
@@ -68,21 +70,24 @@ func (e *Enclosure) DestroyEnclosure(ctx context.Context, c *backends.Container,
 	return removeCgroup(d)
 }
 
-// forgetFailure takes the CT's unit off systemd's list of failed ones, where it
-// stays when the CT could not be started. Nothing depends on it.
+// forgetFailure removes the CT's unit from systemd's list of failed units. The unit stays there if
+// the CT could not be started. Errors are ignored, because nothing depends on it.
 func forgetFailure(ctx context.Context, vmid int) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	_ = exec.CommandContext(ctx, "systemctl", "--quiet", "reset-failed", fmt.Sprintf("pve-container@%d.service", vmid)).Run()
 }
 
-// naturalEnd is how long a monitor may take to end by itself, with Proxmox VE's hooks in
-// Perl.
+// naturalEnd is how long a monitor may take to end by itself. Proxmox VE's hooks, which it runs,
+// are in Perl.
 const naturalEnd = 5 * time.Second
 
-// endMonitor waits for LXC, which notices the end of the container by itself;
-// pct could only kill. A monitor that has not got as far as to start the stub init
-// may hang, its init having ended too early, and is killed after the limit.
+// endMonitor waits until the monitor has ended: LXC notices the end of the container by itself, and
+// pct could only kill it. It waits up to 10 s for the stub init and then for the monitor, and
+// leaves the rest to pct destroy.
+//
+// If the record names no monitor, the monitor has not started the stub init yet. It may then hang
+// because its init ended too early. endMonitor kills it after limit.
 func endMonitor(ctx context.Context, d *enclosing.Data, limit time.Duration) error {
 	const patience = 10 * time.Second
 	if d.Monitor.Pid != 0 {
@@ -103,9 +108,9 @@ func endMonitor(ctx context.Context, d *enclosing.Data, limit time.Duration) err
 	}
 }
 
-// destroy destroys a container's CT. Here alone berth has pct destroy one, and only
-// while it holds the CT's lock and has seen that the CT is the container's and has no
-// volume on a storage.
+// destroy destroys the container's CT. It is the only place where berth calls pct destroy for a
+// container's CT. It does so only while it holds the lock on the CT's configuration and has seen
+// that the CT is the container's and has no volume on a storage.
 func (e *Enclosure) destroy(ctx context.Context, c *backends.Container, vmid int, says claim) error {
 	client := e.client(c)
 	var ct *CT
@@ -120,7 +125,7 @@ func (e *Enclosure) destroy(ctx context.Context, c *backends.Container, vmid int
 		return gone(err)
 	}
 	if ct.Lock != "" {
-		// pct was killed half way, and nobody else unlocks what it has left.
+		// A pct was killed half way, and nobody else removes the lock that it left.
 		if err := client.Unlock(ctx, vmid); gone(err) != nil {
 			return err
 		}
@@ -136,7 +141,9 @@ func (e *Enclosure) destroy(ctx context.Context, c *backends.Container, vmid int
 	return nil
 }
 
-// mine reads a CT that berth may destroy now.
+// mine returns the configuration of a CT that berth may destroy now. It fails with ErrNotFound if
+// there is no such CT, with ErrLocked or ErrProtected if Proxmox VE keeps it, with ErrVolume if it
+// has a volume on a storage, and with errAnother if it is not the container's.
 func (e *Enclosure) mine(c *backends.Container, vmid int, says claim) (*CT, error) {
 	ct, err := e.cluster.Read(vmid)
 	if err != nil {
@@ -154,10 +161,10 @@ func (e *Enclosure) mine(c *backends.Container, vmid int, says claim) (*CT, erro
 	return nil, fmt.Errorf("CT %d: %w", vmid, errAnother)
 }
 
-// errAnother is of a CT that is not the container's any more.
+// errAnother is returned for a CT that is not the container's any more.
 var errAnother = errors.New("it is not the container's any more, and is left alone")
 
-// gone drops the error of a CT that is not there.
+// gone returns nil if err says that the CT does not exist, else err.
 func gone(err error) error {
 	if errors.Is(err, ErrNotFound) {
 		return nil
@@ -165,9 +172,8 @@ func gone(err error) error {
 	return err
 }
 
-// removeTraces removes the empty directories that pct destroy leaves, LXC's
-// lock file, and the cgroup, which LXC cannot remove while the container's
-// process is in it.
+// removeTraces removes what pct destroy leaves: empty directories, LXC's lock file, and the
+// cgroups, which LXC cannot remove while the container's process is in them.
 func removeTraces(vmid int) {
 	name := strconv.Itoa(vmid)
 	dir := filepath.Join("/var/lib/lxc", name)
@@ -182,8 +188,8 @@ func removeTraces(vmid int) {
 	}
 }
 
-// trim removes an empty cgroup. The kernel may count a process to it for a
-// moment longer than the process is seen.
+// trim removes an empty cgroup. It retries for a second, because the kernel may count a process to
+// the cgroup for a moment longer than the process is visible.
 func trim(path string) {
 	for deadline := time.Now().Add(time.Second); ; time.Sleep(time.Millisecond) {
 		err := unix.Rmdir(filepath.Join(cgroup.Mount, path))

@@ -12,8 +12,8 @@ import (
 	"github.com/berth-oci/berth/backends"
 )
 
-// Examine looks at the node: the cluster file system, quorum, pct, VMIDs, the
-// storage and bridge of the settings, and CTs of berth's that no record names.
+// Diagnose checks the node: the cluster file system, quorum, pct, VMIDs, the storage and bridge of
+// the settings, LXCFS, and berth's CTs that no record names.
 func (e *Enclosure) Diagnose(ctx context.Context) []backends.Finding {
 	list := []backends.Finding{e.diagnoseQuorum(), e.diagnoseTool(ctx), e.diagnoseVMIDs()}
 	if e.settings.Storage != "" {
@@ -35,8 +35,8 @@ func finding(check string, err error, looked, advice string) backends.Finding {
 	return backends.Finding{Check: check, Verdict: backends.Pass, Looked: looked}
 }
 
-// examineQuorum reads what pmxcfs says of the cluster. A node of its own is in
-// none, and has no need of quorum.
+// diagnoseQuorum reads what pmxcfs says about the cluster. A node that is not in a cluster needs no
+// quorum.
 func (e *Enclosure) diagnoseQuorum() backends.Finding {
 	const check, advice = "Proxmox VE cluster", "see 'pvecm status' and 'systemctl status pve-cluster'"
 	path := filepath.Join(e.cluster.Dir, ".members")
@@ -63,8 +63,8 @@ func (e *Enclosure) diagnoseQuorum() backends.Finding {
 	return finding(check, nil, fmt.Sprintf("node %s of %s, with quorum", members.Node, members.Cluster.Name), "")
 }
 
-// slowCall is what a call of pct may take before it is worth a word; Perl alone
-// takes half a second.
+// slowCall is how long a call of pct may take before doctor warns about it. Perl alone takes half a
+// second.
 const slowCall = 5 * time.Second
 
 func (e *Enclosure) diagnoseTool(ctx context.Context) backends.Finding {
@@ -102,7 +102,7 @@ func (e *Enclosure) diagnoseVMIDs() backends.Finding {
 	return finding(check, nil, looked, "")
 }
 
-// examineStorage looks for the storage's section of storage.cfg.
+// diagnoseStorage looks for the storage's section in storage.cfg.
 func (e *Enclosure) diagnoseStorage() backends.Finding {
 	const check = "storage"
 	name := e.settings.Storage

@@ -8,7 +8,7 @@ import (
 	"github.com/berth-oci/berth/backends"
 )
 
-// vmlist is a .vmlist with CTs.
+// vmlist returns a .vmlist with CTs of these ids.
 func vmlist(ids ...string) string {
 	var list []string
 	for _, id := range ids {
@@ -17,7 +17,7 @@ func vmlist(ids ...string) string {
 	return `{"version": 1,"ids": {` + strings.Join(list, ",") + `}}`
 }
 
-// Each row is what is wrong with a node, and the finding that says so.
+// TestDiagnose checks which finding reports what is wrong with a node.
 func TestDiagnose(t *testing.T) {
 	t.Parallel()
 	const members = `{"nodename": "pve", "version": 4, "cluster": {"name": "c", "version": 2, "nodes": 3, "quorate": %d}}`
@@ -26,7 +26,8 @@ func TestDiagnose(t *testing.T) {
 		".vmlist":     vmlist("900001"),
 		".members":    fmt.Sprintf(members, 1),
 		"storage.cfg": "dir: local\n\tpath /var/lib/vz\n\tcontent iso,vztmpl\n\ndir: cts\n\tpath /ct\n\tcontent images,rootdir\n",
-		// Somebody's own, whatever it says: it is not in the range.
+		// This VMID is out of the range, so the CT is the administrator's, whatever its description
+		// says.
 		"lxc/100.conf": "#berth-container%3A /run/nowhere/x\n",
 	}
 	settings := Settings{FirstVMID: 900000, LastVMID: 900099, Storage: "cts", Network: Network{Bridge: "lo"}}

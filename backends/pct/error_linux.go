@@ -11,7 +11,7 @@ import (
 	"github.com/berth-oci/berth/backends/lxc"
 )
 
-// What pct can fail of, as far as somebody decides on it.
+// These are the causes of a failed call of pct that some caller distinguishes.
 var (
 	ErrExists     = errors.New("the VMID is in use")
 	ErrNotFound   = errors.New("there is no such CT")
@@ -35,17 +35,16 @@ var (
 
 // Error is a failed call of pct.
 type Error struct {
-	// Args are pct's arguments, Output is what it said: stderr, or stdout
-	// where that is empty.
+	// Args are pct's arguments. Output is pct's stderr, or its stdout if stderr is empty.
 	Args   []string
 	Output string
-	// Parameters are the names of what is refused, with an ErrParameter.
+	// Parameters are the names of the refused parameters if Cause is ErrParameter.
 	Parameters []string
-	// Cause is one of the errors above, or nil; Err is how the call ended.
+	// Cause is one of the errors above, or nil. Err is how the call ended.
 	Cause, Err error
 }
 
-// Error says what was called, what pct said, and what to do.
+// Error returns what was called, what pct said, and what to do.
 func (e *Error) Error() string {
 	text := "pct " + strings.Join(e.Args[:min(2, len(e.Args))], " ") + ": "
 	switch {
@@ -69,7 +68,7 @@ func (e *Error) advice() string {
 	return ""
 }
 
-// Unwrap gives the cause and how the call ended.
+// Unwrap returns the cause, if it is known, and how the call ended.
 func (e *Error) Unwrap() []error {
 	if e.Cause == nil {
 		return []error{e.Err}
@@ -77,19 +76,19 @@ func (e *Error) Unwrap() []error {
 	return []error{e.Cause, e.Err}
 }
 
-// trouble is one row of what pct can fail of.
+// trouble is a known failure of pct.
 type trouble struct {
-	// words are those of pve-container 6, as a regular expression. They are
-	// compiled when there is an error.
+	// words is a regular expression for the messages of pve-container 6. It is compiled only when
+	// there is an error.
 	words string
 	cause error
-	// advice is for the person who must mend it; "" where berth deals with it.
+	// advice tells the administrator what to do; "" if berth handles the failure.
 	advice string
-	// meaning is for the handbook.
+	// meaning is the explanation in docs/troubleshooting.md.
 	meaning string
 }
 
-// troubles are tried in this order.
+// troubles are the known failures. The first that matches counts.
 var troubles = []trouble{
 	{`ipcc_send_rec.*Connection refused`, ErrDown, "see 'systemctl status pve-cluster'",
 		"pmxcfs, the cluster file system at /etc/pve, does not run; nothing of Proxmox VE works then."},
@@ -131,11 +130,11 @@ var troubles = []trouble{
 		"The program pct is not there, or not where path in berth's configuration says."},
 }
 
-// adviceNoPct goes with the error that pct is not there.
+// adviceNoPct is the advice in the error that pct is missing.
 const adviceNoPct = "this is no node of Proxmox VE, or path in the section pct of berth's configuration is wrong"
 
-// parameter is a line of a "Parameter verification failed". Like the others it is
-// compiled when there is an error: berth is started for each command.
+// parameter matches a line of "Parameter verification failed". Like the other expressions it is
+// compiled only when there is an error, because berth is started anew for each command.
 const parameter = `(?m)^([a-z][\w.\[\]-]*): `
 
 func newError(args []string, stdout, stderr string, err error) *Error {
@@ -162,8 +161,8 @@ func newError(args []string, stdout, stderr string, err error) *Error {
 	return e
 }
 
-// startReason is what LXC said: in berth's log, or, before it had read the
-// configuration that names that, on the stderr that Proxmox VE keeps.
+// startReason returns what LXC said: from LXC's log, or, if LXC failed before it read the
+// configuration that names the log, from the stderr that Proxmox VE keeps.
 func startReason(j *enclosing.Job, vmid int) string {
 	if reason := lxc.LogErrors(j.LogFile()); reason != "" {
 		return reason
@@ -178,9 +177,8 @@ func startError(vmid int, reason string, err error) error {
 	return fmt.Errorf("%w: LXC says: %s", err, reason)
 }
 
-// worthRetrying says whether the same call can succeed by waiting: when another
-// call holds the configuration, and where the administrator asked for it, while
-// there is no quorum.
+// worthRetrying reports whether the same call may succeed later: another call holds the
+// configuration, or there is no quorum and the administrator asked to wait for it.
 func worthRetrying(ctx context.Context, err error, quorum bool) bool {
 	if ctx.Err() != nil {
 		return false

@@ -17,7 +17,7 @@ import (
 
 var update = flag.Bool("update", false, "write docs/troubleshooting.md anew")
 
-// The words are pct's own, recorded from pve-container 6.1.
+// TestErrorCauses checks the causes of messages that were recorded from pve-container 6.1.
 func TestErrorCauses(t *testing.T) {
 	t.Parallel()
 	for stderr, want := range map[string]error{
@@ -76,7 +76,7 @@ func TestRefusedParameters(t *testing.T) {
 	}
 }
 
-// fakePct is a pct that says and does what a script does. It counts its calls.
+// fakePct writes a pct that runs a script. calls returns how often it was called.
 func fakePct(t *testing.T, script string) (path string, calls func() int) {
 	t.Helper()
 	dir := t.TempDir()
@@ -125,7 +125,7 @@ func TestCallsAreRetried(t *testing.T) {
 	}
 }
 
-// A pct that hangs is ended, and the error says what to look at.
+// TestHangingPct checks that a pct that hangs is killed, and that the error says what to look at.
 func TestHangingPct(t *testing.T) {
 	t.Parallel()
 	path, _ := fakePct(t, "exec sleep 1000")
@@ -146,7 +146,8 @@ func TestNoPct(t *testing.T) {
 	}
 }
 
-// The handbook is made of the table, so that neither is without the other.
+// TestTroubleshooting checks that docs/troubleshooting.md shows the table of troubles. With -update
+// it writes the table there.
 func TestTroubleshooting(t *testing.T) {
 	const path, begin, end = "../../docs/troubleshooting.md", "<!-- pct: begin -->\n", "<!-- pct: end -->\n"
 	data, err := os.ReadFile(path)

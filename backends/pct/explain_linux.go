@@ -5,11 +5,11 @@ import (
 	"github.com/berth-oci/berth/backends/enclosing"
 )
 
-// configFile is what the CT's configuration includes.
+// configFile returns the path of the LXC configuration that the CT's configuration includes.
 func configFile(j *enclosing.Job) string { return included(j.Container) }
 
-// Explain gives the calls of pct, with the VMID that is the first to be tried as
-// things are now, and the included configuration.
+// Explain returns the calls of pct and the included configuration. The VMID is the first that
+// create would try now.
 func (e *Enclosure) Explain(j *enclosing.Job) (backends.Explanation, error) {
 	used, err := e.cluster.IDs()
 	if err != nil {

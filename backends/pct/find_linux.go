@@ -14,14 +14,15 @@ var (
 	_ enclosing.Naming = (*Enclosure)(nil)
 )
 
-// Named takes every VMID: the range may have been another one (pct(1)). Whose CT it
-// is the CT says.
+// Named accepts every VMID (pct(1)), because the range may have been another one when the CT was
+// created. The CT itself tells whose it is.
 func (*Enclosure) Named(_ *backends.Container, name string) bool {
 	vmid, err := strconv.Atoi(name)
 	return err == nil && vmid >= 100 && vmid <= 999999999 && strconv.Itoa(vmid) == name
 }
 
-// Find knows a CT of berth's range by its signs, without a record.
+// Find finds the container's CT among those in berth's range by its signs, without a record. It
+// does nothing on a host that is not a Proxmox VE node.
 func (e *Enclosure) Find(c *backends.Container, d *enclosing.Data) error {
 	if !OnProxmox() {
 		return nil

@@ -10,8 +10,8 @@ import (
 	"github.com/berth-oci/berth/backends"
 )
 
-// FuzzCluster reads anything as the files of /etc/pve: VMIDs are numbers, a description's
-// lines are lines, and neither a CT nor an examination of the node takes them for more.
+// FuzzCluster parses arbitrary files of /etc/pve. It checks that VMIDs are positive numbers, that a
+// lock is one line, and that only a comment line can be a description.
 func FuzzCluster(f *testing.F) {
 	const vmlist = `{"version": 6,"ids": {"100": {"node": "pve","type": "lxc","version": 5}}}`
 	const members = `{"nodename": "pve", "version": 3, "cluster": {"name": "c", "version": 1, "nodes": 1, "quorate": 1}, "nodelist": {"pve": {"id": 1, "online": 1, "ip": "10.0.0.1"}}}`
@@ -62,8 +62,8 @@ func FuzzCluster(f *testing.F) {
 	})
 }
 
-// FuzzError reads anything as what pct says: there is one cause at most, and the error
-// is one line.
+// FuzzError parses arbitrary output of pct. It checks that there is at most one cause and that the
+// error is one line.
 func FuzzError(f *testing.F) {
 	for _, words := range []string{
 		"", "CT 100 already exists on node 'pve'", "unable to destroy CT 100 - container is running", "CT is locked (backup)",

@@ -16,29 +16,29 @@ import (
 	"github.com/berth-oci/berth/backends"
 )
 
-// guard holds the lock that pct takes on a CT's configuration while a pct that is to
-// change it is starting, so that no other pct changes it between berth's look at it and
-// that one's: it lets go when its own pct is all that waits for the lock, and the CT is
-// still what it was.
+// guard holds pct's lock on a CT's configuration while berth starts a pct that changes the CT. So
+// no other pct can change the CT between berth's check and its own pct. guard releases the lock
+// when its own pct is the only process that waits for it and a second check finds the CT unchanged.
 type guard struct {
 	file *os.File
-	// still looks again whether the CT may be changed.
+	// still checks again whether the CT may be changed.
 	still func() error
 
 	mu  sync.Mutex
 	err error
 }
 
-// locksDir is where pve-container has its locks (PVE::LXC::Config).
+// locksDir is the directory of pve-container's locks (PVE::LXC::Config).
 const locksDir = "/run/lock/lxc"
 
-// lockPatience is as long as pct itself waits for the lock.
+// lockPatience is how long to wait for the lock. pct itself waits as long.
 const lockPatience = 10 * time.Second
 
-// errQueue is of a call that others wait beside: they come first.
+// errQueue is returned if others wait for the lock, too, because one of them could get it first.
 var errQueue = fmt.Errorf("%w: others wait for it", ErrBusy)
 
-// guard takes the lock for a call of pct, and looks whether the CT may be changed.
+// guard takes the lock for a call of pct with args and checks whether the CT may be changed. It
+// fails with ErrBusy if it does not get the lock in lockPatience.
 func (c Cluster) guard(ctx context.Context, vmid int, args []string, still func() error) (*guard, error) {
 	dir := c.Locks
 	if dir == "" {
@@ -70,8 +70,8 @@ func (c Cluster) guard(ctx context.Context, vmid int, args []string, still func(
 	return g, nil
 }
 
-// watch lets the lock go when the pct of this pid waits for it, or has ended. A pct that
-// must not go on is ended while it waits, when it has done nothing yet.
+// watch releases the lock when pct, the process pid, waits for it or has ended. A pct that must not
+// go on is killed while it waits, when it has not done anything yet.
 func (g *guard) watch(pid int, ended <-chan struct{}) {
 	defer g.file.Close()
 	ticks := time.NewTicker(3 * time.Millisecond)
@@ -84,7 +84,7 @@ func (g *guard) watch(pid int, ended <-chan struct{}) {
 		}
 		own, others, err := g.waiters(pid)
 		if err != nil {
-			return // then there is no telling
+			return // the waiters are unknown
 		}
 		if own == 0 {
 			continue
@@ -104,16 +104,16 @@ func (g *guard) watch(pid int, ended <-chan struct{}) {
 	}
 }
 
-// failed is why pct was not let go on.
+// failed returns why pct was not allowed to go on; nil if it was.
 func (g *guard) failed() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.err
 }
 
-// waiters are the processes that wait for the lock (proc_locks(5)): the one that is a
-// descendant of pid, and whether there are others. It is an error if the lock itself is
-// not listed.
+// waiters returns the processes that wait for the lock (proc_locks(5)): own is the one that is pid
+// or a descendant of it, others reports whether there are more. It fails if the lock itself is not
+// listed.
 func (g *guard) waiters(pid int) (own int, others bool, err error) {
 	var st unix.Stat_t
 	if err := unix.Fstat(int(g.file.Fd()), &st); err != nil {
@@ -151,7 +151,7 @@ func (g *guard) waiters(pid int) (own int, others bool, err error) {
 	return own, others, nil
 }
 
-// descends says whether a process is another one, or below it.
+// descends reports whether pid is from or one of its descendants.
 func descends(pid, from int) bool {
 	for range 16 {
 		if pid == from {
@@ -166,7 +166,8 @@ func descends(pid, from int) bool {
 	return false
 }
 
-// endWaiter kills a process that waits for the lock, and never one that has got its pid.
+// endWaiter kills a process that waits for the lock. The pidfd keeps it from killing another
+// process that has got the pid since.
 func endWaiter(waiter, from int) {
 	fd, err := unix.PidfdOpen(waiter, 0)
 	if err != nil {

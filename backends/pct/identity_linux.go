@@ -11,19 +11,19 @@ import (
 	"github.com/berth-oci/berth/backends/enclosing"
 )
 
-// markerKey begins the line of a CT's description that names its container: after it
-// come the state directory and the container's id.
+// markerKey begins the line of a CT's description that names its container. The rest of the line is
+// the state directory, a slash and the container's id.
 const markerKey = "berth-container: "
 
 func marker(c *backends.Container) string { return markerKey + c.Root + "/" + c.ID }
 
-// included is the file that a container's CT has LXC read. It is named after the
-// container, wherever its record is.
+// included returns the path of the file that a container's CT includes. It is made of the state
+// directory and the id, even if the container's record has been moved elsewhere.
 func included(c *backends.Container) string { return filepath.Join(c.Root, c.ID, includedName) }
 
 const includedName = "lxc.conf"
 
-// claim is what a container's record says of a CT.
+// claim is what a container's record says about a CT.
 type claim int
 
 const (
@@ -31,7 +31,7 @@ const (
 	unclaimed claim = iota
 	// claimed: the record names the CT.
 	claimed
-	// making: the record names the CT, and pct create and what follows it were not done.
+	// making: the record names the CT, but pct create and the steps after it were not finished.
 	making
 )
 
@@ -45,29 +45,31 @@ func claims(d *enclosing.Data, vmid int) claim {
 	return claimed
 }
 
-// kinship is what a CT is to a container.
+// kinship is the relation of a CT to a container.
 type kinship int
 
 const (
-	// stranger: nothing says that it has to do with the container.
+	// stranger: nothing connects the CT with the container.
 	stranger kinship = iota
-	// half: it has some signs of the container's, not all.
+	// half: the CT has some of the container's signs, not all.
 	half
-	// restored: it has signs of the container's, and a root of its own on a storage, as
-	// a CT has that was restored from a backup.
+	// restored: the CT has signs of the container, and its root is on a storage, as after a restore
+	// from a backup.
 	restored
-	// burdened: it is the container's, and somebody has given it a volume on a storage.
+	// burdened: the CT is the container's, and somebody has added a volume on a storage.
 	burdened
-	// own: it is the container's, and berth may destroy it.
+	// own: the CT is the container's, and berth may destroy it.
 	own
 )
 
-// ErrVolume is of a CT that berth does not destroy, for its volumes would go with it.
+// ErrVolume is returned for a CT that berth does not destroy because its volumes would be
+// destroyed, too.
 var ErrVolume = errors.New("the CT has a volume on a storage, which berth never destroys")
 
-// judge decides whose a CT is. It is a container's when all agree: a line of its
-// description, or else the record; the lxc.include that names the container's file; and
-// a root that is a directory of the host. A text alone proves nothing: backups keep it.
+// judge decides whether a CT is the container's. It is if three signs agree: a line of its
+// description names the container, or else the container's record names the CT; an lxc.include
+// names the container's file; and the root is a directory of the host. The description alone proves
+// nothing, because backups keep it.
 func (ct *CT) judge(c *backends.Container, says claim) kinship {
 	if ct == nil {
 		return stranger
@@ -92,24 +94,26 @@ func (ct *CT) judge(c *backends.Container, says claim) kinship {
 	return stranger
 }
 
-// unfinished knows a CT of which pct create or pct destroy has done a part, by what that
-// part is: only the container's record leads to it.
+// unfinished reports whether the CT is what an unfinished pct create or pct destroy of the
+// container has left. Such a CT lacks signs, so only the container's record leads to it.
 func (ct *CT) unfinished(c *backends.Container, marked bool, says claim) bool {
 	if says == unclaimed {
 		return false
 	}
 	if ct.bare() {
-		// A claim is pct create's on a VMID that was free when the record was written.
+		// The VMID was free when the record was written, so this container's pct create or pct
+		// destroy has left the CT without settings.
 		return ct.Lock == "" || ct.Lock == lockDestroyed || ct.Lock == lockCreate && says == making
 	}
 	at := ct.rootedAt()
 	return says == making && marked && len(ct.Includes) == 0 && (at == c.Rootfs || at == standIn(c))
 }
 
-// The locks of a CT of which nothing is there yet, or nothing any more.
+// lockCreate is the lock of a CT that has no settings yet, lockDestroyed the lock of one that has
+// none any more.
 const lockCreate, lockDestroyed = "create", "destroyed"
 
-// container is the container that a CT has a sign of, nil if it has none.
+// container returns the container that the CT's signs name; nil if they name none.
 func (ct *CT) container() *backends.Container {
 	for _, line := range ct.Description {
 		if path, ok := strings.CutPrefix(line, markerKey); ok {
@@ -135,7 +139,7 @@ func containerAt(path string) *backends.Container {
 	return &backends.Container{ID: filepath.Base(path), Root: filepath.Dir(path), Dir: path}
 }
 
-// lacks says of a CT that is not the container's what it is, or what it lacks.
+// lacks returns why a CT is not the container's: what it is instead, or which signs it lacks.
 func (ct *CT) lacks(c *backends.Container, kin kinship) string {
 	if kin == restored {
 		return "it has a volume on a storage (" + strings.Join(ct.Volumes, ", ") + "), as one that was restored from a backup of container " + c.ID
@@ -153,13 +157,13 @@ func (ct *CT) lacks(c *backends.Container, kin kinship) string {
 	return strings.Join(list, ", ")
 }
 
-// errVolume names what keeps a CT.
+// errVolume returns an ErrVolume that names the CT's volumes.
 func (ct *CT) errVolume(vmid int) error {
 	return fmt.Errorf("CT %d: %w: %s: move or remove it in Proxmox VE, then delete again", vmid, ErrVolume, strings.Join(ct.Volumes, ", "))
 }
 
-// errLocked is what pct destroy says of a CT that Proxmox VE does not let go of now; nil
-// of any other. Asking pct would take a second.
+// errLocked returns the error with which pct destroy would refuse a locked or protected CT; nil for
+// any other. To ask pct would take a second.
 func (ct *CT) errLocked(vmid int) error {
 	args := []string{"destroy", vmidArg(vmid)}
 	switch {

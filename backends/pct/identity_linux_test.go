@@ -17,13 +17,13 @@ const (
 	rootOurs    = "rootfs: /srv/a\n"
 )
 
-// Whose a CT is, by every combination of signs.
+// TestJudge checks whose a CT is, for every combination of signs.
 func TestJudge(t *testing.T) {
 	t.Parallel()
 	c := &backends.Container{ID: "a", Root: "/run/berth", Dir: "/run/berth/@owed/1", Rootfs: "/srv/a"}
 	for text, want := range map[string][3]kinship{ // unclaimed, claimed, making
 		markLine + includeOurs + rootOurs: {own, own, own},
-		includeOurs + rootOurs:            {half, own, own}, // the notes were edited
+		includeOurs + rootOurs:            {half, own, own}, // the description was edited
 		markLine + rootOurs:               {half, half, own},
 		markLine + includeOurs:            {half, half, half},
 		markLine:                          {half, half, half},
@@ -35,12 +35,12 @@ func TestJudge(t *testing.T) {
 		"lock: backup\n":                  {stranger, stranger, stranger},
 		"lock: create\nhostname: x\n":     {stranger, stranger, stranger},
 
-		// Restored from a backup, in this place and in another.
+		// Restored from a backup, in place and elsewhere.
 		markLine + includeOurs + "rootfs: local:900001/vm-900001-disk-0.raw,size=8G\n": {restored, restored, restored},
 		includeOurs + "rootfs: local:8\n":                                              {restored, restored, restored},
 		markLine + "rootfs: local:8\n":                                                 {restored, restored, restored},
 		"lock: create\nrootfs: local:8\n":                                              {stranger, stranger, stranger},
-		// Somebody has given it a volume.
+		// Somebody has added a volume.
 		markLine + includeOurs + rootOurs + "mp0: local:8,mp=/data\n":              {burdened, burdened, burdened},
 		includeOurs + rootOurs + "mp0: local:8,mp=/data\n":                         {restored, burdened, burdened},
 		markLine + includeOurs + rootOurs + "unused3: zfs:subvol\n":                {burdened, burdened, burdened},
@@ -50,7 +50,7 @@ func TestJudge(t *testing.T) {
 		markLine + includeOurs + rootOurs + "mp0: mp=/data,volume=/srv/data\n":     {own, own, own},
 		markLine + includeOurs + "rootfs: volume=/srv/a,ro=1\n":                    {own, own, own},
 
-		// What only looks like it.
+		// Not the container's, though it looks like it.
 		markLine + includeOurs + "rootfs: /dev/sdb1\n":                 {half, half, half},
 		markLine + includeOurs + "rootfs: ro=1\n":                      {restored, restored, restored},
 		markLine + includeOurs + rootOurs + "rootfs: /other\n":         {half, half, half},
@@ -62,7 +62,7 @@ func TestJudge(t *testing.T) {
 		markLine + "rootfs: /elsewhere\n":                              {half, half, half},
 		markLine + "rootfs: /run/berth/a/rootfs\n":                     {half, half, own}, // the stand-in
 		markLine + rootOurs + "lxc.include: /etc/x.conf\n":             {half, half, half},
-		// What an administrator may add.
+		// Lines that an administrator may add.
 		markLine + "lxc.include = /etc/x.conf\nlxc.include = /run/berth/a/lxc.conf\n" + rootOurs: {own, own, own},
 		"#mine\r\n" + markLine + "lxc.include: /run/berth/a/lxc.conf\r\nrootfs: /srv/a\r\n":      {own, own, own},
 	} {
@@ -77,12 +77,12 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// volumeLine is where pve-container sees a volume: what stands there that is no path, it
-// frees.
+// volumeLine matches a line in which pve-container sees a volume. Unless the value is a path, pct
+// destroy frees it.
 var volumeLine = regexp.MustCompile(`^(rootfs|mp\d+|unused\d+):\s*(.+?)\s*$`)
 
-// Whatever a configuration says, a CT with a volume is nobody's to destroy, and one
-// without the include is only what a create has begun.
+// FuzzCTConfig checks for arbitrary configurations that berth never destroys a CT with a volume,
+// and that it destroys a CT without the include only if a create has begun it.
 func FuzzCTConfig(f *testing.F) {
 	for _, text := range []string{
 		markLine + includeOurs + rootOurs, markLine + includeOurs + "rootfs: local:8,size=8G\n", "lock: create\n", "[x]\nmp0: a:b\n",
@@ -112,12 +112,12 @@ func FuzzCTConfig(f *testing.F) {
 	})
 }
 
-// pct destroy is only called for a CT that is still the container's when pct has come to
-// its lock, and never while others wait for that.
+// TestGuard checks that pct destroy goes on only if the CT is still the container's when pct waits
+// for its lock.
 func TestGuard(t *testing.T) {
 	t.Parallel()
 	const all = markLine + includeOurs + rootOurs
-	// As pct does it: the modules load, then the lock is waited for.
+	// Like pct: load the modules, then wait for the lock.
 	const script = `sleep 0.1; exec 9>>"$LOCKS/pve-config-900001.lock"; flock 9 || exit 1; cat "$DIR/lxc/900001.conf" >"$DIR/destroyed"; rm "$DIR/lxc/900001.conf"`
 	for name, c := range map[string]struct {
 		before, while string

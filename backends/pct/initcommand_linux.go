@@ -8,12 +8,12 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// copyTimeout bounds a pct create that fills a volume.
+// copyTimeout limits a pct create that fills a volume.
 const copyTimeout = 2 * time.Hour
 
-// initCommand writes arguments as the option entrypoint, which becomes LXC's
-// lxc.init.cmd. LXC parts it at blanks, but for words between quotes of one kind,
-// and knows no escape for these (lxc.container.conf(5)).
+// initCommand returns process.args as the value of the option entrypoint, which becomes LXC's
+// lxc.init.cmd. LXC splits it at blanks, except inside single or double quotes, and has no escape
+// for a quote (lxc.container.conf(5)). An argument that cannot be written so is a problem.
 func initCommand(args []string) (string, spec.Problems) {
 	var ps spec.Problems
 	words := make([]string, len(args))
@@ -26,7 +26,7 @@ func initCommand(args []string) (string, spec.Problems) {
 	}
 	text := strings.Join(words, " ")
 	if text != "" && (text[0] == '"' || text[0] == '\'') {
-		// LXC takes one pair of quotes around the whole value away.
+		// LXC removes one pair of quotes around the whole value.
 		text = `"` + text + `"`
 	}
 	return text, ps

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// split parts a value as LXC does: the outer quotes first (parse_line of its
-// confile.c), then the words (lxc_string_split_quoted of its string_utils.c).
+// split splits a value as LXC does: it removes the outer quotes (parse_line in confile.c), then
+// splits the words (lxc_string_split_quoted in string_utils.c).
 func split(value string) []string {
 	value = strings.TrimSpace(value)
 	if n := len(value); n > 1 && (value[0] == '"' || value[0] == '\'') && value[n-1] == value[0] {

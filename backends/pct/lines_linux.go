@@ -9,9 +9,8 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// addLines adds the administrator's lines. Those that are about the network are
-// for a network namespace that LXC makes: elsewhere they would change the host's
-// or an engine's.
+// addLines adds the administrator's lines. Lines about the network are added only if LXC makes the
+// network namespace. In any other namespace they would change the host's or an engine's network.
 func (e *Enclosure) addLines(c *lxc.Config, s *specs.Spec) {
 	_, network := spec.Namespace(s, specs.NetworkNamespace)
 	for _, line := range e.settings.Lines {

@@ -13,17 +13,17 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// LXCFSAnnotation is by which a container asks for LXCFS or goes without, "true"
-// or "false", whatever the settings say.
+// LXCFSAnnotation turns LXCFS on ("true") or off ("false") for a container, whatever the settings
+// say.
 const LXCFSAnnotation = "io.github.berth-oci.pct.lxcfs"
 
 // lxcfsDir is where lxcfs(1) is mounted on Debian and Proxmox VE.
 const lxcfsDir = "/var/lib/lxcfs"
 
-// lxcfsProc are the files of /proc that LXCFS has a version of.
+// lxcfsProc are the files in /proc of which LXCFS has a version.
 var lxcfsProc = []string{"cpuinfo", "diskstats", "loadavg", "meminfo", "slabinfo", "stat", "swaps", "uptime"}
 
-// wantsLXCFS says whether a container is to see its own limits in /proc.
+// wantsLXCFS reports whether a container sees its own limits in /proc.
 func (e *Enclosure) wantsLXCFS(s *specs.Spec) bool {
 	if own := s.Annotations[LXCFSAnnotation]; own != "" {
 		return own == "true"
@@ -40,9 +40,9 @@ func checkLXCFS(s *specs.Spec) spec.Problems {
 	}
 }
 
-// Mounts are LXCFS's files, over those of the /proc and /sys that config.json
-// mounts. LXC's own hook would put them into the first root, which the container
-// never sees.
+// Mounts returns bind mounts of LXCFS's files over those in the /proc and /sys that config.json
+// mounts. LXC's own hook would mount them in LXC's rootfs, which the container never sees. It fails
+// if the container wants LXCFS and LXCFS is not mounted.
 func (e *Enclosure) Mounts(s *specs.Spec) ([]specs.Mount, error) {
 	if !e.wantsLXCFS(s) {
 		return nil, nil
@@ -66,8 +66,8 @@ func mountedLXCFS() error {
 	return nil
 }
 
-// lxcfsMounts are the binds from dir of what the kernel's own file systems below
-// host have, too, where config.json does not mount something itself.
+// lxcfsMounts returns bind mounts from dir for the files that exist both there and in the kernel's
+// file systems below host. It omits a file if config.json mounts something on it.
 func lxcfsMounts(s *specs.Spec, dir, host string) []specs.Mount {
 	var list []specs.Mount
 	mounts := func(destination string) bool {
@@ -91,7 +91,7 @@ func lxcfsMounts(s *specs.Spec, dir, host string) []specs.Mount {
 	}
 	if mounts("/sys") {
 		const cpus = "/sys/devices/system/cpu"
-		// Of the whole directory by some versions, of one file by others.
+		// Some versions of LXCFS have the whole directory, others one file.
 		if _, err := os.Lstat(filepath.Join(dir, cpus, "uevent")); err == nil {
 			add(cpus)
 		} else {

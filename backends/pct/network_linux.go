@@ -11,33 +11,33 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// The annotations by which a container asks for a network device of Proxmox
-// VE's, and for an address that is not the configuration's.
+// NetAnnotation asks for a network device of Proxmox VE. IPAnnotation gives the device another
+// address than the configuration's.
 const (
 	NetAnnotation = "io.github.berth-oci.pct.net" // its only value: bridge
 	IPAnnotation  = "io.github.berth-oci.pct.ip"  // as in Network.IP
 )
 
-// Network is the device of a container that asks for one.
+// Network describes the network device of a container that asks for one.
 type Network struct {
-	// Bridge is the host's; without one nobody gets a device.
+	// Bridge is the host's bridge. If it is empty, no container gets a device.
 	Bridge string
-	// Tag is the VLAN, 0 for none.
+	// Tag is the VLAN; 0 means none.
 	Tag int
-	// IP and IP6 are an address with the length of its prefix, or "dhcp",
-	// "auto" or "manual" as pct(1) has them; Gateway and Gateway6 addresses.
+	// IP and IP6 are an address with its prefix length, or "dhcp", "auto" or "manual" as in pct(1).
+	// Gateway and Gateway6 are addresses.
 	IP, Gateway, IP6, Gateway6 string
-	// Firewall has the packets pass Proxmox VE's firewall.
+	// Firewall filters the device's packets with Proxmox VE's firewall.
 	Firewall bool
-	// Rate is a limit in MB/s, 0 for none.
+	// Rate is a limit in MB/s; 0 means none.
 	Rate float64
 }
 
-// asksForNetwork says whether a container wants a device.
+// asksForNetwork reports whether a container asks for a network device.
 func asksForNetwork(s *specs.Spec) bool { return s.Annotations[NetAnnotation] != "" }
 
-// check refuses what a container asks for in vain: its device is in a
-// network namespace that LXC makes for it, never in one that is an engine's.
+// check returns a problem for what the container cannot have. Its device must be in a network
+// namespace that LXC makes, never in one that the host or an engine uses.
 func (n *Network) check(s *specs.Spec) spec.Problems {
 	problem := func(path, format string, args ...any) spec.Problems {
 		return spec.Problems{{Path: path, Level: spec.Error, Message: fmt.Sprintf(format, args...)}}
@@ -66,8 +66,8 @@ func (n *Network) check(s *specs.Spec) spec.Problems {
 	return nil
 }
 
-// device is the value of --net0 for a container; empty if it asks for none.
-// Nothing in an image would set the address, so Proxmox VE does (host-managed).
+// device returns the value of --net0 for a container; "" if the container asks for no device.
+// Proxmox VE sets the address (host-managed), because nothing in an image would.
 func (n *Network) device(s *specs.Spec) string {
 	if !asksForNetwork(s) {
 		return ""

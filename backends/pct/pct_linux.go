@@ -1,6 +1,6 @@
-// Package pct is the backend that runs a container as a Proxmox VE container: a
-// CT made, started and destroyed by pct, with an LXC configuration of berth's
-// included.
+// Package pct is the backend that runs a container as a Proxmox VE container (CT). pct(1) creates,
+// starts and destroys the CT. The CT's configuration includes an LXC configuration that berth
+// writes.
 package pct
 
 import (
@@ -26,31 +26,33 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// Settings are the administrator's choices.
+// Settings are the administrator's choices, from the section pct of the configuration.
 type Settings struct {
-	// Path of pct; found on PATH if empty.
+	// Path is the path of pct. If it is empty, pct is looked up in PATH.
 	Path string
-	// FirstVMID to LastVMID is the range for berth's CTs.
+	// FirstVMID and LastVMID are the range of VMIDs for berth's CTs, both included. If both are 0,
+	// the range is DefaultFirstVMID to DefaultLastVMID.
 	FirstVMID, LastVMID int
-	// Pool takes the CTs, Tags are added to them.
+	// Pool is the resource pool of the CTs. Tags are added to each CT's tags.
 	Pool string
 	Tags []string
-	// Storage is for what a CT has beside its root; Proxmox VE's default if empty.
+	// Storage holds the CT's volumes; the root is not one of them. If it is empty, Proxmox VE uses
+	// its default.
 	Storage string
-	// Network is for the containers that ask for it.
+	// Network configures the network device of containers that ask for one with NetAnnotation.
 	Network Network
-	// LXCFS shows containers their own limits in /proc, unless they say otherwise.
+	// LXCFS shows containers their own limits in /proc. LXCFSAnnotation overrides it.
 	LXCFS bool
-	// Lines are added to each container's LXC configuration.
+	// Lines are added to the LXC configuration of each container.
 	Lines []string
-	// CgroupsPath puts containers into the cgroup that their config.json names,
-	// if it names one, instead of Proxmox VE's lxc/VMID.
+	// CgroupsPath puts a container into the cgroup that linux.cgroupsPath names. If it is false, or
+	// if config.json names no cgroup, the container is in Proxmox VE's lxc/VMID.
 	CgroupsPath bool
-	// Timeout bounds each call of pct.
+	// Timeout limits each call of pct. If it is 0, the limit is defaultTimeout.
 	Timeout time.Duration
-	// QuorumWait is how long to wait for quorum; 0 is not at all.
+	// QuorumWait is how long to wait for quorum; 0 means not at all.
 	QuorumWait time.Duration
-	// ClusterDir is /etc/pve, but in tests.
+	// ClusterDir is /etc/pve except in tests.
 	ClusterDir string
 }
 
@@ -61,7 +63,7 @@ const (
 	defaultCluster   = "/etc/pve"
 )
 
-// New is the pct backend.
+// New returns the pct backend.
 func New(s Settings) backends.Backend {
 	if s.FirstVMID == 0 && s.LastVMID == 0 {
 		s.FirstVMID, s.LastVMID = DefaultFirstVMID, DefaultLastVMID
@@ -72,13 +74,14 @@ func New(s Settings) backends.Backend {
 	return enclosing.Backend{Enclosure: &Enclosure{settings: s, cluster: Cluster{Dir: s.ClusterDir}}}
 }
 
-// Enclosure makes Proxmox VE containers.
+// Enclosure implements enclosing.Enclosure with Proxmox VE containers.
 type Enclosure struct {
 	settings Settings
 	cluster  Cluster
 }
 
-// OnProxmox says whether this host is a node of Proxmox VE.
+// OnProxmox reports whether this host is a Proxmox VE node: pct is in PATH, and the cluster file
+// system is mounted.
 func OnProxmox() bool {
 	if _, err := exec.LookPath("pct"); err != nil {
 		return false
@@ -87,7 +90,7 @@ func OnProxmox() bool {
 	return err == nil
 }
 
-// find finds pct at the path of the configuration, or with "" on PATH.
+// find returns the path of the pct executable: path, or pct in PATH if path is empty.
 func find(path string) (string, error) {
 	if path == "" {
 		path = "pct"
@@ -95,10 +98,11 @@ func find(path string) (string, error) {
 	return backends.FindTool(path, adviceNoPct)
 }
 
-// Name is "pct".
+// Name returns "pct".
 func (*Enclosure) Name() string { return "pct" }
 
-// Usable wants pct and the cluster file system.
+// Usable fails if pct or the cluster file system is missing, or if the host does not use cgroup v2
+// alone.
 func (e *Enclosure) Usable() error {
 	if _, err := find(e.settings.Path); err != nil {
 		return fmt.Errorf("the pct backend needs a node of Proxmox VE: %w", err)
@@ -109,7 +113,8 @@ func (e *Enclosure) Usable() error {
 	return cgroup.CheckUnified()
 }
 
-// Check refuses what cannot be said to pct.
+// Check returns a problem for each field of config.json that pct cannot express: unknown or bad
+// annotations, and a root.path with characters that Proxmox VE does not accept.
 func (e *Enclosure) Check(s *specs.Spec) spec.Problems {
 	ps := append(checkAnnotations(s), e.settings.Network.check(s)...)
 	ps = append(ps, checkLXCFS(s)...)
@@ -119,22 +124,23 @@ func (e *Enclosure) Check(s *specs.Spec) spec.Problems {
 	return ps
 }
 
-// plain says whether Proxmox VE takes a path for a volume: a comma would end it
-// (pct(1), --rootfs).
+// plain reports whether Proxmox VE accepts path as a volume. A comma would end it (pct(1),
+// --rootfs).
 func plain(path string) bool { return !strings.ContainsAny(path, ", \t\n\r\"'=;") }
 
 func notPlain(path string) string {
 	return fmt.Sprintf("%q: with Proxmox VE the path must be without spaces, quotes and , = ;", path)
 }
 
-// HostTree is false: Proxmox VE has LXC pivot to the rootfs.
+// HostTree returns false: Proxmox VE makes LXC pivot to the rootfs.
 func (*Enclosure) HostTree() bool { return false }
 
 func (e *Enclosure) client(c *backends.Container) *Client {
 	return &Client{Path: e.settings.Path, Timeout: e.settings.Timeout, QuorumWait: e.settings.QuorumWait, Lock: c.Lock}
 }
 
-// Place refuses a rootfs that pct would; the VMID is chosen when it is claimed.
+// PlanCgroup fails if pct would refuse the rootfs. It plans no cgroup, because the cgroup depends
+// on the VMID, which claim chooses.
 func (e *Enclosure) PlanCgroup(j *enclosing.Job) error {
 	info, err := os.Lstat(j.Rootfs)
 	if err != nil {
@@ -149,7 +155,8 @@ func (e *Enclosure) PlanCgroup(j *enclosing.Job) error {
 	return nil
 }
 
-// Raise makes the CT and starts it.
+// StartEnclosure creates the CT, adds berth's LXC configuration to it, and starts it. It returns
+// when pct start has ended.
 func (e *Enclosure) StartEnclosure(ctx context.Context, j *enclosing.Job) error {
 	vmid, err := e.claim(ctx, j)
 	if err != nil {
@@ -176,9 +183,9 @@ func (e *Enclosure) StartEnclosure(ctx context.Context, j *enclosing.Job) error 
 	return nil
 }
 
-// claim finds a VMID, beginning with one that comes from the container's id so
-// that it keeps its number over a restart. pct create is the claim: where
-// another one was faster, the next is tried.
+// claim creates the CT and returns its VMID. The first VMID to try is derived from the container's
+// id, so the container keeps its number over a restart. pct create is the claim: if it fails
+// because the VMID is in use by now (ErrExists), claim tries the next one.
 func (e *Enclosure) claim(ctx context.Context, j *enclosing.Job) (int, error) {
 	if err := e.clear(ctx, j); err != nil {
 		return 0, err
@@ -196,7 +203,7 @@ func (e *Enclosure) claim(ctx context.Context, j *enclosing.Job) (int, error) {
 	}
 	for vmid := range e.free(j.Container, used) {
 		if err := lxcsocket.CheckFree(strconv.Itoa(vmid)); err != nil {
-			logrus.Warnf("VMID %d is passed over: %v", vmid, err) // Proxmox VE takes it for a running CT
+			logrus.Warnf("VMID %d is passed over: %v", vmid, err) // Proxmox VE would take the listener for a running CT
 			continue
 		}
 		if err := e.take(j, vmid); err != nil {
@@ -215,15 +222,15 @@ func (e *Enclosure) claim(ctx context.Context, j *enclosing.Job) (int, error) {
 	return 0, e.errNoVMID()
 }
 
-// options are those of pct create, but for the VMID.
+// options returns the options of pct create, without the VMID.
 func (e *Enclosure) options(j *enclosing.Job) *CreateOptions {
 	o := describe(j, &e.settings)
 	o.Rootfs, o.Template = rootfs(j), emptyArchive(j.Root)
 	return o
 }
 
-// free goes through the VMIDs that are not used, in the order in which they are
-// to be tried.
+// free iterates over the VMIDs of the range that are not in used, in the order in which claim tries
+// them.
 func (e *Enclosure) free(c *backends.Container, used map[int]bool) iter.Seq[int] {
 	count := e.settings.LastVMID - e.settings.FirstVMID + 1
 	first := int(hash(c) % uint32(count))
@@ -246,9 +253,9 @@ func hash(c *backends.Container) uint32 {
 	return h.Sum32()
 }
 
-// clear removes a CT of a container of this id that is still there although its
-// record is not: the host has been restarted. One that cannot be removed now is left for
-// doctor to name: this container gets another VMID.
+// clear destroys a CT of this container that still exists although its record is gone, because the
+// host was restarted. A CT that cannot be destroyed now stays, and doctor reports it: the container
+// gets another VMID.
 func (e *Enclosure) clear(ctx context.Context, j *enclosing.Job) error {
 	used, err := e.cluster.IDs()
 	if err != nil {
@@ -263,7 +270,7 @@ func (e *Enclosure) clear(ctx context.Context, j *enclosing.Job) error {
 			return err
 		}
 		if ct.judge(j.Container, unclaimed) != own || recorded(j.Container, vmid) != unclaimed {
-			continue // the latter is of a record that was set aside
+			continue // a record that was set aside still names the CT
 		}
 		if err := e.destroy(ctx, j.Container, vmid, unclaimed); err != nil {
 			err = fmt.Errorf("remove CT %d, which an earlier container %s has left: %w", vmid, j.ID, err)
@@ -276,7 +283,7 @@ func (e *Enclosure) clear(ctx context.Context, j *enclosing.Job) error {
 	return nil
 }
 
-// passes says that an error is about one CT, and not about the node.
+// passes reports whether an error concerns one CT only, and not the node.
 func passes(err error) bool {
 	for _, about := range []error{ErrLocked, ErrProtected, ErrBusy, ErrVolume, ErrRunning, errAnother} {
 		if errors.Is(err, about) {

@@ -92,7 +92,8 @@ func TestEmptyVMList(t *testing.T) {
 	}
 }
 
-// Nothing of config.json may pose as a marker, and a name is always valid.
+// TestDescribe checks that nothing in config.json can pose as a marker, and that the name is always
+// valid.
 func TestDescribe(t *testing.T) {
 	t.Parallel()
 	limit, swap := int64(100<<20+1), int64(200<<20+1)

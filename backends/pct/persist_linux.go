@@ -12,31 +12,32 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// PersistOptions describe a CT that is Proxmox VE's own: its root is a volume in a
-// storage, and berth has nothing to do with it once it is made.
+// PersistOptions describe a CT that belongs to Proxmox VE: its root is a volume on a storage, and
+// berth does not manage it once it is created.
 type PersistOptions struct {
-	// VMID, or 0 for the first that is free.
+	// VMID is the CT's number; 0 means the first that is free.
 	VMID int
-	// Template is a tar archive of the root, whose names begin with "./".
+	// Template is a tar archive of the root. The names in it begin with "./".
 	Template string
-	// Storage for the volume, or Proxmox VE's default; Disk is its size in GiB.
+	// Storage is the volume's storage; "" means Proxmox VE's default. Disk is the volume's size in
+	// GiB.
 	Storage string
 	Disk    int64
-	// Unprivileged containers are in a user namespace of Proxmox VE's choice.
+	// Unprivileged containers are in a user namespace whose ID map Proxmox VE chooses.
 	Unprivileged bool
 	Spec         *specs.Spec
-	// StopSignal is what a shutdown begins with; LXC's default if empty.
+	// StopSignal is the first signal of a shutdown; "" means LXC's default.
 	StopSignal string
-	// Source is told in the description.
+	// Source is where the CT comes from, for its description.
 	Source string
 }
 
-// firstOwnVMID is the lowest that Proxmox VE gives (pct(1)).
+// firstOwnVMID is the lowest VMID that Proxmox VE assigns (pct(1)).
 const firstOwnVMID = 100
 
-// Persist makes the CT and returns its VMID. The process of the config.json is
-// carried by Proxmox VE's own keys; what they cannot carry is an error that names
-// the field. After an error there is no CT.
+// Persist creates the CT and returns its VMID. The process of config.json is written with Proxmox
+// VE's own keys. If they cannot express a field, Persist fails with an error that names it. After
+// an error no CT is left.
 func Persist(ctx context.Context, s Settings, o *PersistOptions) (int, error) {
 	if s.ClusterDir == "" {
 		s.ClusterDir = defaultCluster
@@ -55,7 +56,7 @@ func Persist(ctx context.Context, s Settings, o *PersistOptions) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	// From here on it is there, whatever the caller's context says.
+	// The CT exists from here on, even if the caller has cancelled ctx.
 	err = context.Cause(ctx)
 	if err == nil {
 		err = e.cluster.add(vmid, lines)
@@ -66,8 +67,8 @@ func Persist(ctx context.Context, s Settings, o *PersistOptions) (int, error) {
 	return vmid, nil
 }
 
-// createOwn calls pct create, for the first free VMID if none is asked for. It is
-// not interrupted: pct cleans up after itself only if it is let.
+// createOwn calls pct create, with the first free VMID if o names none. The call is not cancelled
+// with ctx, because pct cleans up after an error only if it is not killed.
 func (e *Enclosure) createOwn(ctx context.Context, client *Client, o *PersistOptions, entrypoint string) (int, error) {
 	words := ownArgs(&e.settings, o, entrypoint)
 	create := func(vmid int) error {
@@ -91,7 +92,7 @@ func (e *Enclosure) createOwn(ctx context.Context, client *Client, o *PersistOpt
 	}
 }
 
-// ownArgs are those of pct create behind the VMID.
+// ownArgs returns the arguments of pct create after the VMID.
 func ownArgs(s *Settings, o *PersistOptions, entrypoint string) []string {
 	rootfs := strconv.FormatInt(o.Disk, 10)
 	if o.Storage != "" {
@@ -99,11 +100,11 @@ func ownArgs(s *Settings, o *PersistOptions, entrypoint string) []string {
 	}
 	words := []string{
 		o.Template, "--rootfs", rootfs, "--entrypoint", entrypoint,
-		// Any other type and Proxmox VE edits files of the image.
+		// With any other type Proxmox VE edits files in the image.
 		"--ostype", "unmanaged", "--unprivileged", boolArg(o.Unprivileged), "--arch", arch(),
 		"--hostname", o.Spec.Hostname,
 		"--description", fmt.Sprintf("Made by berth from %q.", o.Source),
-		// There is no getty: the console is the process's own.
+		// There is no getty, so the console is the process's terminal.
 		"--cmode", "console", "--tags", strings.Join(append([]string{"oci"}, s.Tags...), ";"),
 	}
 	if s.Pool != "" {
@@ -112,8 +113,8 @@ func ownArgs(s *Settings, o *PersistOptions, entrypoint string) []string {
 	return words
 }
 
-// keys are the lines of the CT's configuration that pct create has no options
-// for, as Proxmox VE writes them itself for an image that it imports.
+// keys returns the lines of the CT's configuration for which pct create has no options. Proxmox VE
+// writes the same lines for an image that it imports.
 func keys(o *PersistOptions) ([]string, spec.Problems) {
 	var lines []string
 	var ps spec.Problems
@@ -127,7 +128,7 @@ func keys(o *PersistOptions) ([]string, spec.Problems) {
 	}
 	p := o.Spec.Process
 	for i, variable := range p.Env {
-		// What the option --env sets, but for the NUL characters in it.
+		// The option --env sets the same key, but separates the variables with NULs.
 		add(fmt.Sprintf("process.env[%d]", i), "lxc.environment.runtime", variable)
 	}
 	add("process.cwd", "lxc.init.cwd", p.Cwd)

@@ -10,8 +10,8 @@ import (
 
 const longestLabel = 63
 
-// podName names a container of a pod: POD-CONTAINER, and the sandbox POD. Where
-// that is too long it is the pod's name that is cut, for the tag has it whole.
+// podName returns the name of a pod's container: POD-CONTAINER, or POD for the sandbox. If it is
+// too long, the pod's name is cut, because the pod's tag has it in full.
 func podName(pod spec.Pod) string {
 	name := dnsLabel(pod.Container)
 	if name == "" {
@@ -24,24 +24,24 @@ func podName(pod spec.Pod) string {
 	return strings.TrimLeft(front+"-"+name, "-")
 }
 
-// tagPattern is Proxmox VE's for a tag (pve-tag).
+// tagPattern is Proxmox VE's pattern for a tag (pve-tag).
 const tagPattern = `^[a-z0-9_][a-z0-9_+.-]*$`
 
-// podTag is what the CTs of one pod have in common, to find them by:
-// NAMESPACE.POD. It is empty for names that are none of Kubernetes'.
+// podTag returns the tag that the CTs of one pod share: NAMESPACE.POD. It returns "" if the names
+// are not valid in Kubernetes.
 func podTag(pod spec.Pod) string {
 	if pod.Namespace == "" || pod.Name == "" {
 		return ""
 	}
 	tag := pod.Namespace + "." + pod.Name
-	// A namespace has up to 63 characters, a pod's name up to 253.
+	// A namespace's name has up to 63 characters, a pod's name up to 253.
 	if len(tag) > 63+1+253 || !regexp.MustCompile(tagPattern).MatchString(tag) {
 		return ""
 	}
 	return tag
 }
 
-// podText is a line of a CT's description.
+// podText returns the line of a CT's description about the pod.
 func podText(pod spec.Pod) string {
 	const most = 256
 	what := "sandbox"
@@ -58,7 +58,8 @@ func podText(pod spec.Pod) string {
 	return text + "."
 }
 
-// dnsLabel turns a name into one DNS label of at most 63 characters (RFC 1035).
+// dnsLabel converts a name to one DNS label of at most 63 characters (RFC 1035); "" if nothing is
+// left of it.
 func dnsLabel(name string) string {
 	var b strings.Builder
 	for _, r := range strings.ToLower(name) {

@@ -10,11 +10,10 @@ import (
 	"github.com/berth-oci/berth/backends/enclosing"
 )
 
-// rootfs is the directory that Proxmox VE is told to be the CT's: the
-// container's own, or where pct cannot see that, a stand-in for it. podman mounts
-// the root of a container with a user namespace where only berth can see it. It
-// makes no difference to the container, whose process is given its root by
-// descriptor.
+// rootfs returns the directory that Proxmox VE gets as the CT's rootfs: the container's own, or a
+// stand-in if pct cannot see the container's. podman mounts the root of a container with a user
+// namespace where only berth sees it. The container does not notice the difference, because its
+// process gets the real root as a descriptor.
 func rootfs(j *enclosing.Job) string {
 	if visible(j.Rootfs) {
 		return j.Rootfs
@@ -24,14 +23,14 @@ func rootfs(j *enclosing.Job) string {
 
 func standIn(c *backends.Container) string { return filepath.Join(c.Root, c.ID, "rootfs") }
 
-// makeRootfs makes the directory if it is a stand-in.
+// makeRootfs creates dir if it is a stand-in.
 func makeRootfs(j *enclosing.Job, dir string) error {
 	if dir == j.Rootfs {
 		return nil
 	}
 	uid, _ := enclosing.HostID(0, j.UIDMap)
 	gid, _ := enclosing.HostID(0, j.GIDMap)
-	// LXC mounts on these, as the container's root.
+	// LXC mounts on these directories as the container's root user.
 	for _, d := range []string{dir, dir + "/dev", dir + "/proc", dir + "/sys"} {
 		if err := os.Mkdir(d, 0o755); err != nil && !os.IsExist(err) {
 			return fmt.Errorf("rootfs for Proxmox VE: %w", err)
@@ -43,8 +42,7 @@ func makeRootfs(j *enclosing.Job, dir string) error {
 	return nil
 }
 
-// visible says whether a path is the same directory for the host's services as
-// for us.
+// visible reports whether path is the same directory for the host's services as for berth.
 func visible(path string) bool {
 	ours, err := os.Stat(path)
 	if err != nil {
@@ -52,7 +50,7 @@ func visible(path string) bool {
 	}
 	theirs, err := os.Stat(filepath.Join("/proc/1/root", path))
 	if err != nil {
-		return os.IsPermission(err) // then there is no telling
+		return os.IsPermission(err) // unknown: assume that it is
 	}
 	a, ok1 := ours.Sys().(*syscall.Stat_t)
 	b, ok2 := theirs.Sys().(*syscall.Stat_t)

@@ -19,12 +19,11 @@ import (
 
 const checkCTs = "CTs"
 
-// examineCTs finds the CTs of berth's whose record has gone, and names those that only
-// look like berth's.
+// diagnoseCTs finds berth's CTs without a record, and reports CTs that only look like berth's.
 func (e *Enclosure) diagnoseCTs() []backends.Finding {
 	used, err := e.cluster.IDs()
 	if err != nil {
-		return nil // named already
+		return nil // diagnoseVMIDs reports it
 	}
 	var list []backends.Finding
 	var bare []int
@@ -32,7 +31,7 @@ func (e *Enclosure) diagnoseCTs() []backends.Finding {
 	for _, vmid := range slices.Sorted(maps.Keys(used)) {
 		ct, err := e.cluster.Read(vmid)
 		if err != nil || ct == nil {
-			continue // another node's
+			continue // on another node
 		}
 		if ct.bare() && ct.Lock != "" && e.inRange(vmid) {
 			bare = append(bare, vmid)
@@ -52,8 +51,8 @@ func (e *Enclosure) diagnoseCTs() []backends.Finding {
 	return list
 }
 
-// examineCT looks at a CT that has something in it. It is known if it is of a container
-// with a record.
+// diagnoseCT checks a CT that has settings. known is true if the CT belongs to a container with a
+// record.
 func (e *Enclosure) diagnoseCT(vmid int, ct *CT) (f *backends.Finding, known bool) {
 	c := ct.container()
 	if c == nil {
@@ -67,7 +66,7 @@ func (e *Enclosure) diagnoseCT(vmid int, ct *CT) (f *backends.Finding, known boo
 			fmt.Sprintf("berth leaves it alone. To use it, take the line '%s' and the line with %q out of its configuration",
 				includeLine(included(c)), markerKey), vmid, c.ID, c.Root, ct.Volumes[0]), false
 	case !e.inRange(vmid):
-		return nil, kin == own && says != unclaimed // somebody's own, whatever it says
+		return nil, kin == own && says != unclaimed // the administrator's, whatever its description says
 	case kin == half && says == unclaimed:
 		return leave("CT %d has only some signs of container %s of %s: %s",
 			"berth leaves it alone: remove it with 'pct destroy' if nobody needs it", vmid, c.ID, c.Root, ct.lacks(c, kin)), false
@@ -85,7 +84,7 @@ func (e *Enclosure) diagnoseCT(vmid int, ct *CT) (f *backends.Finding, known boo
 	return nil, kin == own
 }
 
-// keptBy says why a container's CT would stay.
+// keptBy returns why a container's CT would stay.
 func (ct *CT) keptBy(c *backends.Container, kin kinship) string {
 	if kin == burdened {
 		return ct.Volumes[0] + " is a volume on a storage"
@@ -93,16 +92,17 @@ func (ct *CT) keptBy(c *backends.Container, kin kinship) string {
 	return ct.lacks(c, kin)
 }
 
-// leave names a CT that nothing is done to.
+// leave returns a warning about a CT that berth leaves alone.
 func leave(looked, advice string, args ...any) *backends.Finding {
 	return &backends.Finding{Check: checkCTs, Verdict: backends.Warn, Looked: fmt.Sprintf(looked, args...), Advice: advice}
 }
 
-// bareSettles is how long a CT is bare that is being made or removed.
+// bareSettles is how long a CT may have no settings while pct creates or destroys it.
 const bareSettles = time.Second
 
-// examineBare names CTs that pct create or pct destroy has left with nothing but its
-// lock: it is not known whose they are. A container's own record leads to its own.
+// diagnoseBare reports CTs that pct create or pct destroy has left with nothing but its lock. It is
+// not known whose they are. If a container's record names the CT, delete of that container removes
+// it.
 func (e *Enclosure) diagnoseBare(vmids []int) (list []backends.Finding) {
 	if len(vmids) == 0 {
 		return nil
@@ -120,8 +120,8 @@ func (e *Enclosure) diagnoseBare(vmids []int) (list []backends.Finding) {
 	return list
 }
 
-// recorded is what records say of a CT that has signs of a container: the container's
-// own, or one that was set aside because its delete could not be finished.
+// recorded returns what the records say about a CT with signs of a container. It reads the
+// container's own record and those that were set aside because a delete could not be finished.
 func recorded(c *backends.Container, vmid int) claim {
 	owed, _ := filepath.Glob(filepath.Join(c.Root, backends.OwedDir, "*", backends.RecordFile))
 	for _, file := range append([]string{filepath.Join(c.Dir, backends.RecordFile)}, owed...) {
@@ -138,7 +138,7 @@ func recorded(c *backends.Container, vmid int) claim {
 			err = json.Unmarshal(record.Data, &d)
 		}
 		if err != nil {
-			return claimed // whatever it says: it is for delete to deal with
+			return claimed // unreadable: delete must deal with it
 		}
 		if says := claims(&d, vmid); says != unclaimed {
 			return says
@@ -147,7 +147,7 @@ func recorded(c *backends.Container, vmid int) claim {
 	return unclaimed
 }
 
-// destroyStray destroys a CT after one more look at whose it is.
+// destroyStray checks once more whose the CT is, then destroys it.
 func (e *Enclosure) destroyStray(ctx context.Context, c *backends.Container, vmid int) error {
 	ct, err := e.mine(c, vmid, unclaimed)
 	if ct == nil || err != nil {
@@ -156,7 +156,7 @@ func (e *Enclosure) destroyStray(ctx context.Context, c *backends.Container, vmi
 	if recorded(c, vmid) != unclaimed {
 		return fmt.Errorf("CT %d has a record by now", vmid)
 	}
-	// What LXC's hooks would end the process by has gone with the record.
+	// LXC's hooks would end the process by files in the state directory, which is gone.
 	name := strconv.Itoa(vmid)
 	if err := cgroup.Kill("/lxc/" + name); err != nil {
 		return err

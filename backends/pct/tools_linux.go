@@ -11,7 +11,7 @@ import (
 	"github.com/berth-oci/berth/backends/lxc"
 )
 
-// Tools are pct, which has no version of its own, Proxmox VE's manager, and LXC.
+// Versions returns pct, which has no version of its own, Proxmox VE's manager, and LXC.
 func (e *Enclosure) Versions() ([]backends.Tool, error) {
 	path, err := find(e.settings.Path)
 	if err != nil {
@@ -29,8 +29,8 @@ func (e *Enclosure) Versions() ([]backends.Tool, error) {
 	return tools, errors.Join(err, startErr)
 }
 
-// managerVersion asks pveversion(1), which prints
-// "pve-manager/9.1.1/42db4a6cf33dac83 (running kernel: 6.17.2-1-pve)".
+// managerVersion runs pveversion(1), which prints "pve-manager/9.1.1/42db4a6cf33dac83 (running
+// kernel: 6.17.2-1-pve)". The result has no path if pveversion is missing.
 func managerVersion() (backends.Tool, error) {
 	tool := backends.Tool{Name: "pve-manager"}
 	path, err := exec.LookPath("pveversion")
