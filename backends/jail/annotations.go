@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// The annotations of ocijail, which podman and buildah write.
+// ocijail's annotations, which podman and buildah write.
 const (
 	annotationParent = "org.freebsd.parentJail"
 	annotationPrefix = "org.freebsd.jail."
 )
 
-// permissions are those of jail(8) that an annotation can give or take:
-// org.freebsd.jail.allow.NAME.
+// permissions lists the jail(8) permissions that the annotation org.freebsd.jail.allow.NAME can
+// grant or revoke.
 var permissions = []string{
 	"adjtime", "chflags", "extattr", "mlock", "mount", "mount.devfs", "mount.fdescfs", "mount.fusefs", "mount.linprocfs",
 	"mount.linsysfs", "mount.nullfs", "mount.procfs", "mount.tmpfs", "mount.zfs", "nfsd", "quotas", "raw_sockets",
@@ -22,11 +22,11 @@ var permissions = []string{
 	"unprivileged_parent_tampering", "unprivileged_proc_debug", "vmm",
 }
 
-// annotations takes what engines say in annotations. What freebsd.jail says as
-// well must be the same.
+// annotations reads the annotations that engines write. A setting that freebsd.jail has too must
+// have the same value there.
 func (r *reader) annotations(list map[string]string) {
 	keys := slices.Sorted(maps.Keys(list))
-	// What others mean depends on it.
+	// vnet comes first because it decides whether addresses count.
 	slices.SortStableFunc(keys, func(a, b string) int { return first(b) - first(a) })
 	for _, key := range keys {
 		value, path := list[key], `annotations["`+key+`"]`
@@ -50,7 +50,7 @@ func (r *reader) annotations(list map[string]string) {
 			r.sysv(path, name, value)
 		case "ip4.addr":
 			r.addresses(path, "ip4.addr", &r.IP4, value, netip.Addr.Is4)
-		case "ip6.addr", "ip6.add": // ocijail reads the second one too
+		case "ip6.addr", "ip6.add": // ocijail also reads the second one
 			r.addresses(path, "ip6.addr", &r.IP6, value, netip.Addr.Is6)
 		default:
 			r.permission(path, name, value)
@@ -81,14 +81,14 @@ func (r *reader) share(path, parameter string, to *string, value string) {
 
 func (r *reader) sysv(path, name, value string) {
 	if had, ok := r.SysV[name]; ok && had != value && had != shareNew {
-		// "new" may be no more than the default.
+		// The value "new" may just be the default.
 		r.refuse(path, "is not what freebsd.jail says, "+had)
 	}
 	r.SysV[name], r.From[name] = value, path
 }
 
-// addresses reads a list with commas. As in ocijail it is only for jails without
-// a network stack of their own.
+// addresses reads a comma-separated list. As in ocijail, a jail with its own network stack ignores
+// it.
 func (r *reader) addresses(path, parameter string, f *family, value string, is func(netip.Addr) bool) {
 	if r.Vnet == shareNew {
 		return

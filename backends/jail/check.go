@@ -6,9 +6,8 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// unsupported names what belongs to Linux and a jail cannot honour. What engines
-// send of it on FreeBSD and means nothing there (an empty object, rules for
-// devices, paths of cgroups) is let through.
+// unsupported reports Linux fields that a jail cannot honour. It accepts what engines send on
+// FreeBSD too and has no meaning there: an empty linux object, device rules, cgroup paths.
 func unsupported(s *specs.Spec) spec.Problems {
 	var ps spec.Problems
 	refuse := func(is bool, path, why string) {

@@ -11,8 +11,9 @@ import (
 
 var _ backends.RecordChecker = (*Backend)(nil)
 
-// Recall refuses what Create cannot have written. Delete acts upon the rest: it
-// removes the jail, unmounts and puts back files below the root.
+// CheckRecord rejects a record that Create cannot have written, with an error that wraps
+// record.ErrDamaged. Delete acts on the rest: it removes the jail, unmounts, and restores files in
+// the root.
 func (b *Backend) CheckRecord(c *backends.Container) error {
 	d, err := data(c)
 	if err != nil {
@@ -22,7 +23,7 @@ func (b *Backend) CheckRecord(c *backends.Container) error {
 		return record.Damaged("it is complete, and names no process, jail or root")
 	}
 	if d.Jail == "" {
-		return nil // Create has not come so far, and Delete does not read on
+		return nil // Create has not come that far, and Delete reads no further
 	}
 	parent, name := "", d.Jail
 	if i := strings.LastIndexByte(d.Jail, '.'); i >= 0 {
@@ -39,7 +40,7 @@ func (b *Backend) CheckRecord(c *backends.Container) error {
 	return d.checkPlaces(c)
 }
 
-// checkPlaces looks at what is unmounted, removed and renamed.
+// checkPlaces checks the paths and interfaces that Delete unmounts, removes or renames.
 func (d *Data) checkPlaces(c *backends.Container) error {
 	if !plainDir(d.Root) {
 		return record.Damaged("data.root: %.100q is no container's root", d.Root)
@@ -74,17 +75,17 @@ func (d *Data) checkPlaces(c *backends.Container) error {
 	return nil
 }
 
-// plainDir says that a path is absolute, in its shortest form, and not the host's root.
+// plainDir returns true if a path is absolute, clean and not the host's root.
 func plainDir(path string) bool {
 	return filepath.IsAbs(path) && filepath.Clean(path) == path && path != "/"
 }
 
-// single says that a name is one of a directory's entries.
+// single returns true if a name can be an entry of a directory.
 func single(name string) bool {
 	return name != "" && name != "." && name != ".." && !strings.ContainsAny(name, "/\x00")
 }
 
-// word says that a tool takes a text for one name, and for no flag.
+// word returns true if a tool takes the text as one name and not as a flag.
 func word(name string) bool {
 	return name != "" && name[0] != '-' && !strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '/' || r == '*' || r == ',' })
 }

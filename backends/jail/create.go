@@ -33,15 +33,14 @@ type creation struct {
 	plan     *jailed.Plan
 	console  *os.File
 	root     *tree.Root
-	// view is the read-only view of the root, if there is one.
+	// view is the read-only view of the root, or nil.
 	view  *tree.Root
 	first *link.Host
 }
 
-// Create makes the container in this order: file systems, the jail, its
-// interfaces and limits, the process; then that process enters the jail, with
-// the hooks in between. Each step is recorded before it is taken, and undone when
-// a later one fails.
+// Create creates the container in this order: mounts, the jail, its interfaces and limits, the
+// process. Then the process enters the jail, and the hooks run in between. Each step is recorded
+// before it runs and undone if a later step fails.
 func (b *Backend) Create(ctx context.Context, c *backends.Container, s *specs.Spec, o backends.CreateOptions, save func() error) error {
 	b = b.locked(c)
 	cr := &creation{Backend: b, c: c, spec: s, opts: &o, data: &Data{}, keep: save}
@@ -50,7 +49,7 @@ func (b *Backend) Create(ctx context.Context, c *backends.Container, s *specs.Sp
 	if err == nil {
 		return nil
 	}
-	// The caller may have given up, which must not keep us from cleaning up.
+	// The caller may have given up, and cleaning up must not stop because of that.
 	ctx = context.WithoutCancel(ctx)
 	if cr.first != nil {
 		jailed.Kill(cr.first)
@@ -75,7 +74,7 @@ func (cr *creation) close() {
 	}
 }
 
-// save writes the record, so that Delete knows of what comes next.
+// save writes the record, so that Delete knows about the next step.
 func (cr *creation) save() error {
 	data, err := json.Marshal(cr.data)
 	if err != nil {
@@ -102,7 +101,7 @@ func (cr *creation) run(ctx context.Context) error {
 	return cr.finish()
 }
 
-// prepare does all that can fail for the config's sake before anything is made.
+// prepare does everything that can fail because of the config, before anything is created.
 func (cr *creation) prepare() (err error) {
 	if err := cr.work(); err != nil {
 		return err
@@ -119,7 +118,8 @@ func (cr *creation) prepare() (err error) {
 	return nil
 }
 
-// work works out from the config what will be made, and opens the root.
+// work computes from the config what create will make, and opens the root. It changes nothing on
+// the host.
 func (cr *creation) work() (err error) {
 	var problems, more spec.Problems
 	cr.settings, problems = settingsOf(cr.spec, cr.opts.Config)
@@ -148,7 +148,8 @@ func (cr *creation) work() (err error) {
 	return nil
 }
 
-// planOf is what a process of the config has to know of itself.
+// planOf returns the plan for a process of config.json. It fails if an attribute of the process is
+// invalid or unknown to this system.
 func planOf(p *specs.Process) (*jailed.Plan, error) {
 	basics, err := process.BasicsOf(p)
 	if err != nil {
@@ -165,7 +166,7 @@ func planOf(p *specs.Process) (*jailed.Plan, error) {
 	}, nil
 }
 
-// claim makes sure that the jail is nobody else's, and writes the first record.
+// claim checks that no other jail has the container's name, and writes the first record.
 func (cr *creation) claim(ctx context.Context) error {
 	if _, _, err := cr.tools.Jail(ctx, cr.data.Jail); !errors.Is(err, tools.ErrNoJail) {
 		if err == nil {
@@ -185,7 +186,7 @@ func (cr *creation) claim(ctx context.Context) error {
 	return cr.save()
 }
 
-// makeJail makes the jail itself.
+// makeJail creates the jail itself.
 func (cr *creation) makeJail(ctx context.Context) error {
 	parent, err := cr.parentOf(ctx, cr.settings.Parent)
 	if err != nil {
@@ -225,7 +226,7 @@ func (cr *creation) giveInterfaces(ctx context.Context) error {
 	return nil
 }
 
-// addresses gives the jail's addresses to an interface of the host's.
+// addresses adds the jail's addresses to an interface of the host.
 func (cr *creation) addresses(ctx context.Context) error {
 	for _, a := range cr.settings.aliases() {
 		cr.data.Aliases = append(cr.data.Aliases, a)
@@ -255,7 +256,7 @@ func (cr *creation) limit(ctx context.Context) error {
 	return nil
 }
 
-// spawn starts the container's process, outside of the jail.
+// spawn starts the container's process, still outside the jail.
 func (cr *creation) spawn(context.Context) error {
 	stdio := cr.opts.Stdio
 	for i, f := range []*os.File{os.Stdin, os.Stdout, os.Stderr} {
@@ -276,7 +277,7 @@ func (cr *creation) spawn(context.Context) error {
 	return cr.first.Enclose()
 }
 
-// enter sends the process its plan and serves it until only start is missing.
+// enter sends the process its plan and serves the process until it waits for start.
 func (cr *creation) enter(ctx context.Context) error {
 	start, err := link.Listen(cr.c.Dir)
 	if err != nil {
@@ -302,7 +303,7 @@ func (cr *creation) enter(ctx context.Context) error {
 	})
 }
 
-// finish records the container as created and lets its process go.
+// finish records the container as created and lets its process live on without berth.
 func (cr *creation) finish() error {
 	cr.c.Complete = true
 	if err := cr.save(); err != nil {

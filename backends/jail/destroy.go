@@ -19,7 +19,7 @@ import (
 	"github.com/berth-oci/berth/backends/jail/tree"
 )
 
-// Delete ends what still runs and removes the jail and all around it.
+// Delete kills the container's remaining processes and removes the jail and everything around it.
 func (b *Backend) Delete(ctx context.Context, c *backends.Container, _ bool) error {
 	d, err := data(c)
 	if err != nil {
@@ -28,11 +28,11 @@ func (b *Backend) Delete(ctx context.Context, c *backends.Container, _ bool) err
 	return b.locked(c).destroy(ctx, c, d)
 }
 
-// patience is how long a process that was killed may take to end.
+// patience is the time that a killed process may take to end.
 const patience = 10 * time.Second
 
-// lower undoes all that d says was made, or was about to be, in reverse. It can
-// be repeated. As long as the jail is there nothing is taken from under it.
+// destroy undoes, in reverse order, everything that d says was created or was about to be. It can
+// be repeated. Mounts stay in place as long as the jail exists.
 func (b *Backend) destroy(ctx context.Context, c *backends.Container, d *Data) error {
 	if err := c.Process.Signal(syscall.SIGKILL); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
@@ -42,11 +42,11 @@ func (b *Backend) destroy(ctx context.Context, c *backends.Container, d *Data) e
 	}
 	limited, err := updated(c)
 	if err != nil {
-		logrus.Warn(err) // it must not keep the rest
+		logrus.Warn(err) // must not stop the rest
 		limited = true
 	}
 	if limited || d.Limited {
-		// A jail's limits outlive it, and would be the next one's of its name.
+		// A jail's limits outlive the jail, and the next jail of that name would get them.
 		if err := b.removeLimits(ctx, d.Jail); err != nil {
 			return err
 		}
@@ -70,7 +70,7 @@ func (b *Backend) removeAliases(ctx context.Context, d *Data) error {
 	return errors.Join(errs...)
 }
 
-// removeRoot leaves the root as it was found.
+// removeRoot restores the root to its state before create.
 func (b *Backend) removeRoot(ctx context.Context, d *Data) error {
 	if err := b.unmountAll(ctx, d); err != nil {
 		return err
@@ -81,22 +81,22 @@ func (b *Backend) removeRoot(ctx context.Context, d *Data) error {
 	if d.View == "" {
 		return nil
 	}
-	// Not with what is in it: what is in it is the image's.
+	// Remove the directory only if it is empty: its contents belong to the image.
 	if err := os.Remove(d.View); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil
 }
 
-// absent says that what a tool was to take away has gone by itself.
+// absent returns true if a tool failed because the thing to remove no longer exists.
 func absent(err error) bool {
 	var failed *tools.Error
 	return errors.As(err, &failed) &&
 		(strings.Contains(failed.Said, "does not exist") || strings.Contains(failed.Said, "Can't assign requested address"))
 }
 
-// removeJail removes the jail if it is the container's own: another may have got
-// the name.
+// removeJail removes the jail if it is the container's own: another jail may have got the name
+// since.
 func (b *Backend) removeJail(ctx context.Context, d *Data) error {
 	if !d.Making {
 		return nil
@@ -113,8 +113,7 @@ func (b *Backend) removeJail(ctx context.Context, d *Data) error {
 		return nil
 	}
 	for _, name := range slices.Backward(d.Interfaces) {
-		// The kernel gives an interface back with the jail's end, but a jail may
-		// take minutes to die.
+		// The kernel returns an interface when the jail ends, but a jail may take minutes to die.
 		if _, err := b.tools.Run(ctx, tools.TakeInterface(name, d.Jail)); err != nil {
 			logrus.Debug(err)
 		}
@@ -128,8 +127,8 @@ func (b *Backend) removeJail(ctx context.Context, d *Data) error {
 	return err
 }
 
-// unmountAll unmounts what was mounted, the last first: below a read-only view
-// everything, and in the root of a jail that may mount what it has mounted.
+// unmountAll unmounts in reverse order. It unmounts everything below a read-only view, everything
+// that the jail itself mounted (if it may mount), and the container's own mounts.
 func (b *Backend) unmountAll(ctx context.Context, d *Data) error {
 	if d.View == "" && len(d.Mounts) == 0 && !d.Mounter {
 		return nil
@@ -169,7 +168,7 @@ func (b *Backend) unmountAll(ctx context.Context, d *Data) error {
 	return nil
 }
 
-// below are the mount points below a directory, the last mounted one last.
+// below returns the mount points below a directory, the most recent last.
 func below(dir string) ([]string, error) {
 	table, err := kernel.Mounted()
 	if err != nil {
@@ -193,7 +192,7 @@ func (b *Backend) unmount(ctx context.Context, target string) error {
 	return err
 }
 
-// restore puts back the files that copies stood in for.
+// restore puts back the files that copies have replaced.
 func restore(d *Data) error {
 	if len(d.Files) == 0 {
 		return nil

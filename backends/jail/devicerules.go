@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// deviceRule is a rule of devfs as devfs(8) shows it: a number, conditions, and
-// what is done with a device that meets them.
+// deviceRule is a devfs rule as devfs(8) shows it: a number, conditions, and what happens to a
+// device that matches them.
 type deviceRule struct {
 	pattern string
-	// typed says that the rule is of a type of devices alone, which their names
-	// do not tell.
+	// typed is true if the rule applies only to one type of device. A device's name does not tell
+	// its type.
 	typed   bool
 	acts    string // "hide", "unhide" or ""
 	include string
@@ -41,9 +41,9 @@ func parseDeviceRule(line string) deviceRule {
 	return r
 }
 
-// shown says whether a jail sees a device by the rules: the kernel applies all of
-// them in their order, and the last that meets the device counts (devfs(8)). What
-// is shown by its type counts as shown.
+// shown returns true if a jail sees a device under the rules. The kernel applies all rules in
+// order, and the last match wins (devfs(8)). A rule that shows a type of device counts as showing
+// every device that its path matches.
 func shown(rules []deviceRule, device string) bool {
 	seen := true
 	for _, r := range rules {

@@ -12,15 +12,15 @@ import (
 
 var _ backends.Diagnoser = (*Backend)(nil)
 
-// Examine looks at what jails need beyond the tools.
+// Diagnose checks what jails need beyond the tools: limits, the devfs ruleset, vnet and linux64.
 func (b *Backend) Diagnose(ctx context.Context) []backends.Finding {
 	return []backends.Finding{b.diagnoseLimits(), b.diagnoseDevices(ctx), b.diagnoseNetwork(), b.diagnoseLinux()}
 }
 
-// lacks is what this kernel has not, and what to do about it.
+// lacks is something that this kernel lacks, and advice on it.
 type lacks struct{ what, advice string }
 
-// noLimits says why there can be no limits; nil if there can be.
+// noLimits returns why limits are impossible, or nil if they are possible.
 func noLimits() *lacks {
 	switch value, ok := kernel.Setting("kern.racct.enable"); {
 	case !ok:
@@ -31,7 +31,7 @@ func noLimits() *lacks {
 	return nil
 }
 
-// noVnet says why a jail can have no network stack of its own.
+// noVnet returns why a jail cannot have its own network stack, or nil if it can.
 func noVnet() *lacks {
 	if value, ok := kernel.Setting("kern.features.vimage"); ok && value != 0 {
 		return nil
@@ -39,7 +39,7 @@ func noVnet() *lacks {
 	return &lacks{"the kernel has no VIMAGE", "use a GENERIC kernel of FreeBSD 12 or later"}
 }
 
-// noLinux says why programs for Linux cannot run.
+// noLinux returns why Linux programs cannot run, or nil if they can.
 func noLinux() *lacks {
 	if _, ok := kernel.Setting("compat.linux.default_openfiles"); ok {
 		return nil
@@ -56,11 +56,11 @@ func (b *Backend) diagnoseLimits() backends.Finding {
 	return backends.Finding{Check: check, Verdict: backends.Pass, Looked: "kern.racct.enable is 1"}
 }
 
-// jailRuleset is devfsrules_jail of /etc/defaults/devfs.rules, which engines name.
+// jailRuleset is devfsrules_jail of /etc/defaults/devfs.rules, the ruleset that engines name.
 const jailRuleset = "4"
 
-// examineDevices reads the ruleset that engines use: what a jail must not see has
-// to be hidden, and what programs cannot do without to be shown.
+// diagnoseDevices checks the ruleset that engines use. It must hide what a jail must not see, and
+// show what programs need.
 func (b *Backend) diagnoseDevices(ctx context.Context) backends.Finding {
 	f := backends.Finding{Check: "devfs ruleset " + jailRuleset, Verdict: backends.Fail,
 		Advice: "sysrc devfs_load_rulesets=YES\nservice devfs restart"}
@@ -89,7 +89,7 @@ func (b *Backend) diagnoseDevices(ctx context.Context) backends.Finding {
 	return f
 }
 
-// rules are those of a ruleset, with what it includes in its place.
+// rules returns the rules of a ruleset. An include is replaced by the rules that it includes.
 func (b *Backend) rules(ctx context.Context, ruleset string, depth int) ([]deviceRule, error) {
 	out, err := b.tools.Run(ctx, tools.ShowRules(ruleset))
 	if err != nil || depth > 10 {

@@ -14,12 +14,12 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// Exec runs a process beside the first one: a child of the calling process, which
-// enters the jail and execs. Nobody in the jail can look at it before it does.
+// Exec runs another process in the container. The process is a child of the caller that enters the
+// jail and execs. No process in the jail can look into it before the exec.
 func (b *Backend) Exec(_ context.Context, c *backends.Container, p *specs.Process, o backends.ExecOptions) (backends.Process, error) {
 	made, err := b.exec(c, p, &o)
 	if err != nil && !c.Process.Alive() {
-		// Whatever failed, it did because the container ended.
+		// Whatever failed, it failed because the container ended.
 		return backends.Process{}, fmt.Errorf("%w: %w", os.ErrProcessDone, err)
 	}
 	return made, err
@@ -60,7 +60,7 @@ func (b *Backend) exec(c *backends.Container, p *specs.Process, o *backends.Exec
 	return b.runBeside(plan, files, o)
 }
 
-// runBeside makes the process and waits until it has begun its program.
+// runBeside starts the process and waits until it has executed its program.
 func (b *Backend) runBeside(plan *jailed.Plan, files []*os.File, o *backends.ExecOptions) (backends.Process, error) {
 	cfg := &jailed.Config{Stdio: o.Stdio, Inherited: plan.Inherited}
 	for i, f := range []*os.File{os.Stdin, os.Stdout, os.Stderr} {

@@ -15,8 +15,8 @@ import (
 	"github.com/berth-oci/berth/backends/jail/tree"
 )
 
-// Explain goes through the steps of Create as command lines. It only asks of
-// parents how many jails they may have as things are now.
+// Explain returns the steps of Create as command lines. It changes nothing, and asks only the
+// parent jails for their current limits.
 func (b *Backend) Explain(c *backends.Container, s *specs.Spec, o backends.CreateOptions) (backends.Explanation, error) {
 	cr := &creation{Backend: b, c: c, spec: s, opts: &o, data: &Data{}}
 	defer cr.close()
@@ -46,7 +46,7 @@ func (b *Backend) Explain(c *backends.Container, s *specs.Spec, o backends.Creat
 	return x, nil
 }
 
-// does is the line of a command.
+// does returns the line that shows a command.
 func does(c tools.Command, from string) backends.Line {
 	return backends.Line{Text: backends.CommandLine(c...), From: from}
 }
@@ -56,7 +56,7 @@ func (cr *creation) explainMounts(context.Context) ([]backends.Line, error) {
 	if cr.readonly() {
 		dir := cr.c.Root
 		if real, err := filepath.EvalSymlinks(dir); err == nil {
-			dir = real // else it will be made
+			dir = real // otherwise create will make it
 		}
 		cr.data.View = viewOf(cr.c, dir)
 		view := cr.rootView()
@@ -83,8 +83,8 @@ func (cr *creation) explainMounts(context.Context) ([]backends.Line, error) {
 	return lines, nil
 }
 
-// foreseen is where on the host a mount will be. In an earlier one it is taken as
-// it stands, for what that has is not to be seen yet.
+// explained returns the path on the host where mount i will be. A target inside an earlier mount is
+// taken literally, because the contents of that mount are not visible yet.
 func (cr *creation) explained(i int) (string, error) {
 	m := &cr.mounts[i]
 	if _, err := m.isFile(); err != nil {
@@ -123,7 +123,7 @@ func (cr *creation) explainParents(ctx context.Context) ([]backends.Line, error)
 	return lines, err
 }
 
-// explainJail has a line for each parameter.
+// explainJail returns one line per parameter.
 func (cr *creation) explainJail(ctx context.Context) ([]backends.Line, error) {
 	parent, err := cr.parentOf(ctx, cr.settings.Parent)
 	if err != nil {

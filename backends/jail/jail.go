@@ -1,6 +1,6 @@
-// Package jail runs containers as FreeBSD jails. FreeBSD's own commands make the
-// jail and what is around it (package tools); the container's process is berth's
-// own child, which enters the jail (package jailed).
+// Package jail runs containers as FreeBSD jails. FreeBSD's own commands (package tools) create the
+// jail, its mounts, its network interfaces and its limits. The container's process is a child of
+// berth that enters the jail (package jailed).
 package jail
 
 import (
@@ -25,7 +25,7 @@ import (
 // Name is the backend's name.
 const Name = "jail"
 
-// Backend is a backends.Backend and a backends.Operator.
+// Backend implements backends.Backend and backends.Operator.
 type Backend struct{ tools *tools.Box }
 
 var (
@@ -36,21 +36,23 @@ var (
 	_ backends.Preflighter = (*Backend)(nil)
 )
 
-// New makes the backend.
+// New returns the backend. It looks for tools in the directories of kernel.Tools.
 func New() *Backend { return &Backend{tools: &tools.Box{Dirs: kernel.Tools()}} }
 
-// locked is the backend for a command that changes a container.
+// locked returns a copy of the backend for a command that changes a container. Its tools inherit
+// the container's lock.
 func (b *Backend) locked(c *backends.Container) *Backend {
 	return &Backend{tools: &tools.Box{Dirs: b.tools.Dirs, Lock: c.Lock}}
 }
 
-// Name is "jail".
+// Name returns "jail".
 func (b *Backend) Name() string { return Name }
 
-// needed are the tools that every container takes.
+// needed lists the tools that every container needs.
 var needed = []string{"jail", "jls", "mount", "umount", "devfs", "ps"}
 
-// Usable says why there can be no jail here.
+// Usable returns the reason why this host cannot run jails: berth is not root, berth itself runs in
+// a jail, or a tool is missing. It returns nil if jails can run.
 func (b *Backend) Usable() error {
 	if os.Geteuid() != 0 {
 		return errors.New("jails can be made by root alone")
@@ -62,7 +64,7 @@ func (b *Backend) Usable() error {
 	return err
 }
 
-// Tools are FreeBSD's commands.
+// Versions returns the paths of FreeBSD's commands. It fails on the first one that is missing.
 func (b *Backend) Versions() ([]backends.Tool, error) {
 	var list []backends.Tool
 	for _, name := range needed {
@@ -75,40 +77,40 @@ func (b *Backend) Versions() ([]backends.Tool, error) {
 	return list, nil
 }
 
-// Check names the fields of config.json that a jail cannot honour.
+// Check reports the fields of config.json that a jail cannot honour.
 func (b *Backend) Check(s *specs.Spec) spec.Problems {
 	_, settings := settingsOf(s, nil)
 	_, mounts := mountsOf(s, "/")
 	return append(append(unsupported(s), settings...), mounts...)
 }
 
-// Data is what is remembered of a container: what was made for it, in the order
-// in which it was. All is recorded before it is made.
+// Data is the backend's part of the record: everything that was created for the container, in order
+// of creation. Each thing is recorded before it is created.
 type Data struct {
-	// Jail is the jail's name, with its parents' names before it.
+	// Jail is the jail's name, prefixed with its parents' names.
 	Jail string `json:"jail"`
-	// JID is 0 as long as the jail was not seen to be made.
+	// JID is the jail's id. It is 0 until jail(8) has reported the jail as created.
 	JID int `json:"jid,omitempty"`
-	// Making says that the jail is being made, or was.
+	// Making is true from the moment before the jail is created.
 	Making bool `json:"making,omitempty"`
-	// Root is the container's root as the bundle has it, View the read-only view
-	// of it that is the jail's root instead, or "".
+	// Root is the container's root from the bundle. View is a read-only view of Root that serves as
+	// the jail's root instead, or "".
 	Root string `json:"root"`
 	View string `json:"view,omitempty"`
-	// Raised are the jails above that may have one jail more for this one.
+	// Raised lists the ancestor jails whose children.max was raised by one for this jail.
 	Raised []string `json:"raised,omitempty"`
-	// Aliases are the addresses on network interfaces.
+	// Aliases are the addresses added to network interfaces.
 	Aliases []Alias `json:"aliases,omitempty"`
-	// Mounts are the mount points, and Files stand in for mounts of files.
+	// Mounts are the mount points. Files are copies that replace file mounts.
 	Mounts []Mounted        `json:"mounts,omitempty"`
 	Files  []*tree.Replaced `json:"files,omitempty"`
-	// Mounter says that the jail may mount file systems itself. Below are the mount
-	// points in its root that were there before.
+	// Mounter is true if the jail may mount file systems itself. Below lists the mount points in
+	// its root that existed before create.
 	Mounter bool     `json:"mounter,omitempty"`
 	Below   []string `json:"below,omitempty"`
-	// Interfaces are those in the jail's network stack.
+	// Interfaces are the interfaces moved into the jail's network stack.
 	Interfaces []string `json:"interfaces,omitempty"`
-	// Limited says that there are limits.
+	// Limited is true if the container has resource limits.
 	Limited bool `json:"limited,omitempty"`
 }
 
@@ -121,13 +123,13 @@ type Alias struct {
 func (a Alias) add() tools.Command    { return tools.AddAlias(a.Interface, a.Address) }
 func (a Alias) remove() tools.Command { return tools.RemoveAlias(a.Interface, a.Address) }
 
-// Mounted is a mount point, with the number of mounts that were there before.
+// Mounted is a mount point and the number of mounts that it carried before.
 type Mounted struct {
 	Target string `json:"target"`
 	Before int    `json:"before,omitempty"`
 }
 
-// path is the jail's root.
+// path returns the jail's root.
 func (d *Data) path() string {
 	if d.View != "" {
 		return d.View
@@ -146,11 +148,12 @@ func data(c *backends.Container) (*Data, error) {
 	return d, nil
 }
 
-// maxName is what a jail's name can hold, in bytes (MAXHOSTNAMELEN - 1).
+// maxName is the maximum length of a jail's name in bytes (MAXHOSTNAMELEN - 1).
 const maxName = 255
 
-// jailName is the name of a container's jail: its id. podman and ocijail have it
-// so, too. In a parent, the parent's name is before it.
+// jailName returns the name of a container's jail: the container's id, as with podman and ocijail.
+// In a parent jail the parent's name and a dot come before it. An id that contains a dot or is a
+// number is an error, and so is a name longer than maxName.
 func jailName(id, parent string) (string, error) {
 	switch {
 	case strings.Contains(id, "."):
@@ -168,16 +171,16 @@ func jailName(id, parent string) (string, error) {
 	return name, nil
 }
 
-// viewsDir is where read-only views of roots are mounted. It is outside of the
-// container's own directory, which is removed with all that is in it.
+// viewsDir returns the directory in which read-only views of roots are mounted. It is outside the
+// container's own directory because that directory is removed with its contents.
 func viewsDir(c *backends.Container) string { return filepath.Join(c.Root, "@roots") }
 
-// viewOf is the container's view, root being the state root without links.
+// viewOf returns the path of the container's view. root is the state root without symbolic links.
 func viewOf(c *backends.Container, root string) string {
 	return filepath.Join(root, filepath.Base(viewsDir(c)), c.ID)
 }
 
-// parentOf asks for what a jail in parent can have.
+// parentOf returns the limits that the jail parent imposes on the jails inside it.
 func (b *Backend) parentOf(ctx context.Context, parent string) (inherited, error) {
 	if parent == "" {
 		return unrestricted, nil

@@ -14,8 +14,8 @@ import (
 	"github.com/berth-oci/berth/backends/initproc/link"
 )
 
-// Status reads the state from the first process: the container is created as
-// long as it listens for start.
+// Status derives the state from the init process: the container is created as long as the init
+// process listens for start.
 func (b *Backend) Status(c *backends.Container) (specs.ContainerState, error) {
 	if !c.Process.Alive() {
 		return specs.StateStopped, nil
@@ -27,19 +27,20 @@ func (b *Backend) Status(c *backends.Container) (specs.ContainerState, error) {
 	if waits {
 		return specs.StateCreated, nil
 	}
-	// It may have ended between the two looks.
+	// The process may have ended between the two checks.
 	if !c.Process.Alive() {
 		return specs.StateStopped, nil
 	}
 	return specs.StateRunning, nil
 }
 
-// Start tells the first process to become the user's.
+// Start tells the init process to exec the user's program.
 func (b *Backend) Start(_ context.Context, c *backends.Container) error {
 	return link.Start(c.Dir, nil)
 }
 
-// Kill sends a signal to the first process, or to all in the jail.
+// Kill sends a signal to the container's process, or to all processes in the jail if all is true.
+// With SIGKILL and all it repeats until only zombies are left or maxRounds is reached.
 func (b *Backend) Kill(ctx context.Context, c *backends.Container, sig os.Signal, all bool) error {
 	signal := sig.(syscall.Signal)
 	if !all {
@@ -49,7 +50,7 @@ func (b *Backend) Kill(ctx context.Context, c *backends.Container, sig os.Signal
 	if err != nil || d.JID == 0 {
 		return err
 	}
-	// A process may have had children while its siblings were signalled.
+	// A process may have forked while the others were being signalled.
 	for round := 0; ; round++ {
 		pids, err := b.tools.Pids(ctx, d.JID)
 		if err != nil {
@@ -67,7 +68,7 @@ func (b *Backend) Kill(ctx context.Context, c *backends.Container, sig os.Signal
 	}
 }
 
-// maxRounds bounds how often all are killed.
+// maxRounds limits how often Kill signals all processes.
 const maxRounds = 50
 
 func allZombies(pids []int) bool {
@@ -79,7 +80,7 @@ func allZombies(pids []int) bool {
 	return true
 }
 
-// waitGone waits until a process has ended; a zombie has.
+// waitGone waits up to patience for a process to end. A zombie counts as ended.
 func waitGone(ctx context.Context, p backends.Process) error {
 	deadline := time.Now().Add(patience)
 	for pause := time.Millisecond; p.Alive(); pause = min(2*pause, 100*time.Millisecond) {

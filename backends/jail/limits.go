@@ -15,22 +15,21 @@ type limit struct {
 	Amount   uint64
 }
 
-// command sets it for a jail.
+// command returns the command that sets the limit for a jail.
 func (l limit) command(jail string) tools.Command { return tools.AddLimit(jail, l.Resource, l.Amount) }
 
-// limitFields are the fields that limits come from.
+// limitFields maps resources to the fields of linux.resources that they come from.
 var limitFields = map[string]string{"maxproc": "pids.limit", "memoryuse": "memory.limit", "pcpu": "cpu.quota"}
 
-// limited are the resources that limits can be of.
+// limited lists the resources that can be limited.
 var limited = []string{"maxproc", "memoryuse", "pcpu"}
 
-// cpuPeriod is what a quota is of where the config does not say, in
-// microseconds: the kernel's default on Linux.
+// cpuPeriod is the default for cpu.period in microseconds. It is the Linux kernel's default.
 const cpuPeriod = 100000
 
-// limitsOf turns linux.resources, which engines write on FreeBSD too, into limits
-// of rctl(8): memory into resident memory, pids into processes, a CPU quota into
-// per cent of one CPU. What has no counterpart is refused.
+// limitsOf converts linux.resources, which engines write on FreeBSD too, to limits of rctl(8):
+// memory to resident memory, pids to processes, a CPU quota to per cent of one CPU. Fields without
+// a counterpart are reported as problems.
 func limitsOf(r *specs.LinuxResources) ([]limit, spec.Problems) {
 	if r == nil {
 		return nil, nil
@@ -53,7 +52,7 @@ func limitsOf(r *specs.LinuxResources) ([]limit, spec.Problems) {
 	return out, unlimited(r)
 }
 
-// unlimited names what of r cannot be honoured.
+// unlimited reports the fields of r that cannot be honoured.
 func unlimited(r *specs.LinuxResources) spec.Problems {
 	var ps spec.Problems
 	refuse := func(is bool, path, why string) {
@@ -88,7 +87,7 @@ func unlimited(r *specs.LinuxResources) spec.Problems {
 	return ps
 }
 
-// set says whether there is a limit; 0 is runc's way to say that there is none.
+// set returns true if there is a limit. In runc's usage 0 means no limit.
 func set(n *int64) bool { return n != nil && *n != 0 }
 
 func blocks(b *specs.LinuxBlockIO) bool {
@@ -97,8 +96,7 @@ func blocks(b *specs.LinuxBlockIO) bool {
 		len(b.ThrottleReadIOPSDevice) > 0 || len(b.ThrottleWriteIOPSDevice) > 0)
 }
 
-// changesOf are the limits that an update names; an amount of 0 is of one that is
-// to go.
+// changesOf returns the limits that an update names. An amount of 0 removes the limit.
 func changesOf(r *specs.LinuxResources) ([]limit, spec.Problems) {
 	changes, problems := limitsOf(r)
 	gone := func(resource string, n *int64) {

@@ -18,15 +18,15 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// readonly says whether the jail is to have a read-only view of the root, rootView
-// what that is.
+// readonly returns true if the jail gets a read-only view of the root. rootView describes that
+// mount.
 func (cr *creation) readonly() bool { return cr.spec.Root != nil && cr.spec.Root.Readonly }
 
 func (cr *creation) rootView() *mount {
 	return &mount{Path: "root.readonly", Kind: "nullfs", Options: []string{"ro"}, Source: cr.data.Root}
 }
 
-// mountRoot mounts a read-only view of the root, if the jail is to have one.
+// mountRoot mounts the read-only view of the root, if the jail gets one.
 func (cr *creation) mountRoot(ctx context.Context) error {
 	if !cr.readonly() {
 		return nil
@@ -56,7 +56,7 @@ func (cr *creation) mountRoot(ctx context.Context) error {
 	return nil
 }
 
-// mountAll mounts what the config has, in its order.
+// mountAll mounts the mounts of config.json in their order.
 func (cr *creation) mountAll(ctx context.Context) error {
 	for i := range cr.mounts {
 		m := &cr.mounts[i]
@@ -112,7 +112,7 @@ func (cr *creation) mount(ctx context.Context, m *mount) error {
 	return nil
 }
 
-// place is where in a root the mount's target is.
+// claim resolves the mount's target inside a root. It fails if the target is the root itself.
 func (m *mount) claim(root *tree.Root) (*tree.Place, error) {
 	place, err := root.Resolve(m.Target)
 	if err == nil && len(place.Found) == 0 && len(place.Missing) == 0 {
@@ -121,7 +121,7 @@ func (m *mount) claim(root *tree.Root) (*tree.Place, error) {
 	return place, err
 }
 
-// isFile says whether the mount's source is a file, whose target has to be one.
+// isFile returns true if the mount's source is a file. The target must then be a file too.
 func (m *mount) isFile() (bool, error) {
 	if m.Kind != "nullfs" {
 		return false, nil
@@ -133,7 +133,7 @@ func (m *mount) isFile() (bool, error) {
 	return !info.IsDir(), nil
 }
 
-// hides makes sure that a mount's ruleset is there. Without its rules, as on a host
+// hides returns an error if the mount's devfs ruleset is empty. Without the rules, as on a host
 // that has never loaded them, a jail would see every device of the host.
 func (b *Backend) hides(ctx context.Context, m *mount) error {
 	show := m.check()
@@ -151,7 +151,7 @@ func (b *Backend) hides(ctx context.Context, m *mount) error {
 	return nil
 }
 
-// top is the root with all that is mounted so far.
+// top returns the root with everything that is mounted so far.
 func (cr *creation) top() *tree.Root {
 	if cr.view != nil {
 		return cr.view
@@ -159,8 +159,8 @@ func (cr *creation) top() *tree.Root {
 	return cr.root
 }
 
-// makeTarget makes what is missing of a mount's target: below a read-only view
-// that has to be done in the root itself.
+// makeTarget creates the missing part of a mount's target. Below a read-only view it creates it in
+// the root itself.
 func (cr *creation) makeTarget(place *tree.Place, file bool) error {
 	if len(place.Missing) == 0 {
 		if file == place.Dir {
@@ -178,16 +178,17 @@ func (cr *creation) makeTarget(place *tree.Place, file bool) error {
 	return err
 }
 
-// refusesFiles: nullfs of FreeBSD before 14 mounts directories alone.
+// refusesFiles returns true if mount failed because the target is a file. nullfs mounts only
+// directories before FreeBSD 14.
 func refusesFiles(err error) bool {
 	var failed *tools.Error
 	return errors.As(err, &failed) && strings.Contains(failed.Said, "Not a directory")
 }
 
-// replaceFile puts a copy where a file could not be mounted.
+// replaceFile puts a copy of the source where a file could not be mounted.
 func (cr *creation) replaceFile(place *tree.Place, m *mount, target string) error {
 	n := len(cr.data.Mounts)
-	cr.data.Mounts = cr.data.Mounts[:n-1] // mountAt's, which did not come to be
+	cr.data.Mounts = cr.data.Mounts[:n-1] // the entry from mountAt, whose mount failed
 	whole := &tree.Place{Found: append(slices.Clone(place.Found), place.Missing...)}
 	f, err := tree.Plan(whole, cr.c.ID)
 	if err != nil {
@@ -201,8 +202,7 @@ func (cr *creation) replaceFile(place *tree.Place, m *mount, target string) erro
 	return cr.root.Replace(f, m.Source)
 }
 
-// mountAt mounts on a directory or file of the host's, and makes sure that it is
-// there that the mount came to be.
+// mountAt mounts on a directory or file of the host and checks that the mount appeared there.
 func (cr *creation) mountAt(ctx context.Context, m *mount, target string) error {
 	before, err := count(target)
 	if err != nil {
@@ -222,7 +222,7 @@ func (cr *creation) mountAt(ctx context.Context, m *mount, target string) error 
 	return err
 }
 
-// count is the number of mounts at a mount point.
+// count returns the number of mounts at a mount point.
 func count(target string) (int, error) {
 	table, err := kernel.Mounted()
 	if err != nil {

@@ -14,32 +14,32 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// mount is one of mounts in FreeBSD's terms.
+// mount is one entry of mounts in FreeBSD's terms.
 type mount struct {
 	// Path is its JSON path.
 	Path string
-	// Kind is the file system, Source what mount(8) is told as such; a host's
-	// absolute path for nullfs.
+	// Kind is the file system. Source is the source argument of mount(8), for nullfs an absolute
+	// path on the host.
 	Kind, Source string
-	// Target is the destination as the config has it.
+	// Target is the destination as written in config.json.
 	Target string
-	// Options are those for mount -o.
+	// Options are the options for mount -o.
 	Options []string
-	// Ruleset is the devfs ruleset that hides what the jail is not to see, "" if
-	// there is none. Rules are further rules for devfs, each in words.
+	// Ruleset is the devfs ruleset that hides devices from the jail, or "". Rules are further devfs
+	// rules.
 	Ruleset string
 	Rules   []rule
-	// CopyUp fills a tmpfs with what it hides.
+	// CopyUp fills a tmpfs with the contents of the directory that it hides.
 	CopyUp bool
 }
 
-// rule is one of devfs(8), and its JSON path.
+// rule is one devfs(8) rule, split into words, and its JSON path.
 type rule struct {
 	Path  string
 	Words []string
 }
 
-// check is the command that shows the ruleset, nil if there is none to be looked at.
+// check returns the command that shows the mount's ruleset, or nil if it has none.
 func (m *mount) check() tools.Command {
 	if m.Ruleset == "" {
 		return nil
@@ -47,24 +47,23 @@ func (m *mount) check() tools.Command {
 	return tools.ShowRules(m.Ruleset)
 }
 
-// command mounts it on a directory or file of the host's.
+// command returns the command that mounts m on a directory or file of the host.
 func (m *mount) command(target string) tools.Command {
 	return tools.Mount(m.Kind, m.Options, m.Source, target)
 }
 
-// command applies the rule to a mount.
+// command returns the command that applies the rule to the devfs mounted at target.
 func (r *rule) command(target string) tools.Command { return tools.ApplyRule(target, r.Words...) }
 
-// kinds are the file systems that can be mounted, and what mount(8) is told for a
-// source where the config has none. The values are those of fstab(5) examples in
-// their manual pages.
+// kinds maps the supported file systems to the source that mount(8) gets for them. The values are
+// those of the fstab(5) examples in their manual pages. nullfs takes its source from config.json.
 var kinds = map[string]string{
 	"nullfs": "", "tmpfs": "tmpfs", "devfs": "devfs", "fdescfs": "fdescfs",
 	"procfs": "proc", "linprocfs": "linprocfs", "linsysfs": "linsysfs",
 }
 
-// mountsOf reads the mounts of a valid config, and freebsd.devices, which are
-// rules for the devfs at /dev.
+// mountsOf converts the mounts of a valid config. It adds freebsd.devices as rules to the devfs at
+// /dev.
 func mountsOf(s *specs.Spec, bundle string) ([]mount, spec.Problems) {
 	r := &mountReader{bundle: bundle}
 	for i := range s.Mounts {
@@ -100,7 +99,7 @@ func (r *mountReader) mount(at string, m *specs.Mount) mount {
 			out.Source = filepath.Join(r.bundle, m.Source)
 		}
 	default:
-		// A name, for show.
+		// The source is only a label.
 		out.Source = own
 	}
 	if len(m.UIDMappings)+len(m.GIDMappings) > 0 {
@@ -112,9 +111,8 @@ func (r *mountReader) mount(at string, m *specs.Mount) mount {
 	return out
 }
 
-// kindOf is the file system of a mount. A bind mount, as engines call it on
-// Linux and podman does on FreeBSD as well, is nullfs; so is a mount without a
-// type (ocijail).
+// kindOf returns the file system of a mount. A bind mount, as engines write it on Linux and podman
+// writes it on FreeBSD too, becomes nullfs. So does a mount without a type, as in ocijail.
 func kindOf(m *specs.Mount) string {
 	switch m.Type {
 	case "", "bind", "none":
@@ -123,16 +121,17 @@ func kindOf(m *specs.Mount) string {
 	return m.Type
 }
 
-// general are options of every file system (mount(8)).
+// general lists the options that every file system takes (mount(8)).
 var general = words("async noasync atime noatime exec noexec suid nosuid symfollow nosymfollow ro rw rdonly " +
 	"sync union nocover cover emptydir acls noacls nfsv4acls nonfsv4acls multilabel nomultilabel")
 
-// linuxisms are options that FreeBSD does without: nullfs does not propagate
-// mounts, and devices are usable in devfs alone.
+// linuxisms lists options that are accepted and ignored: nullfs does not propagate mounts, and
+// devices work only in devfs.
 var linuxisms = words("bind rbind private rprivate shared rshared slave rslave unbindable runbindable nodev dev " +
 	"relatime norelatime diratime nodiratime strictatime nostrictatime defaults")
 
-// special are the file systems' own options; true says that there is a value.
+// special lists the options that each file system adds. The value is true if the option takes a
+// value.
 var special = map[string]map[string]bool{
 	"nullfs":    {"cache": false, "nocache": false, "nounixbypass": false, "unixbypass": false},
 	"tmpfs":     {"size": true, "mode": true, "uid": true, "gid": true, "inodes": true, "maxfilesize": true, "easize": true, "export": false, "nonc": false, "pgread": false},
@@ -141,7 +140,7 @@ var special = map[string]map[string]bool{
 	"devfs": {},
 }
 
-// MountOptions are all that some file system takes (features.md).
+// MountOptions returns all options that at least one file system takes (features.md), sorted.
 func MountOptions() []string {
 	all := maps.Clone(general)
 	maps.Copy(all, linuxisms)
@@ -164,8 +163,8 @@ func words(list string) map[string]bool {
 	return out
 }
 
-// option takes one option. It goes to mount(8) in a list with commas, so that a
-// value must not hold one.
+// option converts one option. Options are joined with commas for mount(8), so an option must not
+// contain a comma.
 func (r *mountReader) option(at string, m *mount, text string) {
 	key, value, valued := strings.Cut(text, "=")
 	own, known := special[m.Kind][key]
@@ -197,7 +196,7 @@ func number(text string) bool {
 	return text != "" && len(text) < 6 && strings.Trim(text, "0123456789") == ""
 }
 
-// rule takes a rule of devfs(8): conditions, and what is to be done.
+// rule converts a devfs(8) rule: conditions and actions.
 func (r *mountReader) rule(at string, m *mount, words []string) {
 	const safe = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./*?[]+=,-:@{}"
 	for i, w := range words {
@@ -213,8 +212,7 @@ func (r *mountReader) rule(at string, m *mount, words []string) {
 	m.Rules = append(m.Rules, rule{at, words})
 }
 
-// devices unhides devices in the devfs at /dev, with the directories that they
-// are in.
+// devices adds rules that unhide devices and their parent directories in the devfs at /dev.
 func (r *mountReader) devices(list []specs.FreeBSDDevice) {
 	var dev *mount
 	for i := range r.mounts {

@@ -16,7 +16,8 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// live is the data of a container that has a jail and runs.
+// live returns the data of a running container. The error is os.ErrProcessDone if it has no jail or
+// its process has ended.
 func live(c *backends.Container) (*Data, error) {
 	d, err := data(c)
 	if err == nil && (d.JID == 0 || !c.Process.Alive()) {
@@ -25,7 +26,7 @@ func live(c *backends.Container) (*Data, error) {
 	return d, err
 }
 
-// Pids are the processes in the jail, which can outlive the first.
+// Pids returns the processes in the jail. They can outlive the container's first process.
 func (b *Backend) Pids(c *backends.Container) ([]int, error) {
 	d, err := data(c)
 	if err == nil && d.JID == 0 {
@@ -40,10 +41,10 @@ func (b *Backend) Pids(c *backends.Container) ([]int, error) {
 // ErrNoFreezer is the reason why a jail cannot be paused.
 var ErrNoFreezer = errors.New("a jail cannot be paused: FreeBSD has no freezer, and SIGSTOP would be seen by the processes' parents and undone by anyone inside")
 
-// Pause is refused.
+// Pause always fails with ErrNoFreezer.
 func (b *Backend) Pause(context.Context, *backends.Container) error { return ErrNoFreezer }
 
-// Resume is refused.
+// Resume always fails with ErrNoFreezer.
 func (b *Backend) Resume(context.Context, *backends.Container) error { return ErrNoFreezer }
 
 // addLimit sets one limit.
@@ -54,7 +55,7 @@ func (b *Backend) addLimit(ctx context.Context, jail string, l limit) error {
 	return nil
 }
 
-// racctHint says what to do where the kernel does not count.
+// racctHint returns advice if err shows that the kernel's resource accounting is disabled, else "".
 func racctHint(err error) string {
 	if strings.Contains(err.Error(), "kern.racct.enable") {
 		return " (in /boot/loader.conf, then reboot)"
@@ -74,8 +75,7 @@ func (b *Backend) removeLimits(ctx context.Context, jail string) error {
 	return err
 }
 
-// Update changes the limits that r names. What was changed before one that fails
-// is put back.
+// Update changes the limits that r names. If a change fails, the earlier changes are reverted.
 func (b *Backend) Update(ctx context.Context, c *backends.Container, r *specs.LinuxResources) error {
 	d, err := live(c)
 	if err != nil {
@@ -91,7 +91,7 @@ func (b *Backend) Update(ctx context.Context, c *backends.Container, r *specs.Li
 		return err
 	}
 	if len(changes) > 0 && !k.Updated {
-		// So that Delete looks for limits.
+		// Updated makes Delete look for limits.
 		k.Updated = true
 		if err := saveConfig(c, k); err != nil {
 			return err
@@ -111,7 +111,7 @@ func (b *Backend) Update(ctx context.Context, c *backends.Container, r *specs.Li
 	return saveConfig(c, k)
 }
 
-// change replaces a limit; an amount of 0 removes it.
+// change replaces a limit. An amount of 0 removes it.
 func (b *Backend) change(ctx context.Context, d *Data, now []limit, to limit) error {
 	if slices.ContainsFunc(now, func(l limit) bool { return l.Resource == to.Resource }) {
 		if _, err := b.tools.Run(ctx, tools.RemoveLimit(d.Jail, to.Resource)); err != nil {
@@ -127,7 +127,7 @@ func (b *Backend) change(ctx context.Context, d *Data, now []limit, to limit) er
 func (b *Backend) putBack(ctx context.Context, d *Data, before, changed []limit) error {
 	var errs []error
 	for _, ch := range changed {
-		// It may be there or not, by where the change failed.
+		// The rule may or may not exist, depending on where the change failed.
 		_, _ = b.tools.Run(ctx, tools.RemoveLimit(d.Jail, ch.Resource))
 		for _, l := range before {
 			if l.Resource == ch.Resource {
@@ -138,7 +138,7 @@ func (b *Backend) putBack(ctx context.Context, d *Data, before, changed []limit)
 	return errors.Join(errs...)
 }
 
-// Stats measures the jail by rctl(8). cputime is in seconds.
+// Stats returns the jail's resource usage from rctl(8), where cputime is in seconds.
 func (b *Backend) Stats(c *backends.Container) (*backends.Stats, error) {
 	d, err := live(c)
 	if err != nil {
@@ -174,8 +174,8 @@ func (b *Backend) Stats(c *backends.Container) (*backends.Stats, error) {
 	return s, nil
 }
 
-// WatchOOM waits for the container's end: FreeBSD does not tell whom it has
-// killed for want of memory.
+// WatchOOM waits for the container to end. It never reports an OOM kill, because FreeBSD does not
+// tell which processes it killed for lack of memory.
 func (b *Backend) WatchOOM(ctx context.Context, c *backends.Container, _ func()) error {
 	for c.Process.Alive() {
 		select {

@@ -13,7 +13,8 @@ import (
 	"github.com/berth-oci/berth/backends/jail/tools"
 )
 
-// parentsLock has one berth at a time change what jails may have below them.
+// parentsLock takes the lock that lets only one berth process at a time change children.max of
+// jails. Closing the file releases the lock.
 func parentsLock(c *backends.Container) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(c.Root, "@parents"), os.O_RDWR|os.O_CREATE|syscall.O_CLOEXEC, 0o600)
 	if err != nil {
@@ -26,8 +27,8 @@ func parentsLock(c *backends.Container) (*os.File, error) {
 	return f, nil
 }
 
-// raiseParents lets each jail above have one more below it, if it is full. Whoever
-// calls has the lock until the jail is made.
+// raiseParents lets each ancestor jail that is full have one more jail in it. The caller holds the
+// lock until the jail is created.
 func (cr *creation) raiseParents(ctx context.Context) error {
 	full, err := cr.full(ctx, cr.settings.Parent)
 	if err != nil {
@@ -45,18 +46,18 @@ func (cr *creation) raiseParents(ctx context.Context) error {
 	return nil
 }
 
-// fullJail is a jail with as many jails below it as it may have.
+// fullJail is a jail that already has the maximum number of jails in it.
 type fullJail struct {
 	name     string
 	children int
 }
 
-// raise lets it have one more.
+// raise returns the command that allows one more.
 func (f fullJail) raise() tools.Command {
 	return tools.SetJail(f.name, fmt.Sprintf("children.max=%d", f.children+1))
 }
 
-// full are those that are, of a jail and of those that it is in.
+// full returns the full jails among parent and its ancestors.
 func (b *Backend) full(ctx context.Context, parent string) ([]fullJail, error) {
 	var list []fullJail
 	for _, name := range above(parent) {
@@ -71,7 +72,7 @@ func (b *Backend) full(ctx context.Context, parent string) ([]fullJail, error) {
 	return list, nil
 }
 
-// above are the names of a jail and of those that it is in, the outermost first.
+// above returns the names of a jail and its ancestors, the outermost first.
 func above(name string) []string {
 	var list []string
 	for i := range name {
@@ -82,8 +83,8 @@ func above(name string) []string {
 	return append(list, name)
 }
 
-// removeFromParents removes the jail, and takes back what raiseParents has given:
-// one each, but not what another jail uses.
+// removeFromParents removes the jail and lowers children.max of each raised jail by one, unless
+// another jail now uses that place.
 func (b *Backend) removeFromParents(ctx context.Context, c *backends.Container, d *Data) error {
 	if len(d.Raised) == 0 {
 		return b.removeJail(ctx, d)

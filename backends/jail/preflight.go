@@ -9,8 +9,8 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// Foresee finds what Create would refuse in a valid config for what this host is:
-// its kernel's settings, its rulesets, the parent jail.
+// Preflight reports what Create would refuse in a valid config because of this host: its kernel
+// settings, its devfs rulesets, the parent jail.
 func (b *Backend) Preflight(s *specs.Spec) spec.Problems {
 	ctx := context.Background()
 	var ps spec.Problems
@@ -33,7 +33,7 @@ func (b *Backend) Preflight(s *specs.Spec) spec.Problems {
 	mounts, _ := mountsOf(s, "/")
 	for i := range mounts {
 		m := &mounts[i]
-		// The rules are root's to see.
+		// Only root can see the rules.
 		if os.Geteuid() == 0 {
 			if err := b.hides(ctx, m); err != nil {
 				say(spec.Error, m.Path, err.Error())

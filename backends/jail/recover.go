@@ -12,13 +12,13 @@ import (
 	"github.com/berth-oci/berth/backends/record"
 )
 
-// copyFile holds the record a second time: of what was made around a jail nothing
-// else tells, should the record be damaged.
+// copyFile is a second copy of the record. If the record is damaged, nothing else tells what was
+// created around a jail.
 const copyFile = "copy.json"
 
 var _ backends.Recoverer = (*Backend)(nil)
 
-// writeCopy writes it, in one step for a reader.
+// writeCopy writes the copy atomically.
 func writeCopy(c *backends.Container) error {
 	data, err := record.Marshal(c)
 	if err != nil {
@@ -31,7 +31,8 @@ func writeCopy(c *backends.Container) error {
 	return os.Rename(file+".new", file)
 }
 
-// Salvage removes what the copy of the record names.
+// Recover removes everything that the copy of the record names. done says what it did. Recover does
+// nothing if there is no copy, and removes nothing if the copy is damaged too.
 func (b *Backend) Recover(ctx context.Context, c *backends.Container) (done []string, err error) {
 	file := filepath.Join(c.Dir, copyFile)
 	text, err := os.ReadFile(file)

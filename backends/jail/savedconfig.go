@@ -14,14 +14,14 @@ import (
 	"github.com/berth-oci/berth/backends/record"
 )
 
-// keptFile holds in a container's state directory what exec and update need of
-// its config.json, for a bundle can be changed while its container runs.
+// savedConfigFile is a file in the container's state directory. It holds what exec and update need
+// of config.json, because a bundle can change while its container runs.
 const savedConfigFile = "kept.json"
 
 type savedConfig struct {
 	Process *specs.Process `json:"process"`
 	Limits  []limit        `json:"limits,omitempty"`
-	// Updated says that an update has changed limits, or was about to.
+	// Updated is true if an update has changed limits or was about to.
 	Updated bool `json:"updated,omitempty"`
 }
 
@@ -51,12 +51,11 @@ func loadSavedConfig(c *backends.Container) (*savedConfig, error) {
 	return k, nil
 }
 
-// updated says whether an update may have set limits that the record does not
-// know of.
+// updated returns true if an update may have set limits that the record does not mention.
 func updated(c *backends.Container) (bool, error) {
 	_, err := os.Stat(filepath.Join(c.Dir, savedConfigFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil // create has not come so far
+		return false, nil // create has not come that far
 	}
 	k, err := loadSavedConfig(c)
 	if err != nil {
@@ -65,7 +64,7 @@ func updated(c *backends.Container) (bool, error) {
 	return k.Updated, nil
 }
 
-// OwnProcess is process of config.json.
+// OwnProcess returns the field process of config.json.
 func (b *Backend) OwnProcess(c *backends.Container) (*specs.Process, error) {
 	k, err := loadSavedConfig(c)
 	if err != nil {

@@ -10,7 +10,8 @@ import (
 	"github.com/berth-oci/berth/backends/record"
 )
 
-// What every berth so far has kept is read, and nothing else.
+// TestKeptFormats checks that the formats of all berth versions so far can be read, and nothing
+// else.
 func TestKeptFormats(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/kept-format-*.json")

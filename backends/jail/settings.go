@@ -12,17 +12,16 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// Values of parameters that say where a jail has something from.
+// Values of jail(8) parameters that say where the jail gets a resource from.
 const (
 	shareNew     = string(specs.FreeBSDShareNew)
 	shareInherit = string(specs.FreeBSDShareInherit)
 	shareDisable = string(specs.FreeBSDShareDisable)
 )
 
-// settings are what a config says of the jail itself, in freebsd.jail or in
-// annotations.
+// settings holds what config.json says about the jail itself, in freebsd.jail or in annotations.
 type settings struct {
-	// Parent is the name of the jail that the container's is made in, or "".
+	// Parent is the name of the parent jail, or "".
 	Parent               string
 	Host                 string
 	Hostname, Domainname string
@@ -30,25 +29,26 @@ type settings struct {
 	IP4, IP6             family
 	Interface            string
 	VnetInterfaces       []string
-	// SysV are sysvmsg, sysvsem and sysvshm.
+	// SysV has the values for sysvmsg, sysvsem and sysvshm.
 	SysV          map[string]string
 	EnforceStatfs *int
-	// Allow are the permissions that are given or taken, without "allow.".
+	// Allow has the permissions that are granted (true) or revoked (false), without the prefix
+	// "allow.".
 	Allow map[string]bool
-	// Object says that the config has freebsd.jail. One without is by an engine
-	// that only knows ocijail, and gets ocijail's defaults.
+	// Object is true if the config has freebsd.jail. A config without it comes from an engine that
+	// knows only ocijail, and gets ocijail's defaults.
 	Object bool
-	// From are the JSON paths that parameters of jail(8) come from, by their names.
+	// From maps names of jail(8) parameters to the JSON paths that they come from.
 	From map[string]string
 }
 
-// family is what a jail may do with IPv4 or IPv6.
+// family is a jail's access to IPv4 or IPv6.
 type family struct {
 	Mode      string
 	Addresses []netip.Addr
 }
 
-// settingsOf reads a valid config; config are the bytes that it was read from.
+// settingsOf reads a valid config. config is the text of config.json.
 func settingsOf(s *specs.Spec, config []byte) (*settings, spec.Problems) {
 	r := &reader{settings: settings{
 		Hostname: s.Hostname, Domainname: s.Domainname, SysV: map[string]string{}, Allow: map[string]bool{},
@@ -62,7 +62,7 @@ func settingsOf(s *specs.Spec, config []byte) (*settings, spec.Problems) {
 	return &r.settings, r.problems
 }
 
-// reader collects settings, and what is wrong with them.
+// reader collects settings and the problems with them.
 type reader struct {
 	settings
 	problems spec.Problems
@@ -72,7 +72,7 @@ func (r *reader) refuse(path, message string) {
 	r.problems = append(r.problems, spec.Problem{Path: path, Level: spec.Error, Message: message})
 }
 
-// object takes freebsd.jail, which package spec has checked.
+// object reads freebsd.jail, which package spec has already checked.
 func (r *reader) object(j *specs.FreeBSDJail, config []byte) {
 	r.Object = true
 	r.Parent, r.Host, r.Vnet = j.Parent, string(j.Host), string(j.Vnet)
@@ -101,15 +101,15 @@ func (r *reader) object(j *specs.FreeBSDJail, config []byte) {
 	}
 }
 
-// origins are the fields of freebsd.jail that parameters come from.
+// origins records which fields of freebsd.jail the parameters come from.
 func (r *reader) origins(fields map[string]string) {
 	for parameter, field := range fields {
 		r.From[parameter] = "freebsd.jail." + field
 	}
 }
 
-// permissions takes freebsd.jail.allow. Three of them a jail has unless they are
-// taken from it; the others it has not, so that false and nothing are the same.
+// permissions reads freebsd.jail.allow. A jail has the three permissions in on unless config.json
+// revokes them. It lacks the others by default, so for those false and absent mean the same.
 func (r *reader) permissions(a *specs.FreeBSDJailAllow, on spec.JailOn) {
 	r.origins(map[string]string{
 		"allow.raw_sockets": "allow.rawSockets", "allow.chflags": "allow.chflags", "allow.quotas": "allow.quotas",
@@ -137,8 +137,7 @@ func (r *reader) permissions(a *specs.FreeBSDJailAllow, on spec.JailOn) {
 	}
 }
 
-// check finds what no jail can be, or jail(8) would understand as something
-// else.
+// check reports settings that no jail can have, or that jail(8) would misread.
 func (r *reader) check() {
 	if r.Host == shareInherit && (r.Hostname != "" || r.Domainname != "") {
 		r.refuse("freebsd.jail.host", "the host's names are inherited, yet the config has a hostname or a domainname")
@@ -163,7 +162,7 @@ func (r *reader) check() {
 	}
 }
 
-// parentName says whether a name is one of a jail or, with dots, of a jail in
+// parentName returns true if name is a valid jail name, or several joined with dots for nested
 // jails.
 func parentName(name string) bool {
 	for part := range strings.SplitSeq(name, ".") {
@@ -184,20 +183,20 @@ func addresses(list []string) []netip.Addr {
 	return out
 }
 
-// inherited is what a jail cannot have more of than its parent.
+// inherited holds what a jail cannot exceed in its parent.
 type inherited struct {
 	Chflags, RawSockets bool
 	EnforceStatfs       int
 }
 
-// unrestricted is the host's.
+// unrestricted applies to jails without a parent.
 var unrestricted = inherited{Chflags: true, RawSockets: true}
 
-// param is a parameter of jail(8), and the JSON path that it comes from if the
-// config has it.
+// param is a parameter of jail(8) and the JSON path that it comes from, or "" if the config does
+// not have it.
 type param struct{ text, from string }
 
-// texts are what jail(8) gets.
+// texts returns the arguments for jail(8).
 func texts(params []param) []string {
 	list := make([]string, len(params))
 	for i, p := range params {
@@ -206,8 +205,7 @@ func texts(params []param) []string {
 	return list
 }
 
-// params are the parameters of jail(8) for a jail of a name with its root at
-// path.
+// params returns the jail(8) parameters for a jail with this name, and with its root at path.
 func (s *settings) params(name, path string, parent inherited) []param {
 	p := []param{{"name=" + name, s.From["name"]}, {"path=" + path, "root.path"}, {text: "persist"}}
 	add := func(key, value string) {
@@ -244,8 +242,8 @@ func (s *settings) params(name, path string, parent inherited) []param {
 	return p
 }
 
-// ip adds a family. Addresses mean that the jail has these and no others, for
-// which "new" is the parameter's value.
+// ip adds the parameters of an address family. A list of addresses restricts the jail to these,
+// which implies the value "new".
 func (s *settings) ip(key string, f family, add func(key, value string)) {
 	if len(f.Addresses) > 0 {
 		list := make([]string, len(f.Addresses))
@@ -261,7 +259,7 @@ func (s *settings) ip(key string, f family, add func(key, value string)) {
 	add(key, f.Mode)
 }
 
-// aliases are the addresses that an interface of the host's is to have.
+// aliases returns the addresses to add to the host's interface.
 func (s *settings) aliases() []Alias {
 	var list []Alias
 	if s.Interface == "" {
@@ -285,8 +283,8 @@ func (s *settings) statfs(parent inherited) int {
 	return max(1, parent.EnforceStatfs)
 }
 
-// allowed are the permissions with ocijail's defaults where they are due: raw
-// sockets and chflags, as far as the parent has them.
+// allowed returns the permissions. Without freebsd.jail it adds ocijail's defaults, raw sockets and
+// chflags, if the parent has them.
 func (s *settings) allowed(parent inherited) map[string]bool {
 	allow := maps.Clone(s.Allow)
 	if s.Object {
@@ -300,8 +298,8 @@ func (s *settings) allowed(parent inherited) map[string]bool {
 	return allow
 }
 
-// negated is the name of a boolean parameter's opposite: "no" stands before its
-// last part (jail(8)).
+// negated returns the name that turns a boolean parameter off: "no" goes before its last part
+// (jail(8)).
 func negated(key string) string {
 	dot := strings.LastIndexByte(key, '.') + 1
 	return key[:dot] + "no" + key[dot:]

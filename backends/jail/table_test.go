@@ -13,7 +13,7 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// parsed is a config with some properties, for one that an engine could send.
+// parsed parses a valid config with some additional properties.
 func parsed(t *testing.T, properties string) (*settings, []mount, spec.Problems) {
 	t.Helper()
 	config := `{"ociVersion":"1.3.0","process":{"args":["x"],"cwd":"/","user":{"uid":0,"gid":0}},"root":{"path":"root"}`
@@ -32,23 +32,23 @@ func parsed(t *testing.T, properties string) (*settings, []mount, spec.Problems)
 
 const (
 	before = "jail -i -c name=ID path=/root persist"
-	// plain is a jail of an engine that only knows ocijail; object one of
-	// freebsd.jail with nothing in it.
+	// plain is the jail of an engine that knows only ocijail. object is the jail of an empty
+	// freebsd.jail.
 	plain  = before + " host=inherit ip4=inherit ip6=inherit enforce_statfs=1 allow.chflags allow.raw_sockets"
 	object = before + " sysvmsg=new sysvsem=new sysvshm=new enforce_statfs=2"
 )
 
 func host(h string) string { return strings.Replace(object, "persist", "persist "+h, 1) }
 
-// parameterRows are the fields of freebsd.jail and the annotations, each with what
-// jail(8) gets, and ifconfig(8) before and after it.
+// parameterRows lists the fields of freebsd.jail and the annotations, each with the resulting
+// command lines of jail(8), and of ifconfig(8) before and after it.
 func parameterRows() []struct{ config, want string } {
 	return []struct{ config, want string }{
 		{``, plain},
 		{`"freebsd":{}`, plain},
 		{`"freebsd":{"jail":{}}`, object},
 
-		// The base config.
+		// Fields outside freebsd.jail.
 		{`"hostname":"h"`, strings.Replace(plain, "host=inherit", "host=new host.hostname=h", 1)},
 		{`"domainname":"d"`, strings.Replace(plain, "host=inherit", "host=new host.domainname=d", 1)},
 		{`"hostname":"h","freebsd":{"jail":{}}`, host("host=new host.hostname=h")},
@@ -148,7 +148,8 @@ func joined(list []tools.Command) string {
 	return strings.Join(lines, "; ")
 }
 
-// Each field that the specification has is in a row, and each annotation.
+// TestRowsAreComplete checks that parameterRows has each field of the specification and each
+// annotation.
 func TestRowsAreComplete(t *testing.T) {
 	t.Parallel()
 	var configs strings.Builder
@@ -171,7 +172,7 @@ func TestRowsAreComplete(t *testing.T) {
 	}
 }
 
-// Each permission that an annotation can give or take.
+// TestPermissions tests each permission that an annotation can grant or revoke.
 func TestPermissions(t *testing.T) {
 	t.Parallel()
 	for _, name := range permissions {
@@ -192,7 +193,7 @@ func TestPermissions(t *testing.T) {
 	}
 }
 
-// The versions of the specification that config.json may be of.
+// TestVersions tests the specification versions that config.json may have.
 func TestVersions(t *testing.T) {
 	t.Parallel()
 	for version, ok := range map[string]bool{
@@ -209,8 +210,8 @@ func TestVersions(t *testing.T) {
 	}
 }
 
-// What the parent has not a jail by ocijail's defaults has not either; what it
-// asks for it gets to be refused by the kernel.
+// TestParametersInParent checks that ocijail's defaults do not give a jail what its parent lacks.
+// What config.json asks for explicitly is left to the kernel to refuse.
 func TestParametersInParent(t *testing.T) {
 	t.Parallel()
 	s, _, _ := parsed(t, `"annotations":{"org.freebsd.parentJail":"pod"}`)
@@ -225,7 +226,7 @@ func TestParametersInParent(t *testing.T) {
 	}
 }
 
-// The mounts, each with what mount(8) and devfs(8) get.
+// TestMounts tests the mounts, each with the resulting command lines of mount(8) and devfs(8).
 func TestMounts(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -272,7 +273,8 @@ func commands(m *mount) []string {
 	return list
 }
 
-// Each option that features shows is one of some file system, and no other is taken.
+// TestFeatures checks that some file system takes each option that features shows, and that no
+// other option is taken.
 func TestFeatures(t *testing.T) {
 	t.Parallel()
 	takes := func(option string) bool {
@@ -319,7 +321,7 @@ func TestDevices(t *testing.T) {
 	}
 }
 
-// What is refused, with the path that the error names.
+// TestRefused tests what is refused, and the path that the error names.
 func TestRefused(t *testing.T) {
 	t.Parallel()
 	for config, path := range map[string]string{
@@ -361,7 +363,7 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// Resources, each with what rctl(8) gets.
+// TestLimits tests resources, each with the resulting rctl(8) limits.
 func TestLimits(t *testing.T) {
 	t.Parallel()
 	for config, want := range map[string]string{

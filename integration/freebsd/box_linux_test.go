@@ -22,13 +22,13 @@ import (
 	"github.com/berth-oci/berth/integration/freebsd/host"
 )
 
-// box is a FreeBSD host of a test's own, with a bundle.
+// box is a separate FreeBSD host for one test, with a bundle.
 type box struct {
 	*testing.T
 	dir    string
 	id     string
 	config *specs.Spec
-	// extra is the environment of berth beyond the usual.
+	// extra is added to berth's usual environment.
 	extra []string
 }
 
@@ -56,7 +56,7 @@ func newBox(t *testing.T) *box {
 	return b
 }
 
-// clean makes sure that no failed test is in another's way.
+// clean removes the container of a failed test, so that it does not disturb other tests.
 func (b *box) clean() {
 	if b.Failed() {
 		_ = b.command("delete", "--force", b.id).Run()
@@ -80,7 +80,7 @@ func (b *box) sh(script string) string {
 	return string(out)
 }
 
-// root is a path in the container's root file system.
+// root returns a path in the container's root.
 func (b *box) root(names ...string) string {
 	return filepath.Join(append([]string{b.dir, "bundle/root"}, names...)...)
 }
@@ -94,7 +94,7 @@ func (b *box) write(name, text string) string {
 	return b.file(name)
 }
 
-// bundle writes the config.
+// bundle writes config.json.
 func (b *box) bundle() {
 	b.Helper()
 	data, err := json.Marshal(b.config)
@@ -109,7 +109,7 @@ func (b *box) command(args ...string) *exec.Cmd {
 	return cmd
 }
 
-// berth runs a command that is to succeed, and returns what it prints.
+// berth runs a command that must succeed, and returns its output.
 func (b *box) berth(args ...string) string {
 	b.Helper()
 	out, err := b.try(args...)
@@ -119,7 +119,7 @@ func (b *box) berth(args ...string) string {
 	return out
 }
 
-// try runs a command. Its output goes to files: a container may hold it open.
+// try runs a command. Its output goes to a file because a container may keep it open.
 func (b *box) try(args ...string) (string, error) {
 	b.Helper()
 	out, err := os.CreateTemp(b.dir, "out")
@@ -131,14 +131,14 @@ func (b *box) try(args ...string) (string, error) {
 	data, err := os.ReadFile(out.Name())
 	b.must(err)
 	if status != nil {
-		// The log quotes quotes.
+		// The log escapes quotes.
 		data = bytes.ReplaceAll(data, []byte(`\"`), []byte(`"`))
 		return string(data), fmt.Errorf("berth %s: %w: %s", strings.Join(args, " "), status, data)
 	}
 	return string(data), nil
 }
 
-// refused runs a command that is to fail with the words.
+// refused runs a command that must fail with an error that contains words.
 func (b *box) refused(words string, args ...string) {
 	b.Helper()
 	_, err := b.try(args...)
@@ -181,7 +181,7 @@ func (b *box) wantStatus(want specs.ContainerState) {
 	}
 }
 
-// wait waits for a container's process, our child since its parent has ended.
+// wait waits for a container's process, which became our child when its parent ended.
 func (b *box) wait(pid int) int {
 	b.Helper()
 	deadline := time.Now().Add(30 * time.Second)
@@ -204,7 +204,7 @@ func (b *box) wait(pid int) int {
 	}
 }
 
-// reap waits for what has become ours of this box's processes.
+// reap waits for the container's process of this box, if it has ended.
 func (b *box) reap() {
 	data, err := os.ReadFile(b.file("pid"))
 	var pid int
@@ -215,7 +215,7 @@ func (b *box) reap() {
 	}
 }
 
-// run is a whole life: the exit status and the output of the container.
+// run runs a container and returns its exit status and output.
 func (b *box) run() (int, string) {
 	b.Helper()
 	b.bundle()
@@ -229,13 +229,13 @@ func (b *box) run() (int, string) {
 	return cmd.ProcessState.ExitCode(), out.String()
 }
 
-// host changes or looks at the host.
+// host inspects or changes the host.
 func (b *box) host(f func(h *host.Host)) {
 	b.Helper()
 	b.must(host.Update(b.file("host"), func(h *host.Host) error { f(h); return nil }))
 }
 
-// calls are the tools' command lines so far, without those that only look.
+// calls returns the tools' command lines so far, without those that only query.
 func (b *box) calls() []string {
 	b.Helper()
 	var list []string
@@ -256,7 +256,7 @@ func (b *box) wantCalls(want ...string) {
 	}
 }
 
-// traces are what is left of containers on the host.
+// traces lists what is left of containers on the host.
 func (b *box) traces() []string {
 	b.Helper()
 	var left []string

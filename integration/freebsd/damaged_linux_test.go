@@ -11,8 +11,8 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// A container whose record is damaged goes with all that was made around it, by the
-// record's copy.
+// TestDamagedRecord checks that a container with a damaged record is deleted with everything around
+// it, by means of the record's copy.
 func TestDamagedRecord(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ from, to string }{

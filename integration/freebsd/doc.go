@@ -1,7 +1,7 @@
-// Package freebsd tests the jail backend on Linux, command by command, with a
-// stand-in for FreeBSD's tools (package standin): real processes in a real root
-// with real mounts, but for the jail itself, which is a chroot. It has tests only,
-// which need root and a busybox root; they make a mount namespace of their own:
+// Package freebsd tests the jail backend on Linux, command by command, with a stand-in for
+// FreeBSD's tools (package standin). Processes, root and mounts are real. Only the jail itself is
+// replaced, by a chroot. The package contains only tests. They need root and a busybox root file
+// system, and run in their own mount namespace:
 //
 //	go build -tags jailtest -o berth-jail .
 //	go build -o standin ./integration/freebsd/standin

@@ -29,7 +29,7 @@ func sleeper(t *testing.T) *box {
 	return b
 }
 
-// end deletes it, and looks around.
+// end deletes the container and checks that nothing is left.
 func (b *box) end() {
 	b.Helper()
 	b.berth("delete", "--force", b.id)
@@ -125,7 +125,7 @@ func TestLimits(t *testing.T) {
 	b.berth("update", "--pids-limit=-1", b.id)
 	b.wantLimits("memoryuse:deny=2097152", "pcpu:deny=150")
 	b.refused("linux.resources.cpu.shares: FreeBSD has no such limit", "update", "--memory", "3m", "--cpu-share", "5", b.id)
-	// The last of two changes fails: the first is put back.
+	// The second of two changes fails, and the first is reverted.
 	b.host(func(h *host.Host) { h.FailAt, h.Fail = len(h.Calls)+3, host.Early })
 	b.refused("told to fail", "update", "--memory", "3m", "--pids-limit", "4", b.id)
 	b.wantLimits("memoryuse:deny=2097152", "pcpu:deny=150")
@@ -173,7 +173,8 @@ func TestNoRacct(t *testing.T) {
 	b.end()
 }
 
-// A fork bomb of sorts is ended as a whole by delete.
+// TestDeleteAll checks that delete kills all processes of a container whose first process has
+// ended.
 func TestDeleteAll(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)
@@ -194,7 +195,7 @@ func TestDeleteAll(t *testing.T) {
 func TestDoctor(t *testing.T) {
 	t.Parallel()
 	row := func(b *box, check string) string {
-		out, _ := b.command("doctor", "--json").Output() // its status is the worst verdict
+		out, _ := b.command("doctor", "--json").Output() // its exit status is the worst verdict
 		var rows []struct{ Check, Verdict, Looked string }
 		b.must(json.Unmarshal(out, &rows))
 		for _, r := range rows {
@@ -208,7 +209,7 @@ func TestDoctor(t *testing.T) {
 		"BERTH_JAIL_SYSCTL_kern.racct.enable=1", "BERTH_JAIL_SYSCTL_kern.features.vimage=1", "BERTH_JAIL_SYSCTL_compat.linux.default_openfiles=1024",
 	}
 	for name, c := range map[string]struct {
-		without     string // what the kernel has not
+		without     string // what the kernel lacks
 		with        string
 		change      func(h *host.Host)
 		check, want string

@@ -15,15 +15,15 @@ import (
 	"github.com/berth-oci/berth/integration/freebsd/host"
 )
 
-// What explain says is what create then calls, line by line; explain itself calls
-// nothing that changes anything.
+// TestExplain checks that create calls exactly the command lines that explain shows, and that
+// explain changes nothing itself.
 func TestExplain(t *testing.T) {
 	t.Parallel()
 	for name, config := range map[string]func(b *box){
 		"plain": func(*box) {}, "rich": (*box).rich,
 		"shared": func(b *box) {
 			b.shared()
-			b.config.Mounts = b.config.Mounts[:1] // a copy in place of a mount shows when it is made
+			b.config.Mounts = b.config.Mounts[:1] // a copy shows only during create
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -48,7 +48,7 @@ func TestExplain(t *testing.T) {
 	}
 }
 
-// explained are the command lines that explain shows.
+// explained returns the command lines that explain shows.
 func (b *box) explained() []string {
 	b.Helper()
 	var list []string
@@ -76,7 +76,7 @@ func (b *box) explain() backends.Explanation {
 	return x.Sections
 }
 
-// within says whether each line of a text is one of another.
+// within returns true if each line of text is also in other.
 func within(text, other string) bool {
 	lines := slices.Collect(strings.Lines(other))
 	for line := range strings.Lines(text) {
@@ -87,7 +87,7 @@ func within(text, other string) bool {
 	return true
 }
 
-// Each line says which field it is from.
+// TestExplainedFields checks the field that each line comes from.
 func TestExplainedFields(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)
@@ -129,7 +129,7 @@ func TestExplainedFields(t *testing.T) {
 	}
 }
 
-// What create would refuse for what the host is, validate says with the field.
+// TestForeseen checks that validate reports, with its field, what create would refuse on this host.
 func TestForeseen(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)

@@ -15,7 +15,7 @@ import (
 	"github.com/berth-oci/berth/integration/freebsd/host"
 )
 
-// rich is a config with something of everything that tools are called for.
+// rich makes a config that needs each of the tools.
 func (b *box) rich() {
 	memory, pids, quota, statfs, mode := int64(64<<20), int64(20), int64(50000), 1, os.FileMode(0o700)
 	b.write("data/file", "from the host\n")
@@ -42,14 +42,14 @@ func (b *box) rich() {
 	b.parent("net")
 }
 
-// parent makes a jail that others can be made in.
+// parent creates a jail that can contain other jails.
 func (b *box) parent(name string) {
 	b.host(func(h *host.Host) {
 		h.Jails[name] = &host.Jail{JID: 1000 + len(h.Jails), Path: "/", Params: map[string]string{"vnet": "new", "allow.raw_sockets": "true", "enforce_statfs": "1"}}
 	})
 }
 
-// made and removed are the command lines for it.
+// made and removed are the command lines that create and delete the container of rich.
 var (
 	made = []string{
 		"mount -t nullfs -o ro BOX/bundle/root BOX/state/@roots/ID",
@@ -146,8 +146,8 @@ func (b *box) removeParent(name string) {
 	})
 }
 
-// shared is a config of what rich has not: addresses on the host's interface, a
-// writable root, files that are copies, a filled tmpfs, a parent in a parent.
+// shared makes a config of what rich leaves out: addresses on the host's interface, a writable
+// root, files replaced by copies, a filled tmpfs, a nested parent.
 func (b *box) shared() {
 	b.write("hosts", "of the host\n")
 	b.must(os.WriteFile(b.root("etc/hosts"), []byte("of the image\n"), 0o604))
@@ -170,7 +170,8 @@ func (b *box) shared() {
 	})
 }
 
-// removeParents removes what rich and shared have prepared, as it was.
+// removeParents removes the parents that rich and shared have prepared, and checks that they are
+// unchanged.
 func (b *box) removeParents() {
 	b.Helper()
 	b.host(func(h *host.Host) {
@@ -182,13 +183,13 @@ func (b *box) removeParents() {
 	b.removeParent("net")
 }
 
-// Every call of a tool fails in turn, in each of the ways; nothing may be left,
-// at the latest when the container is deleted by force.
+// TestFailures lets each call of a tool fail in turn, in each way. Nothing may be left behind, at
+// the latest after the container is force-deleted.
 func TestFailures(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		config func(b *box)
-		calls  int // at least, in a whole life
+		calls  int // the minimum in a whole life
 		how    []host.Failure
 	}{
 		"rich":   {(*box).rich, len(made) + len(removed), []host.Failure{host.Early, host.Late, host.Crash, host.Orphan}},
@@ -219,14 +220,14 @@ func TestFailures(t *testing.T) {
 	}
 }
 
-// failing is a life in which one call fails.
+// failing runs a life in which one call fails.
 func failing(t *testing.T, config func(b *box), at int, how host.Failure) {
 	b := newBox(t)
 	config(b)
 	b.host(func(h *host.Host) { h.FailAt, h.Fail = at, how })
 	created := b.life()
 	if _, err := os.Stat(b.file("state/" + b.id)); err == nil {
-		// Then it was killed, or says what was left.
+		// Either berth was killed, or it reported what it left behind.
 		b.berth("delete", "--force", b.id)
 	} else if created && how != host.Crash && how != host.Orphan {
 		b.refused("does not exist", "state", b.id)
@@ -239,7 +240,7 @@ func failing(t *testing.T, config func(b *box), at int, how host.Failure) {
 	b.noProcess()
 }
 
-// life creates, starts, updates and deletes as far as it goes, and says whether
+// life creates, starts, updates and deletes the container as far as possible. It returns true if
 // the container was created.
 func (b *box) life() bool {
 	b.Helper()
@@ -254,8 +255,8 @@ func (b *box) life() bool {
 	return true
 }
 
-// noProcess waits until all that the box has begotten has ended: what berth was
-// killed over ends by itself.
+// noProcess waits until all processes of the box have ended. A process whose berth was killed ends
+// by itself.
 func (b *box) noProcess() {
 	b.Helper()
 	deadline := time.Now().Add(20 * time.Second)
@@ -268,7 +269,7 @@ func (b *box) noProcess() {
 	}
 }
 
-// processes are those in the box's root, and those of berth that work for it.
+// processes lists the processes in the box's root and the berth processes that work for it.
 func (b *box) processes() []string {
 	b.Helper()
 	entries, err := os.ReadDir("/proc")
@@ -297,7 +298,7 @@ func TestRun(t *testing.T) {
 	b.wantNoTraces()
 }
 
-// A jail of the host's that has the container's name is nobody's to touch.
+// TestForeignJail checks that berth leaves a jail of the host alone that has the container's name.
 func TestForeignJail(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)
@@ -313,8 +314,8 @@ func TestForeignJail(t *testing.T) {
 	b.wantCalls()
 }
 
-// A jail that was removed by hand, and one of its name that somebody has made
-// meanwhile.
+// TestJailGone covers a jail that was removed by hand, and another jail that has got its name
+// since.
 func TestJailGone(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)
@@ -364,8 +365,7 @@ func TestState(t *testing.T) {
 	b.wantNoTraces()
 }
 
-// The template runs as it is, but for its terminal. A user without rights runs in
-// a jail without a superuser, too.
+// TestTemplate runs the config that berth spec writes, with its own args, root and no terminal.
 func TestTemplate(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)

@@ -24,7 +24,7 @@ var (
 	workDir  string
 )
 
-// apart says that the tests are in a mount namespace of their own.
+// apart is an environment variable that is set if the tests run in their own mount namespace.
 const apart = "BERTH_FREEBSD_TESTS_APART"
 
 func TestMain(m *testing.M) {
@@ -61,7 +61,7 @@ func again() int {
 	return 1
 }
 
-// setUp wants all that the tests need, so that none is left out unnoticed.
+// setUp fails if anything is missing that the tests need, so that no test is skipped unnoticed.
 func setUp() (err error) {
 	if os.Geteuid() != 0 {
 		return errors.New("they run as root")
@@ -84,7 +84,7 @@ func setUp() (err error) {
 	return os.Chmod(workDir, 0o755)
 }
 
-// leftovers are processes and mounts that have to do with the tests.
+// leftovers lists processes and mounts that the tests left behind.
 func leftovers() string {
 	var left strings.Builder
 	entries, _ := os.ReadDir("/proc")

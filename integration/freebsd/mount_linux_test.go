@@ -14,7 +14,8 @@ import (
 	"github.com/berth-oci/berth/integration/freebsd/host"
 )
 
-// Whatever links a root has, a mount is in it, and nothing is made outside.
+// TestMountTargets checks that a mount stays in the root whatever links the root has, and that
+// nothing is created outside.
 func TestMountTargets(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -113,7 +114,8 @@ cd /var/filled; cat l; stat -c '%a %u %g' deep/f; ls; echo changed >deep/f; ls /
 	b.wantNoTraces()
 }
 
-// A kernel that mounts no files gets copies, and the image its files back.
+// TestFilesAsCopies checks that a kernel that cannot mount files gets copies, and that the image
+// gets its files back.
 func TestFilesAsCopies(t *testing.T) {
 	t.Parallel()
 	for _, readonly := range []bool{false, true} {
@@ -139,7 +141,7 @@ func TestFilesAsCopies(t *testing.T) {
 	}
 }
 
-// A ruleset that is not loaded would show the jail all devices.
+// TestEmptyRuleset checks that an empty ruleset is refused, because the jail would see all devices.
 func TestEmptyRuleset(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)
@@ -149,7 +151,7 @@ func TestEmptyRuleset(t *testing.T) {
 	b.wantNoTraces()
 }
 
-// What the engine has mounted itself is not ours to unmount.
+// TestMountsBefore checks that berth does not unmount what the engine has mounted.
 func TestMountsBefore(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)
@@ -171,7 +173,7 @@ func TestMountsBefore(t *testing.T) {
 	b.wantNoTraces()
 }
 
-// Containers of a pod come and go at once in one parent.
+// TestParents creates and deletes several containers of a pod at once in one parent.
 func TestParents(t *testing.T) {
 	t.Parallel()
 	first := newBox(t)
@@ -201,8 +203,8 @@ func TestParents(t *testing.T) {
 	}
 }
 
-// What a jail has mounted itself goes with it, for nobody else would unmount it;
-// what was there before stays.
+// TestMountsOfItsOwn checks that delete unmounts what a jail has mounted itself, because nobody
+// else would, and that earlier mounts stay.
 func TestMountsOfItsOwn(t *testing.T) {
 	t.Parallel()
 	for _, readonly := range []bool{false, true} {

@@ -20,8 +20,8 @@ import (
 	"github.com/berth-oci/berth/integration/freebsd/host"
 )
 
-// podman's config.json on FreeBSD 14, cut short in its environment, with the
-// annotations that it has instead of freebsd.jail.
+// podmanConfig is podman's config.json on FreeBSD 14 with a shortened environment. It has
+// annotations instead of freebsd.jail.
 const podmanConfig = `{"ociVersion":"1.2.1","process":{"terminal":%v,"user":{"uid":0,"gid":0},"args":%s,
 "env":["PATH=/sbin:/bin:/usr/sbin:/usr/bin","container=podman","TERM=xterm","HOSTNAME=3f6f5c1b2d0e","HOME=/root"],"cwd":"/",
 "rlimits":[{"type":"RLIMIT_NOFILE","hard":4096,"soft":4096}]},
@@ -41,7 +41,7 @@ func (b *box) podman(terminal bool, args ...string) {
 	b.must(os.WriteFile(b.file("bundle/config.json"), []byte(text), 0o644))
 }
 
-// A container's life as podman 5 and conmon 2 have it: their command lines.
+// TestPodman runs the command lines of podman 5 and conmon 2 in a container's life.
 func TestPodman(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)
@@ -94,7 +94,7 @@ func TestPodman(t *testing.T) {
 		"umount -f BOX/bundle/root/dev",
 	)
 	b.wantNoTraces()
-	// One error is one JSON object in the log: conmon reads it.
+	// An error is one JSON object in the log, which conmon reads.
 	b.refused("", conmon("create", "--bundle", b.file("nothing"), b.id)...)
 	var line struct{ Level, Msg string }
 	b.must(json.Unmarshal([]byte(b.sh("cat "+b.file("oci-log"))), &line))
@@ -103,8 +103,8 @@ func TestPodman(t *testing.T) {
 	}
 }
 
-// A pod: its members are jails in the one of the infra container, which has the
-// network. podman removes them in this order, or the infra container first.
+// TestPod runs a pod. Its members are jails inside the jail of the infra container, which has the
+// network. podman removes the members first, or the infra container first.
 func TestPod(t *testing.T) {
 	t.Parallel()
 	for _, infraFirst := range []bool{false, true} {
@@ -147,7 +147,8 @@ func TestPod(t *testing.T) {
 	}
 }
 
-// What containerd's shim for runc calls, with the container's states it looks for.
+// TestContainerd runs the command lines of containerd's shim for runc and checks the states that it
+// looks for.
 func TestContainerd(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)
@@ -180,7 +181,7 @@ func TestContainerd(t *testing.T) {
 	b.wantNoTraces()
 }
 
-// What containerd's shim for runj calls, which looks for runj on PATH.
+// TestRunj runs the command lines of containerd's shim for runj, which looks for runj on PATH.
 func TestRunj(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)
@@ -216,13 +217,13 @@ func TestRunj(t *testing.T) {
 	if status := b.wait(s.Pid); status != 137 {
 		t.Errorf("the container ended with %d", status)
 	}
-	// The shim does so again before it deletes.
+	// The shim does this again before it deletes.
 	runj("kill", b.id, "KILL", "--all")
 	runj("delete", b.id)
 	b.wantNoTraces()
 }
 
-// conmon's side of a terminal: it gets the master over its socket.
+// TestTerminal plays conmon's side of a terminal: it gets the master over its socket.
 func TestTerminal(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)
@@ -273,8 +274,8 @@ func TestExecTerminal(t *testing.T) {
 	b.end()
 }
 
-// exec --tty in a shell: the process has a terminal of its own, of the size of the
-// caller's, and the caller sees what it writes.
+// TestExecInTerminal runs exec --tty from a terminal. The process gets its own terminal of the same
+// size, and the caller sees its output.
 func TestExecInTerminal(t *testing.T) {
 	t.Parallel()
 	b := sleeper(t)
@@ -297,7 +298,7 @@ func TestExecInTerminal(t *testing.T) {
 	b.end()
 }
 
-// receive takes a terminal's master from a socket.
+// receive receives a terminal's master from a socket.
 func (b *box) receive(listen int) *os.File {
 	b.Helper()
 	fds := []unix.PollFd{{Fd: int32(listen), Events: unix.POLLIN}}
@@ -317,7 +318,7 @@ func (b *box) receive(listen int) *os.File {
 	return os.NewFile(uintptr(passed[0]), "terminal")
 }
 
-// output reads what is left in a terminal whose other side has been closed.
+// output reads the rest of a terminal's output after the other side is closed.
 func (b *box) output(master *os.File) string {
 	b.Helper()
 	var out strings.Builder

@@ -46,7 +46,8 @@ func TestProcess(t *testing.T) {
 	}
 }
 
-// What cannot be run is an error of create, as engines expect, and leaves nothing.
+// TestProgramErrors checks that a program that cannot run makes create fail, as engines expect, and
+// that nothing is left behind.
 func TestProgramErrors(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -71,7 +72,8 @@ func TestProgramErrors(t *testing.T) {
 	}
 }
 
-// What a jail cannot honour is refused with its path, before anything is made.
+// TestRefused checks that what a jail cannot honour is refused with its path, before anything is
+// created.
 func TestRefused(t *testing.T) {
 	t.Parallel()
 	swap, adj := int64(1), 5

@@ -10,9 +10,9 @@ import (
 	"github.com/berth-oci/berth/integration/freebsd/host"
 )
 
-// The stand-in refuses what FreeBSD's tools refuse; a berth that asks for it would
-// not work there. Each row is a host's preparation, separated by "; ", and the
-// command that is refused.
+// TestStandin checks that the stand-in refuses what FreeBSD's tools refuse, because a berth that
+// asks for it would not work there. Each key holds commands that prepare the host, separated by
+// semicolons, and last the command that is refused.
 func TestStandin(t *testing.T) {
 	t.Parallel()
 	const good = "jail -i -c name=p path=/ persist enforce_statfs=1; "
@@ -62,7 +62,7 @@ func TestStandin(t *testing.T) {
 		"rctl -a jail:x:memoryuse:deny=all": "invalid numeric value",
 		"rctl -a jail:x:memoryuse":          "malformed rule",
 		"rctl -r jail:x":                    "No such process",
-		// ps(1) of nobody has nothing to say.
+		// ps(1) prints nothing for a jail without processes.
 		"ps -x -o pid= -J 99": "",
 	} {
 		t.Run(command, func(t *testing.T) {

@@ -13,9 +13,9 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// takeOn gives this process what it can have outside of the jail, in which root
-// may not be allowed to (allow.nosuser): limits, stdio, groups, and the user but
-// for the rights of root that it takes to enter the jail.
+// takeOn applies what can be applied outside the jail: umask, limits, the owner of stdio, groups
+// and user. Inside the jail, root may lack the rights for this (allow.nosuser). The effective user
+// stays root because entering the jail requires it.
 func (p *inside) takeOn() error {
 	a := p.plan.Process
 	unix.Umask(int(a.Umask))
@@ -27,8 +27,7 @@ func (p *inside) takeOn() error {
 	if err := ownStdio(int(a.UID)); err != nil {
 		return err
 	}
-	// The first is what FreeBSD before 15 keeps the effective group in
-	// (setgroups(2)).
+	// FreeBSD before 15 keeps the effective group in the first one (setgroups(2)).
 	groups := []int{int(a.GID)}
 	for _, g := range a.Groups {
 		groups = append(groups, int(g))
@@ -45,7 +44,7 @@ func (p *inside) takeOn() error {
 	return nil
 }
 
-// become makes this process, in its jail, the user, and finds its program.
+// become changes to the user inside the jail and finds the user's program.
 func (p *inside) become() error {
 	a := p.plan.Process
 	if err := a.MakeCwd(); err != nil {
@@ -59,7 +58,7 @@ func (p *inside) become() error {
 	if err := setresuid(int(a.UID), int(a.UID), int(a.UID)); err != nil {
 		return spec.Fieldf("process.user.uid", "unable to setup user: setuid %d: %w", a.UID, err)
 	}
-	// There is no descriptor of a directory by which it could be outside.
+	// No directory descriptor is open that could put the working directory outside the jail.
 	if err := a.RetryCwd(again); err != nil {
 		return err
 	}
@@ -72,7 +71,8 @@ func (p *inside) become() error {
 	return err
 }
 
-// ownStdio gives stdin, stdout and stderr to the user, but for what is everybody's.
+// ownStdio makes the user the owner of stdin, stdout and stderr, except for devices that everybody
+// can read and write.
 func ownStdio(uid int) error {
 	for fd := range 3 {
 		var st unix.Stat_t
@@ -84,8 +84,8 @@ func ownStdio(uid int) error {
 			continue
 		}
 		err := unix.Fchown(fd, uid, -1)
-		// A socket or pipe of FreeBSD has no owner to change, a file may be on
-		// what is read-only.
+		// On FreeBSD the owner of a socket or pipe cannot be changed, and a file may be on a
+		// read-only file system.
 		if err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.EROFS) && !errors.Is(err, unix.EPERM) && !errors.Is(err, unix.EOPNOTSUPP) {
 			return fmt.Errorf("give descriptor %d to the user: %w", fd, err)
 		}
@@ -93,7 +93,7 @@ func ownStdio(uid int) error {
 	return nil
 }
 
-// exec turns the process into the user's program; it returns only with an error.
+// exec execs the user's program. It returns only with an error.
 func (p *inside) exec() error {
 	if err := kernel.CloseOnExec(3); err != nil {
 		return err

@@ -8,8 +8,8 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// LimitsOf reads process.rlimits. The error names the JSON path of what this
-// system has not.
+// LimitsOf converts process.rlimits. The error names the JSON path of a limit that this system does
+// not have.
 func LimitsOf(list []specs.POSIXRlimit) ([]Limit, error) {
 	var out []Limit
 	for i, l := range list {

@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// resources are those that Linux has of FreeBSD's.
+// resources maps the FreeBSD limits that Linux has too to Linux numbers.
 var resources = map[string]int{
 	"RLIMIT_AS": unix.RLIMIT_AS, "RLIMIT_CORE": unix.RLIMIT_CORE, "RLIMIT_CPU": unix.RLIMIT_CPU, "RLIMIT_DATA": unix.RLIMIT_DATA,
 	"RLIMIT_FSIZE": unix.RLIMIT_FSIZE, "RLIMIT_MEMLOCK": unix.RLIMIT_MEMLOCK, "RLIMIT_NOFILE": unix.RLIMIT_NOFILE,

@@ -35,19 +35,19 @@ func init() {
 	os.Exit(1)
 }
 
-// inside is the process with its plan.
+// inside is the init process with its plan.
 type inside struct {
 	conn  link.Conn
 	plan  *Plan
 	files []*os.File
-	// start is the listening socket's descriptor, path the program's.
+	// start is the descriptor of the listening socket, or None. path is the program's path.
 	start int
 	path  string
 	env   []string
 }
 
-// run ends in the user's program, or returns an error while create still
-// listens. Should create have gone, what it would have recorded must go too.
+// run execs the user's program, or returns an error while create still listens. If create ends
+// before it has recorded the container, run fails and the process ends too.
 func run(c link.Conn) error {
 	if err := c.Await(link.AnswerEnclose); err != nil {
 		return err
@@ -82,7 +82,7 @@ func (p *inside) file(i int) (*os.File, error) {
 	return p.files[i], nil
 }
 
-// prepare runs the hooks outside of the jail, enters it, and becomes its user.
+// prepare runs the hooks outside the jail, enters the jail and changes to the user.
 func (p *inside) prepare() error {
 	if p.plan.HostHooks {
 		if err := p.conn.Send(link.Event{Kind: link.EventHooks}); err != nil {
@@ -115,7 +115,7 @@ func (p *inside) prepare() error {
 	if err := p.takeOn(); err != nil {
 		return err
 	}
-	// Nobody in the jail may look at a process that runs berth.
+	// No process in the jail may look into a process that still runs berth.
 	if err := kernel.Shield(); err != nil {
 		return err
 	}
@@ -125,8 +125,8 @@ func (p *inside) prepare() error {
 	return p.become()
 }
 
-// createContainer runs the hooks whose path is the host's. As in runc they find
-// themselves in the container's root (and as in ocijail not in its jail).
+// createContainer runs the createContainer hooks, whose paths are on the host. As in runc, their
+// working directory is the container's root. As in ocijail, they do not run in the jail.
 func (p *inside) createContainer() error {
 	if len(p.plan.CreateContainer) == 0 {
 		return nil
@@ -145,8 +145,8 @@ func (p *inside) state(status specs.ContainerState) specs.State {
 	return state
 }
 
-// terminal makes a terminal of the container's own the stdio, and gives its
-// master side to the engine.
+// terminal opens a new terminal, makes it stdio and the controlling terminal, and sends its master
+// to the engine.
 func (p *inside) terminal() error {
 	socket, err := p.file(p.plan.ConsoleSocket)
 	if err != nil {
@@ -175,7 +175,7 @@ func (p *inside) terminal() error {
 	return nil
 }
 
-// launch returns only if the user's program cannot be run.
+// launch runs the startContainer hooks and execs. It returns only if a hook or the exec fails.
 func (p *inside) launch() error {
 	if err := hooks.Run(context.Background(), hooks.How{Env: p.plan.Process.Environment()}, "startContainer", p.plan.StartContainer, p.state(specs.StateCreated)); err != nil {
 		return err

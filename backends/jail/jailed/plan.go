@@ -1,11 +1,9 @@
-// Package jailed is a jail's first process before it becomes the user's: berth
-// itself, executed anew, which waits outside, enters the jail, takes on the
-// attributes of process of config.json, waits for start, and execs. A process of
-// exec is the same without the waiting.
+// Package jailed is the init process of a jail: berth itself, executed anew. It waits outside the
+// jail, enters it, applies the attributes of process in config.json, waits for start, and execs the
+// user's program. A process of exec does the same without waiting for start.
 //
-// It speaks with create as package link says. Importing the package is what
-// makes a program able to be that process: its init takes over where the
-// environment says so.
+// The init process talks to create as package link describes. A program that imports this package
+// can become that process: the package's init function takes over if the environment says so.
 package jailed
 
 import (
@@ -15,10 +13,10 @@ import (
 	"github.com/berth-oci/berth/backends/process"
 )
 
-// Plan is all that the process does between its birth and the user's program.
-// Descriptors are named by their place in the slice that goes beside it.
+// Plan tells the init process what to do before it execs the user's program. Descriptors are given
+// as indices into the slice of files sent with the plan.
 type Plan struct {
-	// JID is the jail, Root its root on the host.
+	// JID is the jail's id, Root the jail's root as a path on the host.
 	JID     int
 	Root    string
 	Process *process.Basics
@@ -27,18 +25,18 @@ type Plan struct {
 	NoNewPrivileges bool
 	Terminal        bool
 	Console         *specs.Box
-	// ConsoleSocket receives the terminal's master (None without).
+	// ConsoleSocket is the socket that receives the terminal's master, or None.
 	ConsoleSocket int
-	// StartSocket is the listening socket on which start calls; None for a
-	// process that does not wait.
+	// StartSocket is the listening socket to which start connects. It is None for a process that
+	// does not wait for start.
 	StartSocket int
-	// HostHooks says that create has hooks to run before the jail is entered.
+	// HostHooks is true if create has hooks to run before the process enters the jail.
 	HostHooks bool
-	// CreateContainer and StartContainer are run by the process itself.
+	// CreateContainer and StartContainer are the hooks that the process runs itself.
 	CreateContainer, StartContainer backends.HookList
-	// State is what these hooks are told.
+	// State is the state that these hooks get.
 	State specs.State
-	// Inherited is the number of descriptors from 3 on for the user's program.
+	// Inherited is the number of descriptors from 3 on that the user's program gets.
 	Inherited int
 }
 
@@ -49,5 +47,5 @@ type Limit struct {
 	Soft, Hard uint64
 }
 
-// None is the index that says "no descriptor".
+// None is the index that stands for no descriptor.
 const None = -1

@@ -10,22 +10,21 @@ import (
 )
 
 const (
-	// processName is what the process is called before it execs.
+	// processName is the name of the init process until it execs.
 	processName = "berth-jailed"
-	// socketVar carries the number of the socket's descriptor to it.
+	// socketVar is the environment variable that holds the descriptor of its socket.
 	socketVar = "_BERTH_JAILED_SOCKET"
 )
 
-// Config is what a process has from its birth.
+// Config describes the files that the init process starts with.
 type Config struct {
 	Stdio [3]*os.File
-	// Inherited is the number of berth's own descriptors from 3 on that the
-	// user's program gets.
+	// Inherited is the number of berth's own descriptors from 3 on that the user's program gets.
 	Inherited int
 }
 
-// Spawn starts a process, a child of the calling one. It waits for its plan and
-// ends when berth ends before.
+// Spawn starts the init process as a child of the caller. The process waits for its plan, and ends
+// if berth ends first.
 func Spawn(cfg *Config) (*link.Host, error) {
 	exe, err := os.Executable()
 	if err != nil {
@@ -56,7 +55,7 @@ func Spawn(cfg *Config) (*link.Host, error) {
 	return &link.Host{Conn: host, Pid: pid}, nil
 }
 
-// Kill ends the process, or what it has become, and waits for it.
+// Kill kills the process, whatever program it runs by now, and waits for it to end.
 func Kill(h *link.Host) {
 	_ = syscall.Kill(h.Pid, syscall.SIGKILL)
 	_ = link.Retry(func() error { _, err := syscall.Wait4(h.Pid, nil, 0, nil); return err })

@@ -1,7 +1,7 @@
-// Package kernel is what the jail backend asks of the kernel by system calls,
-// for want of a command: entering a jail, keeping debuggers away, terminals, the
-// table of mounts, signals and descriptors. FreeBSD's is the real one; Linux's
-// stands in for it in tests (integration/freebsd) and is in no release.
+// Package kernel holds the system calls of the jail backend that no command provides: entering a
+// jail, keeping debuggers away, terminals, the mount table, signals and descriptors. The FreeBSD
+// version is the real one. The Linux version stands in for it in tests (integration/freebsd) and is
+// in no release.
 package kernel
 
 import (
@@ -14,12 +14,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrUnsupported is what this kernel is too old for.
+// ErrUnsupported is the error for a feature that this kernel is too old for.
 var ErrUnsupported = errors.New("this kernel cannot do it")
 
-// ResetSignals gives the program that this process execs the default action for
-// every signal, and none blocked. Caught signals become default ones by execve(2),
-// ignored ones stay ignored; so all are caught.
+// ResetSignals makes the program that this process execs start with the default action for every
+// signal and none blocked. execve(2) resets caught signals and keeps ignored ones, so ResetSignals
+// catches all.
 func ResetSignals() error {
 	caught := make(chan os.Signal, 1)
 	for sig := syscall.Signal(1); sig <= lastSignal; sig++ {
@@ -33,12 +33,12 @@ func ResetSignals() error {
 	return nil
 }
 
-// CloseOnExec has no descriptor from first on outlive the exec.
+// CloseOnExec marks all descriptors from first on as close-on-exec.
 func CloseOnExec(first int) error {
 	if err := closeRange(first); err == nil {
 		return nil
 	}
-	// A kernel from before close_range(2) had the flag.
+	// The kernel is older than the flag of close_range(2).
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		return fmt.Errorf("getrlimit: %w", err)
@@ -52,7 +52,7 @@ func CloseOnExec(first int) error {
 	return nil
 }
 
-// KeepOnExec hands a descriptor on to the program.
+// KeepOnExec passes a descriptor on to the program that this process execs.
 func KeepOnExec(fd int) error {
 	if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFD, 0); err != nil {
 		return fmt.Errorf("preserve descriptor %d: %w", fd, err)

@@ -12,12 +12,11 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// Tools are the directories of the base system's tools, in which nobody but
-// root can put one.
+// Tools returns the directories of the base system's tools. Only root can put a tool there.
 func Tools() []string { return []string{"/sbin", "/bin", "/usr/sbin", "/usr/bin"} }
 
-// Attach moves this process into a jail: its root becomes root and working
-// directory (jail_attach(2)). There is no way back.
+// Attach moves this process into a jail. The jail's root becomes its root and working directory
+// (jail_attach(2)). A process cannot leave a jail.
 func Attach(jid int, _ string) error {
 	if _, _, errno := unix.Syscall(unix.SYS_JAIL_ATTACH, uintptr(jid), 0, 0); errno != 0 {
 		return fmt.Errorf("jail_attach %d: %w", jid, errno)
@@ -42,8 +41,8 @@ func procctl(command int, value int32) error {
 	return nil
 }
 
-// Shield keeps everybody from tracing, dumping or looking into this process,
-// until it execs (PROC_TRACE_CTL of procctl(2)).
+// Shield prevents other processes from tracing, dumping or inspecting this process until it execs
+// (PROC_TRACE_CTL of procctl(2)).
 func Shield() error {
 	if err := procctl(procTraceCtl, traceCtlDisable); err != nil {
 		return fmt.Errorf("procctl(PROC_TRACE_CTL): %w", err)
@@ -51,7 +50,8 @@ func Shield() error {
 	return nil
 }
 
-// NoNewPrivileges has execve(2) ignore set-user-ID bits from here on.
+// NoNewPrivileges makes execve(2) ignore set-user-ID bits from now on. The error wraps
+// ErrUnsupported if the kernel is too old.
 func NoNewPrivileges() error {
 	err := procctl(procNoNewPrivsCtl, noNewPrivsEnable)
 	if err == unix.EINVAL {
@@ -63,7 +63,7 @@ func NoNewPrivileges() error {
 	return nil
 }
 
-// OpenTerminal makes a pseudoterminal: its master, and its other side.
+// OpenTerminal opens a new pseudoterminal and returns both sides.
 func OpenTerminal() (master, slave *os.File, err error) {
 	fd, _, errno := unix.Syscall(unix.SYS_POSIX_OPENPT, unix.O_RDWR|unix.O_NOCTTY|unix.O_CLOEXEC, 0, 0)
 	if errno != 0 {
@@ -84,8 +84,8 @@ func OpenTerminal() (master, slave *os.File, err error) {
 	return master, slave, nil
 }
 
-// Mounted are the mount points of this host, in the order in which they came
-// to be (getfsstat(2)).
+// Mounted returns the mount points of this host, in the order in which they were mounted
+// (getfsstat(2)).
 func Mounted() ([]string, error) {
 	for {
 		n, err := unix.Getfsstat(nil, unix.MNT_NOWAIT)
@@ -107,14 +107,14 @@ func Mounted() ([]string, error) {
 	}
 }
 
-// Jailed says whether this process is in a jail itself.
+// Jailed returns true if this process is in a jail.
 func Jailed() bool {
 	n, ok := Setting("security.jail.jailed")
 	return ok && n != 0
 }
 
-// Setting is an integer or a boolean of sysctl(8); ok says whether the kernel has
-// it. A boolean has one byte.
+// Setting returns an integer or boolean of sysctl(8). ok is false if the kernel does not have it. A
+// boolean has one byte.
 func Setting(name string) (value uint64, ok bool) {
 	data, err := unix.SysctlRaw(name)
 	if err != nil || len(data) == 0 || len(data) > 8 {

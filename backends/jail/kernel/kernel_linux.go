@@ -10,11 +10,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Tools are the directories of the stand-in's tools: $BERTH_JAIL_TOOLS.
+// Tools returns the directory of the stand-in's tools, $BERTH_JAIL_TOOLS.
 func Tools() []string { return []string{os.Getenv("BERTH_JAIL_TOOLS")} }
 
-// Attach makes the jail's root this process's; by its root the stand-in knows
-// who is in which jail.
+// Attach makes the jail's root the root of this process. The stand-in finds the processes in a jail
+// by their roots.
 func Attach(_ int, root string) error {
 	if err := unix.Chroot(root); err != nil {
 		return fmt.Errorf("chroot %s: %w", root, err)
@@ -22,13 +22,13 @@ func Attach(_ int, root string) error {
 	return unix.Chdir("/")
 }
 
-// Shield keeps everybody from looking into this process until it execs.
+// Shield prevents other processes from inspecting this process until it execs.
 func Shield() error { return unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) }
 
-// NoNewPrivileges has execve(2) ignore set-user-ID bits from here on.
+// NoNewPrivileges makes execve(2) ignore set-user-ID bits from now on.
 func NoNewPrivileges() error { return unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }
 
-// OpenTerminal makes a pseudoterminal: its master, and its other side.
+// OpenTerminal opens a new pseudoterminal and returns both sides.
 func OpenTerminal() (master, slave *os.File, err error) {
 	if master, err = os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0); err != nil {
 		return nil, nil, err
@@ -47,8 +47,7 @@ func OpenTerminal() (master, slave *os.File, err error) {
 	return master, slave, nil
 }
 
-// Mounted are the mount points of this host, in the order in which they came
-// to be.
+// Mounted returns the mount points of this host, in the order in which they were mounted.
 func Mounted() ([]string, error) {
 	f, err := os.Open("/proc/self/mountinfo")
 	if err != nil {
@@ -65,10 +64,11 @@ func Mounted() ([]string, error) {
 	return points, nil
 }
 
-// Jailed says whether this process is in a jail itself.
+// Jailed returns true if this process is in a jail, which never happens on Linux.
 func Jailed() bool { return false }
 
-// Setting is an integer or a boolean of sysctl(8); ok says whether the kernel has it.
+// Setting returns a setting of sysctl(8) from the environment variable BERTH_JAIL_SYSCTL_ followed
+// by name. ok is false if it is not set.
 func Setting(name string) (value uint64, ok bool) {
 	value, err := strconv.ParseUint(os.Getenv("BERTH_JAIL_SYSCTL_"+name), 10, 64)
 	return value, err == nil

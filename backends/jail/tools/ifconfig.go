@@ -5,14 +5,13 @@ import "net/netip"
 // GiveInterface moves a network interface into the vnet of a jail.
 func GiveInterface(name, jail string) Command { return Command{"ifconfig", name, "vnet", jail} }
 
-// TakeInterface moves it back.
+// TakeInterface moves a network interface from a jail's vnet back to the host.
 func TakeInterface(name, jail string) Command { return Command{"ifconfig", name, "-vnet", jail} }
 
-// AddAlias gives a network interface a further address, as jail(8) does for its
-// parameter interface; RemoveAlias takes it away.
+// AddAlias adds an address to a network interface, as jail(8) does for its parameter interface.
 func AddAlias(name string, address netip.Addr) Command { return alias(name, address, "alias") }
 
-// RemoveAlias undoes AddAlias.
+// RemoveAlias removes the address that AddAlias added.
 func RemoveAlias(name string, address netip.Addr) Command { return alias(name, address, "-alias") }
 
 func alias(name string, address netip.Addr, how string) Command {

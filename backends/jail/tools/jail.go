@@ -8,15 +8,14 @@ import (
 	"strings"
 )
 
-// CreateJail makes a jail; the jid is printed. With parameters on its command
-// line jail(8) does not read jail.conf(5).
+// CreateJail creates a jail and prints its jid. jail(8) does not read jail.conf(5) if it gets
+// parameters on its command line.
 func CreateJail(params []string) Command { return append(Command{"jail", "-i", "-c"}, params...) }
 
 // SetJail changes a parameter of a jail.
 func SetJail(name, param string) Command { return Command{"jail", "-m", "name=" + name, param} }
 
-// RemoveJail kills all in a jail and removes it, whatever jail.conf(5) has to
-// say about a jail of that name.
+// RemoveJail kills all processes in a jail and removes it, regardless of jail.conf(5).
 func RemoveJail(name string) Command { return Command{"jail", "-R", name} }
 
 // ListJail prints parameters of a jail, separated by blanks.
@@ -24,10 +23,10 @@ func ListJail(name string, params ...string) Command {
 	return append(Command{"jls", "-j", name}, params...)
 }
 
-// ErrNoJail is of a jail that is not there.
+// ErrNoJail is the error for a jail that does not exist.
 var ErrNoJail = errors.New("there is no such jail")
 
-// Create makes a jail and returns its jid.
+// Create creates a jail and returns its jid.
 func (b *Box) Create(ctx context.Context, params []string) (int, error) {
 	out, err := b.Run(ctx, CreateJail(params))
 	if err != nil {
@@ -40,7 +39,8 @@ func (b *Box) Create(ctx context.Context, params []string) (int, error) {
 	return jid, nil
 }
 
-// Jail looks for a jail by its name: its jid and its path. It may be ErrNoJail.
+// Jail looks up a jail by name and returns its jid and path. The error is ErrNoJail if it does not
+// exist.
 func (b *Box) Jail(ctx context.Context, name string) (jid int, path string, err error) {
 	out, err := b.list(ctx, name, "jid", "path")
 	if err != nil {
@@ -53,8 +53,8 @@ func (b *Box) Jail(ctx context.Context, name string) (jid int, path string, err 
 	return jid, path, nil
 }
 
-// Numbers are parameters of a jail that have integers for values; jls(8) prints
-// a boolean as true and false.
+// Numbers returns integer parameters of a jail. jls(8) prints booleans as true and false, which
+// become 1 and 0. The error is ErrNoJail if the jail does not exist.
 func (b *Box) Numbers(ctx context.Context, name string, params ...string) ([]int, error) {
 	out, err := b.list(ctx, name, params...)
 	if err != nil {

@@ -9,14 +9,13 @@ import (
 	"strings"
 )
 
-// ListProcesses prints the pids of all processes of a jail, but for those in
-// jails below it.
+// ListProcesses prints the pids of all processes in a jail, except those in jails inside it.
 func ListProcesses(jid int) Command {
 	return Command{"ps", "-x", "-o", "pid=", "-J", strconv.Itoa(jid)}
 }
 
-// Pids are the processes of a jail, in ascending order. ps(1) ends with status 1
-// when there is none.
+// Pids returns the processes in a jail in ascending order. ps(1) exits with status 1 if there are
+// none.
 func (b *Box) Pids(ctx context.Context, jid int) ([]int, error) {
 	out, err := b.Run(ctx, ListProcesses(jid))
 	var failed *Error

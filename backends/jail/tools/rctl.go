@@ -7,12 +7,12 @@ import (
 	"strings"
 )
 
-// AddLimit limits what a jail uses of a resource.
+// AddLimit limits a jail's use of a resource.
 func AddLimit(jail, resource string, amount uint64) Command {
 	return Command{"rctl", "-a", "jail:" + jail + ":" + resource + ":deny=" + strconv.FormatUint(amount, 10)}
 }
 
-// RemoveLimit removes a jail's limits of a resource, all of its limits with "".
+// RemoveLimit removes a jail's limits on a resource, or all of its limits if resource is "".
 func RemoveLimit(jail, resource string) Command {
 	filter := "jail:" + jail
 	if resource != "" {
@@ -21,13 +21,13 @@ func RemoveLimit(jail, resource string) Command {
 	return Command{"rctl", "-r", filter}
 }
 
-// ShowLimits prints the limits of a jail, one a line.
+// ShowLimits prints the limits of a jail, one per line.
 func ShowLimits(jail string) Command { return Command{"rctl", "jail:" + jail} }
 
-// ShowUsage prints what a jail uses, one resource a line.
+// ShowUsage prints a jail's resource usage, one resource per line.
 func ShowUsage(jail string) Command { return Command{"rctl", "-u", "jail:" + jail} }
 
-// Usage is what a jail uses of each resource of rctl(8), in its units.
+// Usage returns a jail's usage of each resource of rctl(8), in rctl's units.
 func (b *Box) Usage(ctx context.Context, jail string) (map[string]uint64, error) {
 	out, err := b.Run(ctx, ShowUsage(jail))
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package tools are FreeBSD's commands for jails, file systems, devices,
-// interfaces and limits: what each is called with, and what it answers.
+// Package tools builds and runs FreeBSD's commands for jails, file systems, devices, interfaces and
+// limits, and parses their output.
 package tools
 
 import (
@@ -20,21 +20,21 @@ import (
 // Command is a tool's name and its arguments.
 type Command []string
 
-// Box is where tools are found.
+// Box finds and runs tools.
 type Box struct {
-	// Dirs are looked into in this order.
+	// Dirs are the directories to search, in this order.
 	Dirs []string
-	// Lock is inherited by each tool, if it is set: a tool that outlives a berth
-	// that was killed has it, and the next berth waits for the tool.
+	// Lock is inherited by each tool, if it is set. If berth is killed while a tool runs, the tool
+	// keeps the lock and the next berth waits for it.
 	Lock *os.File
 }
 
 // Error is the failure of a tool.
 type Error struct {
 	Command Command
-	// Status is the tool's exit status, -1 if it had none.
+	// Status is the tool's exit status, or -1 if it did not exit.
 	Status int
-	// Said is what it wrote to stderr, without its end of line.
+	// Said is the tool's stderr without surrounding white space.
 	Said string
 	Err  error
 }
@@ -48,10 +48,10 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// ErrMissing is of a tool that is in none of the directories.
+// ErrMissing is the error for a tool that is in none of the directories.
 var ErrMissing = errors.New("is not there")
 
-// Find is the path of a tool.
+// Find returns the path of a tool, or ErrMissing.
 func (b *Box) Find(name string) (string, error) {
 	for _, dir := range b.Dirs {
 		path := filepath.Join(dir, name)
@@ -66,10 +66,10 @@ func (b *Box) Find(name string) (string, error) {
 	return "", fmt.Errorf("%s %w (looked in %s)", name, ErrMissing, strings.Join(b.Dirs, ", "))
 }
 
-// said is as much of a tool's output as is kept, in bytes.
+// said is the number of bytes of a tool's output that are kept.
 const said = 64 << 10
 
-// Run calls a tool and returns what it wrote to stdout. Its failure is an *Error.
+// Run runs a tool and returns its stdout. If the tool fails, the error is an *Error.
 func (b *Box) Run(ctx context.Context, c Command) (string, error) {
 	path, err := b.Find(c[0])
 	if err != nil {
@@ -77,7 +77,7 @@ func (b *Box) Run(ctx context.Context, c Command) (string, error) {
 	}
 	cmd := exec.CommandContext(ctx, path, c[1:]...)
 	cmd.Args[0] = c[0]
-	// Some say things in the caller's language, and sort by it.
+	// Some tools translate their messages and sort by the caller's locale.
 	cmd.Env = append(os.Environ(), "LC_ALL=C")
 	if b.Lock != nil {
 		cmd.ExtraFiles = []*os.File{b.Lock}
@@ -94,7 +94,7 @@ func (b *Box) Run(ctx context.Context, c Command) (string, error) {
 	return out.String(), nil
 }
 
-// limited takes what fits and forgets the rest.
+// limited keeps the first said bytes and drops the rest.
 type limited struct{ *bytes.Buffer }
 
 func (l *limited) Write(p []byte) (int, error) {

@@ -43,7 +43,7 @@ func TestCommandLines(t *testing.T) {
 	}
 }
 
-// box has one tool, which is a shell script.
+// box returns a Box with one tool, a shell script.
 func box(t *testing.T, name, script string) *Box {
 	t.Helper()
 	dir := t.TempDir()

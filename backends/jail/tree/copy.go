@@ -10,9 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Copy copies what is in the directory from into the directory to, with modes,
-// owners and times: directories, regular files and symbolic links. Others
-// (devices, sockets, FIFOs) are left out. Hard links become files of their own.
+// Copy copies the contents of directory from into directory to: directories, regular files and
+// symbolic links, with modes, owners and times. It skips devices, sockets and FIFOs. Hard links
+// become separate files.
 func Copy(from, to *os.File) error {
 	names, err := from.Readdirnames(-1)
 	if err != nil {
@@ -96,7 +96,7 @@ func openAt(dir int, name string, flags int) (*os.File, error) {
 	return os.NewFile(uintptr(fd), name), nil
 }
 
-// like gives a file the owner, mode and times of another.
+// like gives a file the owner, mode and times in st.
 func like(f *os.File, st *unix.Stat_t) error {
 	fd := int(f.Fd())
 	if err := unix.Fchown(fd, int(st.Uid), int(st.Gid)); err != nil {

@@ -9,9 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Make makes what is missing of a place: directories, or with file an empty file
-// at its end. The place has to be one that Resolve has found in this root or,
-// where it has mounts on it, in another view of it.
+// Make creates the missing part of a place: directories, and if file is true an empty file as the
+// last name. The place must come from Resolve, of this root or of another view of it that has
+// mounts on it.
 func (r *Root) Make(p *Place, file bool) error {
 	dir, err := r.parent(p.Found)
 	if err != nil {
@@ -44,7 +44,7 @@ func (r *Root) failed(op string, p *Place, i int, err error) error {
 	return &os.PathError{Op: op, Path: path.Join(r.Path, path.Join(p.Found...), path.Join(p.Missing[:i+1]...)), Err: err}
 }
 
-// parent opens the directory that names lead to, without following links.
+// parent opens the directory with the path names, without following links.
 func (r *Root) parent(names []string) (int, error) {
 	dir, err := unix.Openat(r.fd, ".", openDir, 0)
 	if err != nil {
@@ -62,7 +62,7 @@ func (r *Root) parent(names []string) (int, error) {
 	return dir, nil
 }
 
-// OpenDir opens a directory that Resolve has found.
+// OpenDir opens the directory at p.Found.
 func (r *Root) OpenDir(p *Place) (*os.File, error) {
 	fd, err := r.parent(p.Found)
 	if err != nil {

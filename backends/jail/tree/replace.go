@@ -9,18 +9,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Replaced is a file of a root that a copy of another stands in for. A kernel
-// whose nullfs only mounts directories (before FreeBSD 14) needs that.
+// Replaced describes a file in a root that is replaced by a copy of another file. Kernels whose
+// nullfs mounts only directories (before FreeBSD 14) need this.
 type Replaced struct {
-	// Dir are the names that lead to its directory, Name is its own, Saved that
-	// of the file that was there, "" if there was none.
+	// Dir is the path of its directory as a list of names and Name is its own name. Saved is the
+	// name under which the original file is kept, "" if there was none.
 	Dir   []string `json:"dir,omitempty"`
 	Name  string   `json:"name"`
 	Saved string   `json:"saved,omitempty"`
 }
 
-// Plan says how a file at a place would be replaced; token makes the name of
-// what is put aside unique.
+// Plan returns how the file at a place would be replaced. token makes the name of the saved
+// original unique.
 func Plan(p *Place, token string) (*Replaced, error) {
 	if p.Dir && len(p.Missing) == 0 || len(p.Missing) > 1 {
 		return nil, errors.New("the target of a file must be a file, in a directory that is there")
@@ -32,7 +32,8 @@ func Plan(p *Place, token string) (*Replaced, error) {
 	return &Replaced{Dir: p.Found[:n], Name: p.Found[n], Saved: ".berth-" + token + "-" + p.Found[n]}, nil
 }
 
-// Replace puts a copy of the host's file source there.
+// Replace saves the original file, if there is one, and puts a copy of the host's file source in
+// its place. source must be a regular file.
 func (r *Root) Replace(f *Replaced, source string) error {
 	dir, err := r.parent(f.Dir)
 	if err != nil {
@@ -64,8 +65,8 @@ func (r *Root) Replace(f *Replaced, source string) error {
 	return like(to, &st)
 }
 
-// Restore undoes Replace, or what there is of it. It can be repeated. In a
-// directory that the container has removed there is nothing to put back.
+// Restore undoes Replace, even a partial one. It can be repeated. If the container has removed the
+// directory, Restore does nothing.
 func (r *Root) Restore(f *Replaced) error {
 	dir, err := r.parent(f.Dir)
 	if gone(err) {
@@ -88,8 +89,8 @@ func (r *Root) Restore(f *Replaced) error {
 	return nil
 }
 
-// gone says that a directory is not there, or something else is: a file, or a
-// link, for which O_NOFOLLOW has a different error on each system.
+// gone returns true if a directory does not exist or something else is in its place: a file, or a
+// symbolic link, where the error for O_NOFOLLOW differs between the systems.
 func gone(err error) bool {
 	return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP) || errors.Is(err, unix.EMLINK)
 }

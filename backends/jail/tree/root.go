@@ -1,5 +1,5 @@
-// Package tree works in a container's root from outside of it, for which no name
-// in it, and no symbolic link, may lead out.
+// Package tree works on a container's root from outside. No name and no symbolic link in the root
+// can lead it out of the root.
 package tree
 
 import (
@@ -17,7 +17,7 @@ import (
 
 // Root is the root of a container.
 type Root struct {
-	// Path is absolute and free of symbolic links.
+	// Path is absolute and contains no symbolic links.
 	Path string
 	fd   int
 }
@@ -41,30 +41,29 @@ func Open(dir string) (*Root, error) {
 // Close closes the root.
 func (r *Root) Close() { unix.Close(r.fd) }
 
-// Place is where a path leads inside a root.
+// Place is the location in a root that a path leads to.
 type Place struct {
-	// Found are the names from the root to the last that is there, none of them
-	// a symbolic link or "..".
+	// Found lists the names from the root to the last one that exists. None is a symbolic link or
+	// "..".
 	Found []string
-	// Missing are those that are not there.
+	// Missing lists the remaining names, which do not exist.
 	Missing []string
-	// Dir says that the last one found is a directory; Regular that it is a
-	// regular file.
+	// Dir is true if the last name in Found is a directory, Regular if it is a regular file.
 	Dir, Regular bool
 }
 
-// Host is the place's path on the host.
+// Host returns the place's path on the host.
 func (p *Place) Host(r *Root) string {
 	return path.Join(r.Path, path.Join(p.Found...), path.Join(p.Missing...))
 }
 
 const openDir = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CLOEXEC
 
-// maxLinks is as many symbolic links as a path may have.
+// maxLinks is the maximum number of symbolic links in a path.
 const maxLinks = 40
 
-// Resolve finds out where a path leads as a process with this root would see it:
-// absolute links begin at the root, and ".." does not lead above it.
+// Resolve resolves a path like a process whose root is r: absolute links start at the root, and
+// ".." does not lead above it. It fails with ENOENT if ".." follows a name that does not exist.
 func (r *Root) Resolve(name string) (*Place, error) {
 	w := &walk{root: r, todo: parts(name)}
 	defer w.close()
@@ -74,7 +73,7 @@ func (r *Root) Resolve(name string) (*Place, error) {
 	return &w.place, nil
 }
 
-// walk goes down a path, with a descriptor for each directory on the way.
+// walk follows a path and holds a descriptor for each directory on the way.
 type walk struct {
 	root  *Root
 	dirs  []int
@@ -89,7 +88,7 @@ func (w *walk) close() {
 	}
 }
 
-// up goes back to where n directories below the root are open.
+// up goes back to n directories below the root.
 func (w *walk) up(n int) {
 	for _, fd := range w.dirs[n:] {
 		unix.Close(fd)
@@ -121,7 +120,7 @@ func (w *walk) run() error {
 	return nil
 }
 
-// step goes to one name; done says that the path ends there.
+// step follows one name. done is true if the path ends there.
 func (w *walk) step(name string) (done bool, err error) {
 	var st unix.Stat_t
 	err = unix.Fstatat(w.here(), name, &st, unix.AT_SYMLINK_NOFOLLOW)
@@ -173,7 +172,7 @@ func (w *walk) follow(name string) error {
 	return nil
 }
 
-// parts are a path's names, without those that mean nothing.
+// parts splits a path into names and drops empty ones and ".".
 func parts(name string) []string {
 	var out []string
 	for part := range strings.SplitSeq(name, "/") {

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// root makes a root of lines: "dir/", "file=text" and "link->target".
+// root creates a root from entries: "dir/", "file=text" and "link->target".
 func root(t *testing.T, entries ...string) *Root {
 	t.Helper()
 	dir := t.TempDir()
@@ -89,7 +89,7 @@ func TestMake(t *testing.T) {
 			t.Errorf("%v, %v", info, err)
 		}
 	}
-	// What was found has become a link meanwhile.
+	// A directory that Resolve found has become a symbolic link.
 	p, err := r.Resolve("/a/new")
 	if err != nil {
 		t.Fatal(err)

@@ -1,5 +1,5 @@
-// Package host is the host that the stand-in's tools work on: what FreeBSD's
-// kernel would remember, in a file, for tests to prepare and to look at.
+// Package host is the state of the host that the stand-in's tools work on: what FreeBSD's kernel
+// would remember, in a file that tests can prepare and inspect.
 package host
 
 import (
@@ -12,7 +12,7 @@ import (
 	"syscall"
 )
 
-// Dir names the directory of the host's file to the tools.
+// Dir is the environment variable that tells the tools the directory of the host's file.
 const Dir = "BERTH_STANDIN"
 
 // Host is the state of the host.
@@ -21,32 +21,31 @@ type Host struct {
 	Calls [][]string
 	// NextJID is the jid of the next jail.
 	NextJID int
-	// Jails are by their full names.
+	// Jails maps full names to jails.
 	Jails map[string]*Jail
-	// Mounts are those of mount(8), the last one last.
+	// Mounts are the mounts made by mount(8), the most recent last.
 	Mounts []Mount
-	// Rulesets are devfs's, Applied the rules that were applied to mounts.
+	// Rulesets are the devfs rulesets. Applied are the rules applied to mounts.
 	Rulesets map[string][]string
 	Applied  []string
-	// Interfaces are the host's, by name.
+	// Interfaces maps names to the host's network interfaces.
 	Interfaces map[string]*Interface
-	// Limits are the rules of rctl(8). NoRacct is a kernel that counts nothing.
+	// Limits are the rules of rctl(8). NoRacct simulates a kernel without resource accounting.
 	Limits  []string
 	NoRacct bool
-	// NoFileMounts is a kernel whose nullfs mounts directories alone.
+	// NoFileMounts simulates a kernel whose nullfs mounts only directories.
 	NoFileMounts bool
-	// FailAt is the number of the call that does not go well, from 1 on; Fail says
-	// how.
+	// FailAt is the number of the call that fails, counted from 1. Fail is the way it fails.
 	FailAt int
 	Fail   Failure
 }
 
-// Failure says how a call fails.
+// Failure is the way a call fails.
 type Failure string
 
-// The failures: before the tool has done anything; after it has done its work;
-// with the end of the process that called it, after it has done its work; and
-// with that end before, so that the tool works on alone.
+// Early fails before the tool has done anything, Late after it has done its work. Crash kills the
+// caller after the tool has done its work. Orphan kills the caller first, and the tool works on
+// alone.
 const (
 	Early  Failure = "early"
 	Late   Failure = "late"
@@ -68,14 +67,14 @@ type Mount struct {
 	Options              []string
 }
 
-// Interface is a network interface. Jail is the one whose network stack it is in.
+// Interface is a network interface. Jail is the jail whose network stack it is in.
 type Interface struct {
 	Jail      string
 	Addresses []string
 }
 
-// New is a host on which nothing has happened. Its ruleset 4 is FreeBSD's as
-// devfs(8) shows it, cut short.
+// New returns a host in its initial state. Its ruleset 4 is a shortened version of FreeBSD's as
+// devfs(8) shows it.
 func New() *Host {
 	return &Host{
 		NextJID: 1,
@@ -91,8 +90,7 @@ func New() *Host {
 	}
 }
 
-// Update locks the host of a directory, lets f change it, and writes it, whatever
-// f returns.
+// Update locks the host of a directory, calls f to change it, and writes it even if f fails.
 func Update(dir string, f func(h *Host) error) error {
 	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {

@@ -34,7 +34,7 @@ func devfs(h *host.Host, args []string) (string, error) {
 	return "", errors.New("usage: devfs rule | ruleset arguments")
 }
 
-// checkRule follows rulespec_intok of sbin/devfs/rule.c.
+// checkRule follows rulespec_intok in sbin/devfs/rule.c.
 func checkRule(words []string) error {
 	if _, err := strconv.Atoi(words[0]); err == nil {
 		words = words[1:]

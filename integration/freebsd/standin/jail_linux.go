@@ -11,14 +11,14 @@ import (
 	"github.com/berth-oci/berth/integration/freebsd/host"
 )
 
-// shares are parameters that say where something comes from, with their values.
+// shares maps the parameters that say where a jail gets a resource from to their values.
 var shares = map[string][]string{
 	"host": {"new", "inherit"}, "vnet": {"new", "inherit"},
 	"ip4": {"new", "inherit", "disable"}, "ip6": {"new", "inherit", "disable"},
 	"sysvmsg": {"new", "inherit", "disable"}, "sysvsem": {"new", "inherit", "disable"}, "sysvshm": {"new", "inherit", "disable"},
 }
 
-// values are parameters with any value, booleans those without.
+// values are the parameters that take any value, booleans those that take none.
 var (
 	values   = strings.Fields("name path host.hostname host.domainname ip4.addr ip6.addr enforce_statfs children.max devfs_ruleset")
 	booleans = strings.Fields("persist allow.set_hostname allow.raw_sockets allow.chflags allow.mount allow.mount.devfs allow.mount.fdescfs " +
@@ -70,7 +70,7 @@ func parse(args []string) (map[string]string, error) {
 	return params, nil
 }
 
-// createJail follows jail_set(2) of sys/kern/kern_jail.c.
+// createJail follows jail_set(2) in sys/kern/kern_jail.c.
 func createJail(h *host.Host, args []string) (string, error) {
 	p, err := parse(args)
 	if err != nil {
@@ -116,7 +116,8 @@ func createJail(h *host.Host, args []string) (string, error) {
 	return fmt.Sprintln(j.JID), nil
 }
 
-// within refuses what the parent has not, and one jail too many in any above.
+// within refuses permissions that the parent lacks, and a jail that exceeds children.max of any
+// ancestor.
 func within(h *host.Host, parent string, p map[string]string, statfs int) error {
 	for up := parent; up != ""; {
 		j := h.Jails[up]
@@ -136,7 +137,7 @@ func within(h *host.Host, parent string, p map[string]string, statfs int) error 
 	return nil
 }
 
-// allowed says whether a jail has a permission; three it has by default.
+// allowed returns true if a jail has a permission. It has three by default.
 func allowed(j *host.Jail, permission string) bool {
 	if v, ok := j.Params[permission]; ok {
 		return v == "true"
@@ -170,8 +171,8 @@ func setJail(h *host.Host, args []string) error {
 	if err != nil || n < 0 {
 		return errors.New("jail_set: Invalid argument")
 	}
-	// It has to be less than the parent's, and takes from those below
-	// (kern_jail_set of sys/kern/kern_jail.c).
+	// children.max must be less than the parent's, and lowers the values of the jails inside
+	// (kern_jail_set in sys/kern/kern_jail.c).
 	if dot := strings.LastIndexByte(p["name"], '.'); dot >= 0 && n >= h.Jails[p["name"][:dot]].ChildrenMax {
 		return errPermission
 	}
@@ -184,8 +185,8 @@ func setJail(h *host.Host, args []string) error {
 	return nil
 }
 
-// removeJail kills all in a jail, and removes it and those below it; interfaces go
-// back to the host.
+// removeJail kills all processes in a jail, and removes it and the jails inside it. Their
+// interfaces return to the host.
 func removeJail(h *host.Host, name string) error {
 	if h.Jails[name] == nil {
 		return fmt.Errorf("jail %q not found", name)

@@ -1,9 +1,8 @@
-// Standin is jail, jls, mount, umount, devfs, ifconfig, rctl and ps of FreeBSD, by
-// the name that it is called by, for berth to be tested with on Linux. It
-// remembers jails, mounts, rules and limits in a file, refuses what the real ones
-// refuse in their words (their manual pages and sources, FreeBSD 14), and mounts
-// what it is told to with Linux's means. It must run in a mount namespace that
-// nobody else uses.
+// Standin stands in for FreeBSD's jail, jls, mount, umount, devfs, ifconfig, rctl and ps, depending
+// on the name that it is called by, to test berth on Linux. It remembers jails, mounts, rules and
+// limits in a file. It refuses what the real tools refuse, with their messages (from the manual
+// pages and sources of FreeBSD 14), and makes mounts with Linux's system calls. It must run in a
+// mount namespace that nobody else uses.
 package main
 
 import (
@@ -18,14 +17,14 @@ import (
 	"github.com/berth-oci/berth/integration/freebsd/host"
 )
 
-// tool does what one of FreeBSD's commands would; the text is its output.
+// tool does the work of one FreeBSD command and returns its output.
 type tool func(h *host.Host, args []string) (string, error)
 
 var all = map[string]tool{
 	"jail": jail, "jls": jls, "mount": mount, "umount": umount, "devfs": devfs, "ifconfig": ifconfig, "rctl": rctl, "ps": ps,
 }
 
-// errSilent is the failure of a tool that says nothing.
+// errSilent is the error of a tool that fails without a message.
 var errSilent = errors.New("")
 
 func main() {
@@ -46,7 +45,7 @@ func main() {
 	})
 	if fails == host.Orphan {
 		_ = unix.Kill(os.Getppid(), unix.SIGKILL)
-		// The next berth has time to be where it should not be.
+		// Give the next berth time to run ahead while this tool is still working.
 		time.Sleep(300 * time.Millisecond)
 	}
 	var out string

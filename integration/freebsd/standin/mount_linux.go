@@ -13,15 +13,14 @@ import (
 	"github.com/berth-oci/berth/integration/freebsd/host"
 )
 
-// flags are options of every file system and what they are on Linux; those that
-// Linux has not are 0.
+// flags maps the options of every file system to Linux's flags. Options without a Linux flag are 0.
 var flags = map[string]uintptr{
 	"ro": unix.MS_RDONLY, "rdonly": unix.MS_RDONLY, "rw": 0, "noexec": unix.MS_NOEXEC, "exec": 0, "nosuid": unix.MS_NOSUID, "suid": 0,
 	"noatime": unix.MS_NOATIME, "atime": 0, "async": 0, "noasync": 0, "sync": 0, "nosymfollow": 0, "symfollow": 0, "union": 0,
 	"nocover": 0, "cover": 0, "emptydir": 0, "acls": 0, "noacls": 0, "nfsv4acls": 0, "nonfsv4acls": 0, "multilabel": 0, "nomultilabel": 0,
 }
 
-// own are the file systems and their own options.
+// own maps the file systems to the options that they add.
 var own = map[string][]string{
 	"nullfs": {"cache", "nocache", "nounixbypass", "unixbypass"},
 	"tmpfs":  {"size", "mode", "uid", "gid", "inodes", "maxfilesize", "easize", "export", "nonc", "pgread"},
@@ -82,7 +81,8 @@ func parseMount(args []string) (*host.Mount, error) {
 	return m, nil
 }
 
-// really mounts something of the kind.
+// really makes the Linux mount: a bind mount for nullfs, a tmpfs for the others, with some devices
+// for devfs.
 func really(m *host.Mount) error {
 	var with uintptr
 	var data []string
@@ -128,7 +128,7 @@ func umount(h *host.Host, args []string) (string, error) {
 		if m.Target != args[1] {
 			continue
 		}
-		// What is mounted on it holds it, forced or not.
+		// A mount on top of it keeps it busy, even with -f.
 		if slices.ContainsFunc(h.Mounts[i+1:], func(upper host.Mount) bool { return strings.HasPrefix(upper.Target, m.Target+"/") }) {
 			return "", fmt.Errorf("unmount of %s failed: Device busy", m.Target)
 		}

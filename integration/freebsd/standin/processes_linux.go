@@ -12,7 +12,7 @@ import (
 	"github.com/berth-oci/berth/integration/freebsd/host"
 )
 
-// inside are the processes whose root is a jail's.
+// inside returns the processes whose root is the jail's.
 func inside(j *host.Jail) []int {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
@@ -31,7 +31,7 @@ func inside(j *host.Jail) []int {
 	return pids
 }
 
-// killAll kills all in a jail, as jail_remove(2) does.
+// killAll kills all processes in a jail, as jail_remove(2) does.
 func killAll(j *host.Jail) {
 	for range 100 {
 		pids := inside(j)
@@ -61,6 +61,6 @@ func ps(h *host.Host, args []string) (string, error) {
 		}
 		return out.String(), nil
 	}
-	// A jid without a jail is one without processes.
+	// A jid without a jail has no processes.
 	return "", errSilent
 }

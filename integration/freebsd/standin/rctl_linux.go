@@ -10,7 +10,7 @@ import (
 	"github.com/berth-oci/berth/integration/freebsd/host"
 )
 
-// deniable are the resources that a rule of rctl(8) can deny.
+// deniable lists the resources that a rule of rctl(8) can deny.
 var deniable = strings.Fields("datasize stacksize coredumpsize memoryuse memorylocked maxproc openfiles vmemoryuse pseudoterminals swapuse nthr " +
 	"msgqqueued msgqsize nmsgq nsem nsemop nshm shmsize pcpu")
 

@@ -1,4 +1,5 @@
-// Package cluster stands in for pmxcfs: who holds which ID, configurations in /etc/pve, quorum, and pct's locks.
+// Package cluster stands in for pmxcfs: the owners of IDs, configurations in /etc/pve, quorum, and
+// pct's locks.
 package cluster
 
 import (
@@ -14,14 +15,13 @@ import (
 // Cluster is the cluster file system as one node sees it.
 type Cluster struct{ host *host.Host }
 
-// Of is the cluster of a host.
+// Of returns the cluster of a host.
 func Of(h *host.Host) *Cluster { return &Cluster{h} }
 
 const base = "/etc/pve"
 
-// Prepare makes /etc/pve for a node: its directories, the links that pmxcfs shows, a storage.cfg, a user.cfg,
-// .members and .vmlist.
-// What exists is left alone.
+// Prepare creates /etc/pve for a node: its directories, the links that pmxcfs shows, storage.cfg,
+// user.cfg, .members and .vmlist. It keeps existing links and configuration files.
 func Prepare(h *host.Host) error {
 	c := Of(h)
 	for _, dir := range []string{"lxc", "qemu-server"} {
@@ -76,10 +76,10 @@ func (c *Cluster) path(parts ...string) string {
 	return c.host.Path(filepath.Join(append([]string{base}, parts...)...))
 }
 
-// ConfigName is a container's configuration as PVE names it, below /etc/pve.
+// ConfigName returns the name that PVE gives a container's configuration, relative to /etc/pve.
 func (c *Cluster) ConfigName(id string) string {
 	return fmt.Sprintf("nodes/%s/lxc/%s.conf", c.host.Node, id)
 }
 
-// ConfigPath is where it lies.
+// ConfigPath returns the path of a container's configuration.
 func (c *Cluster) ConfigPath(id string) string { return c.path(c.ConfigName(id)) }

@@ -20,12 +20,13 @@ const (
 	createLockTimeout = 5 * time.Second
 )
 
-// WithLock runs do under the flock(2) of a container's configuration. It waits for it up to 10 s.
+// WithLock runs do while it holds the flock(2) of a container's configuration. It waits up to 10 s
+// for the lock.
 func (c *Cluster) WithLock(id string, messages io.Writer, do func() error) error {
 	return c.withLock(id, choose(c.host.Settings.LockTimeout, lockTimeout), messages, do)
 }
 
-// WithCreateLock is the same with create's 5 s.
+// WithCreateLock does the same with create's timeout of 5 s.
 func (c *Cluster) WithCreateLock(id string, messages io.Writer, do func() error) error {
 	return c.withLock(id, choose(c.host.Settings.CreateLockTimeout, createLockTimeout), messages, do)
 }
@@ -48,9 +49,10 @@ func (c *Cluster) withLock(id string, timeout time.Duration, messages io.Writer,
 	}
 	defer file.Close()
 	if !tryLock(file) {
-		// As PVE::Tools::lock_file_full: one more call of flock(2), which waits in the kernel, and an alarm.
+		// Like PVE::Tools::lock_file_full: one more call of flock(2), which waits in the kernel,
+		// and an alarm.
 		fmt.Fprintln(messages, "trying to acquire lock...")
-		// With a descriptor of its own: the other one may be closed while flock(2) still waits.
+		// Use a second descriptor: the first may be closed while flock(2) still waits.
 		own, err := unix.FcntlInt(file.Fd(), unix.F_DUPFD_CLOEXEC, 0)
 		if err != nil {
 			return failure.New("can't lock file '%s' - %v", name, err)

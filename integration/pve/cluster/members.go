@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// members is .members as pmxcfs shows it on a node of a cluster.
+// members is the content of .members as pmxcfs shows it on a node of a cluster.
 type members struct {
 	Node    string `json:"nodename"`
 	Version int    `json:"version"`
@@ -24,7 +24,7 @@ type member struct {
 	IP     string `json:"ip"`
 }
 
-// ShowMembers writes .members anew, as the settings have quorum.
+// ShowMembers rewrites .members according to the quorum in the settings.
 func (c *Cluster) ShowMembers() error {
 	m := members{Node: c.host.Node, Version: 2, Nodes: map[string]member{c.host.Node: {ID: 1, Online: 1, IP: "192.0.2.1"}}}
 	m.Cluster.Name, m.Cluster.Version, m.Cluster.Nodes, m.Cluster.Quorate = "standin", 1, 1, 1

@@ -11,11 +11,11 @@ import (
 	"github.com/berth-oci/berth/integration/pve/failure"
 )
 
-// Pools lie in user.cfg, a line for each: pool:NAME:COMMENT:VMID,…:STORAGE,…:
+// Pools are lines in user.cfg: pool:NAME:COMMENT:VMID,…:STORAGE,…:
 
 const userConfig = "user.cfg"
 
-// CheckPool refuses a pool that is not there.
+// CheckPool refuses a pool that does not exist.
 func (c *Cluster) CheckPool(name string) error {
 	lines, err := c.users()
 	if err != nil {
@@ -37,7 +37,7 @@ func (c *Cluster) AddToPool(id, name string) error {
 	})
 }
 
-// RemoveFromPools ends a container's membership.
+// RemoveFromPools removes a container from all pools.
 func (c *Cluster) RemoveFromPools(id string) error {
 	return c.changePools(func(_ string, members []string) []string {
 		return slices.DeleteFunc(members, func(m string) bool { return m == id })
@@ -55,7 +55,7 @@ func (c *Cluster) users() ([]string, error) {
 	return strings.Split(string(raw), "\n"), nil
 }
 
-// memberField is where a pool's line has its members.
+// memberField is the field of a pool's line that holds its members.
 const memberField = 3
 
 func (c *Cluster) changePools(change func(pool string, members []string) []string) error {

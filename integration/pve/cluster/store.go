@@ -11,7 +11,7 @@ import (
 	"github.com/berth-oci/berth/integration/pve/failure"
 )
 
-// Load reads a container's configuration on this node; warn gets what could not be read of it.
+// Load reads a container's configuration on this node. warn gets the lines that could not be read.
 func (c *Cluster) Load(id string, warn func(string)) (*ctconf.Config, error) {
 	raw, err := os.ReadFile(c.ConfigPath(id))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -58,7 +58,7 @@ func (c *Cluster) Create(id string, conf *ctconf.Config) error {
 	return c.refresh(id)
 }
 
-// Remove gives an ID back.
+// Remove removes a container's configuration and so frees its ID.
 func (c *Cluster) Remove(id string) error {
 	unlock, err := c.guard()
 	if err != nil {
@@ -74,7 +74,7 @@ func (c *Cluster) Remove(id string) error {
 	return c.refresh("")
 }
 
-// writable refuses changes without quorum, in the words of a write that pmxcfs denies.
+// writable refuses changes without quorum, with the message of a write that pmxcfs denies.
 func (c *Cluster) writable(id string) error {
 	if !c.host.Settings.NoQuorum {
 		return nil
@@ -82,7 +82,7 @@ func (c *Cluster) writable(id string) error {
 	return failure.New("unable to open file '%s/%s.tmp.%d' - Permission denied", base, c.ConfigName(id), os.Getpid())
 }
 
-// CheckQuorum refuses what needs quorum from the start.
+// CheckQuorum fails without quorum.
 func (c *Cluster) CheckQuorum() error {
 	if c.host.Settings.NoQuorum {
 		return failure.New("cluster not ready - no quorum?")
@@ -90,7 +90,7 @@ func (c *Cluster) CheckQuorum() error {
 	return nil
 }
 
-// Local are the IDs of this node's containers, in numerical order.
+// Local returns the IDs of this node's containers, in numerical order.
 func (c *Cluster) Local() ([]string, error) {
 	guests, err := c.guests()
 	if err != nil {
@@ -111,7 +111,7 @@ func (c *Cluster) Local() ([]string, error) {
 	return ids, nil
 }
 
-// HasNode says whether the cluster has a node of this name.
+// HasNode returns true if the cluster has a node of this name.
 func (c *Cluster) HasNode(name string) bool {
 	info, err := os.Stat(c.path("nodes", name))
 	return err == nil && info.IsDir()

@@ -50,7 +50,7 @@ func isID(s string) bool {
 	return len(s) >= 3 && len(s) <= 9 && s[0] != '0' && strings.Trim(s, "0123456789") == ""
 }
 
-// CheckUnused refuses an ID that a guest of any kind on any node has.
+// CheckUnused refuses an ID that any guest on any node has.
 func (c *Cluster) CheckUnused(id string) error {
 	guests, err := c.guests()
 	if err != nil {
@@ -67,7 +67,8 @@ func (c *Cluster) CheckUnused(id string) error {
 	return failure.New("%s %s already exists on node '%s'", kind, id, guest.Node)
 }
 
-// Refresh brings .vmlist up to date. pmxcfs makes it at each read; here it is a file, written when something changed.
+// Refresh updates .vmlist. pmxcfs generates it at each read. The stand-in writes a file when
+// something has changed.
 func (c *Cluster) Refresh() error {
 	unlock, err := c.guard()
 	if err != nil {
@@ -77,7 +78,7 @@ func (c *Cluster) Refresh() error {
 	return c.refresh("")
 }
 
-// guard serializes changes to the set of guests, for moments.
+// guard serializes changes to the set of guests. It is held only briefly.
 func (c *Cluster) guard() (unlock func(), err error) {
 	path := c.host.Path("/run/pve-standin.lock")
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
@@ -96,7 +97,7 @@ func (c *Cluster) guard() (unlock func(), err error) {
 	return func() { _ = file.Close() }, nil
 }
 
-// refresh writes .vmlist; touched is an ID whose configuration changed.
+// refresh writes .vmlist. touched is an ID whose configuration has changed, or "".
 func (c *Cluster) refresh(touched string) error {
 	guests, err := c.guests()
 	if err != nil {
@@ -120,7 +121,7 @@ func (c *Cluster) refresh(touched string) error {
 	return replace(c.path(".vmlist"), formatList(next, guests), 0o440)
 }
 
-// formatList is the JSON text as pmxcfs writes it: no "ids" when there are none.
+// formatList returns the JSON text as pmxcfs writes it, without "ids" if there are none.
 func formatList(version int, guests map[string]Guest) []byte {
 	var text bytes.Buffer
 	if len(guests) == 0 {

@@ -11,7 +11,7 @@ import (
 	"github.com/berth-oci/berth/integration/pve/host"
 )
 
-// attach becomes lxc-attach, whose exit status is the command's.
+// attach execs lxc-attach, which exits with the command's status.
 func (c *call) attach(command []string) error {
 	host.Spend(c.host.Settings.Latency.Query)
 	if _, err := c.load(); err != nil {
@@ -59,7 +59,7 @@ func execute(c *call) error {
 
 func enter(c *call) error { return c.attach(nil) }
 
-// console becomes what the configuration's cmode says.
+// console execs the program that the configuration's cmode selects.
 func console(c *call) error {
 	conf, err := c.load()
 	if err != nil {

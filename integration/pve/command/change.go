@@ -20,12 +20,13 @@ import (
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
-// atOnce are the keys that a running container's configuration takes without a restart.
+// atOnce lists the keys that take effect in a running container without a restart.
 var atOnce = []string{
 	"description", "onboot", "startup", "protection", "hostname", "hookscript", "cores", "tags", "lock",
 }
 
-// change puts new values, deletions and reversals into conf; what a running container cannot take stays pending.
+// change applies new values, deletions and reverts to conf. Changes that a running container cannot
+// take stay pending.
 func change(c *call, conf *ctconf.Config, values map[string]string, deletes, reverts []string, running bool) error {
 	for _, key := range reverts {
 		conf.Revert(key)
@@ -83,7 +84,7 @@ func isVolumeKey(key string) bool { return volumeKey.MatchString(key) }
 
 var networkKey = regexp.MustCompile(`^net\d+$`)
 
-// normalize checks a value beyond its schema and writes it as PVE stores it.
+// normalize checks a value beyond its schema and returns it as PVE stores it.
 func (c *call) normalize(conf *ctconf.Config, key, value string) (string, error) {
 	switch {
 	case key == "unprivileged":
@@ -130,7 +131,8 @@ func uniqueTags(value string) string {
 	return strings.Join(slices.Compact(tags), ";")
 }
 
-// hotplug applies a waiting change to the running container, and says whether it could.
+// hotplug applies a pending change to the running container. It returns false if a restart is
+// needed.
 func (c *call) hotplug(conf *ctconf.Config, key string) bool {
 	if slices.Contains(atOnce, key) {
 		return true

@@ -1,6 +1,7 @@
 //go:build linux
 
-// Package command is pct's command line: one file per command or small family of them.
+// Package command implements pct's command line, with one file per command or small family of
+// commands.
 package command
 
 import (
@@ -20,12 +21,12 @@ import (
 	"github.com/berth-oci/berth/integration/pve/task"
 )
 
-// definition describes a command. The front half runs in the process that was called; the work half, where there
-// is one, in a worker.
+// definition describes a command. The front half runs in the process that the user started. The
+// work half, if there is one, runs in a worker.
 type definition struct {
 	positionals []string
 	options     schema.Object
-	lazy        func() schema.Object // instead of options, where those are a thousand
+	lazy        func() schema.Object // replaces options where there are a thousand
 	front       func(*call) error
 	kind        string // the worker's type, as in the task log
 	work        func(*call) error
@@ -36,17 +37,17 @@ type call struct {
 	context.Context
 	host     *host.Host
 	cluster  *cluster.Cluster
-	id       string // the CT, where the command has one
+	id       string // the CT, if the command has one
 	values   map[string]string
 	extra    []string
 	worker   bool
-	restores bool // create, of a backup
+	restores bool // create from a backup
 	stdout   *os.File
 	stderr   *os.File
 	reported map[string]bool
 }
 
-// path is what Proxmox's commands run with, and leave to what they execute.
+// path is the PATH that Proxmox's commands set for themselves and their children.
 const path = "/sbin:/bin:/usr/sbin:/usr/bin"
 
 // Main runs pct with these arguments (without the program's name) and returns the exit status.
@@ -95,7 +96,7 @@ func (c *call) run(arguments []string) error {
 	if err := c.parse(name, d, arguments[1:]); err != nil {
 		return err
 	}
-	// Creation and removal of configurations by other hands shows at the next call.
+	// Make .vmlist show configurations that others have created or removed.
 	if err := c.cluster.Refresh(); err != nil {
 		return err
 	}
@@ -142,7 +143,7 @@ func (d *definition) complete() {
 	}
 }
 
-// usage is PVE's one line for a command.
+// usage returns PVE's one-line usage of a command.
 func usage(name string, d *definition) string {
 	words := []string{}
 	optional := len(d.options)
@@ -183,7 +184,7 @@ func commandNames() []string {
 	return names
 }
 
-// expand completes a command that was cut short, where that is unambiguous.
+// expand completes an abbreviated command if it is unambiguous.
 func expand(typed string) string {
 	if typed == "help" || commands[typed] != nil {
 		return typed
@@ -203,12 +204,13 @@ func expand(typed string) string {
 	return typed
 }
 
-// warn reports what does not stop the command: on stdout in a worker, whose two streams are one, else on stderr.
+// warn reports a problem that does not stop the command, on stderr. In a worker stderr and stdout
+// are the same stream.
 func (c *call) warn(format string, args ...any) { fmt.Fprintf(c.stderr, format+"\n", args...) }
 
 func (c *call) say(format string, args ...any) { fmt.Fprintf(c.stdout, format+"\n", args...) }
 
-// load reads the CT's configuration. What PVE drops of it is reported on stdout, once.
+// load reads the CT's configuration. It reports what PVE drops from it on stdout, once.
 func (c *call) load() (*ctconf.Config, error) { return c.loadOf(c.id) }
 
 func (c *call) loadOf(id string) (*ctconf.Config, error) {
@@ -225,7 +227,7 @@ func (c *call) loadOf(id string) (*ctconf.Config, error) {
 
 func (c *call) running() bool { return lxc.IsRunning(c.host, c.id) }
 
-// locked runs do under the configuration's lock.
+// locked runs do while holding the configuration's lock.
 func (c *call) locked(do func() error) error { return c.cluster.WithLock(c.id, c.stderr, do) }
 
 func (c *call) flag(name string) bool { return c.values[name] == "1" }

@@ -8,7 +8,8 @@ import (
 	"github.com/berth-oci/berth/integration/pve/host"
 )
 
-// config prints a configuration: pending values taken in, unless --current, or a snapshot's.
+// config prints a configuration with pending values applied, without them (--current), or of a
+// snapshot.
 func config(c *call) error {
 	host.Spend(c.host.Settings.Latency.Query)
 	conf, err := c.load()
@@ -37,7 +38,7 @@ func config(c *call) error {
 	return nil
 }
 
-// pending prints every key with what it is and what it is going to be.
+// pending prints each key with its current and its pending value.
 func pending(c *call) error {
 	conf, err := c.load()
 	if err != nil {

@@ -20,14 +20,15 @@ var (
 	mountKey  = regexp.MustCompile(`^(rootfs|mp\d+)$`)
 )
 
-// notConfig are create's parameters that are not keys of the configuration.
+// notConfig lists create's parameters that are not configuration keys.
 var notConfig = []string{
 	"vmid", "ostemplate", "password", "storage", "force", "restore", "unique", "pool", "ignore-unpack-errors",
 	"ssh-public-keys", "bwlimit", "start", "ha-managed",
 }
 
-// prepareCreate is all that happens before the worker: checks, and the ID claimed by a configuration that holds
-// nothing but `lock: create`. A pct killed from here on leaves that behind.
+// prepareCreate does everything that comes before the worker: it runs the checks and claims the ID
+// with a configuration that contains only `lock: create`. If pct is killed after that, this
+// configuration is left behind.
 func prepareCreate(c *call) error {
 	if err := c.cluster.CheckQuorum(); err != nil {
 		return err
@@ -42,7 +43,7 @@ func prepareCreate(c *call) error {
 	})
 }
 
-// claim checks the rest of the parameters and writes the claim.
+// claim checks the remaining parameters and writes the claim.
 func (c *call) claim(write func() error) error {
 	if pool, ok := c.values["pool"]; ok {
 		if err := c.cluster.CheckPool(pool); err != nil {
@@ -79,7 +80,7 @@ func (c *call) cannotCreate(err error) error {
 	}
 }
 
-// checkTemplateKind refuses what cannot be a template by its name alone.
+// checkTemplateKind refuses a name that cannot be a template's.
 func (c *call) checkTemplateKind() error {
 	template := c.values["ostemplate"]
 	if template == "-" {
@@ -95,7 +96,7 @@ func (c *call) checkTemplateKind() error {
 	return nil
 }
 
-// createMounts are the volumes asked for. A bare number is a size on the default storage.
+// createMounts returns the requested volumes. A plain number is a size on the default storage.
 func (c *call) createMounts() (map[string]string, error) {
 	mounts := map[string]string{}
 	for key, value := range c.values {
@@ -143,7 +144,8 @@ func (c *call) checkStorages(mounts map[string]string) error {
 	return nil
 }
 
-// createKeys are the configuration keys asked for, without volumes and without unprivileged, which is set apart.
+// createKeys returns the requested configuration keys, without volumes and without unprivileged,
+// which build sets.
 func (c *call) createKeys() map[string]string {
 	keys := map[string]string{}
 	for key, value := range c.values {
@@ -161,7 +163,8 @@ func (c *call) createKeys() map[string]string {
 	return keys
 }
 
-// create is the worker: it goes on to the end when its front is killed, and tidies up when it is interrupted.
+// create is the worker half of create. It continues if its front is killed, and cleans up if it is
+// interrupted.
 func create(c *call) error {
 	host.Spend(c.host.Settings.Latency.Create)
 	err := c.locked(func() error {

@@ -37,7 +37,8 @@ func checkDestroy(c *call) error {
 	return nil
 }
 
-// destroy removes the configuration, what LXC keeps, and volumes. A directory of the host that was the root is left alone.
+// destroy removes the configuration, LXC's files and the volumes. It keeps a root that is a
+// directory of the host.
 func destroy(c *call) error {
 	host.Spend(c.host.Settings.Latency.Destroy)
 	return c.locked(func() error {

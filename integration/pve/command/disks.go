@@ -9,10 +9,11 @@ import (
 	"github.com/berth-oci/berth/integration/pve/volume"
 )
 
-// unprivilegedRoot is the host's id of root in an unprivileged container.
+// unprivilegedRoot is the host's id for root in an unprivileged container.
 const unprivilegedRoot = 100000
 
-// createDisks makes the volumes that are asked for by their size, and sets them in place of that.
+// createDisks creates the volumes that are requested by size, and puts their IDs into the
+// configuration.
 func (c *call) createDisks(conf *ctconf.Config) (made []string, err error) {
 	mounts, err := conf.Mounts()
 	if err != nil {
@@ -46,7 +47,7 @@ func (c *call) freeDisks(ids []string) {
 	}
 }
 
-// ownVolumes are the volumes of a container that end with it.
+// ownVolumes returns the volumes that are deleted with the container.
 func ownVolumes(conf *ctconf.Section) ([]string, error) {
 	mounts, err := conf.Mounts()
 	var ids []string
@@ -58,8 +59,8 @@ func ownVolumes(conf *ctconf.Section) ([]string, error) {
 	return ids, err
 }
 
-// settleDisks makes volumes that were asked for, notes as unused those that the configuration has lost, and frees
-// those that were unused and are not named any more.
+// settleDisks creates the requested volumes, records volumes that the configuration no longer
+// mounts as unused, and frees volumes from unused that the configuration no longer names.
 func (c *call) settleDisks(conf *ctconf.Config, before, unused []string) error {
 	if _, err := c.createDisks(conf); err != nil {
 		return err

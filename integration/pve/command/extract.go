@@ -13,8 +13,9 @@ import (
 	"github.com/berth-oci/berth/integration/pve/volume"
 )
 
-// usernsCommand begins a command in an unprivileged container's user namespace. The root is a directory of the
-// host's in berth's use of pct, whose files belong to whom they belong.
+// usernsCommand returns the command prefix that enters an unprivileged container's user namespace.
+// It returns nil if the root is a directory of the host, as in berth's use of pct, because those
+// files keep their owners.
 func (c *call) usernsCommand(conf *ctconf.Config) []string {
 	if root, err := conf.Mounts(); err != nil || !conf.True("unprivileged") || len(root) == 0 || root[0].Kind() == ctconf.Bind {
 		return nil
@@ -22,12 +23,12 @@ func (c *call) usernsCommand(conf *ctconf.Config) []string {
 	return []string{"lxc-usernsexec", "-m", "u:0:100000:65536", "-m", "g:0:100000:65536", "--"}
 }
 
-// extract unpacks the template into the root's directory, and sets the system inside up.
+// extract unpacks the template into the root's directory and configures the system inside.
 func (c *call) extract(conf *ctconf.Config, root *os.File) error {
 	template := c.values["ostemplate"]
 	archive, err := volume.FindTemplate(c.host, template)
 	if err != nil {
-		// Said twice, as by PVE: once by the look whether it is an OCI image.
+		// PVE prints this twice: the first time when it checks for an OCI image.
 		c.warn("%s", err)
 		return err
 	}
@@ -36,7 +37,7 @@ func (c *call) extract(conf *ctconf.Config, root *os.File) error {
 		return err
 	}
 	c.say("extracting archive '%s'", archive)
-	// Through the descriptor: what the directory's path leads to may have changed since it was checked.
+	// Use the descriptor: the directory's path may lead elsewhere since it was checked.
 	const directory = "/proc/self/fd/3"
 	words := []string{"tar", "xpf", "-"}
 	if compression != "" {
@@ -47,7 +48,7 @@ func (c *call) extract(conf *ctconf.Config, root *os.File) error {
 		"--skip-old-files", "--anchored", "--exclude", "./dev/*")
 	words = append(c.usernsCommand(conf), words...)
 	tar := exec.CommandContext(c, words[0], words[1:]...)
-	// Opened by us, as by PVE: the container's root need not be able to.
+	// pct opens the archive itself, as in PVE, because the container's root may not be able to.
 	input, err := os.Open(archive)
 	if err != nil {
 		return failure.New("failed to open '%s': %v", archive, err)
@@ -55,7 +56,7 @@ func (c *call) extract(conf *ctconf.Config, root *os.File) error {
 	defer input.Close()
 	tar.Stdin = input
 	tar.ExtraFiles = []*os.File{root}
-	// Not handed our own stdout: tar must not fail because the front and its pipe are gone.
+	// Do not pass on stdout: tar must not fail because the front and its pipe are gone.
 	output, err := tar.CombinedOutput()
 	_, _ = c.stdout.Write(output)
 	if err != nil && !c.flag("ignore-unpack-errors") {

@@ -31,7 +31,7 @@ func checkPull(c *call) error {
 	return nil
 }
 
-// openInside opens a path as the container sees it, never outside its root.
+// openInside opens a path as the container sees it. It never leaves the container's root.
 func (c *call) openInside(path string, flags int, mode uint64) (*os.File, error) {
 	pid, err := lxc.InitPID(c.host, c.id)
 	if err != nil {
@@ -52,7 +52,7 @@ func (c *call) openInside(path string, flags int, mode uint64) (*os.File, error)
 	return os.NewFile(uintptr(fd), path), nil
 }
 
-// sentence is an errno's text as strerror(3) writes it.
+// sentence returns an errno's text as strerror(3) writes it.
 func sentence(err error) string {
 	text := err.Error()
 	return strings.ToUpper(text[:1]) + text[1:]
@@ -89,7 +89,7 @@ func pull(c *call) error {
 	})
 }
 
-// fill copies, and sets mode and owner as asked.
+// fill copies the file and sets mode and owner as requested.
 func (c *call) fill(destination, source *os.File) error {
 	defer destination.Close()
 	if text, ok := c.values["perms"]; ok {
@@ -137,7 +137,8 @@ func base(mode string) int {
 	return 8
 }
 
-// number32 is a numeric ID, a looked-up name's, or -1 (leave as is) for none.
+// number32 returns a numeric ID, or the ID of a name. For "" it returns -1, which leaves the owner
+// unchanged.
 func number32(given string, lookUp func(string) (string, error)) (int, error) {
 	if given == "" {
 		return -1, nil

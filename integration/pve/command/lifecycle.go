@@ -20,7 +20,7 @@ func mustRun(c *call) error {
 	return nil
 }
 
-// mustRunVM is the same in reboot's words.
+// mustRunVM does the same as mustRun, with reboot's message.
 func mustRunVM(c *call) error {
 	if !c.running() {
 		return failure.New("VM %s not running", c.id)
@@ -42,7 +42,7 @@ func checkStart(c *call) error {
 	return c.cluster.CheckQuorum()
 }
 
-// mayRun refuses a CT with a lock; that of `pct mount` does not count.
+// mayRun refuses a CT with a lock, except for the lock of `pct mount`.
 func (c *call) mayRun(lock string) error {
 	if lock != "" && lock != "mounted" && !c.flag("skiplock") {
 		return failure.New("CT is locked (%s)", lock)
@@ -67,7 +67,7 @@ func start(c *call) error {
 	})
 }
 
-// bringUp starts the container; its configuration is locked.
+// bringUp starts the container. The caller holds the configuration's lock.
 func (c *call) bringUp() error {
 	conf, err := c.load()
 	if err != nil {
@@ -112,7 +112,7 @@ func stop(c *call) error {
 	})
 }
 
-// timeout is the option of that name in seconds, or another number.
+// timeout returns the option timeout in seconds, or otherwise if it is not given.
 func (c *call) timeout(otherwise int) int {
 	if seconds, err := strconv.Atoi(c.values["timeout"]); err == nil {
 		return seconds
@@ -147,7 +147,7 @@ func reboot(c *call) error {
 	})
 }
 
-// suspend and resume are CRIU's, which Proxmox VE does not bring.
+// suspend and resume need CRIU, which Proxmox VE does not ship.
 func suspend(c *call) error {
 	return c.locked(func() error {
 		conf, err := c.load()

@@ -16,7 +16,7 @@ func statusWord(running bool) string {
 	return "stopped"
 }
 
-// list prints this node's containers; nothing at all when there are none.
+// list prints this node's containers. Without containers it prints nothing.
 func list(c *call) error {
 	ids, err := c.cluster.Local()
 	if err != nil || len(ids) == 0 {
@@ -28,7 +28,7 @@ func list(c *call) error {
 	for _, id := range ids {
 		conf, err := c.loadOf(id)
 		if err != nil {
-			continue // gone meanwhile
+			continue // deleted since
 		}
 		name := strings.ReplaceAll(conf.Or("hostname", "CT"+id), " ", "")
 		fmt.Fprintf(c.stdout, row, id, statusWord(running[id]), conf.Values["lock"], name)

@@ -16,7 +16,7 @@ import (
 
 func (c *call) rootDirectory() string { return filepath.Join(c.host.LXCPath(), c.id, "rootfs") }
 
-// mountLocked mounts the volumes on the host, behind the lock "mounted".
+// mountLocked sets the lock "mounted" and mounts the volumes on the host.
 func (c *call) mountLocked() (*ctconf.Config, error) {
 	conf, err := c.load()
 	if err != nil {
@@ -58,7 +58,7 @@ func unmount(c *call) error {
 	})
 }
 
-// df prints the use of each volume's file system; a stopped container is mounted for it.
+// df prints the usage of each volume's file system. A stopped container is mounted for this.
 func df(c *call) error {
 	return c.locked(func() error {
 		root := c.rootDirectory()

@@ -10,7 +10,8 @@ import (
 	"github.com/berth-oci/berth/integration/pve/host"
 )
 
-// noCluster is how every command ends while pmxcfs does not answer. The first one waits for it to come back.
+// noCluster fails every command while pmxcfs does not answer. The first command first waits for
+// pmxcfs to come back.
 func noCluster(h *host.Host) int {
 	mark := h.Path("/run/pve-standin-pmxcfs-down")
 	if file, err := os.OpenFile(mark, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600); err == nil {

@@ -11,7 +11,8 @@ import (
 	"github.com/berth-oci/berth/integration/pve/schema"
 )
 
-// addRefused adds what needs storages that the stand-in has not: it ends as PVE's does for a directory of the host.
+// addRefused adds the commands that need storages that the stand-in lacks. They fail as PVE's do
+// for a directory of the host.
 func addRefused() {
 	object := func(names ...string) schema.Object {
 		o := schema.Object{}
@@ -47,7 +48,7 @@ func addRefused() {
 	}
 }
 
-// unlocked loads a configuration that has no lock.
+// unlocked loads a configuration and fails if it has a lock.
 func (c *call) unlocked() (*ctconf.Config, error) {
 	conf, err := c.load()
 	if err != nil {
@@ -101,7 +102,7 @@ func migrate(c *call) error {
 	return failure.New("migration aborted: the stand-in does not migrate")
 }
 
-// noVolume ends what works on a storage's volume.
+// noVolume fails a command that works on a storage's volume.
 func noVolume(c *call) error {
 	conf, err := c.unlocked()
 	if err != nil {
@@ -161,7 +162,7 @@ func fsck(c *call) error {
 	})
 }
 
-// fstrim passes bind mounts over, and there is nothing else.
+// fstrim does nothing: it skips bind mounts, and the stand-in has no other mounts.
 func fstrim(c *call) error {
 	_, err := c.unlocked()
 	return err

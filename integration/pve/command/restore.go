@@ -15,11 +15,11 @@ import (
 	"github.com/berth-oci/berth/integration/pve/volume"
 )
 
-// backupConfig is the configuration in an archive of vzdump's.
+// backupConfig is the path of the configuration in a vzdump archive.
 const backupConfig = "./etc/vzdump/pct.conf"
 
-// prepareRestore is create's first half for a backup. With --force the CT that is there is replaced: it keeps its
-// configuration, with a lock, until then.
+// prepareRestore is the front half of restore. With --force it replaces an existing CT. Until then
+// the CT keeps its configuration, with a lock.
 func prepareRestore(c *call) error {
 	c.restores = true
 	if err := c.cluster.CheckQuorum(); err != nil {
@@ -58,13 +58,13 @@ func (c *call) exists() bool {
 	return err == nil
 }
 
-// restore is the worker.
+// restore is the worker half of restore.
 func restore(c *call) error {
 	c.restores = true
 	return create(c)
 }
 
-// backup reads the configuration of the archive.
+// backup reads the configuration in the archive.
 func (c *call) backup() (*ctconf.Config, error) {
 	archive := c.values["ostemplate"]
 	file, err := volume.FindTemplate(c.host, archive)
@@ -78,7 +78,8 @@ func (c *call) backup() (*ctconf.Config, error) {
 	return ctconf.Parse(c.id, string(text), func(line string) { c.say("%s", line) }), nil
 }
 
-// recoverMounts are the backup's volumes, where none are asked for.
+// recoverMounts looks for the backup's volumes if the command line gives none. It fails for all of
+// them, with PVE's message or with its own for volumes on a storage.
 func (c *call) recoverMounts(mounts map[string]string) error {
 	if !c.restores {
 		return nil
@@ -105,7 +106,8 @@ func (c *call) recoverMounts(mounts map[string]string) error {
 
 var notRestored = regexp.MustCompile(`^(rootfs|unprivileged|parent|lock|template|mp\d+|unused\d+)$`)
 
-// mergeBackup takes what the backup's configuration says and the command line does not, raw keys included.
+// mergeBackup takes the settings, including raw keys, that are in the backup's configuration and
+// not on the command line.
 func (c *call) mergeBackup(conf *ctconf.Config, root *os.File) error {
 	c.say("merging backed-up and given configuration..")
 	old, err := c.backup()

@@ -11,7 +11,7 @@ import (
 	"github.com/berth-oci/berth/integration/pve/schema"
 )
 
-// set changes a configuration. Without a worker, as in PVE.
+// set changes a configuration. Like PVE it uses no worker.
 func set(c *call) error {
 	digest := c.values["digest"]
 	deletes, reverts := schema.SplitList(c.values["delete"]), schema.SplitList(c.values["revert"])
@@ -88,7 +88,7 @@ func unlock(c *call) error {
 	return c.locked(func() error { return c.removeLock("") })
 }
 
-// removeLock takes the lock property away: the one expected, or any.
+// removeLock removes the lock property. With expected it fails if the lock is a different one.
 func (c *call) removeLock(expected string) error {
 	conf, err := c.load()
 	if err != nil {

@@ -40,7 +40,8 @@ func reservedName(c *call) error {
 	return nil
 }
 
-// snapshot is refused for every container that the stand-in can have: directories have no snapshots.
+// snapshot fails for every container that the stand-in can have, because directories have no
+// snapshots.
 func snapshot(c *call) error {
 	return c.locked(func() error {
 		conf, err := c.load()
@@ -72,7 +73,7 @@ func findSnapshot(c *call) error {
 	return failure.New("snapshot feature is not available")
 }
 
-// listSnapshots prints the tree of snapshots, the current state last.
+// listSnapshots prints the tree of snapshots, with the current state last.
 func listSnapshots(c *call) error {
 	conf, err := c.load()
 	if err != nil {
@@ -105,7 +106,7 @@ func (t snapshotTree) taken(name string) int64 {
 	return seconds
 }
 
-// children are the snapshots whose parent this is, oldest first; of "" those without one.
+// children returns the snapshots with this parent, oldest first. "" stands for no parent.
 func (t snapshotTree) children(parent string) []string {
 	var names []string
 	for name, section := range t.sections {

@@ -7,7 +7,7 @@ import (
 	"github.com/berth-oci/berth/integration/pve/schema"
 )
 
-// vmid is the ID of a guest: 100 to 999999999.
+// vmid describes the ID of a guest: 100 to 999999999.
 func vmid() *schema.Prop {
 	return &schema.Prop{
 		Type: schema.Integer, Format: "pve-vmid", Min: schema.Limit(100), Max: schema.Limit(999999999),
@@ -35,7 +35,7 @@ func snapname() *schema.Prop {
 	return &schema.Prop{Type: schema.String, Format: "pve-configid", MaxLength: 40}
 }
 
-// of is a CT's ID and more options.
+// of returns the option vmid and more options.
 func of(more schema.Object) schema.Object { return schema.Object{"vmid": vmid()}.With(more) }
 
 var id = []string{"vmid"}

@@ -9,7 +9,7 @@ import (
 // Raw is one raw LXC line of a configuration.
 type Raw struct{ Key, Value string }
 
-// Section is the container's own part of a configuration, a snapshot's, or the pending one.
+// Section is the main part of a configuration, a snapshot or the pending changes.
 type Section struct {
 	Values      map[string]string // without description and env
 	Description string
@@ -17,7 +17,7 @@ type Section struct {
 	Raw         []Raw
 }
 
-// Config is a container's whole configuration.
+// Config is a container's complete configuration.
 type Config struct {
 	Section
 	Pending   *Section
@@ -25,15 +25,15 @@ type Config struct {
 	Digest    string // SHA-1 of the file, hexadecimal
 }
 
-// NewSection is an empty section.
+// NewSection returns an empty section.
 func NewSection() *Section { return &Section{Values: map[string]string{}} }
 
-// New is an empty configuration.
+// New returns an empty configuration.
 func New() *Config {
 	return &Config{Section: *NewSection(), Pending: NewSection(), Snapshots: map[string]*Section{}}
 }
 
-// Get is a key's value, description and env (NUL-separated) included.
+// Get returns the value of a key, including description and env (NUL-separated).
 func (s *Section) Get(key string) (string, bool) {
 	switch key {
 	case "description":
@@ -45,7 +45,7 @@ func (s *Section) Get(key string) (string, bool) {
 	return v, ok
 }
 
-// Set gives a key a value.
+// Set sets the value of a key.
 func (s *Section) Set(key, value string) {
 	switch key {
 	case "description":
@@ -69,7 +69,7 @@ func (s *Section) Delete(key string) {
 	}
 }
 
-// Keys are the keys that are set, sorted.
+// Keys returns the keys that are set, sorted.
 func (s *Section) Keys() []string {
 	list := make([]string, 0, len(s.Values)+2)
 	for key := range s.Values {
@@ -85,10 +85,10 @@ func (s *Section) Keys() []string {
 	return list
 }
 
-// True says whether a boolean key is set to 1.
+// True returns true if a boolean key is set to 1.
 func (s *Section) True(key string) bool { return s.Values[key] == "1" }
 
-// HasRaw says whether there is a raw line with this key.
+// HasRaw returns true if there is a raw line with this key.
 func (s *Section) HasRaw(key string) bool {
 	for _, raw := range s.Raw {
 		if raw.Key == key {
@@ -98,7 +98,7 @@ func (s *Section) HasRaw(key string) bool {
 	return false
 }
 
-// Or is a key's value, or another when it has none.
+// Or returns the value of a key, or other if the key is not set.
 func (s *Section) Or(key, other string) string {
 	if v, ok := s.Get(key); ok {
 		return v
@@ -106,7 +106,7 @@ func (s *Section) Or(key, other string) string {
 	return other
 }
 
-// Mounts are the volumes in PVE's order: rootfs, then mp0 up.
+// Mounts returns the volumes in PVE's order: rootfs, then mp0 and up.
 func (s *Section) Mounts() ([]*Mount, error) {
 	keys := []string{"rootfs"}
 	for i := range MaxMountPoints {
@@ -127,7 +127,7 @@ func (s *Section) Mounts() ([]*Mount, error) {
 	return mounts, nil
 }
 
-// Unused are the volumes that belong to the container and are not mounted.
+// Unused returns the volumes that belong to the container and are not mounted.
 func (s *Section) Unused() (list []string) {
 	for i := range MaxMountPoints {
 		if id, ok := s.Values[fmt.Sprintf("unused%d", i)]; ok {
@@ -137,7 +137,7 @@ func (s *Section) Unused() (list []string) {
 	return list
 }
 
-// AddUnused adds one.
+// AddUnused adds an unused volume under the first free key.
 func (s *Section) AddUnused(id string) {
 	for i := range MaxMountPoints {
 		if key := fmt.Sprintf("unused%d", i); s.Values[key] == "" {

@@ -1,4 +1,5 @@
-// Package ctconf knows a container's configuration: its keys, its grammar in /etc/pve, its raw LXC keys.
+// Package ctconf handles a container's configuration: its keys, its grammar in /etc/pve, its raw
+// LXC keys.
 package ctconf
 
 import (
@@ -8,7 +9,7 @@ import (
 	"github.com/berth-oci/berth/integration/pve/schema"
 )
 
-// Highest numbers of the indexed keys, plus one.
+// Maximum number of each indexed key, which is the highest index plus one.
 const (
 	MaxMountPoints = 256
 	MaxDevices     = 256
@@ -37,7 +38,7 @@ func pattern(form string) *schema.Prop {
 	return &schema.Prop{Type: schema.String, Pattern: form, Optional: true}
 }
 
-// plain are the keys without a number.
+// plain holds the keys without an index.
 var plain = schema.Object{
 	"lock": enum("backup", "create", "destroyed", "disk", "fstrim", "migrate", "mounted", "rollback",
 		"snapshot", "snapshot-delete"),
@@ -74,7 +75,7 @@ var plain = schema.Object{
 	"debug":      flag(),
 }
 
-// indexed are the keys with one, and how many there are.
+// indexed holds the keys with an index and the number of each.
 var indexed = map[string]struct {
 	count int
 	prop  *schema.Prop
@@ -85,7 +86,8 @@ var indexed = map[string]struct {
 	"unused": {MaxMountPoints, &schema.Prop{Type: schema.String, Sub: Unused, Optional: true}},
 }
 
-// Key describes a key of a container's configuration that is not a raw LXC key; nil for any other word.
+// Key returns the description of a key of a container's configuration, or nil for raw LXC keys and
+// unknown words.
 func Key(name string) *schema.Prop {
 	if p := plain[name]; p != nil {
 		return p
@@ -99,7 +101,7 @@ func Key(name string) *schema.Prop {
 	return family.prop
 }
 
-// CommandOptions are the keys that create and set take, and more.
+// CommandOptions returns the keys that create and set take as options, and more.
 func CommandOptions(more schema.Object) schema.Object {
 	o := plain.With(more)
 	for stem, family := range indexed {

@@ -20,7 +20,8 @@ var (
 	keyLine      = regexp.MustCompile(`^([a-z][a-z_]*\d*):\s*(.+?)\s*$`)
 )
 
-// Parse reads a configuration. What PVE cannot read it reports to warn, as whole lines, and passes over.
+// Parse parses a configuration. It reports PVE's complaints to warn, as complete lines. It skips
+// the lines that PVE cannot read, and keeps invalid values as PVE does.
 func Parse(id, raw string, warn func(line string)) *Config {
 	c := New()
 	sum := sha1.Sum([]byte(raw))
@@ -48,7 +49,7 @@ func (p *parser) complain(format string, args ...any) {
 	p.warn("vm " + p.id + " - " + strings.TrimSuffix(fmt.Sprintf(format, args...), "\n"))
 }
 
-// enter ends the section at hand and begins another.
+// enter ends the current section and begins another.
 func (p *parser) enter(next *Section) {
 	if p.description.Len() > 0 {
 		p.section.Description = p.description.String()
@@ -128,7 +129,8 @@ var (
 	decimal = regexp.MustCompile(`^\d+(\.\d+)?$`)
 )
 
-// checkValue is what the file's reader asks of a value: less than the command line does.
+// checkValue checks a value like PVE's reader of the file, which is less strict than the command
+// line.
 func checkValue(key, value string) (string, error) {
 	prop := Key(key)
 	if prop == nil {

@@ -14,7 +14,7 @@ var (
 		"volume": {Type: schema.String, DefaultKey: true, Format: "pve-lxc-mp-string"},
 		"size":   text("disk-size"),
 		"acl":    flag(),
-		// As in PVE, the pattern is not anchored at its alternatives but at the whole.
+		// As in PVE, the anchors apply to the whole pattern, not to each alternative.
 		"mountoptions": pattern(`^` + mountOption + `(;` + mountOption + `)*$`),
 		"idmap": pattern(`^(?:passthrough|[ug]:[0-9]+:[0-9]+:[1-9][0-9]*` +
 			`(?:;[ug]:[0-9]+:[0-9]+:[1-9][0-9]*)*)$`),
@@ -96,7 +96,7 @@ func (m *Mount) Kind() string {
 	return Volume
 }
 
-// ParseMount reads the value of the key rootfs or mpN.
+// ParseMount parses the value of the key rootfs or mpN.
 func ParseMount(key, value string) (*Mount, error) {
 	o := MountPoint
 	if key == "rootfs" {
@@ -113,5 +113,5 @@ func ParseMount(key, value string) (*Mount, error) {
 	return m, nil
 }
 
-// String is the mount as PVE writes it into a configuration.
+// String returns the mount as PVE writes it to a configuration.
 func (m *Mount) String() string { return schema.PrintProperty(MountPoint, m.Parts) }

@@ -7,7 +7,7 @@ import (
 	"github.com/berth-oci/berth/integration/pve/schema"
 )
 
-// PendingDeletes are the keys whose deletion waits, without the mark of force.
+// PendingDeletes returns the keys with a pending deletion, without the "!" that marks force.
 func (c *Config) PendingDeletes() []string {
 	var keys []string
 	for _, word := range schema.SplitList(c.Pending.Values["delete"]) {
@@ -24,19 +24,19 @@ func (c *Config) setPendingDeletes(keys []string) {
 	}
 }
 
-// Want puts a change into the pending section.
+// Want adds a change to the pending section.
 func (c *Config) Want(key, value string) {
 	c.Pending.Set(key, value)
 	c.forgetDelete(key)
 }
 
-// WantDeleted puts a deletion there.
+// WantDeleted adds a deletion to the pending section.
 func (c *Config) WantDeleted(key string) {
 	c.forgetDelete(key)
 	c.setPendingDeletes(append(c.PendingDeletes(), key))
 }
 
-// Revert takes whatever waits for a key back.
+// Revert drops the pending change or deletion of a key.
 func (c *Config) Revert(key string) {
 	c.Pending.Delete(key)
 	c.forgetDelete(key)
@@ -52,7 +52,7 @@ func (c *Config) forgetDelete(key string) {
 	c.setPendingDeletes(rest)
 }
 
-// Apply makes one key's pending change or deletion the current state.
+// Apply applies the pending change or deletion of one key.
 func (c *Config) Apply(key string) {
 	for _, deleted := range c.PendingDeletes() {
 		if deleted == key {
@@ -66,7 +66,7 @@ func (c *Config) Apply(key string) {
 	}
 }
 
-// ApplyPending applies all that waits, and says whether anything did.
+// ApplyPending applies all pending changes. It returns true if there were any.
 func (c *Config) ApplyPending() bool {
 	keys := append(c.PendingDeletes(), c.Pending.Keys()...)
 	for _, key := range keys {
@@ -75,7 +75,7 @@ func (c *Config) ApplyPending() bool {
 	return len(keys) > 0
 }
 
-// Shown is the configuration with what waits taken in, as `pct config` shows it.
+// Shown returns the configuration with pending changes applied, as `pct config` shows it.
 func (c *Config) Shown() *Section {
 	s := NewSection()
 	s.Description, s.Env, s.Raw = c.Description, c.Env, c.Raw

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// accepted are the raw LXC keys that PVE takes in ID.conf, besides those of whole families.
+// accepted lists the raw LXC keys that PVE takes in ID.conf, besides the families of keys.
 var accepted = set(`
 	lxc.apparmor.profile lxc.apparmor.allow_incomplete lxc.apparmor.allow_nesting lxc.apparmor.raw
 	lxc.selinux.context lxc.include lxc.arch lxc.uts.name lxc.signal.halt lxc.signal.reboot lxc.signal.stop
@@ -22,7 +22,7 @@ var accepted = set(`
 
 var families = []string{"lxc.cgroup2.", "lxc.prlimit.", "lxc.net."}
 
-// renamed are keys from before LXC 3, accepted with a warning.
+// renamed maps keys from before LXC 3, which PVE accepts with a warning, to their new names.
 var renamed = map[string]string{
 	"lxc.aa_profile": "lxc.apparmor.profile", "lxc.aa_allow_incomplete": "lxc.apparmor.allow_incomplete",
 	"lxc.console": "lxc.console.path", "lxc.devttydir": "lxc.tty.dir", "lxc.haltsignal": "lxc.signal.halt",
@@ -38,8 +38,8 @@ var refused = map[string]string{
 		`"rootfs" key`,
 }
 
-// judgeRaw says whether PVE keeps a raw key, and what it says about it, without "vm ID - ". A key that it does
-// not know has the empty complaint.
+// judgeRaw returns true if PVE keeps a raw key, and PVE's complaint about it without "vm ID - ".
+// For an unknown key the complaint is empty.
 func judgeRaw(key string) (keep bool, complaint string) {
 	switch {
 	case strings.HasPrefix(key, "lxc.limit."):

@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// Encode is PVE's encode_text: control characters, bytes above 0x7e, ':' and '%' become %XX.
+// Encode does what PVE's encode_text does: control characters, bytes above 0x7e, ':' and '%' become
+// %XX.
 func Encode(s string) string {
 	var text strings.Builder
 	for _, b := range []byte(s) {
@@ -18,7 +19,7 @@ func Encode(s string) string {
 	return text.String()
 }
 
-// Decode is the inverse; a % without two hexadecimal digits stays.
+// Decode is the inverse of Encode. A % without two hexadecimal digits stays.
 func Decode(s string) string {
 	var text strings.Builder
 	for i := 0; i < len(s); i++ {

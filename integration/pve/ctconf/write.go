@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// String is the configuration as PVE writes it to its file.
+// String returns the configuration as PVE writes it to its file.
 func (c *Config) String() string {
 	var text strings.Builder
 	c.write(&text)

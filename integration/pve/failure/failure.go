@@ -1,4 +1,5 @@
-// Package failure holds the errors that end a pct command, with the exit status that Proxmox's Perl gives them.
+// Package failure holds the errors that end a pct command, with the exit statuses of Proxmox's
+// Perl.
 package failure
 
 import (
@@ -7,8 +8,8 @@ import (
 	"strings"
 )
 
-// Exit statuses of a dying Perl program: its errno when one is left over, 255 otherwise, 111 (ECONNREFUSED)
-// when the cluster file system does not answer.
+// Exit statuses of a dying Perl program: its errno if one is set, else 255. It is 111
+// (ECONNREFUSED) if the cluster file system does not answer.
 const (
 	StatusDied        = 255
 	StatusMissingFile = 2
@@ -24,17 +25,17 @@ type Failure struct {
 // Error returns the message without a trailing newline.
 func (f *Failure) Error() string { return f.Message }
 
-// New is a plain death with status 255.
+// New returns a failure with status 255.
 func New(format string, args ...any) error {
 	return &Failure{Message: fmt.Sprintf(format, args...), Status: StatusDied}
 }
 
-// Missing is a death that left ENOENT behind, status 2.
+// Missing returns a failure with status 2 (ENOENT).
 func Missing(format string, args ...any) error {
 	return &Failure{Message: fmt.Sprintf(format, args...), Status: StatusMissingFile}
 }
 
-// Status is the exit status for err: 0 for nil, 255 for anything that names none.
+// Status returns the exit status for err: 0 for nil, 255 for an error without a status.
 func Status(err error) int {
 	var f *Failure
 	switch {
@@ -47,7 +48,7 @@ func Status(err error) int {
 	}
 }
 
-// Line is err's text on one line, as a worker reports it to its front.
+// Line returns err's text on one line, as a worker reports it to its front.
 func Line(err error) string {
 	return strings.ReplaceAll(strings.TrimSuffix(err.Error(), "\n"), "\n", " ")
 }

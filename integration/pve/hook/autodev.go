@@ -14,7 +14,7 @@ import (
 	"github.com/berth-oci/berth/integration/pve/lxc"
 )
 
-// autodev binds the passed-through devices into the container's new /dev.
+// autodev bind-mounts the passed-through devices into the container's new /dev.
 func autodev(c *call) error {
 	host.Spend(c.host.Settings.Latency.Autodev)
 	directory := filepath.Join(c.host.LXCPath(), c.id, "passthrough")

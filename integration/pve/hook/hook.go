@@ -1,6 +1,7 @@
 //go:build linux
 
-// Package hook is what LXC and systemd call in a container's life: Proxmox's hooks under Proxmox's names.
+// Package hook holds the programs that LXC and systemd call during a container's life: Proxmox's
+// hooks, under Proxmox's names.
 package hook
 
 import (
@@ -13,7 +14,7 @@ import (
 	"github.com/berth-oci/berth/integration/pve/host"
 )
 
-// call is one invocation of a hook for a container of ours.
+// call is one invocation of a hook for a container.
 type call struct {
 	host    *host.Host
 	cluster *cluster.Cluster
@@ -30,7 +31,7 @@ var programs = map[string]func(*host.Host, []string) error{
 	"pve-container-stop-wrapper": stopWrapper,
 }
 
-// Programs are the names under which Run answers.
+// Programs returns the names that Run accepts.
 func Programs() []string {
 	names := make([]string, 0, len(programs))
 	for name := range programs {
@@ -39,7 +40,7 @@ func Programs() []string {
 	return names
 }
 
-// Is says whether the program is called as a hook.
+// Is returns true if name is the name of a hook.
 func Is(name string) bool { return programs[name] != nil }
 
 // Run runs the hook of that name and returns its exit status.
@@ -51,7 +52,8 @@ func Run(h *host.Host, name string, arguments []string) int {
 	return 0
 }
 
-// lxcHook checks what LXC hands over (lxc.container.conf(5), hook version 0), and that it is about a CT.
+// lxcHook checks the arguments from LXC (lxc.container.conf(5), hook version 0), and that they are
+// about a CT.
 func lxcHook(kind string, do func(*call) error) func(*host.Host, []string) error {
 	return func(h *host.Host, arguments []string) error {
 		if len(arguments) < 3 {
@@ -72,7 +74,8 @@ func lxcHook(kind string, do func(*call) error) func(*host.Host, []string) error
 	}
 }
 
-// load reads the container's configuration; ok is false when it has none, and the hook has nothing to do.
+// load reads the container's configuration. ok is false if there is none, and then the hook has
+// nothing to do.
 func (c *call) load() (conf *ctconf.Config, ok bool, err error) {
 	if _, err := os.Stat(c.cluster.ConfigPath(c.id)); err != nil {
 		return nil, false, nil

@@ -17,7 +17,7 @@ import (
 	"github.com/berth-oci/berth/integration/pve/schema"
 )
 
-// connectNetwork is lxc.net.N.script.up: it puts the host's end of a veth pair into its bridge.
+// connectNetwork is lxc.net.N.script.up. It adds the host's end of a veth pair to its bridge.
 func connectNetwork(h *host.Host, arguments []string) error {
 	if name := os.Getenv("LXC_NAME"); strings.Trim(name, "0123456789") != "" {
 		return nil
@@ -53,8 +53,9 @@ func connectNetwork(h *host.Host, arguments []string) error {
 	return tagVLAN(device, net["bridge"], net["tag"])
 }
 
-// tagVLAN puts a bridge's port into a VLAN. A bridge that knows none gets one of
-// its own for each VLAN, with an interface of the host's in it; there is none here.
+// tagVLAN puts a bridge's port into a VLAN. For a bridge that is not VLAN-aware, PVE creates
+// another bridge per VLAN that contains a physical interface of the host. The stand-in has no such
+// interface, so tagVLAN fails with PVE's error.
 func tagVLAN(device, bridge, tag string) error {
 	if tag == "" {
 		return nil

@@ -15,8 +15,8 @@ import (
 	"github.com/berth-oci/berth/integration/pve/volume"
 )
 
-// postStop unmounts the container's root, applies what waited for the stop, and turns a reboot from inside into a
-// stop and a start, of which the unit's stop wrapper does the second half.
+// postStop unmounts the container's root, applies pending changes, and turns a reboot from inside
+// into a stop and a start. The unit's stop wrapper does the start.
 func postStop(c *call) error {
 	host.Spend(c.host.Settings.Latency.PostStop)
 	conf, ok, err := c.load()
@@ -48,7 +48,8 @@ func postStop(c *call) error {
 	return failure.New("CT %s reboots", c.id)
 }
 
-// stopWrapper is the unit's ExecStop: it starts again after a reboot, and stops the container when systemd is asked to.
+// stopWrapper is the unit's ExecStop. It restarts the container after a reboot, and stops it if
+// systemd stops the unit.
 func stopWrapper(h *host.Host, arguments []string) error {
 	if len(arguments) != 1 || strings.Trim(arguments[0], "0123456789") != "" {
 		return nil

@@ -15,11 +15,11 @@ import (
 	"github.com/berth-oci/berth/integration/pve/volume"
 )
 
-// SkipLock is the flag file of `pct start --skiplock`.
+// SkipLock returns the path of the flag file of `pct start --skiplock`.
 func SkipLock(id string) string { return "/run/lxc/skiplock-" + id }
 
-// preStart mounts the container's root. It runs in the mount namespace of LXC's monitor (lxc.monitor.unshare), so
-// that nothing shows on the host.
+// preStart mounts the container's root. It runs in the mount namespace of LXC's monitor
+// (lxc.monitor.unshare), so the mounts do not show on the host.
 func preStart(c *call) error {
 	_ = os.WriteFile(c.host.Path(lxc.StartingMark(c.id)), nil, 0o644)
 	host.Spend(c.host.Settings.Latency.PreStart)
@@ -54,11 +54,12 @@ func preStart(c *call) error {
 	return image.Configure(c.rootfs, &conf.Section, c.id)
 }
 
-// deviceList names the devices for the autodev hook. That one runs in the container's namespaces, with the
-// container's host name, and cannot look into the node's configurations.
+// deviceList is the file that names the devices for the autodev hook. That hook runs in the
+// container's namespaces, with the container's host name, and cannot read the node's
+// configurations.
 const deviceList = "devices"
 
-// passThrough makes the device nodes that the autodev hook binds into the container.
+// passThrough creates the device nodes that the autodev hook bind-mounts into the container.
 func passThrough(directory string, devices []lxc.Device) error {
 	if err := os.MkdirAll(directory, 0o755); err != nil {
 		return err

@@ -1,6 +1,7 @@
-// Package host says where the stand-in finds things and how it was told to behave.
+// Package host holds the paths and settings of the stand-in.
 //
-// All paths hang below one root, normally "/". Messages always show the path as Proxmox VE would, without the root.
+// All paths are below one root, normally "/". Messages always show the path as Proxmox VE would,
+// without the root.
 package host
 
 import (
@@ -10,17 +11,18 @@ import (
 	"strings"
 )
 
-// RootVariable names the environment variable that moves the whole stand-in below a directory.
+// RootVariable is the environment variable that moves the whole stand-in below a directory.
 const RootVariable = "PVE_STANDIN_ROOT"
 
-// Host is one (stand-in) node.
+// Host is one stand-in node.
 type Host struct {
 	Root     string
 	Node     string
 	Settings Settings
 }
 
-// Open reads the settings below root; an empty root means the environment's, or "/".
+// Open reads the settings below root. If root is empty it takes the root from the environment, or
+// "/".
 func Open(root string) (*Host, error) {
 	if root == "" {
 		root = os.Getenv(RootVariable)
@@ -44,7 +46,7 @@ func Open(root string) (*Host, error) {
 	return h, nil
 }
 
-// Path is where the host's absolute path p really lies.
+// Path returns the real path of the node's absolute path p.
 func (h *Host) Path(p string) string {
 	if h.Root == "/" {
 		return p
@@ -52,13 +54,13 @@ func (h *Host) Path(p string) string {
 	return filepath.Join(h.Root, p)
 }
 
-// Rooted says whether the stand-in lies below a directory of its own, as in unit tests.
+// Rooted returns true if the stand-in is below its own directory, as in unit tests.
 func (h *Host) Rooted() bool { return h.Root != "/" }
 
-// LXCPath is the directory of LXC's containers.
+// LXCPath returns the directory of LXC's containers.
 func (h *Host) LXCPath() string { return h.Path("/var/lib/lxc") }
 
-// HasSystemd says whether PID 1 is systemd (sd_booted(3)), and units may be started.
+// HasSystemd returns true if PID 1 is systemd (sd_booted(3)) and units may be started.
 func (h *Host) HasSystemd() bool {
 	if h.Rooted() {
 		return false

@@ -9,34 +9,37 @@ import (
 	"strconv"
 )
 
-// SettingsFile holds the switches. A file, since callers run pct with an empty environment.
+// SettingsFile holds the settings. They are in a file because callers run pct with an empty
+// environment.
 const SettingsFile = "/etc/pve-standin.json"
 
-// Settings are the switches of the stand-in. The zero value is a healthy, fast node named after its host.
+// Settings are the settings of the stand-in. The zero value is a healthy, fast node named after its
+// host.
 type Settings struct {
 	Node string `json:"node,omitempty"`
 
-	// NoQuorum makes /etc/pve read-only to pct, PmxcfsDown unreachable.
+	// NoQuorum makes /etc/pve read-only for pct. PmxcfsDown makes it unreachable.
 	NoQuorum   bool `json:"no_quorum,omitempty"`
 	PmxcfsDown bool `json:"pmxcfs_down,omitempty"`
 
 	// Latency is added where the real pct spends time.
 	Latency Latency `json:"latency"`
 
-	// Milliseconds; 0 means Proxmox's own 5000 (create), 10000 (others), 10000 (start).
+	// Timeouts in milliseconds. 0 means Proxmox's own: 5000 (create), 10000 (others), 10000
+	// (start).
 	CreateLockTimeout int `json:"create_lock_timeout_ms,omitempty"`
 	LockTimeout       int `json:"lock_timeout_ms,omitempty"`
 	StartTimeout      int `json:"start_timeout_ms,omitempty"`
 
-	// WorkerDiesOfSigpipe makes a worker whose front was killed die at its next line of output, as a Perl
-	// worker does. Otherwise it goes on to the end.
+	// WorkerDiesOfSigpipe makes a worker whose front was killed die at its next line of output, as
+	// a Perl worker does. Otherwise the worker runs to its end.
 	WorkerDiesOfSigpipe bool `json:"worker_dies_of_sigpipe,omitempty"`
-	// PauseAfterLock (milliseconds) holds create between writing `lock: create` and going on, for tests that
-	// kill pct there.
+	// PauseAfterLock (milliseconds) pauses create after it has written `lock: create`, for tests
+	// that kill pct there.
 	PauseAfterLock int `json:"pause_after_lock_ms,omitempty"`
 }
 
-// switches are the settings that the environment may turn on as well.
+// fromEnvironment applies the settings that environment variables change.
 func (s *Settings) fromEnvironment() {
 	for name, target := range map[string]*bool{
 		"PVE_STANDIN_NO_QUORUM":   &s.NoQuorum,

@@ -1,4 +1,4 @@
-// Package image does to a container's files what PVE does unless its ostype is unmanaged: it edits them.
+// Package image edits a container's files as PVE does unless the ostype is unmanaged.
 package image
 
 import (
@@ -13,10 +13,11 @@ import (
 	"github.com/berth-oci/berth/integration/pve/failure"
 )
 
-// Unmanaged is the ostype whose files are left alone.
+// Unmanaged is the ostype whose files are not touched.
 const Unmanaged = "unmanaged"
 
-// Configure writes host name, hosts and resolver into a root, without leaving it by symlinks.
+// Configure writes hostname, hosts and resolv.conf in a root. Symbolic links cannot lead it out of
+// the root.
 func Configure(directory string, conf *ctconf.Section, id string) error {
 	if conf.Values["ostype"] == Unmanaged {
 		return nil
@@ -52,13 +53,13 @@ func Configure(directory string, conf *ctconf.Section, id string) error {
 	return nil
 }
 
-// families maps os-release's ID to PVE's ostype.
+// families maps the ID in os-release to PVE's ostype.
 var families = map[string]string{
 	"debian": "debian", "devuan": "devuan", "ubuntu": "ubuntu", "centos": "centos", "fedora": "fedora",
 	"opensuse": "opensuse", "arch": "archlinux", "alpine": "alpine", "gentoo": "gentoo", "nixos": "nixos",
 }
 
-// Detect finds an image's ostype and architecture, as far as the configuration leaves them open.
+// Detect sets ostype and architecture from the image if the configuration does not have them.
 func Detect(directory string, conf *ctconf.Section, say func(format string, args ...any)) error {
 	if _, ok := conf.Get("ostype"); !ok {
 		raw, _ := os.ReadFile(filepath.Join(directory, "etc/os-release"))
@@ -87,7 +88,8 @@ var compressions = map[string]string{
 	"": "", ".gz": "-z", ".bz2": "-j", ".xz": "-J", ".lzo": "--lzop", ".zst": "--zstd",
 }
 
-// Compression is tar's option for a template's name; a name that is not a tar archive's is refused.
+// Compression returns tar's option for a template's name. It fails if the name is not a tar
+// archive's.
 func Compression(name string) (string, error) {
 	_, suffix, ok := cutLast(name, ".tar")
 	if !ok || strings.Count(suffix, ".") > 1 || suffix != "" && suffix[0] != '.' {

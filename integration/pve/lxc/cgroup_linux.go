@@ -12,7 +12,7 @@ import (
 
 const cgroupRoot = "/sys/fs/cgroup"
 
-// controllers are the cgroup v2 controllers of the root; nil where the hierarchy is not v2.
+// controllers returns the root's cgroup v2 controllers, or nil if the hierarchy is not v2.
 func controllers() map[string]bool {
 	var fs unix.Statfs_t
 	if unix.Statfs(cgroupRoot, &fs) != nil || fs.Type != unix.CGROUP2_SUPER_MAGIC {
@@ -26,7 +26,7 @@ func controllers() map[string]bool {
 	return names
 }
 
-// RemoveCgroups takes away what an earlier run left of a container's cgroups.
+// RemoveCgroups removes the cgroups that an earlier run of a container left behind.
 func RemoveCgroups(id string) error {
 	for _, parent := range []string{"lxc", "lxc.monitor"} {
 		if err := removeTree(filepath.Join(cgroupRoot, parent, id)); err != nil {
@@ -54,12 +54,13 @@ func removeTree(path string) error {
 	return unix.Rmdir(path)
 }
 
-// WriteLimit sets a file of a running container's cgroup, for changes that apply at once.
+// WriteLimit writes a file in a running container's cgroup, for changes that take effect at once.
 func WriteLimit(id, file, value string) error {
 	return os.WriteFile(filepath.Join(cgroupRoot, "lxc", id, file), []byte(value), 0)
 }
 
-// randomCPUs picks count of the machine's CPUs as PVE does, as a cpuset list; empty when all are meant.
+// randomCPUs picks count CPUs at random, as PVE does, and returns them as a cpuset list. It returns
+// "" if the CPUs cannot be read.
 func randomCPUs(count int) string {
 	raw, err := os.ReadFile(cgroupRoot + "/lxc/cpuset.cpus.effective")
 	if err != nil {
@@ -91,7 +92,8 @@ func randomCPUs(count int) string {
 	return strings.Join(words, ",")
 }
 
-// MemoryLimits are memory.max and memory.high for a size in MiB: high is 1016/1024 of max, at most 128 MiB less.
+// MemoryLimits returns memory.max and memory.high for a size in MiB. high is 1016/1024 of max, or
+// max less 128 MiB if that is more.
 func MemoryLimits(megabytes int64) (max, high int64) {
 	max = megabytes << 20
 	if megabytes >= 16<<10 {

@@ -24,7 +24,7 @@ type Device struct {
 	Permitted string // for the device policy
 }
 
-// Devices are the devN of a configuration, looked up on the host.
+// Devices looks up the devN of a configuration on the host.
 func Devices(conf *ctconf.Section) ([]Device, error) {
 	var devices []Device
 	for i := range ctconf.MaxDevices {
@@ -78,12 +78,13 @@ func (d Device) letter() string {
 	return "c"
 }
 
-// String is the device as PVE's hooks tell each other of it: c:10:229:/dev/fuse.
+// String returns the device in the format that PVE's hooks use among themselves:
+// c:10:229:/dev/fuse.
 func (d Device) String() string {
 	return fmt.Sprintf("%s:%d:%d:%s", d.letter(), unix.Major(d.Number), unix.Minor(d.Number), d.Path)
 }
 
-// DevicePath is the path in such a string.
+// DevicePath returns the path in the output of Device.String.
 func DevicePath(line string) (string, error) {
 	parts := strings.SplitN(line, ":", 4)
 	if len(parts) != 4 || !strings.HasPrefix(parts[3], "/dev/") {
@@ -161,7 +162,7 @@ func (g *generator) addresses(key, prefix string, net map[string]string) error {
 	return nil
 }
 
-// BridgeMTU reads a bridge's MTU; a bridge that is not there is PVE's error.
+// BridgeMTU returns a bridge's MTU. It fails with PVE's error if the bridge does not exist.
 func BridgeMTU(bridge string) (int, error) {
 	raw, err := os.ReadFile("/sys/class/net/" + bridge + "/mtu")
 	if bridge == "" || err != nil {

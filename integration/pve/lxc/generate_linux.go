@@ -13,13 +13,13 @@ import (
 	"github.com/berth-oci/berth/integration/pve/schema"
 )
 
-// HookDirectory holds the programs that LXC calls, by Proxmox's names.
+// HookDirectory holds the programs that LXC calls, under Proxmox's names.
 const HookDirectory = "/usr/share/lxc/hooks"
 
-// NetworkScript is what LXC calls for each network device.
+// NetworkScript is the program that LXC calls for each network device.
 const NetworkScript = "/usr/share/lxc/lxcnetaddbr"
 
-// Hooks are Proxmox's hooks, by their keys in LXC's configuration.
+// Hooks maps keys in LXC's configuration to Proxmox's hooks.
 var Hooks = map[string]string{
 	"pre-start": "lxc-pve-prestart-hook",
 	"autodev":   "lxc-pve-autodev-hook",
@@ -38,7 +38,7 @@ type generator struct {
 	text        strings.Builder
 }
 
-// WriteConfig generates /var/lib/lxc/ID/config and makes the directories around it.
+// WriteConfig generates /var/lib/lxc/ID/config and creates the directories around it.
 func WriteConfig(h *host.Host, id string, conf *ctconf.Section) error {
 	dir := filepath.Join(h.LXCPath(), id)
 	if conf.True("template") {
@@ -59,7 +59,7 @@ func WriteConfig(h *host.Host, id string, conf *ctconf.Section) error {
 	return os.Rename(temporary, dir+"/config")
 }
 
-// Generate is the text of that file.
+// Generate returns the text of /var/lib/lxc/ID/config.
 func Generate(h *host.Host, id string, conf *ctconf.Section) (string, error) {
 	g := &generator{host: h, id: id, conf: conf, controllers: controllers(), features: map[string]string{}}
 	if value, ok := conf.Get("features"); ok {
@@ -100,7 +100,8 @@ func (g *generator) base() error {
 		return failure.New("missing 'ostype' - internal error")
 	}
 	g.include(ostype, "common.conf")
-	// Proxmox's package has its hooks in common.conf.d; here they must not touch other LXC containers.
+	// Proxmox's package has its hooks in common.conf.d. The stand-in's hooks must not touch other
+	// LXC containers.
 	for _, key := range []string{"pre-start", "autodev", "post-stop"} {
 		g.line("lxc.hook."+key, "%s/%s", HookDirectory, Hooks[key])
 	}
@@ -206,7 +207,7 @@ func (g *generator) root() error {
 
 func (g *generator) raw() error {
 	for _, variable := range g.conf.Env {
-		// lxc.environment.runtime is Proxmox's own LXC's; stock LXC refuses it.
+		// Only Proxmox's LXC has lxc.environment.runtime. Stock LXC refuses it.
 		g.line("lxc.environment", "%s", variable)
 	}
 	for _, raw := range g.conf.Raw {

@@ -1,4 +1,5 @@
-// Package lxc runs a container's LXC: the configuration that PVE generates, starting, watching, stopping.
+// Package lxc handles the LXC side of a container: it generates PVE's configuration, starts,
+// watches and stops.
 package lxc
 
 import (
@@ -9,7 +10,8 @@ import (
 	"github.com/berth-oci/berth/integration/pve/host"
 )
 
-// Running are the IDs whose monitors listen on LXC's command socket. That is PVE's notion of running.
+// Running returns the IDs of containers whose monitors listen on LXC's command socket. PVE calls
+// those running.
 func Running(h *host.Host) map[string]bool {
 	ids := map[string]bool{}
 	file, err := os.Open("/proc/net/unix")
@@ -30,5 +32,5 @@ func Running(h *host.Host) map[string]bool {
 	return ids
 }
 
-// IsRunning says so of one container.
+// IsRunning returns true if the container is in Running.
 func IsRunning(h *host.Host, id string) bool { return Running(h)[id] }

@@ -13,7 +13,8 @@ import (
 	"github.com/berth-oci/berth/integration/pve/host"
 )
 
-// Requests on LXC's command socket (src/lxc/commands.h) and states (src/lxc/state.h), the same since LXC 2.1.
+// Requests on LXC's command socket (src/lxc/commands.h) and states (src/lxc/state.h), the same
+// since LXC 2.1.
 const (
 	getState   = 3
 	getInitPID = 4
@@ -22,10 +23,10 @@ const (
 	stateFrozen  = 6
 )
 
-// errNotRunning: nobody listens on the container's command socket.
+// errNotRunning means that nobody listens on the container's command socket.
 var errNotRunning = errors.New("not running")
 
-// connect opens a container's command socket.
+// connect connects to a container's command socket.
 func connect(h *host.Host, id string) (*os.File, error) {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -42,8 +43,8 @@ func connect(h *host.Host, id string) (*os.File, error) {
 	return os.NewFile(uintptr(fd), "command socket"), nil
 }
 
-// ask sends a request and returns the pointer-sized answer. LXC answers only once its main loop runs, that is,
-// when the container's init has been started; io.EOF says that the monitor went away before.
+// ask sends a request and returns the pointer-sized answer. LXC answers only once its main loop
+// runs, after it has started the container's init. io.EOF means that the monitor ended first.
 func ask(h *host.Host, id string, request uint32, timeout time.Duration) (uint64, error) {
 	socket, err := connect(h, id)
 	if err != nil {
@@ -81,13 +82,14 @@ func ask(h *host.Host, id string, request uint32, timeout time.Duration) (uint64
 	return binary.NativeEndian.Uint64(message[8:]), nil
 }
 
-// InitPID is the process ID of a container's init on the host.
+// InitPID returns the PID of a container's init on the host.
 func InitPID(h *host.Host, id string) (int, error) {
 	pid, err := ask(h, id, getInitPID, 5*time.Second)
 	return int(pid), err
 }
 
-// untilGone returns when the monitor at the other end of socket has gone; false when that takes longer.
+// untilGone waits until the monitor at the other end of socket has ended. It returns false if that
+// takes longer than limit. A limit of 0 means no limit.
 func untilGone(socket *os.File, limit time.Duration) bool {
 	poll := []unix.PollFd{{Fd: int32(socket.Fd()), Events: unix.POLLIN}}
 	milliseconds := -1

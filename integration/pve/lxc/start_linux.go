@@ -15,16 +15,17 @@ import (
 	"github.com/berth-oci/berth/integration/pve/host"
 )
 
-// StderrFile is where a container's lxc-start complains.
+// StderrFile returns the path of the stderr of a container's lxc-start.
 func StderrFile(id string) string { return "/run/pve/ct-" + id + ".stderr" }
 
-// StartingMark is left by the pre-start hook: LXC got as far as the state STARTING.
+// StartingMark returns the path of a file that the pre-start hook creates when LXC is in the state
+// STARTING.
 func StartingMark(id string) string { return "/run/pve/ct-" + id + ".starting" }
 
 const startTimeout = 10 * time.Second
 
-// Start starts a container whose configuration has been written, and waits until its init runs. What lxc-start
-// said goes to messages when it failed, or when debug is set.
+// Start starts a container whose configuration has been written, and waits until its init runs. It
+// copies lxc-start's output to messages if the start fails or debug is set.
 func Start(h *host.Host, id string, debug bool, messages io.Writer) error {
 	_ = os.Remove(h.Path(StderrFile(id)))
 	_ = os.Remove(h.Path(StartingMark(id)))
@@ -38,7 +39,7 @@ func Start(h *host.Host, id string, debug bool, messages io.Writer) error {
 	if err != nil {
 		return err
 	}
-	// PVE asks twice, by two runs of lxc-info: an init that ends at once is not found any more.
+	// PVE asks twice, by running lxc-info, so it does not find an init that ends at once.
 	for range 2 {
 		if _, err := InitPID(h, id); err != nil {
 			return failure.New("unable to get PID for CT %s (not running?)", id)
@@ -48,7 +49,7 @@ func Start(h *host.Host, id string, debug bool, messages io.Writer) error {
 	return nil
 }
 
-// lxcInfoTime is about what a run of lxc-info takes.
+// lxcInfoTime is the approximate time of one lxc-info run.
 const lxcInfoTime = 4 * time.Millisecond
 
 func launch(h *host.Host, id string, debug bool) error {
@@ -63,7 +64,7 @@ func launch(h *host.Host, id string, debug bool) error {
 	return daemonize(h, id, debug)
 }
 
-// run runs a command; its failure has PVE's words.
+// run runs a command and fails with PVE's message.
 func run(words ...string) error {
 	output, err := exec.Command(words[0], words[1:]...).CombinedOutput()
 	var exit *exec.ExitError
@@ -77,7 +78,7 @@ func run(words ...string) error {
 	return nil
 }
 
-// daemonize runs lxc-start as the unit would, in a session of its own and with no descriptor of ours.
+// daemonize runs lxc-start as the unit would: in its own session and without our descriptors.
 func daemonize(h *host.Host, id string, debug bool) error {
 	words := []string{"-F", "-n", id}
 	if h.Rooted() {
@@ -103,7 +104,8 @@ func daemonize(h *host.Host, id string, debug bool) error {
 	return nil
 }
 
-// await waits for the state RUNNING. Like Proxmox it gives up silently after 10 s without a sign of life.
+// await waits for the state RUNNING. Like Proxmox it gives up without an error after 10 s without a
+// sign of life.
 func await(h *host.Host, id string, messages io.Writer) error {
 	limit := startTimeout
 	if h.Settings.StartTimeout > 0 {
@@ -113,14 +115,16 @@ func await(h *host.Host, id string, messages io.Writer) error {
 	pause := time.Millisecond
 	for deadline := time.Now().Add(limit); time.Now().Before(deadline); time.Sleep(pause) {
 		pause = min(pause+pause/64, 20*time.Millisecond)
-		// Looked for before asking: with the mark there, a refused connection cannot be one that came too early.
+		// Check this before asking: if the mark exists, a refused connection does not mean that we
+		// came too early.
 		_, noMark := os.Stat(h.Path(StartingMark(id)))
 		state, err := ask(h, id, getState, time.Hour)
 		switch {
 		case err == nil && (state == stateRunning || state == stateFrozen):
 			return nil
 		case err == nil, errors.Is(err, io.EOF):
-			// The monitor went away, or is about to. No failure logged means that init ran, and ended at once.
+			// The monitor has ended or is about to. If it logged no failure, init ran and ended at
+			// once.
 			if !complained(h, id) {
 				return nil
 			}
@@ -139,7 +143,7 @@ func await(h *host.Host, id string, messages io.Writer) error {
 
 var logPrefix = regexp.MustCompile(`(?m)^[ \t]*(?:lxc-start:?\s+\d+:?\s*\S+\s*)?(.*?)[ \t]*$`)
 
-// startFailure is what liblxc logs when a start fails. A start that succeeds may log errors, too, but no such one.
+// startFailure matches what liblxc logs if a start fails. A successful start may log other errors.
 var startFailure = regexp.MustCompile(`__lxc_start: \d+ .*[Ff]ailed`)
 
 func complained(h *host.Host, id string) bool {

@@ -15,14 +15,14 @@ import (
 	"github.com/berth-oci/berth/integration/pve/host"
 )
 
-// StopOptions say how hard a container is stopped.
+// StopOptions says how a container is stopped.
 type StopOptions struct {
 	Kill         bool // SIGKILL, no signal first
-	Timeout      int  // seconds for a shutdown; negative is lxc-stop's own
-	KillInTheEnd bool // when the shutdown takes longer
+	Timeout      int  // seconds for a shutdown; negative means lxc-stop's default
+	KillInTheEnd bool // if the shutdown takes longer
 }
 
-// Stop stops a container and waits until its monitor, and with it its post-stop hook, has ended.
+// Stop stops a container and waits until its monitor has ended, and with it the post-stop hook.
 func Stop(h *host.Host, id string, options StopOptions, messages io.Writer) error {
 	socket, err := connect(h, id)
 	if errors.Is(err, errNotRunning) {

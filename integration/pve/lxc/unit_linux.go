@@ -9,12 +9,14 @@ import (
 	"time"
 )
 
-// unitCgroup is where systemd keeps a container's lxc-start while its unit is up.
+// unitCgroup is the prefix of the cgroup in which systemd keeps a container's lxc-start while its
+// unit is up.
 const unitCgroup = cgroupRoot + `/system.slice/system-pve\x2dcontainer.slice/pve-container@`
 
-// settle waits until systemd has noticed that a unit's lxc-start is gone: a start before that would change nothing,
-// and no container would come up. Proxmox's Perl needs half a second to come to its start, and so never sees it.
-// While lxc-start lives on in its post-stop hooks there is no waiting: there Proxmox's start hangs, and so does ours.
+// settle waits until systemd has noticed that a unit's lxc-start has ended. Until then a start of
+// the unit does nothing, and no container would start. Proxmox's Perl needs half a second to get to
+// its start and so never sees this. If lxc-start still runs its post-stop hooks, settle does not
+// wait, because there Proxmox's start hangs and the stand-in must hang too.
 func settle(id string) {
 	path := unitCgroup + id + ".service"
 	for deadline := time.Now().Add(2 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
@@ -28,7 +30,7 @@ func settle(id string) {
 	}
 }
 
-// alive says whether a process is there and not a zombie.
+// alive returns true if a process exists and is not a zombie.
 func alive(pid string) bool {
 	if n, err := strconv.Atoi(pid); err != nil || n == 0 {
 		return false
@@ -37,7 +39,7 @@ func alive(pid string) bool {
 	if err != nil {
 		return false
 	}
-	// The command's name, in parentheses, may hold anything; the state follows the last one.
+	// The command name in parentheses may contain anything. The state follows the last parenthesis.
 	_, state, _ := cutLast(string(raw), ") ")
 	return !strings.HasPrefix(state, "Z") && !strings.HasPrefix(state, "X")
 }

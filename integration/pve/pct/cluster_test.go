@@ -55,7 +55,7 @@ func TestLockHeld(t *testing.T) {
 	t.Parallel()
 	refusal := "can't lock file '/run/lock/lxc/pve-config-100.lock' - got timeout\n"
 	tests := []struct{ name, args, stdout, stderr string }{
-		// A worker's two streams are one, and come out of its front's stdout.
+		// A worker's two streams are one and go to its front's stdout.
 		{"start", "start 100", "trying to acquire lock...\n", refusal},
 		{"destroy", "destroy 100", "trying to acquire lock...\n", refusal},
 		{"set", "set 100 --memory 64", "", "trying to acquire lock...\n" + refusal},
@@ -84,7 +84,7 @@ func TestLockHeld(t *testing.T) {
 	}
 }
 
-// TestConcurrentCreates: of several creates of one ID exactly one succeeds.
+// TestConcurrentCreates checks that of several creates with one ID exactly one succeeds.
 func TestConcurrentCreates(t *testing.T) {
 	t.Parallel()
 	n := newNode(t, host.Settings{})

@@ -24,7 +24,8 @@ const ostypes = "debian, devuan, ubuntu, centos, fedora, opensuse, archlinux, al
 
 const createUsage = "pct create <vmid> <ostemplate> [OPTIONS]\n"
 
-// TestErrors holds one row for every error that needs no real container: its words, its stream, its status.
+// TestErrors has one row for every error that needs no real container, with its message, stream and
+// status.
 func TestErrors(t *testing.T) {
 	t.Parallel()
 	missing := "Configuration file 'nodes/pve/lxc/100.conf' does not exist\n"

@@ -68,7 +68,7 @@ func TestUnprivilegedIsTheDefault(t *testing.T) {
 	}
 }
 
-// TestManagedImageIsEdited: without ostype unmanaged PVE writes into the image.
+// TestManagedImageIsEdited checks that PVE writes to the image unless the ostype is unmanaged.
 func TestManagedImageIsEdited(t *testing.T) {
 	t.Parallel()
 	n := newNode(t, host.Settings{})
@@ -131,7 +131,8 @@ func TestSetOnRunning(t *testing.T) {
 	}
 }
 
-// TestKilledCreate: killed before its worker, pct leaves the ID locked; killed later, the worker goes on.
+// TestKilledCreate checks that pct leaves the ID locked if it is killed before its worker starts,
+// and that the worker continues if pct is killed later.
 func TestKilledCreate(t *testing.T) {
 	t.Parallel()
 	until := func(done func() bool) {

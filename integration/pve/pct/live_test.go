@@ -1,6 +1,6 @@
 //go:build linux && testhost
 
-// These tests run on a test host where pve-standin-setup has been run; they start real containers:
+// These tests start real containers. They run on a test host where pve-standin-setup has been run:
 //
 //	go test -c -tags testhost -o live.test ./integration/pve/pct
 //	live.test -test.run Live
@@ -23,7 +23,7 @@ import (
 
 const testRoot = "/usr/share/berth-test/rootfs"
 
-// ct is a container on the test host, made of a copy of the test image.
+// ct is a container on the test host whose root is a copy of the test image.
 type ct struct {
 	*testing.T
 	id, rootfs, include string
@@ -78,7 +78,7 @@ func (c *ct) must(arguments ...string) string {
 	return output
 }
 
-// digest covers every name, mode, owner, link and byte below a directory, and no time.
+// digest returns a hash of every name, mode, owner, link and byte in the root, but not of times.
 func (c *ct) digest() string {
 	c.Helper()
 	sum := sha256.New()
@@ -154,7 +154,7 @@ func TestLiveLife(t *testing.T) {
 	}
 }
 
-// TestLiveShare: the include may name a pid namespace that is there already, and hooks.
+// TestLiveShare checks that the include may name an existing pid namespace, and hooks.
 func TestLiveShare(t *testing.T) {
 	stage := exec.Command("sleep", "600")
 	stage.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID}
@@ -185,7 +185,7 @@ func TestLiveShare(t *testing.T) {
 	c.must("destroy", c.id)
 }
 
-// TestLiveMounts: a mount point, a device, and a change of the running container.
+// TestLiveMounts tests a mount point, a device, and a change of the running container.
 func TestLiveMounts(t *testing.T) {
 	c := newCT(t, "900102", "lxc.init.cmd = /bin/sleep 600\n")
 	extra := t.TempDir()
@@ -218,7 +218,7 @@ func TestLiveFailedStarts(t *testing.T) {
 			c := newCT(t, strconv.Itoa(900110+i), test.include)
 			output, status := c.run("start", c.id)
 			if test.name == "init ends" && status == 0 {
-				return // seen alive, by chance, as with the real one
+				return // seen alive by chance, as with the real pct
 			}
 			if want := fmt.Sprintf(test.words, c.id); status == 0 || !strings.HasSuffix(output, want) {
 				t.Errorf("status %d, %q", status, output)
@@ -227,7 +227,7 @@ func TestLiveFailedStarts(t *testing.T) {
 	}
 }
 
-// TestLiveOverhead: what pct adds to systemd's start of lxc-start and its hooks.
+// TestLiveOverhead measures what pct adds to systemd's start of lxc-start and its hooks.
 func TestLiveOverhead(t *testing.T) {
 	c := newCT(t, "900120", "lxc.init.cmd = /bin/sleep 600\n")
 	c.must("start", c.id)

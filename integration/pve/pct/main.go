@@ -1,8 +1,9 @@
 //go:build linux
 
-// Command pct stands in for Proxmox VE's pct in tests: its command line, words, exit codes and configuration files,
-// over stock LXC. It is not shipped. Called by the name of one of Proxmox's hooks it is that hook, and called
-// pveversion it says the version that it follows.
+// Command pct stands in for Proxmox VE's pct in tests, on top of stock LXC: its command line,
+// messages, exit statuses and configuration files. It is not shipped. If it is called by the name
+// of one of Proxmox's hooks it acts as that hook. If it is called pveversion it prints the version
+// that it follows.
 package main
 
 import (
@@ -28,7 +29,7 @@ func run(arguments []string) int {
 		return 0
 	}
 	if !hook.Is(name) {
-		// What the caller left open is not for the container's monitor.
+		// The container's monitor must not inherit descriptors that the caller left open.
 		_ = unix.CloseRange(3, ^uint(0), unix.CLOSE_RANGE_CLOEXEC)
 		return command.Main(arguments[1:])
 	}

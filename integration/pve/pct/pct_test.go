@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// node is a stand-in node below a directory of its own.
+// node is a stand-in node below its own directory.
 type node struct {
 	*testing.T
 	host *host.Host
@@ -34,7 +34,7 @@ type node struct {
 
 func newNode(t *testing.T, settings host.Settings) *node {
 	t.Helper()
-	// Short: abstract socket names below it must stay under 108 bytes.
+	// The path must be short: abstract socket names below it must stay under 108 bytes.
 	root, err := os.MkdirTemp("", "pve")
 	if err != nil {
 		t.Fatal(err)
@@ -56,7 +56,7 @@ func newNode(t *testing.T, settings host.Settings) *node {
 	if err := os.Symlink("ct", n.path("srv/link")); err != nil {
 		t.Fatal(err)
 	}
-	// An empty tar archive: two blocks of zeros, as large as GNU tar makes it.
+	// An empty tar archive: two blocks of zeros, padded to GNU tar's size.
 	n.write("empty.tar", string(make([]byte, 10240)))
 	return n
 }
@@ -87,7 +87,7 @@ func (n *node) exists(p string) bool {
 	return err == nil
 }
 
-// listen makes a CT look running: LXC's monitor is recognised by its command socket.
+// listen makes a CT look running. LXC's monitor is recognised by its command socket.
 func (n *node) listen(id string) {
 	n.Helper()
 	socket, err := net.Listen("unix", "@"+n.path("var/lib/lxc/"+id+"/command"))
@@ -100,7 +100,7 @@ func (n *node) listen(id string) {
 func (n *node) command(arguments ...string) *exec.Cmd {
 	c := exec.Command("/proc/self/exe", arguments...)
 	c.Args[0] = "pct"
-	// Nothing else: berth calls pct without an environment, too.
+	// No other variables: berth calls pct without an environment too.
 	c.Env = []string{asPct + "=1", host.RootVariable + "=" + n.host.Root}
 	return c
 }
@@ -123,7 +123,7 @@ func (n *node) pct(arguments ...string) outcome {
 	return outcome{stdout.String(), stderr.String(), c.ProcessState.ExitCode()}
 }
 
-// must runs a command that is to succeed in silence on stderr.
+// must runs a command that must succeed without output on stderr.
 func (n *node) must(arguments ...string) string {
 	n.Helper()
 	o := n.pct(arguments...)
@@ -133,7 +133,7 @@ func (n *node) must(arguments ...string) string {
 	return o.stdout
 }
 
-// creation is a command line that makes a CT of the directory /srv/ct.
+// creation returns the arguments that create a CT from the directory /srv/ct.
 func creation(id string, more ...string) []string {
 	return append([]string{"create", id, "/empty.tar", "--rootfs", "/srv/ct", "--ostype", "unmanaged",
 		"--unprivileged", "0", "--arch", "amd64"}, more...)

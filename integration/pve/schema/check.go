@@ -15,7 +15,8 @@ var (
 	booleanNot  = regexp.MustCompile(`(?i)^(0|off|no|false)$`)
 )
 
-// ParseBoolean gives "1" or "0" for PVE's words for them; ok is false for any other.
+// ParseBoolean converts PVE's words for true and false to "1" and "0". ok is false for any other
+// word.
 func ParseBoolean(s string) (value string, ok bool) {
 	switch {
 	case booleanTrue.MatchString(s):
@@ -26,7 +27,7 @@ func ParseBoolean(s string) (value string, ok bool) {
 	return s, false
 }
 
-// Check verifies values against o and returns all that is wrong; nil when nothing is.
+// Check checks values against o and returns all errors, or nil if there are none.
 func Check(o Object, values map[string]string) Errors {
 	errors := Errors{}
 	checkObject("", o, values, errors)

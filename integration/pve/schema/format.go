@@ -10,7 +10,7 @@ import (
 	"sync"
 )
 
-// The errors of formats end in a newline, as a Perl die's text does; PVE prints them so.
+// Format errors end in a newline, like the text of Perl's die, and PVE prints them that way.
 func wrong(format string, args ...any) error { return fmt.Errorf(format+"\n", args...) }
 
 func matches(pattern, message string) func(string) error {
@@ -83,7 +83,7 @@ func checkFormat(path string, p *Prop, value string) error {
 	return formats[p.Format](value)
 }
 
-// SplitList cuts a list at commas, semicolons and blanks.
+// SplitList splits a list at commas, semicolons and blanks.
 func SplitList(text string) []string {
 	return strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(",; \t\n\x00", r) })
 }
@@ -161,7 +161,7 @@ func network(v4 bool, words ...string) func(string) error {
 
 var sizeForm = regexp.MustCompile(`^(\d+(?:\.\d+)?)([KMGT]?)(?:iB)?$`)
 
-// ParseSize reads a size such as 4G into bytes.
+// ParseSize converts a size such as 4G to bytes.
 func ParseSize(v string) (bytes int64, ok bool) {
 	m := sizeForm.FindStringSubmatch(v)
 	if m == nil {
@@ -179,7 +179,7 @@ func ParseSize(v string) (bytes int64, ok bool) {
 	return int64(number), true
 }
 
-// FormatSize is the inverse, with the largest unit that divides bytes.
+// FormatSize is the inverse of ParseSize, with the largest unit that divides bytes.
 func FormatSize(bytes int64) string {
 	units := []string{"", "K", "M", "G", "T"}
 	i := 0
@@ -190,5 +190,5 @@ func FormatSize(bytes int64) string {
 	return strconv.FormatInt(bytes, 10) + units[i]
 }
 
-// CheckFormat asks a value for its format alone, not for length, range or enumeration.
+// CheckFormat checks only the format of a value, not its length, range or enumeration.
 func CheckFormat(p *Prop, value string) error { return checkFormat("", p, value) }

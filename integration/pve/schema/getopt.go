@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// ExtraArgs is the positional parameter that takes all that is left.
+// ExtraArgs is the positional parameter that takes all remaining arguments.
 const ExtraArgs = "extra-args"
 
 // Options is a parsed command line.
@@ -15,8 +15,9 @@ type Options struct {
 	Extra  []string
 }
 
-// ParseOptions reads arguments as PVE's command lines do (Getopt::Long, prefix -- or -, names may be cut short,
-// case does not matter, options and positionals mix, -- ends them). Complaints go to stderr as Getopt's do.
+// ParseOptions parses arguments as PVE's commands do with Getopt::Long: the prefix is -- or -,
+// names may be abbreviated, case does not matter, options and positionals can be mixed, and -- ends
+// the options. It prints Getopt's complaints to stderr.
 func ParseOptions(o Object, positionals, arguments []string, stderr io.Writer) (*Options, error) {
 	options := &Options{Values: map[string]string{}}
 	rest, clean := getopt(o, arguments, options.Values, stderr)
@@ -103,7 +104,7 @@ func getopt(o Object, arguments []string, values map[string]string, stderr io.Wr
 	return rest, clean
 }
 
-// resolve finds the one option that typed is, or is the beginning of.
+// resolve finds the option that typed names or abbreviates.
 func resolve(o Object, typed string) (name, problem string) {
 	lower := strings.ToLower(typed)
 	var candidates []string

@@ -1,4 +1,4 @@
-// Package schema checks options as Proxmox VE's PVE::JSONSchema does, with its words.
+// Package schema checks options as Proxmox VE's PVE::JSONSchema does, with its messages.
 package schema
 
 import (
@@ -16,16 +16,17 @@ const (
 	Array   = "array"
 )
 
-// Prop describes one property: an option of a command, a key of a config, or a part of a property string.
+// Prop describes one property: an option of a command, a key of a configuration, or a part of a
+// property string.
 type Prop struct {
 	Type       string
-	Format     string // a name of formats, "-list" appended for lists of it
+	Format     string // a key of formats; the suffix "-list" makes it a list
 	Sub        Object // the parts of a property string
 	Enum       []string
 	Min, Max   *float64
 	MinLength  int
 	MaxLength  int
-	Pattern    string // a regular expression, compiled when it is needed: hooks have no time for those that are not
+	Pattern    string // a regular expression, compiled on use because hooks must be fast
 	Optional   bool
 	DefaultKey bool
 	Requires   string
@@ -34,17 +35,17 @@ type Prop struct {
 // Object is a set of named properties.
 type Object map[string]*Prop
 
-// Limit is a bound for Prop.Min and Prop.Max.
+// Limit returns a bound for Prop.Min and Prop.Max.
 func Limit(v float64) *float64 { return &v }
 
-// Range appends name0 to name<count-1>, all described by p, to o.
+// Range adds name0 to name<count-1>, all described by p, to o.
 func (o Object) Range(name string, count int, p *Prop) {
 	for i := range count {
 		o[fmt.Sprintf("%s%d", name, i)] = p
 	}
 }
 
-// With is o and more, in a new object.
+// With returns a new object with the properties of o and more.
 func (o Object) With(more Object) Object {
 	sum := make(Object, len(o)+len(more))
 	for k, p := range o {
@@ -56,13 +57,13 @@ func (o Object) With(more Object) Object {
 	return sum
 }
 
-// Errors are what was wrong, by property.
+// Errors maps properties to error messages.
 type Errors map[string]string
 
 func (e Errors) add(path, format string, args ...any) {
 	message := fmt.Sprintf(format, args...)
 	if old, ok := e[path]; ok {
-		// PVE joins with a backslash and an n: single quotes in its Perl.
+		// PVE joins them with a backslash and an n because of single quotes in its Perl.
 		message = old + `\n` + message
 	}
 	e[path] = message
@@ -81,19 +82,19 @@ func (e Errors) lines() string {
 	return text.String()
 }
 
-// BadRequest is PVE's exception with code 400. Its usage line is filled in by the command line handler.
+// BadRequest is PVE's exception with code 400. The command line handler fills in Usage.
 type BadRequest struct {
 	Message string
 	Errors  Errors
 	Usage   string
 }
 
-// Invalid is the exception for wrong parameters.
+// Invalid returns the exception for invalid parameters.
 func Invalid(errors Errors) *BadRequest {
 	return &BadRequest{Message: "Parameter verification failed.", Errors: errors}
 }
 
-// Error is the text that pct prints, several lines, ending in a newline.
+// Error returns the text that pct prints: several lines, ending in a newline.
 func (b *BadRequest) Error() string {
 	text := "400 " + b.Message + "\n" + b.Errors.lines() + b.Usage
 	if !strings.HasSuffix(text, "\n") {

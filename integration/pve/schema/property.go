@@ -7,7 +7,7 @@ import (
 
 var keyed = regexp.MustCompile(`^([^=]+)=(.+)$`)
 
-// ParseProperty reads a property string ("local:8,ro=1") described by o.
+// ParseProperty parses a property string ("local:8,ro=1") described by o.
 func ParseProperty(o Object, text string) (map[string]string, error) {
 	return parseProperty(o, text, "")
 }
@@ -61,7 +61,8 @@ func parseProperty(o Object, text, path string) (map[string]string, error) {
 	return parts, nil
 }
 
-// PrintProperty writes parts in PVE's order: the default key, the required ones, the rest, each sorted.
+// PrintProperty writes the parts in PVE's order: the default key, the required ones, the rest, each
+// sorted.
 func PrintProperty(o Object, parts map[string]string, skip ...string) string {
 	var words []string
 	done := map[string]bool{}

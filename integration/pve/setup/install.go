@@ -16,8 +16,10 @@ import (
 
 const installedProgram = "/usr/sbin/pct"
 
-// unit is a template for a container's lxc-start; its two words are a note for the description and more options.
-// Proxmox's has no start limit of its own: five starts of a CT in ten seconds are beyond it, but not beyond us.
+// unit is the unit template for a container's lxc-start. It takes two words: a note for the
+// description and further options. Proxmox's unit sets no start limit of its own, so systemd's
+// default (five starts in ten seconds) applies to a CT there. The stand-in's unit switches the
+// limit off.
 const unit = `[Unit]
 Description=PVE LXC Container%s: %%i (stand-in)
 DefaultDependencies=No
@@ -36,7 +38,7 @@ StandardOutput=null
 StandardError=file:/run/pve/ct-%%i.stderr
 `
 
-// install puts pct, the hooks' names and the units in place.
+// install installs pct, the links for the hooks, and the units.
 func install(h *host.Host, program string) error {
 	if err := copyProgram(program, h.Path(installedProgram)); err != nil {
 		return fmt.Errorf("install pct: %w", err)
@@ -86,7 +88,7 @@ func writeFile(path, text string) error {
 	return os.WriteFile(path, []byte(text), 0o644)
 }
 
-// copyProgram replaces the target in one step, since it may be running.
+// copyProgram replaces the target atomically, because it may be running.
 func copyProgram(source, target string) error {
 	from, err := os.Open(source)
 	if err != nil {

@@ -1,6 +1,7 @@
 //go:build linux
 
-// Command pve-standin-setup makes a test host look like a Proxmox VE node, and turns the stand-in's switches.
+// Command pve-standin-setup makes a test host look like a Proxmox VE node and changes the
+// stand-in's settings.
 package main
 
 import (
@@ -61,7 +62,7 @@ func run(arguments []string) error {
 	return h.Save(h.Settings)
 }
 
-// showCluster takes /etc/pve away, as when nothing is mounted there, or brings it back.
+// showCluster hides /etc/pve, as if nothing is mounted there, or brings it back.
 func showCluster(h *host.Host, show bool) error {
 	shown, hidden := h.Path("/etc/pve"), h.Path("/etc/.pve-standin-down")
 	_ = os.Remove(h.Path("/run/pve-standin-pmxcfs-down"))

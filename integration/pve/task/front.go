@@ -1,7 +1,8 @@
 //go:build linux
 
-// Package task runs the second half of a pct command in a worker process, as PVE::RESTEnvironment does: the worker
-// is in a session of its own, its output passes through the front, and it outlives a front that is killed.
+// Package task runs the work half of a pct command in a worker process, as PVE::RESTEnvironment
+// does. The worker has its own session, its output passes through the front, and it survives if the
+// front is killed.
 package task
 
 import (
@@ -23,16 +24,16 @@ import (
 	"github.com/berth-oci/berth/integration/pve/host"
 )
 
-// variable marks a worker. It holds the task's type.
+// variable is the environment variable that marks a worker. It holds the task's type.
 const variable = "PVE_STANDIN_TASK"
 
-// controlDescriptor is where a worker reports its result.
+// controlDescriptor is the descriptor on which a worker reports its result.
 const controlDescriptor = 3
 
-// patience is how long a worker that was asked to end may take to tidy up.
+// patience is the time that a worker has to clean up after it is asked to end.
 const patience = 5 * time.Second
 
-// Start runs the worker for the command line at hand and waits for it. Its output goes to stdout.
+// Start runs the worker for this command line and waits for it. The worker's output goes to stdout.
 func Start(h *host.Host, kind, id string, arguments []string, stdin, stdout *os.File) error {
 	output, theirOutput, err := os.Pipe()
 	if err != nil {
@@ -71,7 +72,7 @@ func Start(h *host.Host, kind, id string, arguments []string, stdin, stdout *os.
 	return result(string(report))
 }
 
-// inherited are the descriptors that the front was started with, which a worker that is forked off keeps.
+// inherited returns the descriptors that the front was started with. A forked worker keeps them.
 func inherited() (list []*os.File) {
 	entries, _ := os.ReadDir("/proc/self/fd")
 	for _, e := range entries {
@@ -86,7 +87,8 @@ func inherited() (list []*os.File) {
 	return list
 }
 
-// session gives the worker its own session, or the terminal's foreground where there is a terminal.
+// session gives the worker its own session, or the foreground of the terminal if stdin is a
+// terminal.
 func session(stdin *os.File) *syscall.SysProcAttr {
 	if _, err := unix.IoctlGetTermios(int(stdin.Fd()), unix.TCGETS); err == nil {
 		return &syscall.SysProcAttr{Setpgid: true, Foreground: true, Ctty: int(stdin.Fd())}
@@ -94,7 +96,8 @@ func session(stdin *os.File) *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setsid: true}
 }
 
-// forward passes what would end the front to the worker's group: SIGTERM, and SIGKILL from the fourth time on.
+// forward passes signals that would end the front to the worker's process group: as SIGTERM, and as
+// SIGKILL from the fourth on.
 func forward(signals <-chan os.Signal, pid int) {
 	count := 0
 	for s := range signals {
@@ -109,7 +112,8 @@ func forward(signals <-chan os.Signal, pid int) {
 	}
 }
 
-// tee copies the worker's output until it ends, and says whether the front's own reader went away.
+// tee copies the worker's output until it ends. It returns true if the front's own reader has gone
+// away.
 func tee(output io.Reader, stdout io.Writer, worker *exec.Cmd) (broken bool) {
 	var lost atomic.Bool
 	copied := make(chan struct{})
@@ -125,12 +129,12 @@ func tee(output io.Reader, stdout io.Writer, worker *exec.Cmd) (broken bool) {
 	select {
 	case <-copied:
 	case <-time.After(time.Second):
-		// Something that the worker left behind holds its output.
+		// A process that the worker left behind holds its output open.
 	}
 	return lost.Load()
 }
 
-// end asks a worker's group to end, and kills it when it does not.
+// end asks a worker's process group to end, and kills it if it does not.
 func end(pid int) {
 	_ = syscall.Kill(-pid, syscall.SIGTERM)
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {

@@ -15,21 +15,24 @@ import (
 	"github.com/berth-oci/berth/integration/pve/host"
 )
 
-// IsWorker says whether this process is a worker; it forgets the mark, which is not for its children.
+// IsWorker returns true if this process is a worker. It clears the mark, so that children do not
+// inherit it.
 func IsWorker() bool {
 	_, marked := os.LookupEnv(variable)
 	_ = os.Unsetenv(variable)
 	return marked
 }
 
-// Work runs a worker's part and reports how it ended. The context ends when the worker is asked to end.
+// Work runs the worker half and reports the result. The context is cancelled when the worker is
+// asked to end.
 func Work(h *host.Host, do func(context.Context) error) int {
 	unix.CloseOnExec(controlDescriptor)
 	control := os.NewFile(controlDescriptor, "control")
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGQUIT, syscall.SIGTERM)
 	defer stop()
 	if !h.Settings.WorkerDiesOfSigpipe {
-		// Notified, not ignored: an ignored signal would stay ignored in lxc-start and all below it.
+		// Catch the signal instead of ignoring it: lxc-start and its children would inherit an
+		// ignored signal.
 		signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	}
 	err := do(ctx)
@@ -41,7 +44,7 @@ func Work(h *host.Host, do func(context.Context) error) int {
 	return failure.StatusDied
 }
 
-// Interrupted is the error of a worker that was asked to end, nil otherwise.
+// Interrupted returns an error if the worker was asked to end, else nil.
 func Interrupted(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return failure.New("received interrupt")

@@ -12,10 +12,10 @@ import (
 	"github.com/berth-oci/berth/integration/pve/host"
 )
 
-// newDisk is a volume that is to be made: STORAGE:SIZE, in GiB (pct(1), --rootfs).
+// newDisk matches a volume to be created: STORAGE:SIZE, with the size in GiB (pct(1), --rootfs).
 var newDisk = regexp.MustCompile(`(?i)^([a-z][a-z0-9\-_.]*[a-z0-9]):(\d+(?:\.\d+)?)$`)
 
-// NewDisk cuts STORAGE:SIZE; ok is false for a volume that is there.
+// NewDisk splits STORAGE:SIZE. ok is false for an existing volume.
 func NewDisk(volume string) (storage, size string, ok bool) {
 	m := newDisk.FindStringSubmatch(volume)
 	if m == nil {
@@ -24,8 +24,9 @@ func NewDisk(volume string) (storage, size string, ok bool) {
 	return m[1], m[2], true
 }
 
-// Allocate makes a volume of a container in a directory storage and returns its ID. It is a directory, as PVE's
-// "subvol" is, and so has no size of its own. owner is the host's id of the container's root.
+// Allocate creates a volume for a container in a directory storage and returns its ID. The volume
+// is a directory, like PVE's "subvol", and so has no size. owner is the host's id for the
+// container's root.
 func Allocate(h *host.Host, storage, vmid string, owner int) (string, error) {
 	s, err := directoryStorage(h, storage)
 	if err != nil {
@@ -49,7 +50,7 @@ func Allocate(h *host.Host, storage, vmid string, owner int) (string, error) {
 	return "", failure.New("unable to allocate an image name for VM %s in storage '%s'", vmid, storage)
 }
 
-// Free removes a volume, and its container's directory when it was the last one.
+// Free removes a volume, and the container's directory if it is empty then.
 func Free(h *host.Host, id string) error {
 	path, err := Path(h, id)
 	if err != nil {
@@ -64,7 +65,7 @@ func Free(h *host.Host, id string) error {
 
 var volumeName = regexp.MustCompile(`^\d+/subvol-\d+-disk-\d+\.subvol$`)
 
-// Path is where a volume is on the host.
+// Path returns the path of a volume on the host.
 func Path(h *host.Host, id string) (string, error) {
 	storage, name, ok := Split(id)
 	if !ok || !volumeName.MatchString(name) {

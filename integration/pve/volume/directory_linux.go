@@ -11,7 +11,8 @@ import (
 	"github.com/berth-oci/berth/integration/pve/host"
 )
 
-// OpenDirectory opens a directory of the host for a bind mount (O_PATH), following no symlink anywhere in its path.
+// OpenDirectory opens a directory of the host for a bind mount (O_PATH). No symbolic link in its
+// path is followed.
 func OpenDirectory(h *host.Host, path string) (*os.File, error) {
 	info, err := os.Stat(h.Path(path))
 	if err != nil || !info.IsDir() {
@@ -21,7 +22,7 @@ func OpenDirectory(h *host.Host, path string) (*os.File, error) {
 	if err != nil {
 		return nil, failure.New("failed to open start directory /: %v", err)
 	}
-	// The walk is shown from "/" on, and each step adds a slash: PVE says //srv/ct.
+	// The path is shown from "/", and each step adds a slash: PVE prints //srv/ct.
 	shown := "/"
 	for part := range strings.SplitSeq(path, "/") {
 		if part == "" {
@@ -41,7 +42,7 @@ func OpenDirectory(h *host.Host, path string) (*os.File, error) {
 	return os.NewFile(uintptr(fd), path), nil
 }
 
-// Bind mounts an open directory onto a path. Only the directory's own mount is taken, nothing below it.
+// Bind mounts an open directory on a path, without the mounts below the directory.
 func Bind(source *os.File, target string, readOnly bool) error {
 	tree, err := unix.OpenTree(int(source.Fd()), "", unix.AT_EMPTY_PATH|unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
 	if err != nil {
@@ -60,7 +61,8 @@ func Bind(source *os.File, target string, readOnly bool) error {
 	return nil
 }
 
-// Inside is the path of a mount's target below a root, made where missing. No symlink in it is followed.
+// Inside returns the path of a mount's target below a root, and creates it if it is missing. No
+// symbolic link in target is followed.
 func Inside(root, target string) (string, error) {
 	fd, err := unix.Open(root, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/berth-oci/berth/integration/pve/host"
 )
 
-// MountAll mounts a container's volumes below root, in the calling process's mount namespace.
+// MountAll mounts a container's volumes below root, in the caller's mount namespace.
 func MountAll(h *host.Host, conf *ctconf.Section, root string) error {
 	mounts, err := conf.Mounts()
 	if err != nil {
@@ -42,7 +42,8 @@ func mountOne(h *host.Host, m *ctconf.Mount, root string) error {
 	return Bind(source, target, m.Parts["ro"] == "1")
 }
 
-// Open opens a mount's directory. The stand-in knows only directories of the host, and volumes that are such.
+// Open opens the directory of a mount. The stand-in knows only directories of the host and volumes
+// that are directories.
 func Open(h *host.Host, m *ctconf.Mount) (*os.File, error) {
 	switch m.Kind() {
 	case ctconf.Bind:
@@ -57,7 +58,7 @@ func Open(h *host.Host, m *ctconf.Mount) (*os.File, error) {
 	return nil, failure.New("unsupported storage: the stand-in mounts directories only, not '%s'", m.Volume)
 }
 
-// UnmountAll takes everything mounted at or below root away again.
+// UnmountAll unmounts everything at and below root.
 func UnmountAll(root string) {
 	for unix.Unmount(root, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW) == nil {
 	}

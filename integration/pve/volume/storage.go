@@ -1,4 +1,5 @@
-// Package volume finds what containers are made of: storages, templates, and directories of the host.
+// Package volume finds what containers are made of: storages, templates, and directories of the
+// host.
 package volume
 
 import (
@@ -20,12 +21,13 @@ type Storage struct {
 	Options  map[string]string
 }
 
-// Holds says whether the storage may hold a content type (rootdir, vztmpl …).
+// Holds returns true if the storage may hold a content type (rootdir, vztmpl …).
 func (s Storage) Holds(content string) bool {
 	return slices.Contains(strings.Split(s.Options["content"], ","), content)
 }
 
-// Storages reads storage.cfg. Without the file there is only local, which holds no containers.
+// Storages reads storage.cfg. Without that file there is only the storage local, which holds no
+// containers.
 func Storages(h *host.Host) (map[string]Storage, error) {
 	list := map[string]Storage{
 		"local": {ID: "local", Kind: "dir", Options: map[string]string{"path": "/var/lib/vz", "content": "iso,vztmpl,backup"}},
@@ -52,7 +54,7 @@ func Storages(h *host.Host) (map[string]Storage, error) {
 	return list, nil
 }
 
-// CheckRootDir asks that a storage exists and may hold containers.
+// CheckRootDir fails if a storage does not exist or may not hold containers.
 func CheckRootDir(h *host.Host, id string) error {
 	storages, err := Storages(h)
 	if err != nil {
@@ -72,7 +74,7 @@ func CheckRootDir(h *host.Host, id string) error {
 
 var volumeID = regexp.MustCompile(`(?i)^([a-z][a-z0-9\-_.]*[a-z0-9]):(.+)$`)
 
-// Split cuts a volume ID into storage and volume; ok is false for a path.
+// Split splits a volume ID into storage and volume. ok is false for a path.
 func Split(volume string) (storage, name string, ok bool) {
 	m := volumeID.FindStringSubmatch(volume)
 	if m == nil {
@@ -81,7 +83,7 @@ func Split(volume string) (storage, name string, ok bool) {
 	return m[1], m[2], true
 }
 
-// FindTemplate is the file that an ostemplate argument means.
+// FindTemplate returns the file that an ostemplate argument names.
 func FindTemplate(h *host.Host, template string) (string, error) {
 	storageID, name, isVolume := Split(template)
 	if !isVolume {
