@@ -1,4 +1,4 @@
-# berth: `make quickstart` sets up and runs the main job, `make test` runs all tests.
+# berth: `make quickstart` sets up and runs a first container, `make test` runs all tests.
 
 GO          ?= go
 BUILD       ?= build
@@ -15,14 +15,14 @@ PREFIX      ?= /usr/local
 FREEBSD     := amd64 arm64
 JAILS       := ./backends/jail/... ./runtime/command
 TESTHOST    := integration/testhost/testhost
-# The suites that run inside a test host; everything else runs where make does.
+# These suites run inside a test host. Everything else runs where make does.
 SUITES      := engines lifecycle operate
 UNIT         = $(shell $(GO) list ./... | grep -v -E '/integration/($(subst $(eval ) ,|,$(SUITES)))$$')
 
 .PHONY: help build install deb setup quickstart test lint freebsd unit integration whole bench soak coverage clean
 .DEFAULT_GOAL := build
 
-# One static file: libseccomp and libc are linked in.
+# berth is one static file with libseccomp and libc linked in.
 build:
 	@mkdir -p $(BUILD)
 	CGO_ENABLED=1 $(GO) build -trimpath -tags '$(TAGS)' -ldflags '$(LDFLAGS) $(STATIC)' -o $(BUILD)/berth .
@@ -32,14 +32,14 @@ install: build
 	install -D -m 0755 $(BUILD)/berth $(DESTDIR)$(PREFIX)/bin/berth
 	for b in lxc pct crun runc; do ln -sf berth $(DESTDIR)$(PREFIX)/bin/berth-$$b; done
 
-# A Debian package in build/, the same bytes from the same commit.
+# This makes a Debian package in build/. The same commit gives the same bytes.
 deb: build
 	rm -rf $(BUILD)/deb
 	$(GO) run ./docs/manual -man $(BUILD)/deb/man -completion $(BUILD)/deb/completion
 	BUILD=$(BUILD) VERSION=$(subst -,~,$(VERSION)) SOURCE_DATE_EPOCH=$(shell git log -1 --format=%ct) ARCH=$(shell $(GO) env GOARCH) \
 		$(GO) run $(NFPM) package --config .deb/nfpm.yaml --packager deb --target $(BUILD)/berth.deb
 
-# What building and testing need from Debian.
+# This installs what building and testing need from Debian.
 setup:
 	@GO=$(GO) exec integration/setup
 
@@ -57,8 +57,8 @@ lint:
 		integration/quickstart integration/deb $(TESTHOST) .ci/run \
 		integration/engines/scenario.sh
 
-# For FreeBSD: vetted, built as one static file each, which needs no other to be loaded, and the tests of what jails
-# are made of are compiled. Nothing of it runs here.
+# For FreeBSD: vet berth, build it as one static file that needs no dynamic loader, and compile the
+# tests of the jail backend's packages. Nothing of it runs here.
 freebsd:
 	@for a in $(FREEBSD); do \
 		echo "freebsd/$$a: vet and build"; \
@@ -76,18 +76,19 @@ unit:
 integration: build
 	integration/suites $(BUILD)
 
-# Each test of the engines with each runtime: twice as long.
+# This runs each test of the engines with each runtime and takes twice as long.
 whole: build
 	integration/suites --whole $(BUILD)
 
 bench: build
 	integration/suites --bench $(BUILD)
 
-# Half an hour: 10000 containers, 16 at a time, and 300 at once.
+# This takes half an hour: 10000 containers, 16 at a time, and 300 at once.
 soak: build
 	integration/suites --soak $(BUILD)
 
-# What of berth runs in unit tests and the main suites together; see integration/cover.
+# This measures what of berth runs in unit tests and the main suites together. See
+# integration/cover.
 coverage:
 	integration/cover $(BUILD)
 

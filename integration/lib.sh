@@ -1,19 +1,18 @@
 # shellcheck shell=bash
-# What the scripts of this directory share: steps that say what they do and how
-# long it takes.
+# Functions for the scripts in this directory: steps that say what they do and how long it takes.
 
-# The process group of the step that runs.
+# This is the process group of the running step.
 running=
 
-# step NAME CMD...: runs CMD and shows its output only if it fails. On a terminal
-# the line moves: it shows the seconds that have passed.
+# step NAME CMD...: runs CMD and shows its output only if it fails. On a terminal the line shows the
+# seconds that have passed.
 step() {
 	local name=$1 log begin=$SECONDS status=0
 	shift
 	log=$(mktemp)
 	trap 'end_step; exit 143' TERM
 	trap 'end_step; exit 130' INT
-	# A process group of its own, so that a signal can end all of it.
+	# The command gets its own process group, so one signal can end all of it.
 	set -m
 	"$@" >"$log" 2>&1 </dev/null &
 	running=$!

@@ -14,8 +14,8 @@ import (
 	"github.com/berth-oci/berth/bundle"
 )
 
-// makeBundle writes the template's bundle with a process that only waits, changed
-// by the edits, and makes this process the parent of all orphans.
+// makeBundle writes a bundle from the template. Its process only waits, and the edits change its
+// config.json. It also makes this process the parent of all orphans.
 func makeBundle(dir, rootfs string, edits ...func(*specs.Spec) error) (string, error) {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return "", err

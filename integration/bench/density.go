@@ -16,7 +16,7 @@ import (
 // ends is how many creates at the beginning and at the end are compared.
 const ends = 10
 
-// density has many idle containers alive at once, and prints what that costs.
+// density keeps many idle containers alive at once and prints what they cost.
 func density(runtimes []string, bundle string, count int) error {
 	fmt.Printf("\n%d idle containers alive at once; creates and list in ms, memory in KiB per container\n", count)
 	fmt.Printf("%-12s%12s%12s%9s%10s%12s\n", "", "first "+strconv.Itoa(ends), "last "+strconv.Itoa(ends), "list", "their Pss", "the host's")
@@ -30,7 +30,7 @@ func density(runtimes []string, bundle string, count int) error {
 	return nil
 }
 
-// crowded is what a crowd of containers costs.
+// crowded is the cost of many containers alive at once.
 type crowded struct {
 	first, last, list time.Duration
 	pss, host         int64
@@ -70,8 +70,8 @@ func crowd(runtime, bundle string, count int) (d crowded, err error) {
 	return d, err
 }
 
-// memory is in KiB: that of all processes by their proportional shares, and what
-// the machine has available, the kernel's own use being outside of the former.
+// memory is in KiB. pss is the proportional set size of all processes. available is what the
+// machine has available. It also covers the kernel's own use, which pss does not.
 type memory struct{ pss, available int64 }
 
 func measureMemory() (m memory, err error) {
@@ -80,7 +80,7 @@ func measureMemory() (m memory, err error) {
 		return m, err
 	}
 	for _, f := range files {
-		// A process may have ended; the kernel's have none.
+		// The process may have ended. Kernel threads have no Pss.
 		data, _ := os.ReadFile(f)
 		m.pss += field(data, "Pss:")
 	}
@@ -89,7 +89,7 @@ func measureMemory() (m memory, err error) {
 	return m, err
 }
 
-// field is the number behind a word at the start of a line.
+// field returns the number after a word at the start of a line.
 func field(data []byte, word string) int64 {
 	for line := range bytes.Lines(data) {
 		if rest, ok := strings.CutPrefix(string(line), word); ok {

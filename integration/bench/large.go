@@ -16,8 +16,8 @@ import (
 // largeMounts is how many mounts enlarge's config has in all.
 const largeMounts = 60
 
-// enlarge gives a config the seccomp filter that podman gives a container, and
-// binds of files and directories and tmpfs until it has largeMounts.
+// enlarge gives a config podman's seccomp filter. It adds binds of files and directories and tmpfs
+// mounts until the config has largeMounts mounts.
 func enlarge(dir string) (func(*specs.Spec) error, error) {
 	filter, err := podmanFilter()
 	if err != nil {
@@ -52,7 +52,7 @@ func enlarge(dir string) (func(*specs.Spec) error, error) {
 	}, nil
 }
 
-// podmanFilter is linux.seccomp of a container that podman makes.
+// podmanFilter returns linux.seccomp of a container that podman has made.
 func podmanFilter() (*specs.LinuxSeccomp, error) {
 	const name = "berth-bench-filter"
 	podman := func(args ...string) (string, error) {

@@ -17,10 +17,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// steps of a life, in their order.
+// steps are the commands of a container's life in order.
 var steps = []string{"create", "start", "state", "kill", "delete"}
 
-// lives prints the median of each step in milliseconds, under a title.
+// lives prints the median of each step in milliseconds under a title.
 func lives(title string, runtimes []string, bundle string, rounds int) error {
 	times := map[string]map[string][]time.Duration{}
 	for _, r := range runtimes {
@@ -78,7 +78,7 @@ func oneLife(runtime, bundle, id string) (map[string]time.Duration, error) {
 	return life, nil
 }
 
-// reap waits for the container's process, an orphan that has come to us.
+// reap waits for the container's process, an orphan that is now our child.
 func reap(pidFile string) error {
 	data, err := os.ReadFile(pidFile)
 	if err != nil {
@@ -94,7 +94,7 @@ func reap(pidFile string) error {
 
 func call(runtime string, args ...string) error {
 	cmd := exec.Command(runtime, args...)
-	// A file, for a pipe would be held open by the container.
+	// stderr is a file because the container would keep a pipe open.
 	stderr, err := os.CreateTemp("", "berth-bench-")
 	if err != nil {
 		return err

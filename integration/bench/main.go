@@ -1,8 +1,7 @@
 //go:build linux
 
-// Bench measures the life of a container under berth and under its peers, in
-// turn on one host in one run, and prints the medians beside each other. It is
-// run in a test host: make bench.
+// Bench measures the life of a container under berth and its peers, in turn on one host in one run,
+// and prints the medians side by side. It runs in a test host: make bench.
 package main
 
 import (

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// operations are what engines do with a container that runs, in this order.
+// operations are what engines do with a running container, in this order.
 var operations = []struct {
 	name string
 	args func(id string) []string
@@ -24,8 +24,8 @@ var operations = []struct {
 	{"update", func(id string) []string { return []string{"update", "--pids-limit", "100", id} }},
 }
 
-// operate prints the median of each operation in milliseconds. Without the pids
-// controller an update changes what every cgroup has.
+// operate prints the median of each operation in milliseconds. On a host without the pids
+// controller update changes a limit that every cgroup has.
 func operate(runtimes []string, bundle string, rounds int) (err error) {
 	todo := slices.Clone(operations)
 	if data, _ := os.ReadFile("/sys/fs/cgroup/cgroup.controllers"); !strings.Contains(string(data), "pids") {
@@ -71,7 +71,7 @@ func operate(runtimes []string, bundle string, rounds int) (err error) {
 
 func runningID(runtime string) string { return "bench-" + filepath.Base(runtime) }
 
-// discard ends a container in any state and waits for its process.
+// discard deletes a container in any state and waits for its process.
 func discard(runtime, bundle, id, pidFile string) error {
 	err := call(runtime, "delete", "--force", id)
 	if err == nil {

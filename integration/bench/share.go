@@ -14,12 +14,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// handVMID is the first of those that are used by hand, outside of berth's
-// range; each is used once, for the unit of a CT lives on a while.
+// handVMID is the first VMID for CTs by hand, outside berth's range. Each VMID is used once because
+// the unit of a CT outlives the CT for a while.
 const handVMID = 800000
 
-// share prints what a life under berth-pct costs beside the same calls of pct
-// made by hand.
+// share prints what a life under berth-pct costs beside the same pct calls made by hand.
 func share(runtime, bundle string, rounds int) error {
 	var whole, hand, own []time.Duration
 	for round := range rounds + 1 {
@@ -42,8 +41,8 @@ func share(runtime, bundle string, rounds int) error {
 	return nil
 }
 
-// handLife times pct create, start and destroy of a CT with the bundle's rootfs
-// and a process of LXC's own.
+// handLife measures pct create, start and destroy of a CT with the bundle's rootfs and a process
+// that LXC starts.
 func handLife(bundle string, vmid int) (time.Duration, error) {
 	id := strconv.Itoa(vmid)
 	archive := filepath.Join(bundle, "empty.tar")
@@ -87,7 +86,7 @@ func handLife(bundle string, vmid int) (time.Duration, error) {
 	return total, err
 }
 
-// end kills the container's init and waits for LXC to be done with it.
+// end kills the container's init and waits until LXC has finished.
 func end(id string) error {
 	out, err := exec.Command("lxc-info", "-n", id, "-p", "-H").Output()
 	if err != nil {
@@ -97,7 +96,7 @@ func end(id string) error {
 	if err != nil {
 		return err
 	}
-	// It is not our child: LXC's monitor notices.
+	// The process is not our child. LXC's monitor notices its end.
 	if err := unix.Kill(pid, unix.SIGKILL); err != nil {
 		return err
 	}

@@ -1,8 +1,8 @@
-// Package bundle tests berth bundle with the images that podman and buildah make,
-// as root in a test host that may be spoiled:
+// Package bundle tests berth bundle with images that podman and buildah make. The tests run as root
+// in a throw-away test host:
 //
 //	go test -c -tags testhost ./integration/bundle
 //	bundle.test -berth /berth/berth -backends lxc,crun,pct
 //
-// -measure DIR -test.run Cost measures it beside tar and umoci instead.
+// With -measure DIR -test.run Cost it measures berth bundle beside tar and umoci instead.
 package bundle

@@ -8,11 +8,11 @@ import (
 	"strings"
 )
 
-// imageName is the test's image.
+// imageName is the name of the test's image.
 const imageName = "localhost/berth-test/layers"
 
-// steps are what is done to the image in each of its own layers, in a shell on
-// the host with its root as the working directory.
+// steps are shell scripts that make the image's layers, one each. They run on the host in the root
+// of the image.
 var steps = []string{
 	`mkdir -p opt/app data/deep gone replaced srv/vol tmp/sticky etc home/app
 	 echo 'root:x:0:0:root:/root:/bin/sh' > etc/passwd
@@ -34,7 +34,7 @@ var steps = []string{
 	 rm -r data/deep; mkdir data/deep; echo new > data/deep/new; chown 1234 data/three; chmod u+s data/three`,
 }
 
-// makeImage builds the image, with a layer for each of the steps.
+// makeImage builds the image with one layer for each of steps.
 func makeImage() error {
 	from := *base
 	for n, step := range steps {

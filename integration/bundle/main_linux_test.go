@@ -19,7 +19,7 @@ var (
 	base     = flag.String("base", "localhost/berth-test/busybox", "image that the test's image is made from")
 )
 
-// workDir holds the images as files, and the bundles.
+// workDir holds image archives and bundles.
 var workDir string
 
 func TestMain(m *testing.M) {
@@ -57,7 +57,7 @@ func setUp() error {
 	return makeImage()
 }
 
-// do runs a program and returns what it printed. The error has what it said.
+// do runs a program and returns its stdout. The error contains its stderr.
 func do(words ...string) (string, error) {
 	cmd := exec.Command(words[0], words[1:]...)
 	var stderr strings.Builder
@@ -69,7 +69,7 @@ func do(words ...string) (string, error) {
 	return string(out), nil
 }
 
-// must runs a program that has to succeed.
+// must runs a program that must succeed.
 func must(t *testing.T, words ...string) string {
 	t.Helper()
 	out, err := do(words...)

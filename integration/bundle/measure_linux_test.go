@@ -30,7 +30,7 @@ var (
 	rounds  = flag.Int("rounds", 3, "how often each program is measured, in turn")
 )
 
-// The image that is measured: layers of many small files and some large ones.
+// The measured image has layers with many small files and some large ones.
 const (
 	measuredLayers = 3
 	smallFiles     = 7000
@@ -45,9 +45,9 @@ type contender struct {
 	words []string
 }
 
-// TestCost measures berth bundle beside tar -x of the same layers and umoci
-// unpack, in turn. It is no test but by -measure. A tarball has no digest, an
-// image's layers do, and so tar gets sha256sum at its side.
+// TestCost measures berth bundle, tar -x of the same layers and umoci unpack in turn. It does
+// nothing without -measure. A tarball has no digest but an image's layers do, so for these tar is
+// also measured with sha256sum beside it.
 func TestCost(t *testing.T) {
 	if *measure == "" {
 		return
@@ -86,7 +86,7 @@ func TestCost(t *testing.T) {
 		for range *rounds {
 			for _, c := range group {
 				elapsed, cpu, peak := run(t, c.words, filepath.Join(dir, "out"))
-				// On a busy machine the CPU's time says more.
+				// On a busy machine the CPU time says more.
 				t.Logf("%s: %.2f s, %.2f s of CPU, %d MiB", c.name, elapsed.Seconds(), cpu.Seconds(), peak>>20)
 				times[c.name] = append(times[c.name], elapsed)
 				memory[c.name] = max(memory[c.name], peak)
@@ -102,8 +102,8 @@ func TestCost(t *testing.T) {
 	}
 }
 
-// run measures a program that writes into a directory, which is removed; OUT
-// stands for it.
+// run measures a program that writes into the directory out and removes the directory afterwards.
+// OUT in words stands for it.
 func run(t *testing.T, words []string, out string) (elapsed, cpu time.Duration, peak int64) {
 	t.Helper()
 	words = slices.Clone(words)
@@ -123,7 +123,7 @@ func run(t *testing.T, words []string, out string) (elapsed, cpu time.Duration, 
 	return elapsed, cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), usage.Maxrss << 10
 }
 
-// writeLargeLayout writes the image uncompressed, and returns its layers' files.
+// writeLargeLayout writes the uncompressed image and returns the files of its layers.
 func writeLargeLayout(t *testing.T, dir string) []string {
 	t.Helper()
 	blobs := filepath.Join(dir, "blobs/sha256")
@@ -180,7 +180,7 @@ func writeLargeLayer(t *testing.T, blobs string, number int) (digest.Digest, int
 	w := tar.NewWriter(io.MultiWriter(f, sum.Hash()))
 	random := rand.NewChaCha8([32]byte{byte(number)})
 	add := func(name string, size int) {
-		// Hexadecimal digits, so that there is something to compress.
+		// The content is hexadecimal digits, so compression has an effect.
 		raw := make([]byte, size/2)
 		random.Read(raw)
 		h := &tar.Header{Name: name, Mode: 0o644, Size: int64(size), Typeflag: tar.TypeReg, ModTime: time.Unix(1700000000, 0)}

@@ -12,7 +12,8 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// The image in every form in which it can come is unpacked to what podman mounts.
+// TestRootIsThatOfPodman checks that berth bundle unpacks the image in every supported format to
+// the same tree as podman mounts.
 func TestRootIsThatOfPodman(t *testing.T) {
 	mounted := strings.TrimSpace(must(t, "podman", "image", "mount", imageName))
 	t.Cleanup(func() { must(t, "podman", "image", "unmount", imageName) })
@@ -21,7 +22,7 @@ func TestRootIsThatOfPodman(t *testing.T) {
 		t.Fatalf("podman mounts %d files: %v", len(want), want)
 	}
 	for name, c := range map[string]struct {
-		copy   []string // to the place that takes its second word's place
+		copy   []string // copies the image to PLACE
 		source string
 	}{
 		"oci, gzip":      {[]string{"skopeo", "copy", "-q", "containers-storage:" + imageName, "oci:PLACE:v1"}, "oci:PLACE:v1"},
@@ -54,7 +55,7 @@ func TestRootIsThatOfPodman(t *testing.T) {
 	}
 }
 
-// config.json is the image's configuration.
+// TestConfiguration checks that config.json has the image's configuration.
 func TestConfiguration(t *testing.T) {
 	s := readSpec(t, makeBundle(t, "--tty", "--hostname", "host", "--env", "MORE=1", "--annotation", "a=b"))
 	p := s.Process
@@ -91,7 +92,7 @@ func readSpec(t *testing.T, bundle string) *specs.Spec {
 	return &s
 }
 
-// makeBundle makes a bundle from the image, below the working directory.
+// makeBundle makes a bundle from the image, below workDir.
 func makeBundle(t *testing.T, flags ...string) string {
 	t.Helper()
 	dir, err := os.MkdirTemp(workDir, "bundle-")
@@ -107,7 +108,7 @@ func makeBundle(t *testing.T, flags ...string) string {
 	return bundle
 }
 
-// A bundle runs on every backend, as the image says.
+// TestBundleRuns runs a bundle on every backend with the image's own command.
 func TestBundleRuns(t *testing.T) {
 	bundle := makeBundle(t)
 	must(t, *program, "validate", bundle)

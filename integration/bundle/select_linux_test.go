@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// Of an image for several platforms it is the host's, or the one asked for.
+// TestPlatformIsChosen checks that from an image for several platforms the bundle gets the host's,
+// or the one that --platform asks for.
 func TestPlatformIsChosen(t *testing.T) {
 	list, other := "localhost/berth-test/list", "localhost/berth-test/riscv"
 	container := strings.TrimSpace(must(t, "buildah", "from", "--pull-never", imageName))
@@ -50,7 +51,8 @@ func TestPlatformIsChosen(t *testing.T) {
 	}
 }
 
-// A damaged image is refused by name, and nothing is left of the bundle.
+// TestDamagedImageLeavesNothing checks that the error names the damaged file of the image, and that
+// nothing of the bundle is left.
 func TestDamagedImageLeavesNothing(t *testing.T) {
 	dir := t.TempDir()
 	layout := filepath.Join(dir, "layout")

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// TestSignalLeavesNothing interrupts berth bundle in the middle of an archive
-// that is still being written.
+// TestSignalLeavesNothing interrupts berth bundle in the middle of an archive that is still being
+// written.
 func TestSignalLeavesNothing(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
 		t.Run(signal.String(), func(t *testing.T) {
@@ -55,7 +55,7 @@ func TestSignalLeavesNothing(t *testing.T) {
 			if err := cmd.Process.Signal(signal); err != nil {
 				t.Fatal(err)
 			}
-			// The archive does not end: that it is waited for would hang here.
+			// The archive never ends. A berth that waited for its end would hang here.
 			var failed *exec.ExitError
 			if err := cmd.Wait(); !errors.As(err, &failed) || !strings.Contains(message.String(), "interrupted: nothing is left of it") {
 				t.Errorf("it ended with %v: %s", err, &message)

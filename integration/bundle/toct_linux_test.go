@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// storage is a directory storage of the node, for the volumes of CTs.
+// storage is a directory storage of the node for the volumes of CTs.
 const storage = "berth-test"
 
 func addStorage(t *testing.T) {
@@ -34,8 +34,8 @@ func addStorage(t *testing.T) {
 	})
 }
 
-// A CT of Proxmox VE's own, with the image's root as its volume and the image's
-// process as its entry point, starts by pct start.
+// TestPersistentCT makes an ordinary CT whose volume is the image's root and whose entry point is
+// the image's process. pct start must start it.
 func TestPersistentCT(t *testing.T) {
 	addStorage(t)
 	archive := filepath.Join(t.TempDir(), "image.tar")
@@ -46,7 +46,7 @@ func TestPersistentCT(t *testing.T) {
 		name  string
 		flags []string
 		shift uint32
-		// LXC gives further groups to privileged containers only.
+		// LXC sets additional groups only in privileged containers.
 		groups string
 	}{{"unprivileged", nil, 100000, "2345"}, {"privileged", []string{"--privileged"}, 0, "2345 44 4444"}} {
 		t.Run(kind.name, func(t *testing.T) {
@@ -90,7 +90,8 @@ func TestPersistentCT(t *testing.T) {
 	}
 }
 
-// What Proxmox VE cannot carry is refused before anything is made.
+// TestPersistentCTRefused checks that what Proxmox VE cannot store is refused before anything is
+// made.
 func TestPersistentCTRefused(t *testing.T) {
 	addStorage(t)
 	archive := filepath.Join(t.TempDir(), "image.tar")

@@ -15,13 +15,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// describe tells all about each file below a directory: kind, mode, owner, time
-// of modification, links, extended attributes, content, and which other names
-// are the same file.
+// describe returns a description of each file below a directory: kind, mode, owner, modification
+// time, links, extended attributes, content, and which other names are the same file.
 func describe(t *testing.T, root string) map[string]string { return shifted(t, root, 0) }
 
-// shifted describes a tree whose owners are those of a user namespace that begins
-// at an id of the host.
+// shifted is describe for the tree of a user namespace whose IDs begin at the host ID by.
 func shifted(t *testing.T, root string, by uint32) map[string]string {
 	t.Helper()
 	files := map[string]string{}
@@ -32,7 +30,7 @@ func shifted(t *testing.T, root string, by uint32) map[string]string {
 		}
 		name, _ := filepath.Rel(root, path)
 		if name == "." {
-			return nil // podman's storage makes the root anew, with mode 0555
+			return nil // podman's storage makes a new root directory with mode 0555
 		}
 		var st unix.Stat_t
 		if err := unix.Lstat(path, &st); err != nil {
@@ -62,7 +60,7 @@ func shifted(t *testing.T, root string, by uint32) map[string]string {
 	}
 	for _, names := range links {
 		if len(names) == 1 {
-			continue // a lower layer has another name for it, which is hidden
+			continue // the other name is in a lower layer and hidden
 		}
 		sort.Strings(names)
 		for _, name := range names {
@@ -86,7 +84,7 @@ func contentSum(t *testing.T, path string) string {
 	return fmt.Sprintf("%x", sum.Sum(nil)[:8])
 }
 
-// xattrsOf lists extended attributes, but for those of the overlay itself.
+// xattrsOf lists extended attributes except the overlay's own.
 func xattrsOf(t *testing.T, path string) string {
 	t.Helper()
 	buffer := make([]byte, 4096)
@@ -107,8 +105,8 @@ func xattrsOf(t *testing.T, path string) string {
 			t.Fatalf("%s: %s: %v", path, name, err)
 		}
 		if name == "security.capability" {
-			// In a user namespace the kernel adds whose root it means
-			// (capabilities(7)): the first byte, and four at the end.
+			// In a user namespace the kernel stores the revision 3 format with the root's uid
+			// (capabilities(7)): it changes the revision byte and appends four bytes.
 			n = min(n, 20)
 			value[0] = 0
 			value[3] = 0

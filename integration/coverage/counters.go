@@ -1,8 +1,8 @@
 //go:build coverage && linux
 
-// Package coverage is in a berth that is built to measure what of it runs. Go
-// writes a program's counters when it exits: not when it becomes another one by
-// an exec, or is killed, as the first process of each container is.
+// Package coverage is built into a berth that measures which of its code runs. Go writes a
+// program's counters when it exits. It does not write them when the program executes another one or
+// is killed, as happens with the first process of each container.
 package coverage
 
 import (
@@ -14,8 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// dir is where test hosts have the counters: engines call berth without their
-// environment.
+// dir is where test hosts keep the counters. Engines call berth without their own environment.
 const dir = "/coverage"
 
 // high is above the descriptors that an engine passes on.
@@ -25,12 +24,12 @@ func init() {
 	if os.Getenv("GOCOVERDIR") == "" {
 		os.Setenv("GOCOVERDIR", dir)
 	}
-	// Opened while the directory can be seen: a container's process has a root of
-	// its own. What is in place of the @ is known when all is written.
+	// Open the file while the directory is visible, because a container's process has another root.
+	// integration/cover replaces the @ when all counters are written.
 	name := fmt.Sprintf("%s/covcounters.@.%d.%d", os.Getenv("GOCOVERDIR"), os.Getpid(), time.Now().UnixNano())
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
-		return // exits are counted still
+		return // exits are still counted
 	}
 	defer f.Close()
 	if fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, high); err == nil {
@@ -38,7 +37,7 @@ func init() {
 	}
 }
 
-// write keeps the file at the counters of the moment until berth closes it.
+// write keeps the file up to date with the counters until berth closes the descriptor.
 func write(fd int) {
 	for wait := 2 * time.Millisecond; ; wait = min(2*wait, 50*time.Millisecond) {
 		time.Sleep(wait)
@@ -51,7 +50,7 @@ func write(fd int) {
 	}
 }
 
-// writer writes to a descriptor without ever closing it.
+// writer writes to a descriptor and never closes it.
 type writer int
 
 func (w writer) Write(p []byte) (int, error) { return unix.Write(int(w), p) }

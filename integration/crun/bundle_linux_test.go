@@ -15,7 +15,7 @@ import (
 	"github.com/berth-oci/berth/bundle"
 )
 
-// newBundle makes a bundle whose process is a shell script, changed by edits.
+// newBundle makes a bundle whose process is a shell script. The edits change its config.json.
 func newBundle(t *testing.T, script string, edits ...func(*specs.Spec)) string {
 	t.Helper()
 	dir, err := os.MkdirTemp(workDir, "bundle")
@@ -24,8 +24,9 @@ func newBundle(t *testing.T, script string, edits ...func(*specs.Spec)) string {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	s := bundle.Template()
-	s.Version = "1.0.2" // what the oldest of the runtimes knows
-	// A copy: crun makes missing mount points even where the host has the root read-only.
+	s.Version = "1.0.2" // the oldest of the runtimes knows this version
+	// The root is a copy because crun makes missing mount points even if the host's root is
+	// read-only.
 	if out, err := exec.Command("cp", "-a", *baseRoot, filepath.Join(dir, "rootfs")).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
@@ -33,7 +34,7 @@ func newBundle(t *testing.T, script string, edits ...func(*specs.Spec)) string {
 	s.Process.Terminal = false
 	s.Process.Args = []string{"sh", "-c", script}
 	s.Process.Rlimits = nil
-	// Containers of the same id must not meet in one.
+	// Containers with the same ID must not share a cgroup.
 	s.Linux.CgroupsPath = "/" + filepath.Base(filepath.Dir(dir)) + "-" + filepath.Base(dir)
 	for _, edit := range edits {
 		edit(s)
@@ -48,8 +49,8 @@ func newBundle(t *testing.T, script string, edits ...func(*specs.Spec)) string {
 	return dir
 }
 
-// newRoot is an empty state directory. Nothing of a delegate's may be left in
-// it at the end.
+// newRoot makes an empty state directory. Nothing of the other runtime may be left in it at the
+// end.
 func newRoot(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp(workDir, "run")
@@ -57,7 +58,7 @@ func newRoot(t *testing.T) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		// The record of a container that was run is swept away now at the latest.
+		// At the latest now berth removes the record of a container that was run.
 		if out, err := exec.Command(*program, "--root", dir, "list").CombinedOutput(); err != nil {
 			t.Errorf("list: %v: %s", err, out)
 		}
@@ -71,7 +72,7 @@ func newRoot(t *testing.T) string {
 	return dir
 }
 
-// reap waits for all orphans that have ended.
+// reap reaps all orphans that have ended.
 func reap() {
 	for {
 		var status unix.WaitStatus

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// caller calls a runtime: crun or runc themselves, or berth in front of them.
+// caller calls a runtime: crun or runc alone, or berth in front of them.
 type caller struct {
 	*testing.T
 	argv []string // the program and its global flags
@@ -20,13 +20,13 @@ type caller struct {
 	fds  []*os.File // from 3 on
 }
 
-// result is what a command has shown of itself.
+// result is the output and exit status of a command.
 type result struct {
 	stdout, stderr string
 	status         int
 }
 
-// alone calls a runtime itself, throughBerth through berth.
+// alone calls a runtime directly. throughBerth calls it through berth.
 func alone(t *testing.T, name, root string) *caller {
 	return &caller{T: t, argv: []string{name, "--root", root}}
 }
@@ -47,7 +47,7 @@ func (c *caller) run(args ...string) result {
 	cmd.Dir = c.dir
 	cmd.Env = append(os.Environ(), c.env...)
 	cmd.ExtraFiles = c.fds
-	// Files: a pipe would be waited for as long as the container has it.
+	// The output goes to files because with a pipe Run would wait until the container closes it.
 	stdout, stderr := c.temporary(), c.temporary()
 	defer stdout.Close()
 	defer stderr.Close()
@@ -59,7 +59,7 @@ func (c *caller) run(args ...string) result {
 	return result{stdout: contents(c.T, stdout), stderr: contents(c.T, stderr), status: cmd.ProcessState.ExitCode()}
 }
 
-// must runs a command that has to succeed, and returns its output.
+// must runs a command that must succeed and returns its stdout.
 func (c *caller) must(args ...string) string {
 	c.Helper()
 	r := c.run(args...)

@@ -15,10 +15,10 @@ import (
 	"github.com/berth-oci/berth/integration/executable"
 )
 
-// pairs is how often each command is called, with berth and without in turn.
+// pairs is how often each command is called, alternately with and without berth.
 const pairs = 50
 
-// What berth may add, in wall time and peak memory.
+// These are the most wall time and peak memory that berth may add.
 var (
 	limits = []struct {
 		command string
@@ -30,19 +30,19 @@ var (
 	mostMemory = int64(16 << 10) // KiB
 )
 
-// usage is the cost of one call: what it took, and the peak memory in KiB of its
-// largest process. That is getrusage(2)'s ru_maxrss, which outlives an exec and
-// takes in children: the most of berth's own peak, the other runtime's, and this
-// program's, from which the call was started. So it is no less than berth's.
+// usage is the cost of one call: its wall time, and the peak memory in KiB of its largest process.
+// The peak is ru_maxrss of getrusage(2). It survives an exec and includes children, so it is the
+// largest of berth's own peak, the other runtime's, and the peak of this program, which starts the
+// call. It is never less than berth's.
 type usage struct {
 	wall   time.Duration
 	memory int64
 }
 
-// TestCost measures pairs of calls in one run. It says something on a quiet
-// machine only, and so runs with -cost alone. No call may have a peak of more
-// than 16 MiB: where berth waits for the other runtime that much comes on top of
-// the other's peak at most, and where it has been replaced less.
+// TestCost measures pairs of calls in one run. Its result is meaningful only on a quiet machine, so
+// it runs only with -cost. No call may have a peak of more than 16 MiB. If berth waits for the
+// other runtime, it adds at most this much to the other's peak. It adds less if it execs the other
+// runtime.
 func TestCost(t *testing.T) {
 	if !*cost {
 		t.Skip("without -cost")
@@ -87,7 +87,7 @@ func TestCost(t *testing.T) {
 	}
 }
 
-// measure calls a runtime without anything of this program's in between.
+// measure calls a runtime directly, without goroutines or pipes of this program.
 func (c *caller) measure(args ...string) usage {
 	c.Helper()
 	path, err := exec.LookPath(c.argv[0])
@@ -123,8 +123,8 @@ func middle(list []usage) time.Duration {
 	return walls[len(walls)/2]
 }
 
-// added is the median of the time that berth adds, pair by pair, and the largest
-// peak of memory with it.
+// added returns the median of the time that berth adds in each pair, and the largest peak memory
+// with berth.
 func added(c *[2][]usage) (wall time.Duration, memory int64) {
 	var walls []time.Duration
 	for i := range c[0] {
@@ -135,8 +135,8 @@ func added(c *[2][]usage) (wall time.Duration, memory int64) {
 	return walls[len(walls)/2], memory
 }
 
-// While the other runtime makes a container, berth is there as well. Its own
-// peak at that moment is read by a program that runs in the other's place.
+// TestMemoryBeside measures berth's own peak memory while it waits for the other runtime to create
+// a container. A script in the other runtime's place reads it.
 func TestMemoryBeside(t *testing.T) {
 	dir := newBundle(t, "true")
 	probe, peak := filepath.Join(dir, "crun"), filepath.Join(dir, "peak")

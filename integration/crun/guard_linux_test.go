@@ -11,15 +11,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What the other runtime would let a container do to the host is refused before it is
-// asked.
+// TestHostNamespaces checks that berth refuses what the other runtime would let a container do to
+// the host, before it calls that runtime.
 func TestHostNamespaces(t *testing.T) {
 	path := func(kind specs.LinuxNamespaceType, path string) func(*specs.Spec) {
 		return func(s *specs.Spec) {
 			s.Linux.Namespaces = append(withoutNamespace(s.Linux.Namespaces, kind), specs.LinuxNamespace{Type: kind, Path: path})
 		}
 	}
-	// A bind mount of the namespace has another name, and is the same.
+	// A bind mount of the namespace file has another path and is the same namespace.
 	bound := workDir + "/net"
 	if err := os.WriteFile(bound, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -68,8 +68,8 @@ func sysctl(key, value string) func(*specs.Spec) {
 	return func(s *specs.Spec) { s.Linux.Sysctl = map[string]string{key: value} }
 }
 
-// A second container is not given the cgroup of another one, which would end with it: of
-// one that runs, and of one that has ended and is still to be deleted.
+// TestSharedCgroup checks that berth refuses to give a second container the cgroup of another one,
+// which would end with it. The other container runs, or has stopped and is not deleted yet.
 func TestSharedCgroup(t *testing.T) {
 	for _, runtime := range runtimes {
 		t.Run(runtime, func(t *testing.T) {

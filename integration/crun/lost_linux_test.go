@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// A record whose container the other runtime has lost is shown as lost, and has
-// a way out.
+// TestRuntimeLostIt checks that berth shows a record as lost if the other runtime no longer has its
+// container, and that delete --force removes the record.
 func TestRuntimeLostIt(t *testing.T) {
 	for _, runtime := range runtimes {
 		t.Run(runtime, func(t *testing.T) {
@@ -46,13 +46,13 @@ func TestRuntimeLostIt(t *testing.T) {
 	}
 }
 
-// A container that the other runtime has and berth has no record of is shown as
-// such; every command finds it, and its id is taken.
+// TestBerthLostIt checks that berth shows a container of the other runtime without a berth record
+// as unrecorded. Every command finds it, and its ID is taken.
 func TestBerthLostIt(t *testing.T) {
 	for _, runtime := range runtimes {
 		t.Run(runtime, func(t *testing.T) {
 			root := newRoot(t)
-			// The backend of new containers is none of a container's business.
+			// Existing containers do not depend on the backend of new ones.
 			b := throughBerth(t, "lxc", root)
 			other := alone(t, runtime, filepath.Join(root, "@"+runtime))
 			for _, force := range []bool{false, true} {
@@ -94,7 +94,7 @@ func throughBerthIn(t *testing.T, name, root, dir string) *caller {
 	return b
 }
 
-// What a create that failed leaves does not keep its id from being used.
+// TestFailedCreate checks that an ID can be used again after a create that failed.
 func TestFailedCreate(t *testing.T) {
 	for _, runtime := range runtimes {
 		t.Run(runtime, func(t *testing.T) {
@@ -125,7 +125,7 @@ func TestFailedCreate(t *testing.T) {
 	}
 }
 
-// A damaged record does not keep its container.
+// TestDamagedRecord checks that delete --force deletes a container whose record is damaged.
 func TestDamagedRecord(t *testing.T) {
 	for _, runtime := range runtimes {
 		t.Run(runtime, func(t *testing.T) {

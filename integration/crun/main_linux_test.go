@@ -22,7 +22,7 @@ var (
 	cost     = flag.Bool("cost", false, "measure what berth costs")
 )
 
-// runtimes are those that berth is compared with.
+// runtimes are the runtimes that berth is compared with.
 var runtimes = []string{"crun", "runc"}
 
 func TestMain(m *testing.M) {
@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// workDir is in memory, as a state directory is.
+// workDir is in memory, like a real state directory.
 var workDir string
 
 func setUp() error {
@@ -65,12 +65,12 @@ func setUp() error {
 	if workDir, err = os.MkdirTemp("/dev/shm", "berth-crun-"); err != nil {
 		return err
 	}
-	// Orphans become ours, so that they can be waited for.
+	// Orphans become children of this process, which can then wait for them.
 	return unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 }
 
-// oneCgroupVersion starts this program again where cgroup v2 is out of sight if
-// the host has both versions: crun refuses a mixture.
+// oneCgroupVersion starts this program again in a mount namespace without cgroup v2 if the host has
+// both versions. crun refuses a mixture.
 func oneCgroupVersion() error {
 	const hybrid, marker = "/sys/fs/cgroup/unified", "BERTH_TEST_ONE_CGROUP_VERSION"
 	if _, err := os.Stat(hybrid + "/cgroup.procs"); err != nil || os.Getenv(marker) != "" {

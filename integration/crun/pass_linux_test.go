@@ -16,8 +16,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Each backend's container has a pid file, and the process in it is an orphan
-// that is the caller's to wait for, with its exit status.
+// TestPidFile checks that with each runtime the process in the pid file is an orphan for which the
+// caller can wait, with its exit status.
 func TestPidFile(t *testing.T) {
 	for _, runtime := range runtimes {
 		t.Run(runtime, func(t *testing.T) {
@@ -48,7 +48,8 @@ func pidOf(t *testing.T, path string) int {
 	return pid
 }
 
-// The terminal's master arrives at the console socket, from create and exec.
+// TestConsoleSocket checks that the terminal's master arrives at the console socket, from run and
+// from exec.
 func TestConsoleSocket(t *testing.T) {
 	for _, runtime := range runtimes {
 		t.Run(runtime, func(t *testing.T) {
@@ -76,8 +77,8 @@ func TestConsoleSocket(t *testing.T) {
 	}
 }
 
-// receiveTerminal is what the descriptor received refers to, which stays open until
-// the test ends.
+// receiveTerminal returns the target of the received descriptor's /proc link. The descriptor stays
+// open until the test ends.
 func receiveTerminal(t *testing.T, l *net.UnixListener) string {
 	t.Helper()
 	if err := l.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
@@ -101,7 +102,7 @@ func receiveTerminal(t *testing.T, l *net.UnixListener) string {
 	if err != nil || len(fds) != 1 {
 		t.Fatal(fds, err)
 	}
-	// Its end is SIGHUP for the container's process.
+	// Closing it sends SIGHUP to the container's process.
 	t.Cleanup(func() { _ = unix.Close(fds[0]) })
 	name, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(fds[0]))
 	if err != nil {
@@ -110,7 +111,7 @@ func receiveTerminal(t *testing.T, l *net.UnixListener) string {
 	return name
 }
 
-// The process has exactly the descriptors that it has without berth.
+// TestDescriptors checks that the process has exactly the descriptors that it has without berth.
 func TestDescriptors(t *testing.T) {
 	for name, c := range map[string]struct {
 		files  int
@@ -163,7 +164,7 @@ func bindOut(t *testing.T, dir string) func(*specs.Spec) {
 	}
 }
 
-// state has the runtime's fields, and the backend.
+// TestState checks that state prints the runtime's fields and the backend.
 func TestState(t *testing.T) {
 	for _, runtime := range runtimes {
 		t.Run(runtime, func(t *testing.T) {
@@ -183,7 +184,7 @@ func TestState(t *testing.T) {
 			}
 			for key, value := range want {
 				if key == "created" {
-					// Zeros at the end may be left out.
+					// Trailing zeros may be left out.
 					value = strings.TrimRight(strings.TrimSuffix(value.(string), "Z"), "0") + "Z"
 				}
 				if value == "" {

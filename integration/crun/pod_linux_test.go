@@ -12,8 +12,8 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// A pod's containers may have different backends: a member joins the namespaces
-// of the pod's first container by their paths, whoever has that.
+// TestMixedPod checks that the containers of a pod may have different backends. A member joins the
+// namespaces of the pod's first container by their paths, with any backend.
 func TestMixedPod(t *testing.T) {
 	kinds := map[specs.LinuxNamespaceType]string{
 		specs.NetworkNamespace: "net", specs.IPCNamespace: "ipc", specs.UTSNamespace: "uts", specs.PIDNamespace: "pid",

@@ -13,7 +13,8 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// conditions of ten rules, of which each container of the test meets one first.
+// conditions are the conditions of ten rules. For each container of the test one of them is the
+// first that matches.
 var conditions = []struct {
 	toml string
 	id   string
@@ -47,7 +48,7 @@ func withoutNamespace(list []specs.LinuxNamespace, t specs.LinuxNamespaceType) [
 	return rest
 }
 
-// writeRules gives each rule a backend, the first one that of the given number.
+// writeRules writes a rule for each condition. The first rule gets the backend with number first.
 func writeRules(t *testing.T, path string, first int) {
 	t.Helper()
 	f, err := os.Create(path)
@@ -62,9 +63,8 @@ func writeRules(t *testing.T, path string, first int) {
 
 func backendAt(i int) string { return backendNames()[i%len(backendNames())] }
 
-// Ten rules give fifty containers their backends. When the configuration is
-// another one, and then a wrong one, each is still found, killed and deleted by
-// its own.
+// TestRules gives fifty containers their backends by ten rules. When the configuration has changed,
+// and when it is invalid, berth still finds, kills and deletes each container with its own backend.
 func TestRules(t *testing.T) {
 	root := newRoot(t)
 	file := filepath.Join(t.TempDir(), "config.toml")
@@ -78,7 +78,7 @@ func TestRules(t *testing.T) {
 		switch {
 		case c.id == "exact" && i == n:
 			id = c.id
-		case c.id == "exact": // there can be but one
+		case c.id == "exact": // only one container can have it
 			n = len(conditions) - 1
 			c = conditions[n]
 		case c.id != "":
@@ -117,7 +117,7 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// stopped waits until a container is.
+// stopped waits until a container has stopped.
 func (c *caller) stopped(id string) {
 	c.Helper()
 	for range 100 {

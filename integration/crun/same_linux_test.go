@@ -54,8 +54,8 @@ func steps(lines ...string) []step {
 	return list
 }
 
-// What a runtime prints, logs and returns is the same with berth in front of it,
-// for each step of a life.
+// TestSame checks, for each step of a container's life, that a runtime's output, log and exit
+// status are the same with berth in front of it.
 func TestSame(t *testing.T) {
 	missing := func(s *specs.Spec) { s.Process.Args = []string{"/nosuch"} }
 	for name, c := range map[string]struct {
@@ -108,7 +108,7 @@ func TestSame(t *testing.T) {
 	}
 }
 
-// logged is what a command has logged.
+// logged returns what a command has logged and empties the log.
 func logged(dir string) string {
 	data, _ := os.ReadFile(filepath.Join(dir, "log"))
 	_ = os.Truncate(filepath.Join(dir, "log"), 0)

@@ -1,4 +1,4 @@
-// Package executable writes programs that a test starts at once.
+// Package executable writes programs that a test runs at once.
 package executable
 
 import (
@@ -6,9 +6,9 @@ import (
 	"syscall"
 )
 
-// Write makes an executable file that execve(2) takes as soon as Write returns:
-// no child that could inherit a descriptor open for writing, and let execve fail
-// with ETXTBSY, is forked meanwhile.
+// Write makes a file that execve(2) can run as soon as Write returns. It holds off forks meanwhile,
+// because a child could inherit the descriptor that is open for writing, and execve would then fail
+// with ETXTBSY.
 func Write(path string, content []byte) error {
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// pct by the container's OCI id: its streams and its exit status are pct's, and
-// what would part the CT from its container is refused.
+// TestAdminister calls pct by the container's OCI ID. Streams and exit status are pct's. Commands
+// that would separate the CT from its container are refused.
 func TestAdminister(t *testing.T) {
 	t.Parallel()
 	pctOnly(t)
@@ -44,7 +44,7 @@ func TestAdminister(t *testing.T) {
 		}
 	}
 	b.files()
-	// The container's engine owns its root file system, which has no snapshots; pct says so.
+	// The engine owns the root file system, which has no snapshots. pct says so.
 	for words, why := range map[string]string{
 		"snapshot s1": "snapshot feature is not available", "rollback s1": "snapshot 's1' does not exist", "delsnapshot s1": "snapshot 's1' does not exist",
 	} {
@@ -68,7 +68,7 @@ func TestAdminister(t *testing.T) {
 	}
 }
 
-// files are copied into the container and out of it, as the container sees them.
+// files copies files into the container and out of it, at the container's paths.
 func (b *box) files() {
 	b.Helper()
 	dir := b.TempDir()

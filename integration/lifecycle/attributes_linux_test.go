@@ -18,7 +18,7 @@ import (
 
 func ptr[T any](v T) *T { return &v }
 
-// The process has exactly the attributes of config.json.
+// TestAttributes checks that the process has exactly the attributes of config.json.
 func TestAttributes(t *testing.T) {
 	t.Parallel()
 	status := func(fields string) string { return "grep -E '^(" + fields + "):' /proc/self/status" }
@@ -60,7 +60,7 @@ func TestAttributes(t *testing.T) {
 				Inheritable: []string{"CAP_KILL"},
 				Ambient:     []string{"CAP_KILL"},
 			}
-			// Not root, for whom the kernel adds the bounding set at exec.
+			// The process is not root because for root the kernel adds the bounding set at exec.
 			s.Process.User = specs.User{UID: 1000, GID: 1000}
 		}, "CapInh:\t0000000000000020\nCapPrm:\t0000000000000020\nCapEff:\t0000000000000020\nCapBnd:\t0000000000002021\nCapAmb:\t0000000000000020\n"},
 		{"capabilities of root", status("Cap..."), func(s *specs.Spec) {
@@ -135,8 +135,8 @@ func TestAttributes(t *testing.T) {
 	}
 }
 
-// Bind mounts show the host's files, with the flags that they ask for, at
-// targets that are made.
+// TestBindMounts checks that bind mounts show the host's files with the flags of config.json, and
+// that create makes their targets.
 func TestBindMounts(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, "cat /data/file /one; touch /data/new 2>&1; touch /rw/new; grep -cE ' /(data|one) ro[ ,]' /proc/self/mountinfo; grep ' /rw ' /proc/mounts | grep -o 'nosuid,nodev,noexec'")
@@ -162,7 +162,7 @@ func TestBindMounts(t *testing.T) {
 	}
 }
 
-// A seccomp filter applies to the process, and to it alone.
+// TestSeccomp checks that a seccomp filter applies to the process.
 func TestSeccomp(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, "mkdir /tmp/x 2>&1; grep ^Seccomp: /proc/self/status; echo on")
@@ -177,8 +177,8 @@ func TestSeccomp(t *testing.T) {
 	}
 }
 
-// What is not honoured is refused with the field's JSON path, and leaves
-// nothing.
+// TestRefusedFields checks that create refuses fields that berth does not honour with their JSON
+// path, and leaves nothing behind.
 func TestRefusedFields(t *testing.T) {
 	t.Parallel()
 	berthOnly(t)
@@ -209,7 +209,7 @@ func TestRefusedFields(t *testing.T) {
 	}
 }
 
-// cgroupOf is a process's cgroup v2 as the host names it.
+// cgroupOf returns a process's cgroup v2 path from /proc/PID/cgroup, as seen from the host.
 func cgroupOf(t *testing.T, pid string) string {
 	t.Helper()
 	data, err := os.ReadFile("/proc/" + pid + "/cgroup")
@@ -224,10 +224,10 @@ func cgroupOf(t *testing.T, pid string) string {
 	return strings.TrimPrefix(lines[i], "0::")
 }
 
-// niceness is this program's, which the container's process inherits.
+// niceness returns the nice value of the test program. The container's process inherits it.
 func niceness(t *testing.T) int {
 	t.Helper()
-	// The system call says 20 minus the value (getpriority(2)).
+	// The system call returns 20 minus the nice value (getpriority(2)).
 	raw, err := unix.Getpriority(unix.PRIO_PROCESS, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -235,8 +235,8 @@ func niceness(t *testing.T) int {
 	return 20 - raw
 }
 
-// In a user namespace the user can open /dev/stdout and /dev/stderr where they are pipes
-// that the engine has made. Files and FIFOs with a name keep their owner.
+// TestPipesInUserNamespace checks that a user in a user namespace can open /dev/stdout and
+// /dev/stderr if these are pipes that the engine has made. Files and named FIFOs keep their owner.
 func TestPipesInUserNamespace(t *testing.T) {
 	t.Parallel()
 	berthOnly(t) // runc leaves the pipe to the host's root
@@ -275,8 +275,8 @@ func TestPipesInUserNamespace(t *testing.T) {
 	}
 }
 
-// intoPipes is what a command writes to a pipe on stdout, and then to one on stderr. It has
-// to fit into them.
+// intoPipes runs a command with pipes as stdout and stderr, and returns what it wrote to stdout and
+// then to stderr. The output must fit into the pipes' buffers.
 func intoPipes(t *testing.T, cmd *exec.Cmd) string {
 	t.Helper()
 	var ends [2]*os.File

@@ -19,8 +19,8 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// workDir holds what the tests write. Containers in user namespaces pass
-// through it.
+// workDir returns the directory of all test files. It has mode 0755 because containers in user
+// namespaces must be able to pass through it.
 var workDir = sync.OnceValue(func() string {
 	dir := filepath.Join(os.TempDir(), "berth-lifecycle-"+strconv.Itoa(os.Getpid()))
 	if err := os.Mkdir(dir, 0o755); err != nil {
@@ -29,7 +29,7 @@ var workDir = sync.OnceValue(func() string {
 	return dir
 })
 
-// box is a container and its bundle. Each test has a state directory of its own.
+// box is a container with its bundle. Each test has its own state directory.
 type box struct {
 	*testing.T
 	id     string
@@ -40,7 +40,7 @@ type box struct {
 	pid    int
 }
 
-// newBox makes a bundle whose process is a shell script, changed by the edits.
+// newBox makes a bundle whose process is a shell script. The edits change its config.json.
 func newBox(t *testing.T, script string, edits ...func(*specs.Spec)) *box {
 	t.Helper()
 	dir, err := os.MkdirTemp(workDir(), "box")
@@ -60,7 +60,7 @@ func newBox(t *testing.T, script string, edits ...func(*specs.Spec)) *box {
 	return b
 }
 
-// sibling is another container in the same state directory.
+// sibling makes another container in the same state directory.
 func (b *box) sibling(name, script string, edits ...func(*specs.Spec)) *box {
 	b.Helper()
 	dir := filepath.Dir(b.root)
@@ -87,7 +87,6 @@ func (b *box) prepare(script string, edits ...func(*specs.Spec)) {
 
 func (b *box) rootfs() string { return filepath.Join(b.bundle, "rootfs") }
 
-// write writes config.json.
 func (b *box) write() {
 	b.Helper()
 	data, err := json.Marshal(b.spec)
@@ -104,7 +103,7 @@ func (b *box) writeRaw(data []byte) {
 	}
 }
 
-// discard removes the container, and looks for what it has left.
+// discard deletes the container and checks that its record is gone.
 func (b *box) discard() {
 	if o, err := tryExecute(b.command("delete", "--force", b.id)); err != nil || o.status != 0 {
 		b.Errorf("delete --force %s: %v, status %d: %s", b.id, err, o.status, o.stderr)
@@ -117,7 +116,7 @@ func (b *box) discard() {
 	}
 }
 
-// command is berth with this box's state directory.
+// command returns a berth command line with this box's state directory.
 func (b *box) command(args ...string) *exec.Cmd {
 	global := []string{"--root", b.root}
 	if !isPeer() {
@@ -126,13 +125,13 @@ func (b *box) command(args ...string) *exec.Cmd {
 	return exec.Command(*program, append(global, args...)...)
 }
 
-// berth runs a command of berth's to its end.
+// berth runs a berth command and waits for it to end.
 func (b *box) berth(args ...string) outcome {
 	b.Helper()
 	return execute(b.T, b.command(args...))
 }
 
-// must is berth where it has to succeed, in silence on stderr.
+// must runs a berth command that must succeed and write nothing to stderr. It returns stdout.
 func (b *box) must(args ...string) string {
 	b.Helper()
 	o := b.berth(args...)
@@ -142,7 +141,7 @@ func (b *box) must(args ...string) string {
 	return o.stdout
 }
 
-// refused is berth where it has to fail with status 1 and the words on stderr.
+// refused runs a berth command that must fail with status 1 and with words on stderr.
 func (b *box) refused(words string, args ...string) {
 	b.Helper()
 	o := b.berth(args...)
@@ -162,8 +161,7 @@ func (b *box) createArgs(flags ...string) []string {
 	return append(args, b.id)
 }
 
-// create creates the container. Its process writes to the file stdout in the
-// bundle, and stderr there.
+// create creates the container. Its process writes to the files stdout and stderr in the bundle.
 func (b *box) create(flags ...string) {
 	b.Helper()
 	b.createWith(b.command(b.createArgs(flags...)...))
@@ -188,14 +186,14 @@ func (b *box) createWith(cmd *exec.Cmd) {
 	b.readPid()
 }
 
-// readPid takes the pid from the pid file.
+// readPid sets b.pid from the pid file and adopts the process.
 func (b *box) readPid() {
 	b.Helper()
 	b.pid = b.writtenPid()
 	adopt(b.pid)
 }
 
-// writtenPid is what the pid file says.
+// writtenPid returns the pid in the pid file.
 func (b *box) writtenPid() int {
 	b.Helper()
 	data, err := os.ReadFile(filepath.Join(filepath.Dir(b.root), b.id+".pid"))
@@ -209,7 +207,7 @@ func (b *box) writtenPid() int {
 	return pid
 }
 
-// said is what the container has written to stdout or stderr.
+// said returns what the container has written to stdout or stderr.
 func (b *box) said(name string) string {
 	b.Helper()
 	data, err := os.ReadFile(filepath.Join(b.bundle, name))
@@ -224,7 +222,7 @@ func (b *box) start() {
 	b.must("start", b.id)
 }
 
-// wait waits for the end of the process as its parent.
+// wait waits as the parent for the process to end.
 func (b *box) wait() syscall.WaitStatus {
 	b.Helper()
 	status := waitFor(b.T, b.pid)
@@ -232,7 +230,8 @@ func (b *box) wait() syscall.WaitStatus {
 	return status
 }
 
-// end creates, starts and waits; it returns what the process wrote.
+// end creates and starts the container and waits for its end. It returns what the process wrote to
+// stdout.
 func (b *box) end(flags ...string) (stdout string, status syscall.WaitStatus) {
 	b.Helper()
 	b.create(flags...)
@@ -241,13 +240,14 @@ func (b *box) end(flags ...string) (stdout string, status syscall.WaitStatus) {
 	return b.said("stdout"), status
 }
 
-// run is the command run, in the foreground.
+// run calls "berth run" in the foreground.
 func (b *box) run(flags ...string) outcome {
 	b.Helper()
 	return b.berth(append(append([]string{"run", "--bundle", b.bundle}, flags...), b.id)...)
 }
 
-// output is what the script of a container writes, which has to succeed.
+// output runs the container and returns what its script writes to stdout. The script must succeed
+// and write nothing to stderr.
 func (b *box) output() string {
 	b.Helper()
 	o := b.run()
@@ -257,7 +257,7 @@ func (b *box) output() string {
 	return o.stdout
 }
 
-// state is what the command state prints.
+// state returns what "berth state" prints.
 func (b *box) state() (s struct {
 	OCIVersion, ID, Status, Bundle, Rootfs, Owner, Backend string
 	Pid                                                    int
@@ -286,7 +286,7 @@ func (b *box) await(status string) {
 	}
 }
 
-// awaitFile waits for a file in /out and returns what is in it.
+// awaitFile waits for a complete line in a file in /out and returns the file's content.
 func (b *box) awaitFile(name string) string {
 	b.Helper()
 	path := filepath.Join(b.out, name)
@@ -305,7 +305,7 @@ func copyTree(t *testing.T, from, to string) {
 	output(t, "cp", "-a", from, to)
 }
 
-// ns is a namespace of a process, as the kernel names it.
+// ns returns the name that the kernel gives a namespace of a process (/proc/PID/ns).
 func ns(t *testing.T, pid int, kind string) string {
 	t.Helper()
 	name, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/%s", pid, kind))

@@ -17,8 +17,8 @@ const (
 	askForAddress = "io.github.berth-oci.pct.ip"
 )
 
-// bridge makes a bridge of the host's with an address, and a configuration that
-// names it.
+// bridge makes a bridge with an address on the host, and a configuration that names the bridge. It
+// returns the configuration's path.
 func bridge(t *testing.T, name, address, gateway string) (config string) {
 	t.Helper()
 	output(t, "ip", "link", "add", name, "type", "bridge")
@@ -48,8 +48,8 @@ func mayPing(s *specs.Spec) {
 	}
 }
 
-// A container that asks for Proxmox VE's network is on the bridge that the
-// configuration names; one that does not ask has nothing of it.
+// TestBridge checks that a container that asks for Proxmox VE's network is on the bridge of the
+// configuration, and that a container that does not ask has only its loopback interface.
 func TestBridge(t *testing.T) {
 	t.Parallel()
 	pctOnly(t)
@@ -89,8 +89,8 @@ func TestBridge(t *testing.T) {
 	}
 }
 
-// A bridge without VLANs, and without an interface of the host's to make one on,
-// is no place for a container that is to be in one.
+// TestBridgeVLAN checks that create fails if the configuration has a VLAN tag, the bridge is not
+// VLAN-aware, and the bridge has no host interface on which to make a VLAN interface.
 func TestBridgeVLAN(t *testing.T) {
 	t.Parallel()
 	pctOnly(t)
@@ -112,7 +112,7 @@ func TestBridgeVLAN(t *testing.T) {
 	}
 }
 
-// What would be asked in vain is refused.
+// TestBridgeRefused checks that create refuses network requests that cannot be fulfilled.
 func TestBridgeRefused(t *testing.T) {
 	t.Parallel()
 	pctOnly(t)

@@ -21,11 +21,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// callerEnv makes the tests' program the caller of TestCommandSockets: it holds what is
-// to be done.
+// callerEnv makes the test program the caller of TestCommandSockets. Its value says what the caller
+// does.
 const callerEnv = "BERTH_TEST_CALLER"
 
-// ways are how the caller makes a socket, and calls an abstract address with it.
+// ways are the ways in which the caller makes a socket and connects it to an abstract address.
 var ways = map[string]func(at unix.Sockaddr) error{
 	"stream":    func(at unix.Sockaddr) error { return connect(unix.SOCK_STREAM, at) },
 	"datagram":  func(at unix.Sockaddr) error { return connect(unix.SOCK_DGRAM, at) },
@@ -51,8 +51,8 @@ func connect(kind int, at unix.Sockaddr) error {
 	return unix.Connect(fd, at)
 }
 
-// caller calls each address of its network namespace that looks like LXC's, or those
-// that it is told, and prints what became of it.
+// caller connects to every address in its network namespace that looks like an LXC command socket,
+// or to the given addresses, and prints each result.
 func caller(what string) {
 	what, rest, _ := strings.Cut(what, " ")
 	switch what {
@@ -65,7 +65,7 @@ func caller(what string) {
 				fmt.Printf("%s: - %v\n", name, err)
 			}
 		}
-	case "lower": // from a cgroup of its own below the container's
+	case "lower": // from a child cgroup of the container's cgroup
 		const dir = "/sys/fs/cgroup/below"
 		err := os.Mkdir(dir, 0o755)
 		if err == nil {
@@ -78,7 +78,7 @@ func caller(what string) {
 		report("lower cgroup", ways["stream"])
 	case "elsewhere":
 		report("elsewhere", ways["stream"])
-	case "leave": // from every cgroup that is in sight
+	case "leave": // from every cgroup that is visible
 		leave()
 	case "one":
 		fmt.Println("one:", rest, errorOf(connect(unix.SOCK_STREAM, &unix.SockaddrUnix{Name: "@" + rest})))
@@ -87,7 +87,7 @@ func caller(what string) {
 			fmt.Println("inherited:", at, errorOf(unix.Connect(3, &unix.SockaddrUnix{Name: "@" + at})))
 		}
 		report("nested", ways["stream"])
-	case "give": // a socket to whoever comes
+	case "give": // pass a socket to the container that runs "take"
 		give()
 	case "take":
 		take()
@@ -95,8 +95,8 @@ func caller(what string) {
 	os.Exit(0)
 }
 
-// leave has children born in other cgroups, which call all addresses, and says why it could
-// not. A read-only mount is no hindrance.
+// leave starts a child in each visible cgroup. The child connects to all addresses. leave prints
+// the error if it cannot start one. A read-only mount does not prevent CLONE_INTO_CGROUP.
 func leave() {
 	_ = filepath.WalkDir("/sys/fs/cgroup", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.IsDir() {
@@ -118,7 +118,7 @@ func leave() {
 	})
 }
 
-// report calls all addresses in one way.
+// report connects to all addresses in one way and prints the results.
 func report(name string, way func(unix.Sockaddr) error) {
 	for _, at := range monitorsHere() {
 		fmt.Printf("%s: %s %s\n", name, at, errorOf(way(&unix.SockaddrUnix{Name: "@" + at})))
@@ -132,7 +132,7 @@ func errorOf(err error) string {
 	return err.Error()
 }
 
-// monitorsHere are the addresses that look like LXC's.
+// monitorsHere returns the addresses that look like LXC's, from /proc/net/unix.
 func monitorsHere() (list []string) {
 	f, err := os.Open("/proc/net/unix")
 	if err != nil {
@@ -149,7 +149,7 @@ func monitorsHere() (list []string) {
 	return list
 }
 
-// nested calls from inside new namespaces, where uid 0 is still the host's.
+// nested connects from inside new namespaces in which uid 0 is still the host's root.
 func nested(flags uintptr) error {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
 	if err != nil {
@@ -165,7 +165,7 @@ func nested(flags uintptr) error {
 	return cmd.Run()
 }
 
-// giveAt is where give and take meet, through /out of another container.
+// giveAt is the socket on which give and take meet. It is in /out of another container.
 const giveAt = "/out/give"
 
 func give() {
@@ -212,7 +212,7 @@ func take() {
 	}
 }
 
-// io_uring(7): as much as it takes to make a socket and connect it.
+// These are the constants and types of io_uring(7) that are needed to make a socket and connect it.
 const (
 	setupSQPoll    = 2
 	enterGetEvents = 1
@@ -285,10 +285,10 @@ func ringConnect(flags uint32, at unix.Sockaddr) error {
 	return err
 }
 
-// word is one of the rings'.
+// word returns a pointer to a 32-bit word of the rings.
 func (r *ring) word(offset uint32) *uint32 { return (*uint32)(unsafe.Pointer(&r.mem[offset])) }
 
-// do has the kernel do one thing, and returns its result.
+// do submits one operation, waits for it and returns its result.
 func (r *ring) do(e ringEntry) (int, error) {
 	tail := *r.word(r.params.sq.tail)
 	slot := tail & *r.word(r.params.sq.mask)
@@ -303,7 +303,8 @@ func (r *ring) do(e ringEntry) (int, error) {
 			return 0, os.NewSyscallError("io_uring_enter", errno)
 		}
 	}
-	// user_data, then the result. Of the completions' offsets the sixth is that of the list.
+	// A completion is user_data followed by the result. cq.dropped is the sixth offset, which for
+	// the completion queue is the offset of its entries.
 	done := r.params.cq.dropped + 16*(head&*r.word(r.params.cq.mask))
 	result := int32(*r.word(done + 8))
 	atomic.StoreUint32(r.word(r.params.cq.head), head+1)

@@ -18,11 +18,12 @@ import (
 	"time"
 )
 
-// census is what there is on the host of all that a container can leave behind.
+// census is the set of things on the host that a container can leave behind: processes, namespaces,
+// mounts, cgroups and files.
 type census map[string]bool
 
-// aside are the host's own programs, which come and go as they please; so do
-// the children of process 2, the kernel's threads.
+// aside are the names of the host's own programs, which start and end at any time. The children of
+// process 2, the kernel's threads, are left out as well.
 var aside = []string{"systemd", "(sd", "(systemd", "agetty", "login", "dbus-", "containerd", "sshd", "journalctl"}
 
 func takeCensus() census {
@@ -33,7 +34,7 @@ func takeCensus() census {
 		}
 		cmdline, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p.pid))
 		state := ""
-		if p.state == 'Z' { // the others come and go
+		if p.state == 'Z' { // the other states change all the time
 			state = "zombie "
 		}
 		c[fmt.Sprintf("process %d (%s%s, child of %d): %s", p.pid, state, p.start, p.parent, strings.ReplaceAll(string(cmdline), "\x00", " "))] = true
@@ -69,15 +70,15 @@ func takeCensus() census {
 	return c
 }
 
-// ours says whether a process is a child of package exec: another test's.
+// ours reports whether package exec started a process, for another test.
 func ours(pid int) bool {
 	reaper.Lock()
 	defer reaper.Unlock()
 	return reaper.own[pid]
 }
 
-// kept may stay: the stand-in's and LXC's own locks and logs, and what every
-// runtime's first container makes.
+// kept may stay: the locks and logs of the stand-in and of LXC, and what the first container of
+// every runtime makes.
 var kept = []string{
 	"file /run/lock", "file /run/pve", "file /run/lxc/lock", "file /run/lxc/lock/var", "file /run/lxc/lock/var/lib", "file /run/lxc/lock/var/lib/lxc", "file /run/lxc", "file /var/lib/lxc", "file /run/berth",
 	"file /run/crun", "file /run/runc", "file /run/berth/@roots", "file /run/berth/@seccomp", "file /run/berth/@empty.tar", "cgroup /sys/fs/cgroup/lxc", "cgroup /sys/fs/cgroup/lxc.pivot", "cgroup /sys/fs/cgroup/lxc.monitor",
@@ -89,7 +90,7 @@ func isKept(s string) bool {
 		strings.HasPrefix(s, "file /run/berth/@seccomp/") || strings.HasPrefix(s, "file /run/berth/@roots/")
 }
 
-// leftovers is what there is now and was not at the census, when it does not go
+// leftovers returns what is on the host now and was not there at the census, if it does not go away
 // within a few seconds.
 func (before census) leftovers() string {
 	var left []string
@@ -107,7 +108,7 @@ func (before census) leftovers() string {
 	}
 }
 
-// noLeftovers fails a test that nothing runs beside if it has left anything.
+// noLeftovers fails the test if it has left anything. Nothing else may run beside that test.
 func (before census) noLeftovers(t *testing.T) {
 	t.Helper()
 	if left := before.leftovers(); left != "" {
@@ -115,8 +116,8 @@ func (before census) noLeftovers(t *testing.T) {
 	}
 }
 
-// hashTree sums up a tree: names, kinds, modes, owners, device numbers, times,
-// links and contents.
+// hashTree returns a hash over a tree: names, kinds, modes, owners, device numbers, times, links
+// and contents.
 func hashTree(dir string, skip ...string) string {
 	h := sha256.New()
 	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
@@ -129,7 +130,7 @@ func hashTree(dir string, skip ...string) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// listTree is hashTree to be compared by eye.
+// listTree returns a tree's entries as text, to compare where hashTree differs.
 func listTree(dir string) []string {
 	var list []string
 	_ = filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {

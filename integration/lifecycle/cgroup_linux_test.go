@@ -17,8 +17,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A create that fails touches no cgroup that was there before: not the processes
-// in it, and not an empty one.
+// TestForeignCgroups checks that a create that fails touches no cgroup that existed before: neither
+// the processes in it nor an empty one.
 func TestForeignCgroups(t *testing.T) {
 	t.Parallel()
 	noSource := func(s *specs.Spec) {
@@ -108,7 +108,7 @@ func TestForeignCgroups(t *testing.T) {
 	}
 }
 
-// Ids that are names of files in every cgroup.
+// TestNamesOfCgroupFiles runs containers whose ID is the name of a file that every cgroup has.
 func TestNamesOfCgroupFiles(t *testing.T) {
 	t.Parallel()
 	for _, id := range []string{"cgroup.procs", "cgroup.kill", "pids.max", "memory.events.local", "io.stat"} {
@@ -126,7 +126,7 @@ func TestNamesOfCgroupFiles(t *testing.T) {
 	}
 }
 
-// A scope that has failed is systemd's no more when its container is deleted.
+// TestFailedScope checks that systemd forgets a failed scope when its container is deleted.
 func TestFailedScope(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, forever, func(s *specs.Spec) {
@@ -150,8 +150,8 @@ func TestFailedScope(t *testing.T) {
 	b.createWith(create)
 	b.start()
 	b.awaitFile("started")
-	// The first process of a pid namespace takes no SIGTERM: what systemd has to kill in
-	// the end has failed.
+	// The first process of a pid namespace ignores SIGTERM, so systemd kills it after the stop
+	// timeout and the scope fails.
 	output(t, "systemctl", "stop", "--no-block", unit)
 	b.wait()
 	for deadline := time.Now().Add(patience); show("ActiveState") != "failed"; time.Sleep(20 * time.Millisecond) {
@@ -169,9 +169,9 @@ func TestFailedScope(t *testing.T) {
 	}
 }
 
-// An agent on the host moves the container's processes to another cgroup and removes their
-// own. The container can still be used, but for exec where its own cgroup is what protects
-// LXC's command sockets.
+// TestCgroupRemoved has an agent on the host move the container's processes to another cgroup and
+// remove their own. The container can still be used. Only exec is refused if the container's own
+// cgroup protects LXC's command sockets.
 func TestCgroupRemoved(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -229,11 +229,11 @@ func TestCgroupRemoved(t *testing.T) {
 	}
 }
 
-// A container that can write in its own cgroup namespace has its cgroup, and can make others
-// below it. The limits are not its.
+// TestCgroupOwner checks that a container that can write in its own cgroup namespace owns its
+// cgroup and can make child cgroups. It does not own the files of its limits.
 func TestCgroupOwner(t *testing.T) {
 	t.Parallel()
-	berthOnly(t) // runc does this with systemd's cgroups alone
+	berthOnly(t) // runc does this only with systemd's cgroups
 	own := shared(specs.CgroupNamespace, "")
 	mount := func(options ...string) func(*specs.Spec) {
 		return func(s *specs.Spec) {
@@ -247,7 +247,7 @@ func TestCgroupOwner(t *testing.T) {
 	for name, c := range map[string]struct {
 		mount, users func(*specs.Spec)
 		owner        uint32 // on the host
-		makes        bool   // a cgroup below its own
+		makes        bool   // whether it can make a child cgroup
 	}{
 		"a user namespace":            {mount("nosuid", "noexec", "nodev"), inUserNamespace, 101000, true},
 		"the host's user namespace":   {mount("nosuid", "noexec", "nodev"), none, 1000, true},

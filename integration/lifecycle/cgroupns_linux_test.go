@@ -11,8 +11,8 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// A cgroup namespace by its path is the first process's and that of every exec,
-// whatever other namespaces are there to be made or joined.
+// TestCgroupNamespaceByPath checks that the first process and every exec are in the cgroup
+// namespace that config.json gives by its path, with any other namespaces made or joined.
 func TestCgroupNamespaceByPath(t *testing.T) {
 	t.Parallel()
 	const script = "readlink /proc/self/ns/cgroup >/out/started; exec sleep 1000"
@@ -22,7 +22,7 @@ func TestCgroupNamespaceByPath(t *testing.T) {
 	none := func(*specs.Spec, int) {}
 	for _, c := range []struct {
 		name string
-		// owner says that the namespace is one that a user namespace owns.
+		// owner is true if a user namespace owns the cgroup namespace.
 		owner bool
 		with  func(s *specs.Spec, pid int)
 	}{
@@ -69,7 +69,7 @@ func TestCgroupNamespaceByPath(t *testing.T) {
 			if got := b.must("exec", b.id, "readlink", "/proc/self/ns/cgroup"); got != want+"\n" {
 				t.Errorf("exec is in %q, and not in %s", got, want)
 			}
-			// What it sees is that namespace's; where it is, its own cgroup.
+			// The process sees the view of the joined namespace, but is in its own cgroup.
 			if text := b.must("exec", b.id, "cat", "/proc/self/cgroup"); !strings.Contains(text, "0::/../") {
 				t.Errorf("it sees itself in %q", text)
 			}
@@ -82,9 +82,9 @@ func TestCgroupNamespaceByPath(t *testing.T) {
 	}
 }
 
-// In the host's cgroup namespace, by its path or because config.json has none, so
-// is an exec; and the options of the host's hierarchy stay, which a new mount of
-// it would change.
+// TestCgroupNamespaceOfHost checks that exec is in the host's cgroup namespace if config.json names
+// it by its path or has no cgroup namespace. The mount options of the host's hierarchy must stay as
+// they are, although a new mount of it could change them.
 func TestCgroupNamespaceOfHost(t *testing.T) {
 	t.Parallel()
 	for name, path := range map[string]string{"by path": "/proc/self/ns/cgroup", "without one": ""} {
@@ -114,8 +114,8 @@ func TestCgroupNamespaceOfHost(t *testing.T) {
 	}
 }
 
-// lend gives the users of inUserNamespace the root, in which mount points are to be
-// made, and what the container is to write.
+// lend gives the user of inUserNamespace the root directory, in which create makes mount points,
+// and lets the container write to /out.
 func lend(b *box) {
 	b.Helper()
 	chownTree(b.T, b.rootfs(), 100000)
@@ -124,7 +124,7 @@ func lend(b *box) {
 	}
 }
 
-// hierarchy is how the host has cgroup v2 mounted.
+// hierarchy returns the line of mountinfo that shows how the host has mounted cgroup v2.
 func hierarchy(t *testing.T) string {
 	t.Helper()
 	for line := range strings.Lines(output(t, "cat", "/proc/self/mountinfo")) {

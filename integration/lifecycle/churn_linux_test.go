@@ -23,8 +23,8 @@ var (
 	churnAtATime = flag.Int("at-a-time", 8, "how many containers the churn has at once (a soak: 16)")
 )
 
-// Many lives with operations at random in them, and nothing left afterwards: no
-// process, mount, cgroup, namespace, record or log, no memory and no descriptor.
+// TestChurn runs many containers with random operations and checks that nothing is left afterwards:
+// no process, mount, cgroup, namespace, record or log, no memory and no descriptor.
 func TestChurn(t *testing.T) {
 	berthOnly(t)
 	before := takeCensus()
@@ -34,13 +34,13 @@ func TestChurn(t *testing.T) {
 		}
 		t.Logf("the random numbers are those of -seed %d", *seed)
 		first := newBox(t, forever)
-		// What the first containers leave for all that follow is no leak.
+		// What the first containers leave for all later ones is no leak.
 		churn(t, first, "warm", lives(2**churnAtATime))
 		at := takeFootprint(first.root)
 		t.Logf("before: %v", at)
 		count := *churns
 		if *backend == "pct" {
-			count /= 4 // they take so much longer
+			count /= 4 // CTs take much longer
 		}
 		begin := time.Now()
 		n := churn(t, first, "churn", lives(count))
@@ -75,12 +75,12 @@ func (n *tally) count(what string, err error) {
 	}
 }
 
-// lives has a churn be of so many, or until something fails.
+// lives makes churn stop after count containers, or when something has failed.
 func lives(count int) func(*testing.T, int, *tally) bool {
 	return func(t *testing.T, begun int, _ *tally) bool { return begun < count && !t.Failed() }
 }
 
-// churn runs lives while there are to be more, and says how often it did what.
+// churn runs containers while more returns true. It returns how often it did each operation.
 func churn(t *testing.T, first *box, prefix string, more func(t *testing.T, begun int, n *tally) bool) *tally {
 	t.Helper()
 	n := &tally{done: map[string]int{}}
@@ -115,12 +115,12 @@ func hasController(name string) bool {
 type churned struct {
 	*box
 	random *rand.Rand
-	limits bool // the host has the pids controller
+	limits bool // whether the host has the pids controller
 	tally  *tally
 }
 
-// call runs a command that has to end with a status and without a message; it
-// returns its output.
+// call runs a command that must end with the given status and write nothing to stderr. It returns
+// stdout.
 func (c *churned) call(status int, args ...string) (string, error) {
 	o, err := tryExecute(c.command(args...))
 	if err == nil && (o.status != status || o.stderr != "") {
@@ -130,7 +130,7 @@ func (c *churned) call(status int, args ...string) (string, error) {
 	return o.stdout, err
 }
 
-// operation is a command line's name in the tally.
+// operation returns the name of a command line in the tally.
 func operation(args []string) string {
 	if args[1] == "--force" || args[1] == "--all" {
 		return args[0] + " " + args[1]
@@ -138,7 +138,8 @@ func operation(args []string) string {
 	return args[0]
 }
 
-// live is one life, with an error for all that is not as it has to be.
+// live runs one container through its life. It returns an error if anything differs from what is
+// expected.
 func (c *churned) live() error {
 	if _, err := c.call(0, c.createArgs()...); err != nil {
 		return err
@@ -187,7 +188,7 @@ func (c *churned) exec() error {
 	return err
 }
 
-// pause leaves some paused, to be killed so.
+// pause leaves some containers paused, so that they are killed in this state.
 func (c *churned) pause() error {
 	if _, err := c.call(0, "pause", c.id); err != nil {
 		return err
@@ -241,13 +242,13 @@ func (c *churned) update() error {
 	return err
 }
 
-// signal sends one that PID 1, which does not handle it, does not get.
+// signal sends a signal that PID 1 does not get because it has no handler for it.
 func (c *churned) signal() error {
 	_, err := c.call(0, "kill", c.id, "SIGUSR1")
 	return err
 }
 
-// end is one of the ways in which an engine ends a container.
+// end ends the container in one of the ways that engines use.
 func (c *churned) end() error {
 	switch c.random.IntN(3) {
 	case 0:
@@ -280,7 +281,7 @@ func (c *churned) killed() error {
 	return nil
 }
 
-// tidy removes the bundle, so that what is left to see is berth's.
+// tidy removes the bundle, so that only berth's files can be left over.
 func (c *churned) tidy() {
 	if err := errors.Join(os.RemoveAll(c.bundle), os.Remove(c.pidFile())); err != nil {
 		c.Error(err)

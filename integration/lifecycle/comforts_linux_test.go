@@ -16,7 +16,7 @@ import (
 
 const askForLXCFS = "io.github.berth-oci.pct.lxcfs"
 
-// withConfig creates a container with a configuration.
+// withConfig creates the container with a configuration file of this text.
 func (b *box) withConfig(text string) outcome {
 	b.Helper()
 	config := filepath.Join(filepath.Dir(b.bundle), b.id+".toml")
@@ -28,8 +28,8 @@ func (b *box) withConfig(text string) outcome {
 	return execute(b.T, cmd)
 }
 
-// A CT has the tags and the pool that are configured, and is never started with
-// the host.
+// TestComfortsOfACT checks that a CT has the configured tags and pool and does not start with the
+// host.
 func TestComfortsOfACT(t *testing.T) {
 	t.Parallel()
 	pctOnly(t)
@@ -59,7 +59,7 @@ func TestComfortsOfACT(t *testing.T) {
 	}
 }
 
-// pooled says whether a CT is in the pool that the stand-in has.
+// pooled reports whether a CT is in the pool of the stand-in.
 func pooled(t *testing.T, vmid string) bool {
 	t.Helper()
 	data, err := os.ReadFile("/etc/pve/user.cfg")
@@ -75,8 +75,8 @@ func pooled(t *testing.T, vmid string) bool {
 	return false
 }
 
-// With LXCFS a container has its files in /proc, read-only, in exec as well, and
-// its own limit if there are limits; without, the kernel's.
+// TestLXCFS checks that a container with LXCFS has its files in /proc, read-only and also in exec,
+// and sees its own memory limit if it has one. A container without LXCFS sees the kernel's files.
 func TestLXCFS(t *testing.T) {
 	t.Parallel()
 	pctOnly(t)
@@ -132,7 +132,8 @@ func isSysfs(m specs.Mount) bool {
 	return m.Destination == "/sys" || strings.HasPrefix(m.Destination, "/sys/")
 }
 
-// The administrator's lines reach the container, and its annotations do not.
+// TestLXCLines checks that the administrator's LXC lines reach the container, and that annotations
+// cannot add any.
 func TestLXCLines(t *testing.T) {
 	t.Parallel()
 	pctOnly(t)

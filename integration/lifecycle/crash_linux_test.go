@@ -19,10 +19,10 @@ import (
 	"github.com/berth-oci/berth/integration/executable"
 )
 
-// These tests break the host under a container. They do not run beside others:
-// what is left is counted, and Proxmox VE's switches are the host's.
+// These tests break the host under a container. They do not run beside others because they count
+// what is left and change switches of Proxmox VE that apply to the whole host.
 
-// record is what is remembered of a container.
+// record returns parts of the container's record.
 func (b *box) record() (r struct {
 	Data struct {
 		Name     string
@@ -41,7 +41,7 @@ func (b *box) record() (r struct {
 	return r
 }
 
-// running is a container whose process runs.
+// running creates and starts the container and waits until its process runs.
 func (b *box) running() {
 	b.Helper()
 	b.create()
@@ -49,7 +49,7 @@ func (b *box) running() {
 	b.awaitFile("started")
 }
 
-// nothing is what has to be left after delete --force and doctor --fix.
+// nothing deletes the container with --force, runs doctor --fix, and checks that nothing is left.
 func (b *box) nothing(before census) {
 	b.Helper()
 	if o := b.berth("delete", "--force", b.id); o.status != 0 {
@@ -62,7 +62,7 @@ func (b *box) nothing(before census) {
 	before.noLeftovers(b.T)
 }
 
-// healthy wants doctor to find nothing left behind, after it has fixed it.
+// healthy runs doctor --fix and checks that doctor finds nothing left behind afterwards.
 func (b *box) healthy() {
 	b.Helper()
 	fixed := b.berth("doctor", "--fix")
@@ -85,7 +85,7 @@ func (b *box) findings() []finding {
 	return rows
 }
 
-// found wants a failed row of doctor's.
+// found checks that doctor has a failed row with this check and text.
 func (b *box) found(check, looked string) {
 	b.Helper()
 	for _, row := range b.findings() {
@@ -117,7 +117,7 @@ func TestStubInitKilled(t *testing.T) {
 	b.nothing(before)
 }
 
-// Somebody has emptied the state directory.
+// TestRecordLost removes the container's directory from the state directory.
 func TestRecordLost(t *testing.T) {
 	before := takeCensus()
 	b := newBox(t, forever)
@@ -136,21 +136,20 @@ func TestRecordLost(t *testing.T) {
 	before.noLeftovers(t)
 }
 
-// The file system of the state directory is full: before a create, and before a
-// delete.
+// TestFullDisk fills the file system of the state directory before a create and before a delete.
 func TestFullDisk(t *testing.T) {
 	before := takeCensus()
 	b := newBox(t, forever)
 	if err := os.Mkdir(b.root, 0o711); err != nil {
 		t.Fatal(err)
 	}
-	// Room for records is measured in pages.
+	// The size must be large enough for records, which take whole pages.
 	if err := unix.Mount("tmpfs", b.root, "tmpfs", 0, "size=2m,mode=711"); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		_ = b.berth("delete", "--force", b.id)
-		_ = unix.Unmount(b.root, unix.MNT_DETACH) // has been done if all went well
+		_ = unix.Unmount(b.root, unix.MNT_DETACH) // already done if all went well
 	})
 	fill := filepath.Join(b.root, "@fill")
 	b.fill(fill)
@@ -180,7 +179,7 @@ func TestFullDisk(t *testing.T) {
 	before.noLeftovers(t)
 }
 
-// fill writes until there is no room left.
+// fill writes to a file until no room is left.
 func (b *box) fill(path string) {
 	b.Helper()
 	f, err := os.Create(path)
@@ -195,8 +194,8 @@ func (b *box) fill(path string) {
 	}
 }
 
-// pctThat makes a configuration with a pct that does something of its own: $PCT
-// is the real one, $SETUP the stand-in's switches.
+// pctThat makes a configuration in which pct is a shell script. In the script $PCT is the real pct
+// and $SETUP sets the stand-in's switches. It returns the flags that select the configuration.
 func (b *box) pctThat(script string, settings ...string) (flags []string) {
 	b.Helper()
 	self, err := os.Executable()
@@ -225,14 +224,14 @@ func (b *box) switchHost(words ...string) {
 	output(b.T, filepath.Join(filepath.Dir(self), "setup"), words...)
 }
 
-// createBy is create with global flags.
+// createBy runs create with global flags.
 func (b *box) createBy(flags []string) outcome {
 	b.Helper()
 	return b.berth(append(flags, b.createArgs()...)...)
 }
 
-// /etc/pve becomes read-only in the middle of a create, when the CT is there and
-// not started.
+// TestQuorumLostInCreate makes /etc/pve read-only during a create, after the CT was made and before
+// it is started.
 func TestQuorumLostInCreate(t *testing.T) {
 	pctOnly(t)
 	before := takeCensus()
@@ -243,7 +242,7 @@ func TestQuorumLostInCreate(t *testing.T) {
 	if o.status != 1 || !strings.Contains(o.stderr, "no quorum") || !strings.Contains(o.stderr, "pvecm status") {
 		t.Errorf("create: status %d: %s", o.status, o.stderr)
 	}
-	// The CT cannot be destroyed now, so its record must be there.
+	// The CT cannot be destroyed now, so its record must stay.
 	if !strings.Contains(o.stderr, "left behind") {
 		t.Errorf("create says nothing of what it has left: %s", o.stderr)
 	}
@@ -270,8 +269,8 @@ func TestQuorumLostBeforeDelete(t *testing.T) {
 	b.nothing(before)
 }
 
-// /etc/pve becomes read-only in the middle of a delete, when the process is gone
-// and the CT is still there.
+// TestQuorumLostInDelete makes /etc/pve read-only during a delete, when the process has ended and
+// the CT still exists.
 func TestQuorumLostInDelete(t *testing.T) {
 	pctOnly(t)
 	before := takeCensus()
@@ -290,7 +289,7 @@ func TestQuorumLostInDelete(t *testing.T) {
 	b.nothing(before)
 }
 
-// pmxcfs ends while a container runs.
+// TestClusterDownBeforeDelete ends pmxcfs while a container runs.
 func TestClusterDownBeforeDelete(t *testing.T) {
 	pctOnly(t)
 	before := takeCensus()
@@ -305,7 +304,7 @@ func TestClusterDownBeforeDelete(t *testing.T) {
 	b.nothing(before)
 }
 
-// A pct that hangs is ended in time, and the create fails.
+// TestHangingPct checks that berth ends a pct that hangs, and that the create fails.
 func TestHangingPct(t *testing.T) {
 	pctOnly(t)
 	for _, verb := range []string{"create", "start"} {
@@ -326,8 +325,8 @@ func TestHangingPct(t *testing.T) {
 	}
 }
 
-// A pct that hangs in a delete is ended in time; the record stays, and the next
-// delete finds the CT.
+// TestHangingDestroy checks that berth ends a pct that hangs in a delete. The record stays and the
+// next delete finds the CT.
 func TestHangingDestroy(t *testing.T) {
 	pctOnly(t)
 	before := takeCensus()
@@ -348,8 +347,8 @@ func TestHangingDestroy(t *testing.T) {
 	b.nothing(before)
 }
 
-// doctor --fix takes nothing for left behind that containers which come and go, in
-// its state directory and in another, are made of.
+// TestDoctorBesideCreates checks that doctor --fix does not take parts of live containers for
+// leftovers while containers are created and deleted in its own state directory and in another one.
 func TestDoctorBesideCreates(t *testing.T) {
 	before := takeCensus()
 	a := newBox(t, forever)

@@ -16,13 +16,13 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// The ways out of a container that were found in runc and crun from 2019 on,
-// tried on berth; those that are races are in cve_race_linux_test.go.
+// These tests try the escapes from containers that were found in runc and crun from 2019 on. The
+// races are in cve_race_linux_test.go.
 
-// CVE-2019-5736: a container overwrites the runtime's executable through
-// /proc/PID/exe. Its program is an interpreter that is the runtime itself, and a
-// watcher writes to whatever executable it finds while programs come in by exec.
-// A success would be a line in /out/wrote, or another berth afterwards.
+// TestExecutableIsNotOverwritten tries CVE-2019-5736: a container overwrites the runtime's
+// executable through /proc/PID/exe. Its program is a script whose interpreter is the runtime
+// itself, and a watcher writes to every executable that it finds while exec brings programs in. A
+// successful attack would leave a line in /out/wrote or a changed berth.
 func TestExecutableIsNotOverwritten(t *testing.T) {
 	t.Parallel()
 	sum := func() string {
@@ -77,10 +77,10 @@ func TestExecutableIsNotOverwritten(t *testing.T) {
 	}
 }
 
-// The same, where the program that comes in by exec has the kernel run the runtime
-// again, and keeps it waiting: a descriptor for reading, taken meanwhile, is opened
-// for writing when nothing runs the file any more. The runtime is a copy, so that
-// no other test runs it.
+// TestExecutableIsNotOverwrittenLater tries CVE-2019-5736 with a delay. The program that exec
+// brings in has the kernel run the runtime again and keeps it waiting. Meanwhile the container
+// opens the executable for reading. It reopens this descriptor for writing when nothing runs the
+// file any more. The runtime is a copy, so no other test runs it.
 func TestExecutableIsNotOverwrittenLater(t *testing.T) {
 	t.Parallel()
 	own := filepath.Join(t.TempDir(), "berth")
@@ -125,9 +125,9 @@ func TestExecutableIsNotOverwrittenLater(t *testing.T) {
 	}
 }
 
-// CVE-2024-21626: the working directory is a descriptor that the runtime has
-// leaked, and leads to the host. The caller leaves one open, too. A success would
-// read the host's file.
+// TestWorkingDirectoryStaysInside tries CVE-2024-21626: the working directory is a descriptor that
+// the runtime has leaked and leads to the host. The caller leaves descriptors open as well. A
+// successful attack would read the host's file.
 func TestWorkingDirectoryStaysInside(t *testing.T) {
 	t.Parallel()
 	secret := filepath.Join(workDir(), "secret-of-the-host")
@@ -173,7 +173,7 @@ func TestWorkingDirectoryStaysInside(t *testing.T) {
 		if o := execute(t, cmd); strings.Contains(o.stdout, "the host's") {
 			t.Errorf("run in %s is on the host: %q", c.spec.Process.Cwd, o.stdout)
 		}
-		// The same by a link in the image.
+		// Try the same through a link in the image.
 		c.link(c.spec.Process.Cwd, "cwd")
 		c.spec.Process.Cwd = "/cwd"
 		c.write()
@@ -188,8 +188,9 @@ func TestWorkingDirectoryStaysInside(t *testing.T) {
 	}
 }
 
-// CVE-2022-29162 and CVE-2022-27650: capabilities are inheritable that were only
-// to be permitted, at create and by exec --cap. A success would show in CapInh.
+// TestNothingIsInheritable tries CVE-2022-29162 and CVE-2022-27650: capabilities that should only
+// be permitted are also inheritable, at create and with exec --cap. A successful attack would show
+// in CapInh.
 func TestNothingIsInheritable(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, "grep CapInh /proc/self/status >/out/inheritable; "+forever)
@@ -207,15 +208,15 @@ func TestNothingIsInheritable(t *testing.T) {
 	}
 }
 
-// Messages to a helper that overflow (as runc's netlink ones could, whose lengths
-// are 16 bits): huge texts and lists arrive whole or are refused, never in part.
+// TestHugeValues tries to overflow messages to a helper, as runc's netlink messages could, whose
+// lengths have 16 bits. Huge texts and lists must arrive whole or be refused, never in part.
 func TestHugeValues(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name   string
 		script string
 		edit   func(s *specs.Spec)
-		want   string // when it is not refused
+		want   string // if it is not refused
 	}{
 		{"300 ranges of ids", "wc -l </proc/self/uid_map; tail -n 1 /proc/self/uid_map | tr -s ' '", func(s *specs.Spec) {
 			inUserNamespace(s)
@@ -277,7 +278,7 @@ func TestHugeValues(t *testing.T) {
 	}
 }
 
-// ranges are mappings of one id each.
+// ranges returns n ID mappings of size 1.
 func ranges(n uint32) (list []specs.LinuxIDMapping) {
 	for i := range n {
 		list = append(list, specs.LinuxIDMapping{ContainerID: i, HostID: 100000 + i, Size: 1})
@@ -285,8 +286,8 @@ func ranges(n uint32) (list []specs.LinuxIDMapping) {
 	return list
 }
 
-// CVE-2025-24965: crun wrote a file of its own into the root for an annotation,
-// through whatever link was there. A success would change the host's file.
+// TestNoFileThroughTheRoot tries CVE-2025-24965: because of an annotation crun wrote its own file
+// into the root, through a link at that name. A successful attack would change the host's file.
 func TestNoFileThroughTheRoot(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{".krun_config.json", "etc/passwd", "etc/hostname", "etc/hosts", "etc/resolv.conf", "dev/console", "dev/ptmx", "run/.containerenv"} {

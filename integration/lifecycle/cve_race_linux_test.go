@@ -14,11 +14,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// races is how many containers are made while something is exchanged under them.
+// races is how many containers a test makes while it exchanges something under them.
 const races = 8
 
-// exchange swaps a name with others all the time, as another container that
-// shares the directory does, until the test ends. It counts its swaps.
+// exchange swaps a name with others until the test ends, as another container that shares the
+// directory could. It counts its swaps.
 func exchange(t *testing.T, name string, others ...string) *atomic.Int64 {
 	t.Helper()
 	var count atomic.Int64
@@ -40,7 +40,7 @@ func exchange(t *testing.T, name string, others ...string) *atomic.Int64 {
 	return &count
 }
 
-// volume is a directory of the host's, shared with the container at a path.
+// volume makes a directory on the host and mounts it in the container at a path.
 func (b *box) volume(at string) string {
 	b.Helper()
 	dir := filepath.Join(filepath.Dir(b.root), "volume")
@@ -49,7 +49,7 @@ func (b *box) volume(at string) string {
 	return dir
 }
 
-// raced runs the container some times; ok says what is wrong with an outcome.
+// raced runs the container several times. wrong returns what is wrong with the output, or "".
 func (b *box) raced(count *atomic.Int64, wrong func(stdout string) string) {
 	b.Helper()
 	b.write()
@@ -72,9 +72,9 @@ func (b *box) raced(count *atomic.Int64, wrong func(stdout string) string) {
 	b.Logf("%d of %d made, %d exchanges; the last: %s", made, races, count.Load(), last)
 }
 
-// CVE-2021-30465, CVE-2024-45310, CVE-2023-27561: a mount's target is exchanged
-// for a link between the check and the mount. A success would be a mount outside
-// the root, in /proc, or a file made on the host.
+// TestMountTargetRace tries CVE-2021-30465, CVE-2024-45310 and CVE-2023-27561: a mount's target is
+// exchanged for a link between the check and the mount. A successful attack would mount something
+// outside the root or in /proc, or make a file on the host.
 func TestMountTargetRace(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, "cut -d' ' -f5,9- /proc/self/mountinfo; ls -A /v")
@@ -111,9 +111,9 @@ func TestMountTargetRace(t *testing.T) {
 	}
 }
 
-// CVE-2025-31133: masking binds the container's /dev/null, which is a link to
-// something of /proc at that moment. A success would be a mask that is no null
-// device but what the link leads to, which could then be written.
+// TestMaskRace tries CVE-2025-31133: masking binds the container's /dev/null, which at that moment
+// is a link into /proc. In a successful attack the mask is not the null device but the link's
+// target, which the container could then write to.
 func TestMaskRace(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, "for p in /proc/keys /etc/passwd; do stat -c '%n %t:%T' $p; done")
@@ -123,7 +123,7 @@ func TestMaskRace(t *testing.T) {
 	b.must1(os.Symlink("/proc/sys/kernel/core_pattern", dir+"/two"))
 	b.must1(os.WriteFile(dir+"/file", []byte("not masked\n"), 0o666))
 	b.must1(unix.Mknod(dir+"/null", unix.S_IFCHR|0o666, int(unix.Mkdev(1, 3))))
-	// /dev is a volume that another container has, too.
+	// Another container has the volume /dev, too.
 	for i, m := range b.spec.Mounts {
 		if m.Destination == "/dev" {
 			b.spec.Mounts[i] = specs.Mount{Destination: "/dev", Type: "bind", Source: dir, Options: []string{"rbind", "rw"}}
@@ -141,8 +141,8 @@ func TestMaskRace(t *testing.T) {
 	})
 }
 
-// CVE-2025-52565: the terminal is bound to /dev/console, which is a link to
-// something of /proc at that moment. A success would be a mount there.
+// TestConsoleRace tries CVE-2025-52565: the terminal is bound to /dev/console, which at that moment
+// is a link into /proc. A successful attack would mount the terminal there.
 func TestConsoleRace(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, "cut -d' ' -f5 /proc/self/mountinfo >/out/mounts; echo done >/out/done", func(s *specs.Spec) { s.Process.Terminal = true })
@@ -185,10 +185,10 @@ func TestConsoleRace(t *testing.T) {
 	t.Logf("%d of %d made, %d exchanges", made, races, count.Load())
 }
 
-// CVE-2025-52881, CVE-2019-19921: what the runtime writes to /proc lands in a
-// file that the container has put there. /proc is a volume with files of the same
-// names, as files and as links to the host's. A success would be a changed file,
-// or a process without what was to be set.
+// TestForgedProcIsNotWritten tries CVE-2025-52881 and CVE-2019-19921: the runtime's writes to /proc
+// go to files that the container has put there. /proc is a volume that has the same names as files
+// or as links to a file on the host. A successful attack would change a file, or start a process
+// without the attributes that the runtime meant to set.
 func TestForgedProcIsNotWritten(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []string{"files", "links"} {

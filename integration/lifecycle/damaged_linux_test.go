@@ -12,7 +12,7 @@ import (
 	"github.com/berth-oci/berth/backends"
 )
 
-// editRecord writes another record for the container.
+// editRecord replaces the container's record with what edit makes of it.
 func (b *box) editRecord(edit func(whole map[string]any) string) {
 	b.Helper()
 	file := filepath.Join(b.root, b.id, "state.json")
@@ -29,8 +29,8 @@ func (b *box) editRecord(edit func(whole map[string]any) string) {
 	}
 }
 
-// What a newer berth has recorded is refused with the name of that, delete --force
-// included, and the container runs on; that berth can delete it.
+// TestNewerRecord checks that every command refuses the record of a newer berth and names that
+// version, delete --force included. The container keeps running, and the newer berth can delete it.
 func TestNewerRecord(t *testing.T) {
 	t.Parallel()
 	berthOnly(t)
@@ -56,8 +56,8 @@ func TestNewerRecord(t *testing.T) {
 	b.must("delete", "--force", b.id)
 }
 
-// A container whose record is damaged is shown as such, and delete --force
-// removes it, running or not, and nothing of the next one.
+// TestDamagedRecord checks that list shows a container with a damaged record as damaged, and that
+// delete --force removes it, running or not, and touches no other container.
 func TestDamagedRecord(t *testing.T) {
 	t.Parallel()
 	berthOnly(t)

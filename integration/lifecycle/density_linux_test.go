@@ -12,9 +12,9 @@ import (
 
 var dense = flag.Int("dense", 25, "containers alive at once")
 
-// Many containers alive at once cost as much each as the first ones, and the
-// list of them is there at once. Of the times the better ones are compared, which
-// are the least other people's.
+// TestDensity checks that with many containers alive at once each create takes as long as the first
+// ones, and that list is fast. It compares the lower quartiles of the times because other load on
+// the machine affects these least.
 func TestDensity(t *testing.T) {
 	berthOnly(t)
 	if *backend != "lxc" {
@@ -57,11 +57,11 @@ func TestDensity(t *testing.T) {
 	before.noLeftovers(t)
 }
 
-// strict is the number of containers from which on the times are judged, by
-// somebody who has the machine alone.
+// strict is the number of containers from which on TestDensity judges the times. Such a run needs
+// the machine to itself.
 const strict = 300
 
-// quartile is what a quarter of the times stay below.
+// quartile returns the lower quartile of the times.
 func quartile(times []time.Duration) time.Duration {
 	return slices.Sorted(slices.Values(times))[len(times)/4]
 }

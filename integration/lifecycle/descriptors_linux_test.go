@@ -17,16 +17,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Only stdio, the sockets of LISTEN_FDS and the descriptors of --preserve-fds
-// reach the container's process, whatever berth's caller has open.
+// TestDescriptors checks that only stdio, the sockets of LISTEN_FDS and the descriptors of
+// --preserve-fds reach the container's process, whatever else berth's caller has open.
 func TestDescriptors(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name   string
-		caller int // descriptors from 3 on
+		caller int // descriptors of the caller, from 3 on
 		listen string
 		flags  []string
-		want   int // that arrive
+		want   int // descriptors that arrive
 	}{
 		{"none", 0, "", nil, 0},
 		{"strays", 5, "", nil, 0},
@@ -35,7 +35,7 @@ func TestDescriptors(t *testing.T) {
 		{"preserved and strays", 5, "", []string{"--preserve-fds", "2"}, 2},
 		{"sockets", 2, "2", nil, 2},
 		{"sockets and preserved", 3, "1", []string{"--preserve-fds", "2"}, 3},
-		// podman counts the sockets among those to preserve, too.
+		// podman counts the sockets among the descriptors of --preserve-fds, too.
 		{"sockets counted twice", 1, "1", []string{"--log", "--preserve-fds", "1"}, 1},
 	} {
 		for _, how := range []string{"create", "run"} {
@@ -103,7 +103,7 @@ func TestDescriptors(t *testing.T) {
 	})
 }
 
-// textFile is an open file with a text in it.
+// textFile returns an open file that contains a text.
 func textFile(t *testing.T, text string) *os.File {
 	t.Helper()
 	f, err := os.CreateTemp(workDir(), "fd")
@@ -120,7 +120,7 @@ func textFile(t *testing.T, text string) *os.File {
 	return f
 }
 
-// LISTEN_PID is the container's own pid, whoever listens.
+// TestListenPid checks that LISTEN_PID is the pid inside the container, whatever the caller's is.
 func TestListenPid(t *testing.T) {
 	t.Parallel()
 	berthOnly(t)
@@ -133,7 +133,7 @@ func TestListenPid(t *testing.T) {
 	}
 }
 
-// receiver listens on a socket and takes the descriptor that arrives there.
+// receiver listens on a socket and receives a descriptor there.
 type receiver struct {
 	path string
 	l    *net.UnixListener
@@ -153,7 +153,7 @@ func newReceiver(t *testing.T) *receiver {
 	return r
 }
 
-// receive takes exactly one descriptor, and the text beside it.
+// receive returns exactly one descriptor and the text sent with it.
 func (r *receiver) receive(t *testing.T) (*os.File, string) {
 	t.Helper()
 	if err := r.l.SetDeadline(time.Now().Add(patience)); err != nil {
@@ -246,7 +246,7 @@ func TestConsoleSocket(t *testing.T) {
 	})
 }
 
-// nonblocking makes a file that deadlines work on.
+// nonblocking duplicates a file in non-blocking mode, so deadlines work on it.
 func nonblocking(t *testing.T, f *os.File) *os.File {
 	t.Helper()
 	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
@@ -274,8 +274,8 @@ func TestPidfdSocket(t *testing.T) {
 	}
 }
 
-// The container gets a session keyring of its own, named as runc names it,
-// unless its caller's is asked for.
+// TestKeyring checks that the container gets its own session keyring, named as runc names it, and
+// keeps the caller's with --no-new-keyring.
 func TestKeyring(t *testing.T) {
 	t.Parallel()
 	for _, own := range []bool{true, false} {
@@ -297,7 +297,8 @@ func TestKeyring(t *testing.T) {
 	}
 }
 
-// The pid file is written before create returns, whole, or create fails.
+// TestPidFile checks that create fails and leaves nothing if it cannot write the pid file, and that
+// the pid in the file is a child of the subreaper.
 func TestPidFile(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, "exit 0")

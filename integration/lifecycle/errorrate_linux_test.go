@@ -12,8 +12,8 @@ import (
 
 var operations = flag.Int("operations", 100, "operations of the test of the error rate (as it was measured: 2000)")
 
-// Of many operations of an engine's, on containers side by side, none fails,
-// while Proxmox VE takes the time that it takes.
+// TestErrorRate runs many operations of an engine on containers side by side while the stand-in
+// takes as long as Proxmox VE. None of them may fail.
 func TestErrorRate(t *testing.T) {
 	pctOnly(t)
 	slow(t)
@@ -38,7 +38,7 @@ func TestErrorRate(t *testing.T) {
 	before.noLeftovers(t)
 }
 
-// slow has the stand-in take as long as Proxmox VE, until the test's end.
+// slow makes the stand-in take as long as Proxmox VE until the test ends.
 func slow(t *testing.T) {
 	t.Helper()
 	h, err := host.Open("")

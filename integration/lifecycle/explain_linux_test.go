@@ -13,8 +13,8 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// What explain has said is what create does: LXC's configuration line by line,
-// and pct's command lines as the log has them.
+// TestExplainIsWhatCreateDoes checks that explain shows what create does: the LXC configuration
+// line by line, and the pct command lines that are in the log.
 func TestExplainIsWhatCreateDoes(t *testing.T) {
 	b := newBox(t, forever, func(s *specs.Spec) {
 		s.Hostname = "explained"
@@ -70,7 +70,7 @@ func TestExplainIsWhatCreateDoes(t *testing.T) {
 	}
 }
 
-// calls are the command lines of pct in a log.
+// calls returns the pct command lines in a log.
 func calls(t *testing.T, log string) []string {
 	t.Helper()
 	data, err := os.ReadFile(log)

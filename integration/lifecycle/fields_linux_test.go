@@ -14,8 +14,8 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// A time namespace is new with its offsets, or another container's; exec goes
-// there too.
+// TestTimeNamespace checks that a time namespace is new and has its offsets, or is another
+// container's, and that exec joins it.
 func TestTimeNamespace(t *testing.T) {
 	t.Parallel()
 	const far = 400000000 // s, longer than any test host is up
@@ -93,8 +93,8 @@ func TestTimeNamespace(t *testing.T) {
 	}
 }
 
-// With a setting, a CT is in the cgroup that config.json names, and leaves nothing
-// there.
+// TestPctCgroupsPath checks that with the setting cgroups-path a CT is in the cgroup that
+// config.json names, and leaves no cgroup behind.
 func TestPctCgroupsPath(t *testing.T) {
 	t.Parallel()
 	pctOnly(t)
@@ -131,7 +131,8 @@ func TestPctCgroupsPath(t *testing.T) {
 	}
 }
 
-// A network device is the container's, with a name of its own and its addresses.
+// TestNetDevices checks that a network device moves into the container with its new name and its
+// addresses.
 func TestNetDevices(t *testing.T) {
 	t.Parallel()
 	name := fmt.Sprintf("bt%d", os.Getpid()%100000)
@@ -153,8 +154,8 @@ func TestNetDevices(t *testing.T) {
 	b.refused(`linux.netDevices[\"not-there\"]`, b.createArgs()...)
 }
 
-// The memory policy is set for the first process and for exec's, or refused by
-// a kernel without NUMA.
+// TestMemoryPolicy checks that the first process and exec's process have the memory policy. A
+// kernel without NUMA makes create refuse it.
 func TestMemoryPolicy(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, "head -1 /proc/self/numa_maps; echo >/out/done; exec sleep 1000")
@@ -176,8 +177,8 @@ func TestMemoryPolicy(t *testing.T) {
 	b.wait()
 }
 
-// The scheduler, the I/O priority and the personality are those of the first
-// process and of exec's, born at once or last.
+// TestScheduling checks that the first process and exec's process have the scheduler, the I/O
+// priority and the personality, with a new pid namespace and with another container's.
 func TestScheduling(t *testing.T) {
 	t.Parallel()
 	const script = "cut -d' ' -f19,41 /proc/self/stat; ionice -p $$; uname -m"

@@ -13,13 +13,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// footprint is what a host holds of what can grow unseen. Its memory is that of
-// its processes and of its tmpfs, which nothing outside of the host changes; what
-// the machine has available is told beside it.
+// footprint counts what can grow unseen on a host. Its memory is the memory of the host's processes
+// and tmpfs, which nothing outside the host changes. The machine's available memory is only
+// reported.
 type footprint struct {
 	processes, descriptors, mounts, cgroups, dying int
 	pss, tmpfs                                     int64 // KiB
-	available, slab                                int64 // KiB, the whole machine's
+	available, slab                                int64 // KiB, of the whole machine
 	records                                        int
 }
 
@@ -56,8 +56,8 @@ func (f footprint) String() string {
 		f.processes, f.pss, f.descriptors, f.mounts, f.cgroups, f.dying, f.tmpfs, f.records, f.available/1024, f.slab/1024)
 }
 
-// await takes the footprint of now, and says what has grown since and does not go
-// within a few seconds: systemd and the kernel clean up in their own time.
+// await takes a new footprint and returns what has grown since f and does not shrink within a few
+// seconds. systemd and the kernel take some time to clean up.
 func (f footprint) await(root string) (now footprint, grown []string) {
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(100 * time.Millisecond) {
 		now = takeFootprint(root)
@@ -67,8 +67,8 @@ func (f footprint) await(root string) (now footprint, grown []string) {
 	}
 }
 
-// grown says what is more than at an earlier time, but for what the host's own
-// programs change by themselves.
+// grown returns what has grown since an earlier footprint, apart from what the host's own programs
+// change.
 func (f footprint) grown(at footprint) []string {
 	var list []string
 	more := func(what string, now, before, allowed int64) {
@@ -87,7 +87,7 @@ func (f footprint) grown(at footprint) []string {
 	return list
 }
 
-// keyed is the number behind a word at the start of a line; 0 without.
+// keyed returns the number after a word at the start of a line, or 0 if no line has that word.
 func keyed(file, word string) int64 {
 	data, _ := os.ReadFile(file)
 	for line := range strings.Lines(string(data)) {

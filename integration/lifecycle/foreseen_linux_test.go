@@ -9,7 +9,8 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// What create refuses for what the host lacks, validate has named by its JSON path.
+// TestForeseen checks that validate names by its JSON path what create refuses because the host
+// lacks it.
 func TestForeseen(t *testing.T) {
 	t.Parallel()
 	berthOnly(t)

@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A container that somebody has frozen with LXC's own tool.
+// TestFrozenOutside freezes a container with LXC's own tool and checks berth's commands on it.
 func TestFrozenOutside(t *testing.T) {
 	t.Parallel()
 	berthOnly(t)
@@ -37,7 +37,7 @@ func TestFrozenOutside(t *testing.T) {
 	b.must("delete", b.id)
 }
 
-// Frozen by LXC, and deleted at once.
+// TestFrozenOutsideDeleted freezes a container with LXC's tool and deletes it at once.
 func TestFrozenOutsideDeleted(t *testing.T) {
 	t.Parallel()
 	berthOnly(t)
@@ -51,7 +51,7 @@ func TestFrozenOutsideDeleted(t *testing.T) {
 	}
 }
 
-// Frozen by LXC, and let go on by berth.
+// TestFrozenOutsideResumed freezes a container with LXC's tool and resumes it with berth.
 func TestFrozenOutsideResumed(t *testing.T) {
 	t.Parallel()
 	berthOnly(t)
@@ -67,7 +67,7 @@ func TestFrozenOutsideResumed(t *testing.T) {
 	b.wait()
 }
 
-// lxc calls one of LXC's programs for the container.
+// lxc calls an LXC program for the container.
 func (b *box) lxc(what string) {
 	b.Helper()
 	args := []string{"-n", b.enclosureName()}

@@ -18,10 +18,10 @@ import (
 	"github.com/berth-oci/berth/integration/executable"
 )
 
-// soon is how long it may take to end what waits for ever. Under runc it is at once.
+// soon is how long berth may take to end something that waits forever. runc ends it at once.
 const soon = 5 * time.Second
 
-// stopperEnv makes the tests' program one that stops all others that it sees.
+// stopperEnv makes the test program stop all other processes that it sees.
 const stopperEnv = "BERTH_TEST_STOPPER"
 
 func stopAll() {
@@ -44,7 +44,7 @@ func stopAll() {
 	}
 }
 
-// background is a command that may not come to its end by itself.
+// background is a berth command that may never end by itself.
 type background struct {
 	*box
 	args []string
@@ -65,7 +65,7 @@ func (b *box) background(args ...string) *background {
 	return g
 }
 
-// within is what became of it in time.
+// within waits for the command to end and returns its outcome. It fails the test after limit.
 func (g *background) within(limit time.Duration) outcome {
 	g.Helper()
 	select {
@@ -77,7 +77,7 @@ func (g *background) within(limit time.Duration) outcome {
 	}
 }
 
-// removed wants delete --force to be done soon.
+// removed checks that delete --force succeeds soon and removes the record.
 func (b *box) removed() {
 	b.Helper()
 	if o := b.background("delete", "--force", b.id).within(soon); o.status != 0 || o.stderr != "" {
@@ -88,16 +88,16 @@ func (b *box) removed() {
 	}
 }
 
-// stopsItself gives a container a hook that stops its process while it is created, and
-// then writes the pid to /out/stopped.
+// stopsItself gives the container a hook that stops the container's process during create and then
+// writes its pid to /out/stopped.
 func stopsItself(b *box) {
 	b.spec.Hooks = &specs.Hooks{CreateRuntime: []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c",
 		`pid=$(sed 's/.*"pid":\([0-9]*\).*/\1/'); kill -STOP $pid; echo $pid >` + b.out + `/stopped`}}}}
 	b.write()
 }
 
-// A container that is being created is nobody's to signal, to start or to delete, but by
-// force, and that does not wait for what does not come.
+// TestCreating checks that a container in state creating cannot be signalled, started, paused,
+// updated or deleted. delete --force works and does not wait for the stopped process.
 func TestCreating(t *testing.T) {
 	t.Parallel()
 	berthOnly(t)
@@ -133,7 +133,8 @@ func TestCreating(t *testing.T) {
 	}
 }
 
-// A create whose process is stopped comes to its end by itself, too, and says why.
+// TestStoppedWhileCreated checks that a create whose process is stopped also ends by itself and
+// says why.
 func TestStoppedWhileCreated(t *testing.T) {
 	t.Parallel()
 	berthOnly(t)
@@ -150,7 +151,7 @@ func TestStoppedWhileCreated(t *testing.T) {
 	}
 }
 
-// awaitOut is awaitFile for a container that has no stderr yet.
+// awaitOut is awaitFile for a container that has no file stderr yet.
 func (b *box) awaitOut(name string) string {
 	b.Helper()
 	if err := os.WriteFile(filepath.Join(b.bundle, "stderr"), nil, 0o644); err != nil {
@@ -159,8 +160,8 @@ func (b *box) awaitOut(name string) string {
 	return b.awaitFile(name)
 }
 
-// A member of a pod that stops every process that comes into its pid namespace holds up
-// nobody who deletes by force.
+// TestStopper runs a pod in which one container stops every process that enters its pid namespace.
+// It must not hold up delete --force.
 func TestStopper(t *testing.T) {
 	t.Parallel()
 	exe, err := os.Executable()
@@ -181,7 +182,7 @@ func TestStopper(t *testing.T) {
 		select {
 		case o := <-create.done:
 			create.done <- o
-		case <-time.After(time.Second): // most probably for ever
+		case <-time.After(time.Second): // create most likely hangs forever
 		}
 		b.removed()
 		if o := create.within(soon); o.status == 0 {
@@ -196,7 +197,7 @@ func TestStopper(t *testing.T) {
 	a.wait()
 }
 
-// A start that waits does not hold up a delete by force, either.
+// TestStarting checks that a waiting start does not hold up delete --force.
 func TestStarting(t *testing.T) {
 	t.Parallel()
 	berthOnly(t)
@@ -207,12 +208,12 @@ func TestStarting(t *testing.T) {
 	start := b.background("start", b.id)
 	b.awaitFile("hook")
 	b.removed()
-	start.within(soon) // a process that is killed before it runs has run, for start
+	start.within(soon) // start may succeed: it takes a killed process for one that ran
 	b.wait()
 }
 
-// The container's process is killed while the enclosure's tool, which has no end of its
-// own, is to make the enclosure: create says so at once.
+// TestKilledWhileStarted kills the container's process while a tool that never ends should start
+// the enclosure. create must report this at once.
 func TestKilledWhileStarted(t *testing.T) {
 	t.Parallel()
 	berthOnly(t)
@@ -238,7 +239,8 @@ func TestKilledWhileStarted(t *testing.T) {
 	}
 }
 
-// lxcStartThat makes a configuration with an lxc-start of its own.
+// lxcStartThat makes a configuration in which lxc-start is a shell script. It returns the flags
+// that select the configuration.
 func (b *box) lxcStartThat(script string) (flags []string) {
 	b.Helper()
 	dir := filepath.Join(filepath.Dir(b.bundle), "lxc")
@@ -255,7 +257,7 @@ func (b *box) lxcStartThat(script string) (flags []string) {
 	return []string{"--config", config}
 }
 
-// init process is the pid of the process that is recorded for a container that is being created.
+// initProc returns the pid in the record of a container in state creating.
 func (b *box) initProc() int {
 	b.Helper()
 	pid := b.state().Pid
@@ -265,14 +267,14 @@ func (b *box) initProc() int {
 	return pid
 }
 
-// A low limit for the size of files of who calls berth is the container's process's alone;
-// where berth may not have a higher one, create says so at once.
+// TestFileSizeLimit checks that a low RLIMIT_FSIZE of berth's caller applies only to the
+// container's process. If berth may not raise its own limit, create says so at once.
 func TestFileSizeLimit(t *testing.T) {
 	t.Parallel()
 	berthOnly(t)
 	for _, c := range []struct {
 		limit, want string
-		refused     bool // if berth may not raise it
+		refused     bool // create is refused if berth may not raise the limit
 	}{
 		{"2000:unlimited", "2000 unlimited", false},
 		{"2000:2000", "2000 2000", true},
@@ -297,7 +299,7 @@ func TestFileSizeLimit(t *testing.T) {
 	}
 }
 
-// mayRaiseLimits says whether a hard limit can be raised on this host.
+// mayRaiseLimits reports whether a hard limit can be raised on this host.
 func mayRaiseLimits(t *testing.T) bool {
 	t.Helper()
 	mask, err := strconv.ParseUint(statusLine(t, os.Getpid(), "CapEff"), 16, 64)
@@ -307,7 +309,7 @@ func mayRaiseLimits(t *testing.T) bool {
 	return mask&(1<<unix.CAP_SYS_RESOURCE) != 0
 }
 
-// An error repeats no value of config.json at any length.
+// TestLongValues checks that an error does not repeat a long value of config.json.
 func TestLongValues(t *testing.T) {
 	t.Parallel()
 	berthOnly(t)
@@ -350,7 +352,7 @@ func TestLongValues(t *testing.T) {
 			b := newBox(t, "exit 0", edit)
 			o := b.run()
 			if o.status == 0 && strings.HasPrefix(name, "linux.") {
-				return // such a path need not be there, or the backend has a cgroup of its own
+				return // the path need not exist, or the backend uses its own cgroup
 			}
 			if o.status == 0 || len(o.stderr) > 4096 || o.stderr == "" {
 				t.Errorf("status %d, %d bytes: %.500s", o.status, len(o.stderr), o.stderr)

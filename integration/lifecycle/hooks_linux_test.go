@@ -18,7 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// hookPoints in the order of a container's life.
+// hookPoints are in the order of a container's life.
 var hookPoints = []string{"prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"}
 
 func hookList(s *specs.Spec, point string) *[]specs.Hook {
@@ -35,12 +35,12 @@ func hookList(s *specs.Spec, point string) *[]specs.Hook {
 	}[point]
 }
 
-// hook is a shell script, which for startContainer is one of the container's.
+// hook returns a hook that runs a shell script. A startContainer hook uses the container's shell.
 func hook(script string) specs.Hook {
 	return specs.Hook{Path: "/bin/sh", Args: []string{"sh", "-c", script}, Env: []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOOK=yes"}}
 }
 
-// addHooks has two hooks of each point write what they see to the box's out.
+// addHooks adds two hooks to each point. They write what they see to the box's out directory.
 func addHooks(b *box) {
 	for _, point := range hookPoints {
 		out := b.out
@@ -61,11 +61,11 @@ func (b *box) order() string {
 	return strings.Join(strings.Fields(string(data)), " ")
 }
 
-// Hooks run in their order, at their moment, in their namespaces, and read the
-// state of that moment.
+// TestHooks checks that hooks run in order, at the right time and in the right namespaces, and read
+// the state of that time.
 func TestHooks(t *testing.T) {
 	t.Parallel()
-	berthOnly(t) // runc has poststart hooks run by create
+	berthOnly(t) // runc runs poststart hooks in create
 	b := newBox(t, "echo process >>/out/order; read x")
 	b.spec.Annotations = map[string]string{"a": "b\nc"}
 	addHooks(b)
@@ -131,8 +131,8 @@ func TestHooks(t *testing.T) {
 	}
 }
 
-// The root is there for the hooks that prepare it, and a mount that
-// createContainer makes is the container's.
+// TestHookPreparesRoot checks that createRuntime hooks can prepare the root, and that a mount of a
+// createContainer hook is visible only in the container.
 func TestHookPreparesRoot(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, "cat /made; cat /mnt/file; ls /mnt")
@@ -154,10 +154,11 @@ func TestHookPreparesRoot(t *testing.T) {
 	}
 }
 
-// A hook that fails means what runtime.md says of its point.
+// TestHookFails checks that a failing hook has the effect that the specification's runtime.md gives
+// for its point.
 func TestHookFails(t *testing.T) {
 	t.Parallel()
-	berthOnly(t) // runc has poststart hooks run by create
+	berthOnly(t) // runc runs poststart hooks in create
 	for _, point := range hookPoints {
 		t.Run(point, func(t *testing.T) {
 			t.Parallel()
@@ -217,7 +218,8 @@ func TestHookFails(t *testing.T) {
 	}
 }
 
-// A hook that is late is killed; what it has started does not hold berth up.
+// TestHookTimeout checks that a hook is killed at its timeout, and that its children do not hold
+// berth up.
 func TestHookTimeout(t *testing.T) {
 	t.Parallel()
 	berthOnly(t) // runc waits for the hook's children
@@ -228,7 +230,7 @@ func TestHookTimeout(t *testing.T) {
 			child := filepath.Join(b.out, "child")
 			h := hook("sleep 77 & echo $! >" + child + "; exec sleep 78")
 			if point == "startContainer" {
-				h = hook("sleep 77 & exec sleep 78") // which end with the container
+				h = hook("sleep 77 & exec sleep 78") // both end with the container
 			}
 			h.Timeout = ptr(1)
 			*hookList(b.spec, point) = []specs.Hook{h}
@@ -262,11 +264,11 @@ func TestHookTimeout(t *testing.T) {
 	}
 }
 
-// Where hooks find themselves, and what environment they have: one without its own,
-// one with an empty one, and one with its own.
+// TestHookSurroundings checks the working directory and the environment of hooks: a hook without
+// env, with an empty env and with its own.
 func TestHookSurroundings(t *testing.T) {
 	t.Parallel()
-	berthOnly(t) // runc has poststop hooks run where its caller is
+	berthOnly(t) // runc runs poststop hooks in its caller's directory
 	b := newBox(t, "true", func(s *specs.Spec) {
 		s.Process.Env = append(s.Process.Env, "ONE=process's", "HOME=/x", "HOME=")
 		s.Process.Cwd = "/bin"
@@ -282,7 +284,7 @@ func TestHookSurroundings(t *testing.T) {
 		}
 	}
 	b.write()
-	// Go's type leaves an empty list out.
+	// The Go type leaves out an empty list.
 	config := filepath.Join(b.bundle, "config.json")
 	data, err := os.ReadFile(config)
 	b.must1(err)
@@ -318,9 +320,9 @@ func TestHookSurroundings(t *testing.T) {
 	}
 }
 
-// For hooks before the pivot, too, the state's pid is a process in the container's
-// cgroup, whosever the pid namespace is. That of createContainer is as the container
-// sees it.
+// TestHookProcess checks that hooks before the pivot get a state whose pid is a process in the
+// container's cgroup, with each kind of pid namespace. (createContainer hooks get the pid that the
+// process has inside the container.)
 func TestHookProcess(t *testing.T) {
 	t.Parallel()
 	for name, edit := range map[string]func(*specs.Spec){
@@ -361,8 +363,8 @@ func TestHookProcess(t *testing.T) {
 	}
 }
 
-// A startContainer hook is under the container's filter, and what else holds of its
-// process, as under runc.
+// TestStartContainerFilter checks that a startContainer hook runs with the container's seccomp
+// filter and the process's other attributes, as under runc.
 func TestStartContainerFilter(t *testing.T) {
 	t.Parallel()
 	kill := func(s *specs.Spec) {
@@ -419,8 +421,8 @@ func TestStartContainerFilter(t *testing.T) {
 	}
 }
 
-// The hooks of startContainer are in the container's cgroup, with its limits, and
-// end with all that is in it.
+// TestStartContainerCgroup checks that startContainer hooks are in the container's cgroup and are
+// killed with it.
 func TestStartContainerCgroup(t *testing.T) {
 	t.Parallel()
 	for name, edit := range map[string]func(*specs.Spec){
@@ -475,8 +477,8 @@ func TestStartContainerCgroup(t *testing.T) {
 	}
 }
 
-// A poststart hook that hangs keeps nobody from ending the container, and its
-// failure later does not reach another one of the same id.
+// TestPoststartHangs checks that the container can be deleted while a poststart hook hangs, and
+// that the hook's later failure does not affect another container with the same ID.
 func TestPoststartHangs(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, forever)

@@ -17,8 +17,8 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// An id that cannot name a directory, or could name another, is refused by
-// every command, and nothing is made.
+// TestHostileID checks that every command refuses an ID that cannot name a directory or could name
+// another one, and makes nothing.
 func TestHostileID(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, "exit 0")
@@ -32,7 +32,7 @@ func TestHostileID(t *testing.T) {
 				t.Errorf("%q: status %d, stdout %q, stderr %q", args, o.status, o.stdout, o.stderr)
 			}
 		}
-		if !isPeer() { // runc takes these for unknown ids
+		if !isPeer() { // runc takes these for unknown IDs
 			if o := b.berth("delete", "--force", "--", id); o.status != 1 {
 				t.Errorf("delete --force %q: status %d", id, o.status)
 			}
@@ -48,10 +48,10 @@ func TestHostileID(t *testing.T) {
 	}
 }
 
-// Odd ids that are valid work, and those of the greatest length.
+// TestOddID checks that valid but odd IDs and long IDs work.
 func TestOddID(t *testing.T) {
 	t.Parallel()
-	berthOnly(t) // runc has a length of its own
+	berthOnly(t) // runc has another maximum length
 	for _, id := range []string{"a", "-dash", "_", "+", "...", "A.b+c_d-e", strings.Repeat("x", 64), strings.Repeat("y", 200)} {
 		t.Run(id, func(t *testing.T) {
 			t.Parallel()
@@ -63,7 +63,7 @@ func TestOddID(t *testing.T) {
 	}
 }
 
-// A config.json cut short anywhere is refused, and nothing is made.
+// TestCutConfig checks that create refuses a truncated config.json and makes nothing.
 func TestCutConfig(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, "exit 0", inUserNamespace)
@@ -85,7 +85,8 @@ func TestCutConfig(t *testing.T) {
 	}
 }
 
-// A value of another type than the schema's is refused with its JSON path.
+// TestWrongTypes checks that create refuses a value whose type is not the schema's, with its JSON
+// path.
 func TestWrongTypes(t *testing.T) {
 	t.Parallel()
 	berthOnly(t)
@@ -118,7 +119,7 @@ func TestWrongTypes(t *testing.T) {
 	}
 }
 
-// mutate gives every value in turn another type.
+// mutate gives each value in turn another type and calls try with its path.
 func mutate(v any, path string, try func(path string)) {
 	wrong := func(v any) any {
 		switch v.(type) {
@@ -155,8 +156,8 @@ func mutate(v any, path string, try func(path string)) {
 	}
 }
 
-// lxcKeys are the keys of the LXC configuration that berth writes, one for each
-// line, and of the CT's.
+// lxcKeys returns the keys of the LXC configuration that berth writes, one for each line, and with
+// pct also the keys of the CT's configuration.
 func (b *box) lxcKeys() []string {
 	b.Helper()
 	files := []string{filepath.Join(b.root, b.id, "lxc.conf")}
@@ -183,15 +184,15 @@ func (b *box) lxcKeys() []string {
 	return keys
 }
 
-// evil are texts that would be another line, key or argument if they got into a
-// configuration as they are.
+// evil are texts that would become another line, key or argument if they got into a configuration
+// unchanged.
 var evil = []string{
 	"x\nlxc.hook.pre-start = /bin/false", "x\rlxc.mount.entry=/etc etc none bind", "a = b", "=", "lxc.rootfs.path=/", "x'y", `x"y`, "x\\y", "x;y", "$(touch /tmp/owned)",
 	"`touch /tmp/owned`", "x#y", " leading", "trailing ", "tab\tbed", "x\u2028y", "%s%n", "\x7f", "\x1b[31m", "x\n[pve:pending]\nhookscript: x",
 }
 
-// Whatever the texts of config.json hold, no line of LXC's or Proxmox VE's
-// configuration comes of it: the container is as asked for, or it is refused.
+// TestHostileTexts checks that no text in config.json becomes a line of LXC's or Proxmox VE's
+// configuration. The container is as config.json asks for, or it is refused.
 func TestHostileTexts(t *testing.T) {
 	t.Parallel()
 	berthOnly(t)
@@ -204,7 +205,7 @@ func TestHostileTexts(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		edit func(b *box, text string)
-		// may be refused, or has to work
+		// refused is true if create may refuse the text. Otherwise it must work.
 		refused bool
 	}{
 		{"args", func(b *box, text string) { b.spec.Process.Args = []string{"echo", "-n", text} }, false},
@@ -259,7 +260,7 @@ func TestHostileTexts(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			for _, text := range evil {
-				// The box of each text is taken down before the next is made.
+				// Each text's box is removed before the next one is made.
 				t.Run(fmt.Sprintf("%q", text), func(t *testing.T) {
 					b := newBox(t, "exit 0")
 					c.edit(b, text)
@@ -275,7 +276,7 @@ func TestHostileTexts(t *testing.T) {
 						return
 					}
 					b.readPid()
-					// What is shared is a key of its own, what is not named is not written.
+					// A shared namespace and a hostname may each add a key.
 					got := b.lxcKeys()
 					for _, key := range got {
 						if !slices.Contains(allowed, key) && key != "lxc.namespace.share.net" && key != "lxc.uts.name" {
@@ -287,7 +288,7 @@ func TestHostileTexts(t *testing.T) {
 						extra = 1
 					}
 					if c.name == "annotation" && *backend == "pct" {
-						extra = len(got) - len(allowed) // tags are a line, or not
+						extra = len(got) - len(allowed) // tags are one line or none
 					}
 					if len(got) != len(allowed)+extra {
 						t.Errorf("%d lines of configuration, want %d: %q", len(got), len(allowed)+extra, got)
@@ -306,7 +307,8 @@ func TestHostileTexts(t *testing.T) {
 	})
 }
 
-// A rootfs whose names lead elsewhere: mounts, masks and devices stay inside.
+// TestHostileRootfs runs containers on a rootfs whose names lead elsewhere. Mounts, masks and
+// devices must stay inside.
 func TestHostileRootfs(t *testing.T) {
 	t.Parallel()
 	etc := hashTree("/etc", "/etc/pve")
@@ -372,7 +374,7 @@ func TestHostileRootfs(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			if c.name == "passwd is a pipe" {
-				berthOnly(t) // runc waits for somebody to write
+				berthOnly(t) // runc waits for a writer
 			}
 			b := newBox(t, c.script)
 			c.edit(b)
@@ -432,14 +434,14 @@ func (b *box) link(target, name string) {
 	b.must1(os.Symlink(target, filepath.Join(b.rootfs(), name)))
 }
 
-// replace puts a symbolic link in a directory's place.
+// replace replaces a directory in the rootfs by a symbolic link.
 func (b *box) replace(name, target string) {
 	b.Helper()
 	b.must1(os.RemoveAll(filepath.Join(b.rootfs(), name)))
 	b.link(target, name)
 }
 
-// bind mounts a file with the text "mounted".
+// bind mounts a file with the text "mounted" at target.
 func (b *box) bind(target string) {
 	b.Helper()
 	source := filepath.Join(b.out, "source")
@@ -447,8 +449,8 @@ func (b *box) bind(target string) {
 	b.spec.Mounts = append(b.spec.Mounts, specs.Mount{Destination: target, Type: "bind", Source: source, Options: []string{"bind", "ro"}})
 }
 
-// What a later command, or the last step of start, could not do is refused by
-// create, with its JSON path.
+// TestRefusedAtCreate checks that create refuses, with its JSON path, what a later command or the
+// last step of start could not do.
 func TestRefusedAtCreate(t *testing.T) {
 	t.Parallel()
 	berthOnly(t)
@@ -487,7 +489,8 @@ func TestRefusedAtCreate(t *testing.T) {
 	}
 }
 
-// A property in another case than the specification's is none, and create says so.
+// TestMisnamedProperty checks that create warns about a property whose case differs from the
+// specification's and ignores it.
 func TestMisnamedProperty(t *testing.T) {
 	t.Parallel()
 	berthOnly(t)

@@ -17,7 +17,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// enclosureName is what LXC or Proxmox VE calls the container.
+// enclosureName returns the name of the LXC container or the CT's VMID.
 func (b *box) enclosureName() string {
 	b.Helper()
 	data, err := os.ReadFile(filepath.Join(b.root, b.id, "state.json"))
@@ -31,8 +31,8 @@ func (b *box) enclosureName() string {
 	return record.Data.Name
 }
 
-// The user's process is PID 1 of the container, a child of the caller's
-// subreaper, and in namespaces and a cgroup of its own.
+// TestIdentity checks that the user process is PID 1 of the container, a child of the caller's
+// subreaper, and in its own namespaces and cgroup.
 func TestIdentity(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, "echo $$ >/out/pid; cat /proc/self/cgroup >/out/cgroup; exec sleep 1000")
@@ -74,8 +74,8 @@ func TestIdentity(t *testing.T) {
 	}
 }
 
-// Beside the container's process there are LXC's monitor and the stub init, one
-// task of next to no memory, and nothing of berth's.
+// TestStubInit checks that beside the container's process only LXC's monitor and the stub init
+// exist. The stub init has one task and little private memory. No berth process is left.
 func TestStubInit(t *testing.T) {
 	t.Parallel()
 	berthOnly(t)
@@ -112,7 +112,8 @@ func TestStubInit(t *testing.T) {
 			t.Errorf("the stub init is in another %s namespace", kind)
 		}
 	}
-	// LXC takes from the stub init what those may have whom an administrator brings in.
+	// LXC gives an attached process the stub init's capability bounding set. It must match the
+	// container's.
 	const show = "grep CapPrm /proc/self/status"
 	attach := exec.Command("lxc-attach", "-n", b.enclosureName(), "--", "sh", "-c", show)
 	if *backend == "pct" {
@@ -153,8 +154,8 @@ func TestStubInit(t *testing.T) {
 	}
 }
 
-// What a container has written to the rootfs is there afterwards, and the mount
-// points that crun makes as well; else it is as it was.
+// TestRootfsAfterwards checks that what a container has written to its rootfs stays there, and that
+// only the mount points that crun makes, too, are added. All else is unchanged.
 func TestRootfsAfterwards(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -195,14 +196,14 @@ func TestRootfsAfterwards(t *testing.T) {
 			b.must("delete", b.id)
 			after, want := listTree(b.rootfs()), listTree(filepath.Join(peer, "rootfs"))
 			for _, line := range after {
-				// With other modes: berth's are runc's.
+				// Only the names are compared because berth makes mount points with runc's modes.
 				name, _, _ := strings.Cut(line, " ")
 				if !slices.ContainsFunc(want, func(s string) bool { return strings.HasPrefix(s, name+" ") }) && !slices.Contains(before, line) {
 					t.Errorf("of berth's making, or changed: %s", line)
 				}
 			}
 			for _, line := range before {
-				// Every file and directory is as it was, but for what is in it.
+				// Every file and directory must be unchanged, except for what a directory contains.
 				if !slices.Contains(after, line) {
 					t.Errorf("gone, or changed: %s", line)
 				}
@@ -211,7 +212,7 @@ func TestRootfsAfterwards(t *testing.T) {
 	}
 }
 
-// The statuses that only a parent's wait shows.
+// TestWaitStatus checks the wait statuses that only the parent sees.
 func TestWaitStatus(t *testing.T) {
 	t.Parallel()
 	for script, check := range map[string]func(b *box) bool{
@@ -219,8 +220,8 @@ func TestWaitStatus(t *testing.T) {
 		"echo up >/out/started; exec sleep 1000": func(b *box) bool {
 			b.awaitFile("started")
 			b.must("kill", b.id, "USR1")
-			// PID 1 without a handler ignores signals from inside; from the
-			// parent namespace only KILL and STOP are sure.
+			// PID 1 without a handler ignores signals from inside. From the parent namespace only
+			// KILL and STOP are certain to work.
 			b.must("kill", b.id, "9")
 			ws := b.wait()
 			return ws.Signaled() && ws.Signal() == 9 && !ws.CoreDump()

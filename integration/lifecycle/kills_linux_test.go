@@ -24,7 +24,7 @@ var kills = flag.Int("kills", 80, "kills of the crash test (by hand: 1000)")
 // killsAtATime is how many containers the crash test has at once.
 const killsAtATime = 8
 
-// kill is one command that is killed, what of it, and when.
+// kill says which command is killed, which of its processes, and when.
 type kill struct {
 	victim, what string
 	after        time.Duration
@@ -34,8 +34,8 @@ func (k kill) String() string {
 	return fmt.Sprintf("%s of %s killed after %v", k.what, k.victim, k.after)
 }
 
-// draw makes up kills: of berth alone, of all that it has started, and of what it has
-// started without itself, as the OOM killer may choose.
+// draw returns random kills: of berth alone, of berth with all that it has started, or only of what
+// it has started, as the OOM killer may choose.
 func draw(n int, durations map[string]time.Duration) (list []kill) {
 	random := rand.New(rand.NewPCG(uint64(*seed), 0))
 	for range n {
@@ -47,8 +47,8 @@ func draw(n int, durations map[string]time.Duration) (list []kill) {
 	return list
 }
 
-// Berth, or what it calls, is killed at random moments of each of its commands; delete
-// --force then leaves nothing.
+// TestCrash kills berth or the programs that it calls at random moments of each command. delete
+// --force must leave nothing afterwards.
 func TestCrash(t *testing.T) {
 	berthOnly(t)
 	before := takeCensus()
@@ -96,12 +96,12 @@ func TestCrash(t *testing.T) {
 		if list := first.must("list", "-q"); list != "" {
 			t.Errorf("the list afterwards: %q", list)
 		}
-		first.goneWith() // what is owed
+		first.goneWith() // waits until no delete is owed
 	})
 	before.noLeftovers(t)
 }
 
-// words are the arguments of a command of a container's life.
+// words returns the arguments of a command of a container's life.
 func (b *box) words(command string) []string {
 	switch command {
 	case "create":
@@ -116,7 +116,7 @@ func (b *box) words(command string) []string {
 	return []string{command, b.id}
 }
 
-// measure is how long the commands take; update may fail, for want of controllers.
+// measure returns how long each command takes. update may fail on a host without controllers.
 func (b *box) measure() map[string]time.Duration {
 	b.Helper()
 	took := map[string]time.Duration{}
@@ -131,8 +131,8 @@ func (b *box) measure() map[string]time.Duration {
 	return took
 }
 
-// crash kills one command of a container's life, then removes what is left. It says
-// whether the command was killed in time.
+// crash kills one command of a container's life and then removes what is left. inTime is true if
+// the command was killed before it ended.
 func (b *box) crash(k kill) (inTime bool, err error) {
 	for _, command := range []string{"create", "start"} {
 		if command == k.victim {
@@ -165,7 +165,7 @@ func (b *box) crash(k kill) (inTime bool, err error) {
 	return inTime, b.clearAfter()
 }
 
-// killTree kills a process, what is below it, or both.
+// killTree kills a process, its descendants, or both.
 func killTree(pid int, what string) {
 	if what == "berth" {
 		_ = unix.Kill(pid, unix.SIGKILL)
@@ -188,7 +188,7 @@ func killTree(pid int, what string) {
 	}
 }
 
-// clearAfter removes a container after a crash, and wants nothing left of it.
+// clearAfter deletes a container after a crash. It fails if anything is left.
 func (b *box) clearAfter() error {
 	vmid := ""
 	if data, err := os.ReadFile(filepath.Join(b.root, b.id, "state.json")); err == nil {
@@ -219,8 +219,7 @@ func (b *box) clearAfter() error {
 	return nil
 }
 
-// remains are the processes, cgroups and CTs that are a container's. Some end a moment
-// after the delete.
+// remains returns the container's processes, cgroups and CTs. Some end a moment after the delete.
 func (b *box) remains(vmid string) string {
 	patterns := []string{b.root + "/" + b.id, "/sys/fs/cgroup/*" + b.id + "*", "/sys/fs/cgroup/berth/*" + b.id + "*", "/sys/fs/cgroup/berth/*/*" + b.id + "*"}
 	if _, err := strconv.Atoi(vmid); err == nil {

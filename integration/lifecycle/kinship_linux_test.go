@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// These tests are about CTs that look like berth's, and about CTs of berth's that do not.
+// These tests are about CTs that look like berth's, and about berth's CTs that do not.
 
 // volumeStorage is the stand-in's storage for containers.
 const volumeStorage = "local-ct"
@@ -29,8 +29,8 @@ func readFile(t *testing.T, path string) string {
 	return string(data)
 }
 
-// backedUp makes an archive as vzdump does of a running CT: its root, and its configuration
-// without the lock.
+// backedUp makes an archive of a running CT as vzdump does: its root, and its configuration without
+// the lock.
 func (b *box) backedUp(vmid string) (archive string) {
 	b.Helper()
 	dir := filepath.Join(filepath.Dir(b.root), "backup")
@@ -53,7 +53,7 @@ type theirCT struct {
 	vmid, conf string
 }
 
-// restore makes a CT of an archive, on a storage.
+// restore restores an archive to a CT on a storage.
 func (b *box) restore(vmid, archive string, flags ...string) *theirCT {
 	b.Helper()
 	output(b.T, "pct", append([]string{"restore", vmid, archive, "--rootfs", volumeStorage + ":1"}, flags...)...)
@@ -69,7 +69,7 @@ func (b *box) destroyTheirs(vmid string) {
 	}
 }
 
-// untouched wants it as it was.
+// untouched checks that the CT's configuration and volume are unchanged.
 func (c *theirCT) untouched(after string) {
 	c.Helper()
 	if got, err := os.ReadFile(confOf(c.vmid)); err != nil || string(got) != c.conf {
@@ -80,7 +80,7 @@ func (c *theirCT) untouched(after string) {
 	}
 }
 
-// warned wants a row of doctor's that only warns.
+// warned checks that doctor has a row that warns with this text.
 func (b *box) warned(check, looked string) {
 	b.Helper()
 	for _, row := range b.findings() {
@@ -91,8 +91,9 @@ func (b *box) warned(check, looked string) {
 	b.Errorf("doctor does not warn of %s with %q: %+v", check, looked, b.findings())
 }
 
-// A CT that was restored from a backup of a container's has its notes, its include, and a
-// volume: it stays, whatever becomes of the container, its record and its id.
+// TestCTRestored restores a backup of a container's CT. The restored CT has the container's notes
+// and include, and a volume. It must stay, whatever happens to the container, its record and its
+// ID.
 func TestCTRestored(t *testing.T) {
 	t.Parallel()
 	pctOnly(t)
@@ -146,7 +147,8 @@ func TestCTRestored(t *testing.T) {
 	}
 }
 
-// doctor --fix leaves alone what only looks like berth's, and says what it is.
+// TestDoctorLeavesAlone checks that doctor --fix does not touch CTs that only look like berth's,
+// and says what they are.
 func TestDoctorLeavesAlone(t *testing.T) {
 	pctOnly(t)
 	before := takeCensus()
@@ -166,7 +168,7 @@ func TestDoctorLeavesAlone(t *testing.T) {
 			output(t, "pct", "unlock", bare)
 			b.destroyTheirs(bare)
 		}()
-		output(t, "pct", "list") // the stand-in sees it now
+		output(t, "pct", "list") // now the stand-in sees it
 		before := readFile(t, confOf(notes))
 		found := b.berth("doctor", "--fix").stdout
 		for _, ct := range theirs {
@@ -194,7 +196,7 @@ func awaitStopped(t *testing.T, vmid string) {
 	}
 }
 
-// Notes that were edited leak nothing.
+// TestCTNotesEdited checks that delete removes a CT whose notes were edited.
 func TestCTNotesEdited(t *testing.T) {
 	t.Parallel()
 	pctOnly(t)
@@ -211,8 +213,8 @@ func TestCTNotesEdited(t *testing.T) {
 	b.goneWith(vmid)
 }
 
-// A volume that somebody has given a container's CT is not destroyed with it: the delete
-// is owed until it is gone.
+// TestCTWithVolume checks that delete does not destroy a container's CT to which somebody has added
+// a volume. berth owes the delete until the volume is gone.
 func TestCTWithVolume(t *testing.T) {
 	t.Parallel()
 	pctOnly(t)
@@ -230,7 +232,7 @@ func TestCTWithVolume(t *testing.T) {
 	b.refused("mp0: "+volumeStorage+":", "delete", "--force", b.id)
 	b.found("records", "mp0: "+volumeStorage+":")
 	b.warned("CTs", "CT "+vmid+" of container "+b.id)
-	// As Proxmox VE does it: first it is unused, then it is removed.
+	// Proxmox VE removes a volume in two steps: the first makes it unused.
 	output(t, "pct", "set", vmid, "--delete", "mp0")
 	b.refused("unused0: "+volumeStorage+":", "delete", "--force", b.id)
 	if _, err := os.Stat(volumes[0]); err != nil {
@@ -241,8 +243,8 @@ func TestCTWithVolume(t *testing.T) {
 	b.goneWith(vmid)
 }
 
-// What a delete could not finish, for a backup was at the CT, a later call finishes; the
-// id is free meanwhile.
+// TestOwed checks that a later berth call finishes a delete that failed because a backup held the
+// CT. Meanwhile the ID is free.
 func TestOwed(t *testing.T) {
 	t.Parallel()
 	pctOnly(t)
@@ -257,7 +259,7 @@ func TestOwed(t *testing.T) {
 		t.Errorf("the state is %s", got)
 	}
 	b.found("records", "CT is locked (backup)")
-	// The engine makes it anew.
+	// The engine creates the container again.
 	o := b.berth(b.createArgs()...)
 	if o.status != 0 || !strings.Contains(o.stderr, "set aside") {
 		t.Fatalf("create: status %d: %s", o.status, o.stderr)
@@ -285,7 +287,8 @@ func TestOwed(t *testing.T) {
 	b.goneWith(vmid)
 }
 
-// goneWith wants nothing left of containers whose CTs had these numbers.
+// goneWith checks that nothing is left of the containers with these VMIDs, and no record or owed
+// delete in the state directory.
 func (b *box) goneWith(vmids ...string) {
 	b.Helper()
 	left := []string{b.root + "/[^@]*", b.root + "/@owed/*"}
@@ -304,7 +307,7 @@ func (b *box) goneWith(vmids ...string) {
 	}
 }
 
-// A berth that is killed in the middle of a delete: the engine may not call it again.
+// TestDeleteKilled kills berth in the middle of a delete. The engine may not call delete again.
 func TestDeleteKilled(t *testing.T) {
 	t.Parallel()
 	pctOnly(t)
@@ -345,19 +348,19 @@ func TestDeleteKilled(t *testing.T) {
 	b.goneWith(vmid)
 }
 
-// drop removes a container that was only created.
+// drop deletes a container that was only created.
 func (b *box) drop() {
 	b.Helper()
 	b.must("delete", "--force", b.id)
 	b.wait()
 }
 
-// pct create is killed when it has claimed its VMID with a CT in which there is nothing
-// but a lock; the berth that called it lives, or is killed as well.
+// TestCTSkeleton kills pct create when it has claimed its VMID with a CT that contains only a lock.
+// The calling berth survives or is killed as well.
 func TestCTSkeleton(t *testing.T) {
 	t.Parallel()
 	pctOnly(t)
-	// It kills itself when the CT is there, as the OOM killer would.
+	// The script kills pct when the CT exists, as the OOM killer would.
 	const killed = `[ "$1" = create ] || exec "$PCT" "$@"
 PVE_STANDIN_PAUSE_AFTER_LOCK=60000 "$PCT" "$@" & while ! [ -e /etc/pve/lxc/$2.conf ]; do sleep 0.01; done; `
 	for name, end := range map[string]string{
@@ -385,8 +388,8 @@ PVE_STANDIN_PAUSE_AFTER_LOCK=60000 "$PCT" "$@" & while ! [ -e /etc/pve/lxc/$2.co
 	}
 }
 
-// A create whose last step fails, and whose undoing fails as well, keeps its record; it is
-// owed.
+// TestUndoFails checks that a create keeps its record and owes a delete if its last step fails and
+// undoing it fails as well.
 func TestUndoFails(t *testing.T) {
 	t.Parallel()
 	pctOnly(t)
@@ -408,7 +411,7 @@ func TestUndoFails(t *testing.T) {
 	if err := os.Remove(stuck); err != nil {
 		t.Fatal(err)
 	}
-	// What create and delete start in the background.
+	// create and delete start this command in the background.
 	for deadline := time.Now().Add(patience); vmids(t)[vmid]; b.must("doctor", "--owed") {
 		if time.Now().After(deadline) {
 			t.Fatalf("CT %s is still there", vmid)

@@ -13,11 +13,11 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// kernelWords are what engines take for a program that is missing in the container.
+// kernelWords are words by which engines recognise that the container's program is missing.
 var kernelWords = regexp.MustCompile(`(?i)no such file or directory|not found|permission denied`)
 
-// A limit whose controller the host lacks is refused by its name before anything is
-// made, and validate and explain say so beforehand.
+// TestLackingControllers checks that create refuses a limit whose controller the host lacks, by its
+// JSON path and before it makes anything, and that validate and explain report it.
 func TestLackingControllers(t *testing.T) {
 	t.Parallel()
 	berthOnly(t)
@@ -44,7 +44,7 @@ func TestLackingControllers(t *testing.T) {
 		{"rdma", `rdma["mlx5_1"]`, "rdma.max", func(r *specs.LinuxResources) {
 			r.Rdma = map[string]specs.LinuxRdma{"mlx5_1": {HcaHandles: ptr(uint32(3))}}
 		}},
-		// No host has it.
+		// No host has this one.
 		{"nosuch", `unified["nosuch.key"]`, "nosuch.key", func(r *specs.LinuxResources) { r.Unified = map[string]string{"nosuch.key": "1"} }},
 	} {
 		if slices.Contains(have, c.controller) {
@@ -72,7 +72,7 @@ func TestLackingControllers(t *testing.T) {
 	}
 }
 
-// An update says the same, and leaves the container as it was.
+// TestUpdateLackingController checks that update refuses such a limit with the same words.
 func TestUpdateLackingController(t *testing.T) {
 	t.Parallel()
 	berthOnly(t)

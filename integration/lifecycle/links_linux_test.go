@@ -8,9 +8,10 @@ import (
 	"testing"
 )
 
-// The state directory, the bundle and the root are what the links in their paths lead
-// to: Docker Engine's default --exec-root is below /var/run, and root.path "is either
-// an absolute path or a relative path to the bundle" (config.md, "Root"), nothing more.
+// TestPathsThroughLinks checks that berth resolves symbolic links in the paths of the state
+// directory, the bundle and the root. Docker Engine's default --exec-root is below /var/run, which
+// is a link. root.path "is either an absolute path or a relative path to the bundle" (config.md,
+// "Root") and may contain links.
 func TestPathsThroughLinks(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, "echo in")

@@ -12,8 +12,8 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// The debug log says what was called and what was done with which container, and
-// no secret of the environment.
+// TestDebugLog checks that the debug log names each operation with its container and each call of
+// an external program, and contains no secret from the environment.
 func TestDebugLog(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, forever, func(s *specs.Spec) { s.Process.Env = append(s.Process.Env, "TOKEN=hush") })

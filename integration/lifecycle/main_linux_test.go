@@ -63,7 +63,7 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// setUp wants all that the tests need, so that none is left out unnoticed.
+// setUp checks everything that the tests need. No test is skipped because something is missing.
 func setUp() error {
 	if os.Geteuid() != 0 {
 		return errors.New("they run as root, on a test host")
@@ -107,7 +107,7 @@ func setUp() error {
 
 func isPeer() bool { return *backend == "runc" }
 
-// berthOnly leaves a test out when a peer proves the tests.
+// berthOnly skips a test when a peer runs in berth's place.
 func berthOnly(t *testing.T) {
 	t.Helper()
 	if isPeer() {
@@ -115,7 +115,7 @@ func berthOnly(t *testing.T) {
 	}
 }
 
-// pctOnly leaves out what only Proxmox VE has.
+// pctOnly skips a test of Proxmox VE on another backend.
 func pctOnly(t *testing.T) {
 	t.Helper()
 	if *backend != "pct" {

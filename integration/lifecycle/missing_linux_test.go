@@ -10,12 +10,12 @@ import (
 	"testing"
 )
 
-// engineWords are what engines take for a program that is missing in the container:
-// podman ends with 127 or 126 then, and shows other words than berth's.
+// engineWords are words by which engines recognise that the container's program is missing. podman
+// then exits with 127 or 126 and shows other words than berth's.
 var engineWords = regexp.MustCompile(`(?i)executable file not found|no such file or directory|not found|open executable|permission denied`)
 
-// Where a tool that berth itself needs is missing, create says which before it makes
-// anything, in words that no engine takes for the container's program.
+// TestMissingTool checks that create names a missing tool that berth itself needs before it makes
+// anything, in words that no engine takes for a missing container program.
 func TestMissingTool(t *testing.T) {
 	t.Parallel()
 	berthOnly(t)
@@ -70,7 +70,7 @@ func TestMissingTool(t *testing.T) {
 	}
 }
 
-// A host that has pct but is no node of Proxmox VE.
+// TestNoNode runs create on a host that has pct but is not a Proxmox VE node.
 func TestNoNode(t *testing.T) {
 	t.Parallel()
 	berthOnly(t)

@@ -15,8 +15,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// mountsBelow are the mount points at and below a directory in a process's mount
-// namespace.
+// mountsBelow returns the mount points at and below a directory in a process's mount namespace.
 func mountsBelow(t *testing.T, pid int, dir string) (list []string) {
 	t.Helper()
 	table, err := os.ReadFile(fmt.Sprintf("/proc/%d/mountinfo", pid))
@@ -31,7 +30,7 @@ func mountsBelow(t *testing.T, pid int, dir string) (list []string) {
 	return list
 }
 
-// otherMounts is a process with a mount namespace of its own.
+// otherMounts starts a process in a new mount namespace and returns its pid.
 func otherMounts(t *testing.T) int {
 	t.Helper()
 	cmd := exec.Command("sleep", "1000")
@@ -47,8 +46,8 @@ func otherMounts(t *testing.T) int {
 	return cmd.Process.Pid
 }
 
-// TestForeignMounts: a container in the host's mount namespace, or one that it
-// joins, has its own root there, and nothing is left of it.
+// TestSharedMountNamespace checks that a container in the host's mount namespace, or in one that it
+// joins, has its own root there, and that delete leaves no mount.
 func TestSharedMountNamespace(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -117,8 +116,8 @@ func TestSharedMountNamespace(t *testing.T) {
 	}
 }
 
-// TestForeignMountsUndone: a create that fails or is killed takes its mounts away,
-// and leaves the engine's.
+// TestSharedMountNamespaceUndone checks that a create that fails removes its mounts and keeps the
+// engine's, and that delete does so after a create that was killed.
 func TestSharedMountNamespaceUndone(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, "exit 0", shared(specs.MountNamespace, ""))

@@ -16,12 +16,13 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// kinds of namespaces by their names in /proc and in config.json.
+// kinds maps the names of namespaces in /proc to those in config.json.
 var kinds = map[string]specs.LinuxNamespaceType{
 	"pid": specs.PIDNamespace, "net": specs.NetworkNamespace, "ipc": specs.IPCNamespace, "uts": specs.UTSNamespace, "cgroup": specs.CgroupNamespace,
 }
 
-// What config.json does not name is the host's.
+// TestHostNamespaces checks that the container is in the host's namespace of each kind that
+// config.json does not list.
 func TestHostNamespaces(t *testing.T) {
 	t.Parallel()
 	hostname, err := os.Hostname()
@@ -64,7 +65,7 @@ func TestHostNamespaces(t *testing.T) {
 		if got := b.awaitFile("pid"); got != fmt.Sprintln(b.pid) {
 			t.Errorf("the process knows itself as %q, and is %d", got, b.pid)
 		}
-		// Without a pid namespace nothing but berth ends the children.
+		// Without a pid namespace only berth can end the children.
 		b.must("kill", "--all", b.id, "KILL")
 		if ws := b.wait(); ws.Signal() != 9 {
 			t.Errorf("it ended with %#x", ws)
@@ -73,9 +74,9 @@ func TestHostNamespaces(t *testing.T) {
 	})
 }
 
-// Without a pid namespace of the container's own, others outlive the first process
-// until delete, or until they are killed, as under runc; but not the enclosure's
-// end from outside.
+// TestOrphans checks that without a new pid namespace other processes of the container outlive its
+// first process until they are killed or delete ends them, as under runc. They end if somebody
+// stops the enclosure from outside.
 func TestOrphans(t *testing.T) {
 	t.Parallel()
 	for name, foreign := range map[string]bool{"host": false, "joined": true} {
@@ -141,7 +142,7 @@ func TestOrphans(t *testing.T) {
 	}
 }
 
-// processes are the container's, by ps.
+// processes returns the pids that berth ps prints.
 func (b *box) processes() (pids []int) {
 	b.Helper()
 	if err := json.Unmarshal([]byte(b.must("ps", "--format=json", b.id)), &pids); err != nil {
@@ -163,7 +164,7 @@ func (b *box) awaitEnclosureEnd() {
 	}
 }
 
-// awaitEnd waits until a process has ended, whoever its parent is.
+// awaitEnd waits until a process has ended, with any parent.
 func (p process) awaitEnd(t *testing.T) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); p.exists(); time.Sleep(2 * time.Millisecond) {
@@ -173,7 +174,8 @@ func (p process) awaitEnd(t *testing.T) {
 	}
 }
 
-// Two containers share a namespace that one names by the other's process.
+// TestNamespacesByPath checks that a container shares a namespace that it names by the path of
+// another container's process.
 func TestNamespacesByPath(t *testing.T) {
 	t.Parallel()
 	for kind, name := range kinds {
@@ -201,7 +203,7 @@ func TestNamespacesByPath(t *testing.T) {
 				}
 			}
 			if kind == "pid" {
-				// The end of a pid namespace's first process ends all.
+				// When the first process of a pid namespace ends, the kernel ends all others.
 				a.must("kill", a.id, "KILL")
 				a.wait()
 				if ws := b.wait(); ws.Signal() != 9 {
@@ -222,7 +224,7 @@ func TestNamespacesByPath(t *testing.T) {
 	}
 }
 
-// An infra container whose pid, net, ipc and uts namespaces others join.
+// TestPod runs an infra container and another one that joins its pid, net, ipc and uts namespaces.
 func TestPod(t *testing.T) {
 	t.Parallel()
 	infra := newBox(t, forever)
@@ -254,7 +256,7 @@ func TestUserNamespace(t *testing.T) {
 	if err := os.Lchown(a.out, 100000, 100000); err != nil {
 		t.Fatal(err)
 	}
-	// The host's root does not own what the container's does.
+	// The container's root owns the files, the host's root does not.
 	chownTree(t, a.rootfs(), 100000)
 	a.create()
 	if st := statusLine(t, a.pid, "Uid"); st != "100000\t100000\t100000\t100000" {
@@ -296,8 +298,8 @@ func TestUserNamespace(t *testing.T) {
 	}
 }
 
-// A container's root that is not the first user of its map, in a namespace of
-// several ranges.
+// TestUserNamespaceRanges runs a container whose user is not the first of its map, in a user
+// namespace with several ranges.
 func TestUserNamespaceRanges(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, "sed 's/  */ /g' /proc/self/uid_map; grep -E '^(Uid|Gid|Groups):' /proc/self/status; cat /proc/self/setgroups", inUserNamespace)
@@ -311,8 +313,9 @@ func TestUserNamespaceRanges(t *testing.T) {
 	}
 }
 
-// A container in a user namespace joins namespaces that belong to the host's user namespace
-// (config-linux.md, "Namespaces"), and has no rights in them. So does exec's process.
+// TestNamespacesOfAnotherUserNamespace checks that a container in a user namespace can join
+// namespaces that belong to the host's user namespace (config-linux.md, "Namespaces") and has no
+// rights in them. The same holds for exec's process.
 func TestNamespacesOfAnotherUserNamespace(t *testing.T) {
 	t.Parallel()
 	const script = "ip link add dummy0 type dummy 2>&1 || :; hostname new 2>&1 || :; echo >/out/started; exec sleep 1000"
@@ -329,7 +332,7 @@ func TestNamespacesOfAnotherUserNamespace(t *testing.T) {
 	for name, c := range map[string]struct {
 		user  func(*specs.Spec)
 		edits []func(*specs.Spec)
-		from  map[string]*box // whose namespaces it has
+		from  map[string]*box // the container that it shares each namespace with
 	}{
 		"network":              {inUserNamespace, all[:1], map[string]*box{"net": a}},
 		"network, ipc and uts": {inUserNamespace, all, map[string]*box{"net": a, "ipc": a, "uts": a}},
@@ -339,7 +342,8 @@ func TestNamespacesOfAnotherUserNamespace(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := newBox(t, script, append(slices.Clone(c.edits), c.user)...)
 			b.spec.Hostname = ""
-			// They would be of namespaces in which the container has no rights: engines bind the host's.
+			// These mounts would need rights in the joined namespaces. Engines bind the host's
+			// instead.
 			b.spec.Mounts = slices.DeleteFunc(b.spec.Mounts, func(m specs.Mount) bool { return m.Type == "sysfs" || m.Type == "mqueue" })
 			b.write()
 			chownTree(t, b.rootfs(), 100000)

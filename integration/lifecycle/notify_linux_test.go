@@ -15,8 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Under a service manager, start returns when the container has said that it is
-// ready, and has told the manager.
+// TestNotify checks that under a service manager start returns when the container has said that it
+// is ready and berth has told the manager.
 func TestNotify(t *testing.T) {
 	t.Parallel()
 	berthOnly(t)
@@ -57,7 +57,7 @@ func TestNotify(t *testing.T) {
 		t.Fatalf("the manager was told %q too early", got)
 	case <-time.After(200 * time.Millisecond):
 	}
-	// As the container would, whose busybox cannot.
+	// The container would do this, but its busybox cannot.
 	ready, err := net.Dial("unixgram", fmt.Sprintf("/proc/%d/root/run/notify/notify.sock", b.pid))
 	if err != nil {
 		t.Fatal(err)

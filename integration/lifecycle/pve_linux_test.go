@@ -19,7 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// vmids are the VMIDs in use.
+// vmids returns the VMIDs in use.
 func vmids(t *testing.T) map[string]bool {
 	t.Helper()
 	data, err := os.ReadFile("/etc/pve/.vmlist")
@@ -39,7 +39,7 @@ func vmids(t *testing.T) map[string]bool {
 	return ids
 }
 
-// listed is a CT's status in `pct list`; "" if it is not there.
+// listed returns a CT's status in `pct list`, or "" if the CT is not listed.
 func listed(t *testing.T, vmid string) string {
 	t.Helper()
 	for line := range strings.Lines(output(t, "pct", "list")) {
@@ -50,7 +50,7 @@ func listed(t *testing.T, vmid string) string {
 	return ""
 }
 
-// ctConfig is what `pct config` says.
+// ctConfig returns the keys and values that `pct config` prints.
 func ctConfig(t *testing.T, vmid string) map[string]string {
 	t.Helper()
 	values := map[string]string{}
@@ -99,7 +99,7 @@ func TestCTLife(t *testing.T) {
 	}
 }
 
-// The process's end by itself is the CT's.
+// TestCTStopsByItself checks that the CT stops when the process ends by itself.
 func TestCTStopsByItself(t *testing.T) {
 	t.Parallel()
 	pctOnly(t)
@@ -117,7 +117,7 @@ func TestCTStopsByItself(t *testing.T) {
 	b.must("delete", b.id)
 }
 
-// Whoever stops the CT in Proxmox VE stops the container.
+// TestCTStop checks that stopping the CT in Proxmox VE stops the container.
 func TestCTStop(t *testing.T) {
 	t.Parallel()
 	pctOnly(t)
@@ -169,7 +169,7 @@ func TestCTShutdown(t *testing.T) {
 	}
 }
 
-// A CT that somebody has destroyed.
+// TestCTDestroyed checks that delete works after somebody has destroyed the CT.
 func TestCTDestroyed(t *testing.T) {
 	t.Parallel()
 	pctOnly(t)
@@ -188,7 +188,8 @@ func TestCTDestroyed(t *testing.T) {
 	b.refused("does not exist", "state", b.id)
 }
 
-// The number of a CT that somebody has destroyed, and that is another's now.
+// TestCTDestroyedAndReused checks that delete leaves alone another CT that now has the VMID of the
+// container's destroyed CT.
 func TestCTDestroyedAndReused(t *testing.T) {
 	t.Parallel()
 	pctOnly(t)
@@ -204,7 +205,7 @@ func TestCTDestroyedAndReused(t *testing.T) {
 	}
 }
 
-// createCT makes somebody else's CT.
+// createCT makes a CT that is not a container's.
 func createCT(t *testing.T, vmid string, more ...string) {
 	t.Helper()
 	dir, err := os.MkdirTemp(workDir(), "ct")
@@ -224,7 +225,7 @@ func createCT(t *testing.T, vmid string, more ...string) {
 		if vmids(t)[vmid] {
 			output(t, "pct", "destroy", vmid)
 		}
-		// pct leaves these; the number was a container's of ours before.
+		// pct leaves these files. A container of this test had the VMID before.
 		for _, trace := range []string{"/var/lib/lxc/" + vmid, "/run/lxc/lock/var/lib/lxc/." + vmid} {
 			if err := os.RemoveAll(trace); err != nil {
 				t.Error(err)
@@ -266,7 +267,7 @@ func TestCTProtected(t *testing.T) {
 	b.must("delete", "--force", b.id)
 }
 
-// A container made anew keeps its number.
+// TestVMIDKept checks that a container that is created again gets the same VMID.
 func TestVMIDKept(t *testing.T) {
 	t.Parallel()
 	pctOnly(t)
@@ -281,15 +282,15 @@ func TestVMIDKept(t *testing.T) {
 	}
 }
 
-// candidate is the number that a container tries first.
+// candidate returns the VMID that a container tries after i others.
 func candidate(b *box, i int) string {
 	h := fnv.New32a()
 	h.Write([]byte(b.root + "/" + b.id))
 	return strconv.Itoa(900000 + int((h.Sum32()+uint32(i))%100000))
 }
 
-// Somebody else's CTs on the numbers that a container would like stay as they
-// are, even with a description that looks like ours.
+// TestVMIDTaken checks that other CTs on the VMIDs that a container would prefer stay unchanged,
+// even if their description looks like berth's.
 func TestVMIDTaken(t *testing.T) {
 	t.Parallel()
 	pctOnly(t)
@@ -315,7 +316,8 @@ func TestVMIDTaken(t *testing.T) {
 	}
 }
 
-// After a reboot the CT is there, stopped, and the record is not.
+// TestCTAfterReboot runs create in the state after a reboot: the CT exists and is stopped, and the
+// record is gone.
 func TestCTAfterReboot(t *testing.T) {
 	t.Parallel()
 	pctOnly(t)
@@ -340,7 +342,7 @@ func TestCTAfterReboot(t *testing.T) {
 	b.must("delete", "--force", b.id)
 }
 
-// mine are the CTs whose description names the container.
+// mine returns the VMIDs of the CTs whose description names the container.
 func mine(t *testing.T, b *box) []string {
 	t.Helper()
 	var list []string
@@ -354,7 +356,7 @@ func mine(t *testing.T, b *box) []string {
 	return list
 }
 
-// Somebody starts the CT by hand after its container has gone.
+// TestCTStartedByHand checks that the CT cannot be started by hand after its container has ended.
 func TestCTStartedByHand(t *testing.T) {
 	t.Parallel()
 	pctOnly(t)
@@ -366,7 +368,7 @@ func TestCTStartedByHand(t *testing.T) {
 			t.Fatal("it does not stop")
 		}
 	}
-	time.Sleep(time.Second) // of the unit's, see pct.md
+	time.Sleep(time.Second) // the CT's unit lives a moment longer
 	if o := execute(t, exec.Command("pct", "start", vmid)); o.status == 0 {
 		t.Error("it started")
 	}
@@ -376,7 +378,7 @@ func TestCTStartedByHand(t *testing.T) {
 	b.must("delete", b.id)
 }
 
-// What Proxmox VE shows is true.
+// TestCTConfig checks what Proxmox VE shows of a container.
 func TestCTConfig(t *testing.T) {
 	t.Parallel()
 	pctOnly(t)
@@ -432,8 +434,8 @@ func TestCTConfig(t *testing.T) {
 	}
 }
 
-// A CT that LXC could not start: its own reason is told, and nothing is left, no
-// failed unit either.
+// TestCTStartFails checks that create reports LXC's own reason if a CT does not start, and leaves
+// nothing behind, including no failed unit.
 func TestCTStartFails(t *testing.T) {
 	t.Parallel()
 	pctOnly(t)
@@ -449,7 +451,7 @@ func TestCTStartFails(t *testing.T) {
 	}
 }
 
-// dropIn changes a unit of systemd's for the time of a test.
+// dropIn changes a systemd unit until the test ends.
 func dropIn(t *testing.T, unit, text string) {
 	t.Helper()
 	dir := "/run/systemd/system/" + unit + ".service.d"

@@ -19,8 +19,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// reaper collects the orphans that become this process's children, as an
-// engine's monitor does, and leaves the children of package exec alone.
+// reaper reaps the orphans that become children of this process, as an engine's monitor does, and
+// leaves the children of package exec alone.
 var reaper = struct {
 	sync.Mutex
 	own    map[int]bool
@@ -36,7 +36,7 @@ func becomeSubreaper() error {
 	children := make(chan os.Signal, 1)
 	signal.Notify(children, unix.SIGCHLD)
 	go func() {
-		// The ticker wakes those whose patience is over.
+		// The ticker wakes waiters whose deadline has passed.
 		for tick := time.NewTicker(200 * time.Millisecond); ; reap() {
 			select {
 			case <-children:
@@ -62,8 +62,8 @@ func reap() {
 	reaper.change.Broadcast()
 }
 
-// children are this process's. One that comes or goes meanwhile may be left out
-// (proc_tid_children(5)): the next look finds it.
+// children returns the pids of this process's children. It may miss one that starts or ends
+// meanwhile (proc_tid_children(5)). The next call finds it.
 func children() (pids []int) {
 	threads, _ := filepath.Glob("/proc/self/task/[0-9]*/children")
 	for _, name := range threads {
@@ -77,14 +77,14 @@ func children() (pids []int) {
 	return pids
 }
 
-// adopt forgets what an earlier process of this pid has left.
+// adopt forgets the status of an earlier process with this pid.
 func adopt(pid int) {
 	reaper.Lock()
 	defer reaper.Unlock()
 	delete(reaper.ended, pid)
 }
 
-// waitFor is how an orphan that was adopted has ended.
+// waitFor waits for an adopted orphan to end and returns its wait status.
 func waitFor(t *testing.T, pid int) syscall.WaitStatus {
 	t.Helper()
 	deadline := time.Now().Add(patience)
@@ -104,13 +104,13 @@ func waitFor(t *testing.T, pid int) syscall.WaitStatus {
 
 const patience = 20 * time.Second
 
-// outcome is what became of a command.
+// outcome is the result of a command.
 type outcome struct {
 	stdout, stderr string
 	status         int
 }
 
-// spawn starts a command whose end its caller waits for with join.
+// spawn starts a command. Its caller waits for the end with join.
 func spawn(cmd *exec.Cmd) error {
 	reaper.Lock()
 	defer reaper.Unlock()
@@ -126,13 +126,13 @@ func join(cmd *exec.Cmd) error {
 	reaper.Lock()
 	delete(reaper.own, cmd.Process.Pid)
 	reaper.Unlock()
-	// Its orphans may have ended before it did.
+	// The command's orphans may have ended before it did.
 	reap()
 	return err
 }
 
-// execute runs a command; its output goes to files, which a container that it
-// leaves behind may go on holding.
+// execute runs a command and returns its outcome. The output goes to files because a container that
+// the command leaves behind may keep them open.
 func execute(t *testing.T, cmd *exec.Cmd) outcome {
 	t.Helper()
 	o, err := tryExecute(cmd)
@@ -192,7 +192,7 @@ func output(t *testing.T, name string, args ...string) string {
 	return o.stdout
 }
 
-// process is a line of the process table.
+// process is a process as in /proc/PID/stat.
 type process struct {
 	pid, parent int
 	state       byte
@@ -229,7 +229,7 @@ func readProcess(pid int) (process, error) {
 	return process{pid: pid, parent: parent, state: fields[0][0], start: string(fields[19]), comm: string(data[open+1 : end])}, err
 }
 
-// exists says whether this very process is still there.
+// exists reports whether this same process still runs.
 func (p process) exists() bool {
 	now, err := readProcess(p.pid)
 	return err == nil && now.start == p.start && now.state != 'Z' && now.state != 'X'

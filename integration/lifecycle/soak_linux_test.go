@@ -19,7 +19,7 @@ import (
 // atATime is how many containers the soak has at once.
 const atATime = 16
 
-// Many containers side by side, and nothing of them afterwards.
+// TestSoak runs many containers side by side and checks that nothing of them is left.
 func TestSoak(t *testing.T) {
 	before := takeCensus()
 	t.Run("all", func(t *testing.T) {
@@ -29,7 +29,7 @@ func TestSoak(t *testing.T) {
 			boxes[i] = lightBox(t, first, fmt.Sprintf("soak-%03d", i))
 		}
 		var mu sync.Mutex
-		names := map[string]string{} // that exist now
+		names := map[string]string{} // the container of each enclosure name in use
 		work := make(chan *box)
 		var wg sync.WaitGroup
 		for range atATime {
@@ -55,7 +55,7 @@ func TestSoak(t *testing.T) {
 	before.noLeftovers(t)
 }
 
-// lightBox shares its rootfs and state directory with another box.
+// lightBox makes a box that shares its rootfs and state directory with another box.
 func lightBox(t *testing.T, b *box, id string) *box {
 	t.Helper()
 	l := &box{T: t, id: id, root: b.root, bundle: filepath.Join(filepath.Dir(b.bundle), id), out: b.out}
@@ -72,8 +72,8 @@ func lightBox(t *testing.T, b *box, id string) *box {
 	return l
 }
 
-// soak is one life of a container, with an error for all that is not as it has
-// to be.
+// soak runs one container through its life. It returns an error if anything differs from what is
+// expected.
 func (b *box) soak(mu *sync.Mutex, names map[string]string) error {
 	call := func(args ...string) error {
 		o, err := tryExecute(b.command(args...))
@@ -119,8 +119,8 @@ func (b *box) soak(mu *sync.Mutex, names map[string]string) error {
 	return call("delete", b.id)
 }
 
-// Two commands on one container at once: each does its work or says why not,
-// and the container is in one state in the end.
+// TestConcurrentCommands runs the same command on one container several times at once. Each call
+// does its work or says why not, and the container ends up in one state.
 func TestConcurrentCommands(t *testing.T) {
 	t.Parallel()
 	berthOnly(t)

@@ -19,7 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// onHostNetwork gives a container the host's network and the tests' program as /caller.
+// onHostNetwork gives a container the host's network and the test program as /caller.
 func onHostNetwork(t *testing.T) func(*specs.Spec) {
 	exe, err := os.Executable()
 	if err != nil {
@@ -29,14 +29,14 @@ func onHostNetwork(t *testing.T) func(*specs.Spec) {
 		shared(specs.NetworkNamespace, "")(s)
 		s.Mounts = append(s.Mounts, specs.Mount{Destination: "/caller", Type: "bind", Source: exe, Options: []string{"bind", "ro"}})
 		for i, m := range s.Mounts {
-			if m.Destination == "/sys" { // a sysfs shows a network namespace that the container must own
+			if m.Destination == "/sys" { // a sysfs needs a network namespace that the container owns
 				s.Mounts[i] = specs.Mount{Destination: "/sys", Type: "bind", Source: "/sys", Options: []string{"rbind", "ro"}}
 			}
 		}
 	}
 }
 
-// call runs the caller in a container by exec and returns what it printed.
+// call runs the caller in the container with exec and returns what it printed.
 func (b *box) call(what string) string {
 	b.Helper()
 	o := b.berth("exec", "--env", callerEnv+"="+what, b.id, "/caller")
@@ -46,7 +46,7 @@ func (b *box) call(what string) string {
 	return o.stdout
 }
 
-// checkRefused wants a line for each address, and that all were refused.
+// checkRefused checks that text has a line for each address and that all connections were refused.
 func checkRefused(t *testing.T, text string, addresses []string) {
 	t.Helper()
 	for line := range strings.Lines(text) {
@@ -63,8 +63,8 @@ func checkRefused(t *testing.T, text string, addresses []string) {
 
 var ordinaries atomic.Int32
 
-// ordinaryLXC starts a container of the administrator's own, whose monitor listens at
-// the address that is returned.
+// ordinaryLXC starts an administrator's LXC container. It returns the container's name and its
+// monitor's address.
 func ordinaryLXC(t *testing.T) (name, address string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -89,8 +89,9 @@ func ordinaryLXC(t *testing.T) (name, address string) {
 	return name, "/var/lib/lxc/" + name + "/command"
 }
 
-// No process of a container on the host's network reaches a monitor's command socket:
-// its own, a sibling's, an ordinary container's. The administrator's tools do.
+// TestCommandSockets checks that no process of a container on the host's network reaches a
+// monitor's command socket: its own, a sibling's or an ordinary container's. The administrator's
+// tools still do.
 func TestCommandSockets(t *testing.T) {
 	t.Parallel()
 	berthOnly(t)
@@ -142,9 +143,9 @@ func TestCommandSockets(t *testing.T) {
 	b.await("stopped")
 }
 
-// Nor does one that has joined a network namespace by its path, has a user namespace or
-// capabilities, is in a cgroup of its own below the container's, or in the pid namespace of
-// another container.
+// TestCommandSocketsElsewhere checks the same for a container that joins a network namespace by its
+// path, has a user namespace or capabilities, is in a child cgroup of its own, or is in another
+// container's or the host's pid namespace.
 func TestCommandSocketsElsewhere(t *testing.T) {
 	t.Parallel()
 	berthOnly(t)
@@ -193,8 +194,8 @@ func TestCommandSocketsElsewhere(t *testing.T) {
 	})
 }
 
-// A socket of such a container's is of no use to another one, which has a network
-// namespace of its own.
+// TestCommandSocketGiven checks that a socket from such a container is useless to another container
+// that has its own network namespace.
 func TestCommandSocketGiven(t *testing.T) {
 	t.Parallel()
 	berthOnly(t)
@@ -220,7 +221,8 @@ func TestCommandSocketGiven(t *testing.T) {
 	checkRefused(t, taker.said("stdout"), []string{"/var/lib/lxc/" + giver.enclosureName() + "/command", "/var/lib/lxc/" + taker.enclosureName() + "/command"})
 }
 
-// What is not LXC's on the host's network is in reach as under any runtime.
+// TestHostsAbstractSockets checks that a container on the host's network reaches abstract sockets
+// that are not LXC's, as under any runtime.
 func TestHostsAbstractSockets(t *testing.T) {
 	t.Parallel()
 	names := []string{fmt.Sprintf("berth-test-%d", os.Getpid()), fmt.Sprintf("org/example/%d/command/x", os.Getpid())}
@@ -241,7 +243,7 @@ func TestHostsAbstractSockets(t *testing.T) {
 	}
 }
 
-// coarse says that the kernel refuses more than LXC's addresses, as berth tells it.
+// coarse reports whether the kernel refuses more than LXC's addresses, according to berth features.
 func coarse(t *testing.T) bool {
 	t.Helper()
 	return !isPeer() && strings.Contains(output(t, *program, "features"), `"io.github.berth-oci.berth.lxc-sockets": "refused with others"`)
@@ -262,8 +264,9 @@ func listenAbstract(t *testing.T, at string) int {
 	return fd
 }
 
-// What refuses connections belongs to the container's cgroup: no child is born in another,
-// for which a directory on a read-only mount would be enough (CLONE_INTO_CGROUP, clone3(2)).
+// TestNoOtherCgroup checks that no child can start in another cgroup. The programs that refuse
+// connections belong to the container's cgroup, and a directory on a read-only mount would be
+// enough to leave it (CLONE_INTO_CGROUP, clone3(2)).
 func TestNoOtherCgroup(t *testing.T) {
 	t.Parallel()
 	berthOnly(t)
@@ -293,7 +296,7 @@ func TestNoOtherCgroup(t *testing.T) {
 	}
 }
 
-// stays checks what the caller says of the cgroups that it was to have a child born in.
+// stays checks the caller's output: it could not start a child in any cgroup.
 func stays(t *testing.T, who, text string) {
 	t.Helper()
 	n := 0
@@ -307,7 +310,8 @@ func stays(t *testing.T, who, text string) {
 	}
 }
 
-// Nor is one of exec's, in the network namespace that the first process has left.
+// TestNoOtherCgroupLater checks the same for exec's process, in the network namespace that the
+// first process has left.
 func TestNoOtherCgroupLater(t *testing.T) {
 	t.Parallel()
 	berthOnly(t)
@@ -327,7 +331,8 @@ func TestNoOtherCgroupLater(t *testing.T) {
 	stays(t, "exec", b.call("leave"))
 }
 
-// Somebody else has the address of the command socket already, and never answers.
+// TestTakenCommandSocket runs create while another process listens at the address of the command
+// socket and never answers.
 func TestTakenCommandSocket(t *testing.T) {
 	t.Parallel()
 	berthOnly(t)
@@ -339,7 +344,7 @@ func TestTakenCommandSocket(t *testing.T) {
 	fd := listenAbstract(t, "/var/lib/lxc/"+name+"/command")
 	defer unix.Close(fd)
 	begin := time.Now()
-	if *backend == "pct" { // another number is as good
+	if *backend == "pct" { // another VMID works as well
 		b.create()
 		if got := b.enclosureName(); got == name {
 			t.Errorf("it has VMID %s again", got)
@@ -356,8 +361,8 @@ func TestTakenCommandSocket(t *testing.T) {
 	}
 }
 
-// A socket by which the container would connect to whatever is the host's does not come
-// in; one that listens does.
+// TestOpenSocketNotPreserved checks that --preserve-fds refuses a socket with which the container
+// could connect to the host's sockets, and accepts a listening one.
 func TestOpenSocketNotPreserved(t *testing.T) {
 	t.Parallel()
 	berthOnly(t)
@@ -387,10 +392,10 @@ func TestOpenSocketNotPreserved(t *testing.T) {
 	}
 }
 
-// noBPFEnv makes the tests' program one that runs another without bpf(2).
+// noBPFEnv makes the test program run another program without bpf(2).
 const noBPFEnv = "BERTH_TEST_NO_BPF"
 
-// withoutBPF becomes the program in its arguments, to which the kernel has no bpf(2).
+// withoutBPF executes the program in its arguments with a seccomp filter that makes bpf(2) fail.
 func withoutBPF() {
 	os.Unsetenv(noBPFEnv)
 	filter := []unix.SockFilter{
@@ -408,8 +413,8 @@ func withoutBPF() {
 	os.Exit(9)
 }
 
-// A kernel that cannot keep the container from them has no such container, and no
-// monitor where one could come.
+// TestCommandSocketsUnguarded checks that create refuses such a container if the kernel cannot keep
+// it from LXC's command sockets, and starts no monitor where such a container could come.
 func TestCommandSocketsUnguarded(t *testing.T) {
 	t.Parallel()
 	berthOnly(t)
@@ -433,7 +438,7 @@ func TestCommandSocketsUnguarded(t *testing.T) {
 			}
 		}
 	}
-	if *backend == "lxc" { // pct has Proxmox VE start the monitor
+	if *backend == "lxc" { // with pct, Proxmox VE starts the monitor
 		t.Run("berth elsewhere", func(t *testing.T) {
 			createWithoutBPF(newBox(t, forever), &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET}, "another network namespace than process 1", "Linux 6.7")
 		})

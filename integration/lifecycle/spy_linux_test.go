@@ -18,12 +18,12 @@ import (
 	berth "github.com/berth-oci/berth/backends/process"
 )
 
-// spyEnv makes the tests' program the spy of TestPodCannotSeeHost: it holds the
-// path of a file of the host's.
+// spyEnv makes the test program the spy of TestPodCannotSeeHost. Its value is the path of a file on
+// the host.
 const spyEnv = "BERTH_TEST_SPY"
 
-// spy looks through every process of its pid namespace, again and again, for a
-// way to a file of the host's. What it finds it writes to /out/seen.
+// spy searches every process of its pid namespace, again and again, for a way to a file on the
+// host. It writes what it finds to /out/seen.
 func spy(marker string) {
 	looked := map[int]bool{}
 	self := os.Getpid()
@@ -47,7 +47,7 @@ func spy(marker string) {
 	}
 }
 
-// peer tries all that leads from a process to its files.
+// peer tries every way from a process to its files.
 func peer(pid int, marker string) {
 	dir := fmt.Sprintf("/proc/%d/", pid)
 	ways := []string{dir + "root", dir + "cwd"}
@@ -78,8 +78,7 @@ func peer(pid int, marker string) {
 	})
 }
 
-// note may be called by threads in another mount namespace, which find /out
-// through the main one.
+// note may be called by threads in another mount namespace. They find /out through the main thread.
 func note(name, text string) {
 	f, err := os.OpenFile(fmt.Sprintf("/proc/%d/root/out/%s", os.Getpid(), name), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
 	if err != nil {
@@ -90,9 +89,9 @@ func note(name, text string) {
 	fmt.Fprintln(f, text)
 }
 
-// A container that may look at any process of its pid namespace finds nothing of
-// the host's in those that berth makes there: containers that join it, and
-// execs.
+// TestPodCannotSeeHost checks that a container that may inspect every process of its pid namespace
+// finds nothing of the host in the processes that berth brings in there: containers that join the
+// namespace, and execs.
 func TestPodCannotSeeHost(t *testing.T) {
 	t.Parallel()
 	exe, err := os.Executable()
@@ -123,7 +122,7 @@ func TestPodCannotSeeHost(t *testing.T) {
 		if s := b.state(); s.Status != "created" || s.Pid != b.pid {
 			t.Errorf("state: %+v, and its pid is %d", s, b.pid)
 		}
-		// Long enough for the spy to come round.
+		// This is long enough for the spy's next round.
 		time.Sleep(10 * time.Millisecond)
 		b.start()
 		if ws := b.wait(); ws.ExitStatus() != 3 {
@@ -141,8 +140,8 @@ func TestPodCannotSeeHost(t *testing.T) {
 	}
 }
 
-// A container in another one's pid namespace is like any other: its hooks, how
-// it ends, its user namespace.
+// TestJoinedPID checks that a container in another container's pid namespace works like any other:
+// its hooks, its end and its user namespace.
 func TestJoinedPID(t *testing.T) {
 	t.Parallel()
 	a := newBox(t, forever, inUserNamespace)

@@ -66,7 +66,7 @@ func TestStates(t *testing.T) {
 	}
 }
 
-// A created container that is not needed any more goes by delete or a signal.
+// TestCreatedEnds checks that delete or a signal ends a created container.
 func TestCreatedEnds(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, forever)
@@ -237,7 +237,7 @@ func TestLog(t *testing.T) {
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
-	// What goes well leaves no line that an engine could take for an error.
+	// A successful command must log nothing that an engine could take for an error.
 	b.must("--log", file, "--log-format", "json", "run", "--bundle", b.bundle, b.id)
 	if data, _ := os.ReadFile(file); len(data) > 0 {
 		t.Errorf("a run that went well logged %q", data)
@@ -326,7 +326,7 @@ func TestRunDetached(t *testing.T) {
 	b.must("delete", b.id)
 }
 
-// What a program pipes in and out of run arrives whole.
+// TestRunStreams checks that data piped through run arrives whole.
 func TestRunStreams(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, "cat; echo done >&2")
@@ -339,7 +339,7 @@ func TestRunStreams(t *testing.T) {
 	}
 }
 
-// Nothing but the container's own process keeps the caller's streams open.
+// TestStreamsClose checks that only the container's own process keeps the caller's streams open.
 func TestStreamsClose(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, "echo hello; exec >/dev/null 2>&1 </dev/null; "+forever)
@@ -371,7 +371,7 @@ func TestStreamsClose(t *testing.T) {
 	}
 }
 
-// readAll reads to the end, which has to come.
+// readAll reads to the end. It fails the test if the end does not come.
 func readAll(t *testing.T, r *os.File) string {
 	t.Helper()
 	if err := r.SetReadDeadline(time.Now().Add(patience)); err != nil {
@@ -391,7 +391,7 @@ func readAll(t *testing.T, r *os.File) string {
 	}
 }
 
-// holders are the processes that have a pipe open.
+// holders returns the processes that have a pipe open.
 func holders(pipe *os.File) string {
 	name, _ := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", pipe.Fd()))
 	var list []string
@@ -405,7 +405,7 @@ func holders(pipe *os.File) string {
 	return strings.Join(list, ", ")
 }
 
-// The template that the command spec writes runs.
+// TestSpecCommand checks that the config.json of berth spec runs.
 func TestSpecCommand(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, "")
@@ -431,7 +431,8 @@ func TestSpecCommand(t *testing.T) {
 	}
 }
 
-// TestListOfNoRoot: one that was named by mistake is not an empty one (runc).
+// TestListOfNoRoot checks that list refuses a --root that does not exist, as runc does: a mistyped
+// state directory is not an empty one.
 func TestListOfNoRoot(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, "true")
@@ -439,8 +440,8 @@ func TestListOfNoRoot(t *testing.T) {
 	b.refused("list: --root", "list")
 }
 
-// A container that is created and was sent SIGSTOP answers nobody; who asks for its
-// state does not wait for it.
+// TestStateOfStopped checks that state does not wait for a created container that was sent SIGSTOP
+// and cannot answer.
 func TestStateOfStopped(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, forever)

@@ -8,7 +8,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// defaultCaps are those that podman gives.
+// defaultCaps are podman's default capabilities.
 var defaultCaps = []string{
 	"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_NET_BIND_SERVICE",
 	"CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_CHROOT",
@@ -16,8 +16,8 @@ var defaultCaps = []string{
 
 const path = "PATH=/usr/sbin:/usr/bin:/sbin:/bin"
 
-// template is a config.json as engines write it, whose process is a shell
-// script and whose /out is a directory of the host.
+// template returns a config.json as engines write it. Its process is a shell script, and its /out
+// is a directory on the host.
 func template(script, out string) *specs.Spec {
 	mount := func(destination, kind, source string, options ...string) specs.Mount {
 		return specs.Mount{Destination: destination, Type: kind, Source: source, Options: options}
@@ -57,7 +57,7 @@ func template(script, out string) *specs.Spec {
 	return s
 }
 
-// shared gives the container a namespace by its path, or with "" the host's.
+// shared gives the container a namespace by its path, or the host's if path is "".
 func shared(kind specs.LinuxNamespaceType, path string) func(*specs.Spec) {
 	return func(s *specs.Spec) {
 		s.Linux.Namespaces = slices.DeleteFunc(s.Linux.Namespaces, func(n specs.LinuxNamespace) bool { return n.Type == kind })
@@ -67,7 +67,7 @@ func shared(kind specs.LinuxNamespaceType, path string) func(*specs.Spec) {
 	}
 }
 
-// inUserNamespace maps the container's IDs to those of the host from 100000 on.
+// inUserNamespace maps the container's IDs to host IDs from 100000 on.
 func inUserNamespace(s *specs.Spec) {
 	s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: specs.UserNamespace})
 	s.Linux.UIDMappings = []specs.LinuxIDMapping{{ContainerID: 0, HostID: 100000, Size: 65536}}

@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// statusLine is a field of /proc/PID/status.
+// statusLine returns a field of /proc/PID/status.
 func statusLine(t *testing.T, pid int, field string) string {
 	t.Helper()
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))

@@ -19,13 +19,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// tracerEnv makes the tests' program the tracer of the tests below: the container's first process, which may trace
-// others (CAP_SYS_PTRACE). Its value is "seize" to stop what it sees, or "look", and after a colon the cgroup that the
-// tests and the programs that they call are in.
+// tracerEnv makes the test program the tracer of the tests below. The tracer is the container's
+// first process and may trace others (CAP_SYS_PTRACE). The value is "seize", to stop each process
+// that it sees, or "look". After a colon follows the cgroup of the tests and of the programs that
+// they call.
 const tracerEnv = "BERTH_TEST_TRACER"
 
-// tracer looks at every process that is or comes into its pid namespace for something that it has not itself: a
-// capability, no filter, the cgroup of berth's caller. /out/more is what it found, /out/looked at what it looked.
+// tracer looks at every process in its pid namespace for something that it does not have itself: a
+// capability, no seccomp filter, the cgroup of berth's caller. It writes what it finds to
+// /out/more, and the names of the processes that it looked at to /out/looked.
 func tracer(how string) {
 	runtime.LockOSThread()
 	found := map[string]bool{}
@@ -57,7 +59,7 @@ func tracer(how string) {
 	}
 }
 
-// rights are what a process may do, as /proc shows it.
+// rights are what a process may do, according to /proc.
 type rights struct {
 	name, cgroup         string
 	caps                 uint64
@@ -93,8 +95,8 @@ func readRights(pid int) (r rights, err error) {
 	return r, nil
 }
 
-// judge writes down what a process has more than the tracer. The stub init may have CAP_KILL, for it can do nothing but pass
-// signals on.
+// judge reports what a process has more than the tracer. The stub init may have CAP_KILL because it
+// can only pass on signals.
 func judge(own rights, pid int, caller string, seize bool, found func(string)) {
 	if seize && unix.PtraceSeize(pid) == nil {
 		defer func() { _ = unix.PtraceDetach(pid) }()
@@ -123,8 +125,8 @@ func judge(own rights, pid int, caller string, seize bool, found func(string)) {
 	}
 }
 
-// traced makes a container whose first process is the tracer, with podman's default capabilities, CAP_SYS_PTRACE and
-// more, and with a filter.
+// traced makes a container whose first process is the tracer. It has podman's default capabilities,
+// CAP_SYS_PTRACE and more, and a seccomp filter.
 func traced(t *testing.T, how string, more ...string) *box {
 	t.Helper()
 	exe, err := os.Executable()
@@ -141,7 +143,8 @@ func traced(t *testing.T, how string, more ...string) *box {
 	})
 }
 
-// untraced ends the tracer and says what it has found.
+// untraced ends the tracer and reports what it has found. names are processes that the tracer must
+// have seen.
 func (b *box) untraced(names ...string) {
 	b.Helper()
 	b.must1(os.WriteFile(filepath.Join(b.out, "stop"), nil, 0o644))
@@ -160,9 +163,9 @@ func (b *box) untraced(names ...string) {
 	}
 }
 
-// What a container that may trace others sees of its own life, of execs, and of containers that join it, has never
-// more rights than it: not the stub init, and not what is on its way in. runc and crun do not pass this: their processes
-// enter with all capabilities.
+// TestNothingToTrace checks that a container that may trace others never sees a process with more
+// rights than its own: not the stub init, and no process that exec or a joining container brings
+// in. runc and crun fail this test because their processes enter with all capabilities.
 func TestNothingToTrace(t *testing.T) {
 	t.Parallel()
 	berthOnly(t)
@@ -199,7 +202,8 @@ func TestNothingToTrace(t *testing.T) {
 	}
 }
 
-// The stub init gives nothing away to one that has every capability, either.
+// TestStubInitOfEveryCapability checks that the stub init gives nothing to a container that has
+// every capability.
 func TestStubInitOfEveryCapability(t *testing.T) {
 	t.Parallel()
 	berthOnly(t)

@@ -9,8 +9,8 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// What a container does without, although config.json asks for it, is told on stderr
-// in one line each, and the container runs.
+// TestWarnings checks that berth prints one warning line on stderr for each thing that config.json
+// asks for and the container does not get, and that the container runs.
 func TestWarnings(t *testing.T) {
 	t.Parallel()
 	berthOnly(t)
@@ -77,8 +77,8 @@ func TestWarnings(t *testing.T) {
 	})
 }
 
-// A rule that names no system call is no rule: config-linux.md, Seccomp: names is
-// REQUIRED. Old profiles have name instead.
+// TestSeccompRulesWithoutNames checks that create refuses a seccomp rule without names, which
+// config-linux.md, "Seccomp", makes REQUIRED. Old profiles have name instead.
 func TestSeccompRulesWithoutNames(t *testing.T) {
 	t.Parallel()
 	berthOnly(t)

@@ -22,12 +22,12 @@ import (
 	"github.com/berth-oci/berth/bundle"
 )
 
-// box is a container that runs a shell script, in a state directory of its own.
+// box is a container that runs a shell script, with its own state directory.
 type box struct {
 	*testing.T
 	runtime []string
 	id      string
-	dir     string // bundle and state directory are in it
+	dir     string // contains the bundle and the state directory
 	pid     int
 }
 
@@ -39,7 +39,7 @@ func run(t *testing.T, edits ...func(*specs.Spec)) *box {
 	return start(t, []string{*program, "--backend", *backend}, edits...)
 }
 
-// runPeer starts one like it with runc.
+// runPeer starts the same container with runc.
 func runPeer(t *testing.T, edits ...func(*specs.Spec)) *box {
 	t.Helper()
 	return start(t, []string{"runc"}, edits...)
@@ -79,7 +79,7 @@ func prepare(t *testing.T, runtime []string, edits ...func(*specs.Spec)) *box {
 	return b
 }
 
-// template is a container that sleeps, and obeys SIGTERM.
+// template returns the config.json of a container that sleeps and obeys SIGTERM.
 func template() *specs.Spec {
 	s := bundle.Template()
 	s.Root.Readonly = false
@@ -138,13 +138,13 @@ func (b *box) remove() {
 	}
 }
 
-// outcome is what became of a command.
+// outcome is the result of a command.
 type outcome struct {
 	stdout, stderr string
 	status         int
 }
 
-// patience is far more than any command takes, on a busy host too.
+// patience is much longer than any command takes, even on a busy host.
 const patience = 60 * time.Second
 
 func (b *box) command(args ...string) *exec.Cmd {
@@ -154,8 +154,7 @@ func (b *box) command(args ...string) *exec.Cmd {
 	return exec.CommandContext(ctx, b.runtime[0], words...)
 }
 
-// call runs a command. Its output goes to files, which a container may hold on
-// to.
+// call runs a command. Its output goes to files because a container may keep them open.
 func (b *box) call(args ...string) outcome {
 	b.Helper()
 	return b.finish(b.command(args...))
@@ -194,7 +193,7 @@ func (b *box) finish(cmd *exec.Cmd) outcome {
 	return outcome{texts[0], texts[1], cmd.ProcessState.ExitCode()}
 }
 
-// exec runs a program in the container, flags first.
+// exec runs a program in the container. Flags come first in words.
 func (b *box) exec(words ...string) outcome {
 	b.Helper()
 	var flags []string
@@ -204,7 +203,7 @@ func (b *box) exec(words ...string) outcome {
 	return b.call(append(append(append([]string{"exec"}, flags...), b.id), words...)...)
 }
 
-// expect runs a command that has to succeed.
+// expect runs a command that must succeed.
 func (b *box) expect(args ...string) string {
 	b.Helper()
 	o := b.call(args...)
@@ -223,7 +222,7 @@ func (b *box) status() string {
 	return string(state.Status)
 }
 
-// reap waits for a child of this process that an exec or a container was.
+// reap waits for a child of this process, which was an exec's process or a container's.
 func reap(t *testing.T, pid int) unix.WaitStatus {
 	t.Helper()
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {

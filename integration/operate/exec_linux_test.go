@@ -17,8 +17,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestDetach: the process is the child of berth's caller when berth returns,
-// runs the program already, and ends with its own status.
+// TestDetach checks that when exec --detach returns, the process is a child of berth's caller and
+// already runs the program, and that it ends with its own exit status.
 func TestDetach(t *testing.T) {
 	t.Parallel()
 	for name, edits := range map[string][]func(*specs.Spec){
@@ -59,7 +59,7 @@ func TestDetach(t *testing.T) {
 	}
 }
 
-// TestStreams: stdin, stdout and stderr are the caller's own.
+// TestStreams checks that stdin, stdout and stderr are the caller's own.
 func TestStreams(t *testing.T) {
 	t.Parallel()
 	b := run(t)
@@ -70,7 +70,7 @@ func TestStreams(t *testing.T) {
 	}
 }
 
-// TestSignalsAreForwarded to a process in the foreground.
+// TestSignalsAreForwarded checks that exec forwards signals to a process in the foreground.
 func TestSignalsAreForwarded(t *testing.T) {
 	t.Parallel()
 	b := run(t)
@@ -97,7 +97,7 @@ func wait(t *testing.T, done func() bool) {
 	}
 }
 
-// TestPreserveFDs: the program gets what it is to have, and nothing else that
+// TestPreserveFDs checks that the program gets the descriptors of --preserve-fds and no others that
 // the caller has left open.
 func TestPreserveFDs(t *testing.T) {
 	t.Parallel()
@@ -127,7 +127,7 @@ func TestPreserveFDs(t *testing.T) {
 	}
 }
 
-// TestParallel: eight at a time, each with its own status.
+// TestParallel runs eight execs at a time. Each must return its own exit status.
 func TestParallel(t *testing.T) {
 	t.Parallel()
 	b := run(t)
@@ -145,8 +145,8 @@ func TestParallel(t *testing.T) {
 	group.Wait()
 }
 
-// TestDying: exec while the container is being killed ends, one way or the
-// other, and leaves nothing (the suite's end looks).
+// TestDying runs execs while the container is killed. Each exec must end and leave nothing behind,
+// which the suite checks at its end.
 func TestDying(t *testing.T) {
 	t.Parallel()
 	for name, edits := range map[string][]func(*specs.Spec){
@@ -181,7 +181,7 @@ func TestDying(t *testing.T) {
 	}
 }
 
-// TestSubCgroup: --cgroup names one below the container's own, and none else.
+// TestSubCgroup checks that --cgroup accepts a child cgroup of the container's and no other.
 func TestSubCgroup(t *testing.T) {
 	t.Parallel()
 	b := run(t, func(s *specs.Spec) {
@@ -199,7 +199,7 @@ func TestSubCgroup(t *testing.T) {
 	}
 }
 
-// TestCPUAffinity: process.execCPUAffinity binds to processors.
+// TestCPUAffinity checks that process.execCPUAffinity binds the process to CPUs.
 func TestCPUAffinity(t *testing.T) {
 	t.Parallel()
 	b := run(t)
@@ -212,8 +212,8 @@ func TestCPUAffinity(t *testing.T) {
 	}
 }
 
-// TestNoBerthInside: a watcher in the container never sees a program of berth's
-// that it could get at, while programs come and go.
+// TestNoBerthInside checks that a watcher in the container never sees a berth program that it could
+// access while execs come and go.
 func TestNoBerthInside(t *testing.T) {
 	t.Parallel()
 	for name, edits := range map[string][]func(*specs.Spec){"plain": nil, "user namespace": {inUserNamespace}} {
@@ -241,7 +241,7 @@ func TestNoBerthInside(t *testing.T) {
 	}
 }
 
-// TestBundleChanged: what exec needs was kept at create.
+// TestBundleChanged checks that exec uses the config that create saved, not the bundle's.
 func TestBundleChanged(t *testing.T) {
 	t.Parallel()
 	b := run(t, particular)
@@ -253,7 +253,7 @@ func TestBundleChanged(t *testing.T) {
 	}
 }
 
-// TestPidfdSocket: the engine gets a pidfd of the process.
+// TestPidfdSocket checks that the engine gets a pidfd of the process.
 func TestPidfdSocket(t *testing.T) {
 	t.Parallel()
 	b := run(t)

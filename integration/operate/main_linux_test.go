@@ -42,7 +42,7 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// setUp wants all that the tests need, so that none is left out unnoticed.
+// setUp checks everything that the tests need. No test is skipped because something is missing.
 func setUp() (err error) {
 	if os.Geteuid() != 0 {
 		return errors.New("they run as root, on a test host")
@@ -65,8 +65,7 @@ func setUp() (err error) {
 	return os.Chmod(workDir, 0o755)
 }
 
-// leftovers are the processes that have to do with berth, and the cgroups of
-// its containers.
+// leftovers returns the processes that belong to berth, and the cgroup of its containers.
 func leftovers() string {
 	var left strings.Builder
 	entries, _ := os.ReadDir("/proc")

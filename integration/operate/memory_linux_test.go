@@ -9,8 +9,8 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// TestOOMWhileCreated: a limit of memory that is too low for the container's process
-// before it is the user's is said to be that, in runc's words.
+// TestOOMWhileCreated checks that create fails with runc's words if the memory limit is too low for
+// the init process.
 func TestOOMWhileCreated(t *testing.T) {
 	if !*limits {
 		t.Skip("without -limits")

@@ -12,8 +12,8 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// TestPause: the state says so, exec waits or is refused, and the container can
-// be resumed, killed and deleted.
+// TestPause checks that state reports the pause, that exec waits or is refused, and that the
+// container can be resumed, killed and deleted.
 func TestPause(t *testing.T) {
 	t.Parallel()
 	for name, edits := range map[string][]func(*specs.Spec){"plain": nil, "host's processes": {withHostPIDs}} {
@@ -56,7 +56,7 @@ func TestPause(t *testing.T) {
 	}
 }
 
-// TestDeletePaused by force.
+// TestDeletePaused deletes a paused container with --force.
 func TestDeletePaused(t *testing.T) {
 	t.Parallel()
 	b := run(t)
@@ -64,7 +64,7 @@ func TestDeletePaused(t *testing.T) {
 	b.expect("delete", "--force", b.id)
 }
 
-// TestProcesses: ps names all but the stub init.
+// TestProcesses checks that ps lists all processes but the stub init.
 func TestProcesses(t *testing.T) {
 	t.Parallel()
 	b := run(t, func(s *specs.Spec) { s.Process.Args = []string{"sleep", "1000"} })
@@ -86,7 +86,7 @@ func TestProcesses(t *testing.T) {
 	}
 }
 
-// TestStopped: what needs a running container says that there is none.
+// TestStopped checks that commands that need a running container say that it does not run.
 func TestStopped(t *testing.T) {
 	t.Parallel()
 	b := run(t)
@@ -113,7 +113,7 @@ func TestStopped(t *testing.T) {
 	}
 }
 
-// TestStats has runc's form, whatever controllers there are.
+// TestStats checks that the output of events --stats has runc's form with any set of controllers.
 func TestStats(t *testing.T) {
 	t.Parallel()
 	b := run(t)
@@ -132,7 +132,7 @@ func TestStats(t *testing.T) {
 	if event.Type != "stats" || event.ID != b.id {
 		t.Errorf("%+v", event)
 	}
-	// It ends with the container.
+	// events ends with the container.
 	cmd := b.command("events", "--interval=50ms", b.id)
 	done := make(chan outcome)
 	go func() { done <- b.finish(cmd) }()

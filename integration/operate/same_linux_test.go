@@ -9,7 +9,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// inUserNamespace is a container whose root is host user 100000.
+// inUserNamespace makes root in the container the host's user 100000.
 func inUserNamespace(s *specs.Spec) {
 	s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: specs.UserNamespace})
 	s.Linux.UIDMappings = []specs.LinuxIDMapping{{ContainerID: 0, HostID: 100000, Size: 65536}}
@@ -24,12 +24,12 @@ func withHostPIDs(s *specs.Spec) {
 		}
 	}
 	s.Linux.Namespaces = own
-	// A user namespace without a pid namespace may not make a procfs.
+	// A user namespace without a new pid namespace may not mount procfs.
 	s.Mounts[0] = specs.Mount{Destination: "/proc", Type: "none", Source: "/proc", Options: []string{"rbind"}}
 	s.Linux.MaskedPaths, s.Linux.ReadonlyPaths = nil, nil
 }
 
-// particular sets all that another process takes over from the container.
+// particular sets everything that exec's process takes over from the container.
 func particular(s *specs.Spec) {
 	adj := 321
 	all := []string{"CAP_CHOWN", "CAP_KILL", "CAP_SETUID"}
@@ -42,7 +42,7 @@ func particular(s *specs.Spec) {
 	s.Process.Env = append(s.Process.Env, "OWN=own")
 }
 
-// filtered has a seccomp filter.
+// filtered adds a seccomp filter.
 func filtered(s *specs.Spec) {
 	errno := uint(38)
 	s.Linux.Seccomp = &specs.LinuxSeccomp{
@@ -51,14 +51,14 @@ func filtered(s *specs.Spec) {
 	}
 }
 
-// looks is what a process can find out about itself.
+// looks is a script that prints what a process can find out about itself.
 const looks = `id; pwd; umask; env | sort; cat /proc/self/oom_score_adj
 grep -E "^(Uid|Gid|Groups|Cap|NoNew|Seccomp:|SigBlk:|SigCgt:|Cpus_allowed_list)" /proc/self/status
 cat /proc/self/limits; ls /proc/self/fd; cat /proc/self/uid_map; mkdir /tmp/dir 2>&1
 for n in cgroup ipc mnt net pid user uts; do [ /proc/self/ns/$n -ef /proc/1/ns/$n ] && echo same $n; done
 grep '^0:' /proc/self/cgroup; stat -c %u:%g /proc/self/fd/1 >/dev/null; cut -d' ' -f5,6 /proc/self/stat | tr ' ' = | sed 's/^\(.*\)=\1$/session leader/'`
 
-// TestSameAsRunc runs programs in a container of berth's and one of runc's.
+// TestSameAsRunc runs the same programs with exec in a berth container and in a runc container.
 func TestSameAsRunc(t *testing.T) {
 	t.Parallel()
 	process := func(edit func(p *specs.Process)) func(b *box) []string {
@@ -109,7 +109,8 @@ func TestSameAsRunc(t *testing.T) {
 				if g, w := plain(got.stdout), plain(want.stdout); got.status != want.status || g != w {
 					t.Errorf("%s: status %d, runc's %d; stderr %q, runc's %q%s", what, got.status, want.status, got.stderr, want.stderr, differ(g, w))
 				}
-				// Ambient ones that cannot be: runc warns of them from 1.2 on, Debian's is older.
+				// runc warns about ambient capabilities that cannot be set only from 1.2 on.
+				// Debian's is older.
 				if (got.stderr == "") != (want.stderr == "") && what != "capabilities" {
 					t.Errorf("%s: stderr %q, runc's %q", what, got.stderr, want.stderr)
 				}
@@ -118,8 +119,7 @@ func TestSameAsRunc(t *testing.T) {
 	}
 }
 
-// plain takes out what differs by nature: the cgroup is named after the
-// container where it has no cgroup namespace.
+// plain removes the limits that the machine decides.
 func plain(text string) string {
 	var lines []string
 	for line := range strings.Lines(text) {

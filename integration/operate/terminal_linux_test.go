@@ -53,8 +53,8 @@ func (l listener) receive(t *testing.T) *os.File {
 	return os.NewFile(uintptr(fds[0]), "received")
 }
 
-// TestTerminal: a terminal of the container's own, of the size that process.json
-// says, whose master the engine gets.
+// TestTerminal checks that exec makes a terminal in the container, with the size in process.json,
+// and sends its master to the engine.
 func TestTerminal(t *testing.T) {
 	t.Parallel()
 	for name, edits := range map[string][]func(*specs.Spec){
@@ -77,7 +77,7 @@ func TestTerminal(t *testing.T) {
 				t.Fatal(err)
 			}
 			status := reap(t, b.readPid("exec.pid"))
-			// At its end the other side reads as an error (EIO).
+			// After the end of the other side a read fails with EIO.
 			out, _ := io.ReadAll(master)
 			text := strings.ReplaceAll(strings.ReplaceAll(string(out), "\r", ""), "typed\n", "")
 			if text != "/dev/pts/0\n31 97\n12\ngot typed\n" && text != "/dev/pts/0\n31 97\n12\ngot " || status.ExitStatus() != 9 {
@@ -87,7 +87,7 @@ func TestTerminal(t *testing.T) {
 	}
 }
 
-// TestTerminalRefused: runc's rules of what goes with what.
+// TestTerminalRefused checks runc's rules for combining --tty, --detach and --console-socket.
 func TestTerminalRefused(t *testing.T) {
 	t.Parallel()
 	b := run(t)
@@ -99,8 +99,8 @@ func TestTerminalRefused(t *testing.T) {
 	}
 }
 
-// TestOwnTerminal: exec --tty in the foreground connects berth's terminal to the
-// container's. Without one, its output comes through all the same.
+// TestOwnTerminal checks that exec --tty in the foreground copies the output of the container's
+// terminal even if berth itself has no terminal.
 func TestOwnTerminal(t *testing.T) {
 	t.Parallel()
 	b := run(t)

@@ -14,7 +14,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// TestUpdate changes limits one after the other; each leaves the others alone.
+// TestUpdate changes limits one after the other. Each update must leave the other limits unchanged.
 func TestUpdate(t *testing.T) {
 	if !*limits {
 		t.Skip("without -limits")
@@ -37,7 +37,7 @@ func TestUpdate(t *testing.T) {
 		{"--memory 32m --memory-swap 32m", "",
 			map[string]string{"memory.max": "33554432", "memory.swap.max": "0", "memory.high": "max"}, "memory: 32\nswap: 0\n"},
 		{"--memory -1", "", map[string]string{"memory.max": "max", "memory.swap.max": "max", "pids.max": "44", "cpu.weight": "59"}, ""},
-		// The kernel takes no weight beside it.
+		// The kernel accepts no weight beside cpu.idle.
 		{"--cpu-idle 1", "", map[string]string{"cpu.idle": "1", "cpu.max": "50000 50000", "pids.max": "44"}, ""},
 		{"--cpu-idle 0", "", map[string]string{"cpu.idle": "0", "cpu.weight": "100", "cpu.max": "50000 50000"}, ""},
 		{"--cpu-share 512", "", map[string]string{"cpu.idle": "0", "cpu.weight": "59"}, ""},
@@ -71,9 +71,9 @@ func TestUpdate(t *testing.T) {
 	}
 }
 
-// TestDelegation: those inside a container give their cgroups controllers, and exec
-// goes on to work. No process of another's is in the cgroup, which would forbid it
-// (cgroups(7), no internal processes).
+// TestDelegation checks that processes in the container can enable controllers for their child
+// cgroups and that exec still works afterwards. No other process is in the container's cgroup,
+// because that would forbid it (cgroups(7), "no internal processes").
 func TestDelegation(t *testing.T) {
 	if !*limits {
 		t.Skip("without -limits")
@@ -91,7 +91,7 @@ func TestDelegation(t *testing.T) {
 	}
 }
 
-// limitsDir is where the container's limits are.
+// limitsDir returns the cgroup directory that has the container's limits.
 func limitsDir(t *testing.T, b *box) string {
 	t.Helper()
 	data, err := os.ReadFile("/proc/" + strconv.Itoa(b.pid) + "/cgroup")
@@ -107,7 +107,7 @@ func limitsDir(t *testing.T, b *box) string {
 	return ""
 }
 
-// TestOOM: an event for each process that the kernel has killed.
+// TestOOM checks that events reports each process that the kernel's OOM killer has killed.
 func TestOOM(t *testing.T) {
 	if !*limits {
 		t.Skip("without -limits")
