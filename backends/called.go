@@ -6,9 +6,8 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// Called logs, for --debug, that an external program was called: its command
-// line, how long it took, its exit status (-1 if it has none). Environments are
-// never logged.
+// Called logs the call of an external program at debug level (--debug): its command line, how long
+// it took since begin, and its exit status (-1 if it has none). Environments are never logged.
 func Called(words []string, begin time.Time, status int) {
 	if !logrus.IsLevelEnabled(logrus.DebugLevel) {
 		return

@@ -2,33 +2,34 @@ package backends
 
 import "context"
 
-// Verdict is what an examination found.
+// Verdict is the result of one check of the host.
 type Verdict string
 
-// The verdicts: all is well; something is worth knowing, or will hurt sometime;
-// containers cannot run, or something was left behind.
+// The verdicts. Pass means that all is well. Warn means that something is worth knowing, or will
+// cause trouble at some time. Fail means that containers cannot run, or that something was left
+// behind.
 const (
 	Pass Verdict = "pass"
 	Warn Verdict = "warn"
 	Fail Verdict = "fail"
 )
 
-// Finding is one row of an examination of the host.
+// Finding is what one check of the host found, one row of the report.
 type Finding struct {
-	// Check is what was examined, in a few words.
+	// Check names what was checked, in a few words.
 	Check   string  `json:"check"`
 	Verdict Verdict `json:"verdict"`
-	// Looked is what was looked at, and what it was like.
+	// Looked says what was looked at, and in which state it was.
 	Looked string `json:"looked"`
-	// Advice says what to do, with lines to paste if there are any; empty if
-	// nothing is to be done.
+	// Advice says what to do, with lines to paste if there are any. It is empty if there is nothing
+	// to do.
 	Advice string `json:"advice,omitempty"`
-	// Fix removes what was found; nil where berth cannot or must not.
+	// Fix removes what was found. It is nil if berth cannot or must not remove it.
 	Fix func(ctx context.Context) error `json:"-"`
 }
 
-// Examined is a Backend that can look into its part of the host.
+// Diagnoser is a Backend that can check its part of the host.
 type Diagnoser interface {
-	// Examine looks, and changes nothing.
+	// Diagnose runs the checks. It changes nothing.
 	Diagnose(ctx context.Context) []Finding
 }

@@ -6,9 +6,9 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// HookList is a list of hooks that can be kept in a file. In the JSON of
-// [specs.Hook] an empty environment and none are the same; a hook of the first
-// kind gets no variables, one of the second the default ones.
+// HookList is a list of hooks that can be saved in a file. The JSON of [specs.Hook] does not tell
+// an empty environment from a missing one. A hook with an empty environment gets no variables. A
+// hook without an environment gets the default variables.
 type HookList []specs.Hook
 
 type savedHook struct {
@@ -16,7 +16,7 @@ type savedHook struct {
 	Env []string `json:"env"`
 }
 
-// MarshalJSON writes a list; an environment is null if there is none.
+// MarshalJSON writes the list. The environment of a hook that has none is null.
 func (l HookList) MarshalJSON() ([]byte, error) {
 	saved := make([]savedHook, len(l))
 	for i, h := range l {

@@ -24,7 +24,7 @@ func TestHookList(t *testing.T) {
 	if err := json.Unmarshal(data, &got); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%s has become %+v (%v)", data, got, err)
 	}
-	// What berth has written before it knew the difference.
+	// An old record, in which the two are the same, can still be read.
 	if data, err = json.Marshal(specs.Hooks{Poststop: want.Poststop[1:]}); err != nil {
 		t.Fatal(err)
 	}

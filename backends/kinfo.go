@@ -5,8 +5,9 @@ import (
 	"errors"
 )
 
-// Where FreeBSD's struct kinfo_proc has its members where a pointer has 64 bits
-// (sys/user.h), in bytes. The structure says how long it is.
+// kinfoSize is the size in bytes of FreeBSD's struct kinfo_proc with 64-bit pointers (sys/user.h).
+// The other constants are the offsets of its members. The structure states its own size in its
+// first member.
 const (
 	kinfoSize  = 1088
 	kinfoPid   = 72
@@ -15,12 +16,13 @@ const (
 	kinfoStat  = 388
 )
 
-// zombie is SZOMB of sys/proc.h.
+// zombie is SZOMB in sys/proc.h.
 const zombie = 5
 
 var errKinfo = errors.New("kern.proc.pid: not the struct kinfo_proc of this architecture")
 
-// parseKinfo reads the struct kinfo_proc of a process.
+// parseKinfo parses the struct kinfo_proc of process pid. It returns errKinfo if data has another
+// layout or belongs to another process.
 func parseKinfo(pid int, data []byte) (procStat, error) {
 	if len(data) < kinfoSize {
 		return procStat{}, errKinfo

@@ -6,8 +6,8 @@ import (
 	"unsafe"
 )
 
-// kinfoProc is struct kinfo_proc of FreeBSD's sys/user.h with 64-bit pointers,
-// as far as it is used, in Go's terms.
+// kinfoProc is the beginning of FreeBSD's struct kinfo_proc (sys/user.h) with 64-bit pointers, as a
+// Go struct. It ends with the last member that berth reads.
 type kinfoProc struct {
 	Structsize, Layout                                    int32
 	Args, Paddr, Addr, Tracep, Textvp, Fd, Vmspace, Wchan uint64

@@ -8,12 +8,11 @@ import (
 	"os/exec"
 )
 
-// Missing is the error for something of the host's that berth itself needs and that
-// is not there. Engines look for the kernel's and the shell's words in a runtime's
-// error and take what they find for the container's program (podman, Docker: "executable
-// file not found", "no such file or directory", "permission denied", and exit status 126
-// or 127), so that Text has none of them. Err, which may have them, is only for
-// errors.Is.
+// Missing is the error when the host lacks something that berth itself needs. Engines search a
+// runtime's error for messages of the kernel and the shell, and then blame the container's program
+// (podman, Docker: "executable file not found", "no such file or directory", "permission denied",
+// and exit status 126 or 127). So Text contains none of these messages. Err may contain them. It is
+// only for errors.Is.
 type Missing struct {
 	Text string
 	Err  error
@@ -23,8 +22,8 @@ func (m *Missing) Error() string { return m.Text }
 
 func (m *Missing) Unwrap() error { return m.Err }
 
-// FindTool finds a program that berth itself calls: a name in PATH, or the path of a
-// file. The error is a *Missing that ends with the advice.
+// FindTool finds a program that berth itself calls, and returns its path. name is a name in PATH or
+// the path of a file. The error is a *Missing whose text ends with advice.
 func FindTool(name, advice string) (string, error) {
 	path, err := exec.LookPath(name)
 	var why string
@@ -43,8 +42,8 @@ func FindTool(name, advice string) (string, error) {
 	return "", &Missing{Text: why + ": " + advice, Err: err}
 }
 
-// CannotStart is the error of a program that FindTool has found and that the kernel
-// does not start (execve(2)).
+// CannotStart returns the error for a program that FindTool has found but that the kernel does not
+// start. err is the error of execve(2).
 func CannotStart(path string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// engineWords are what podman and Docker take for the container's program that is
+// engineWords are the messages by which podman and Docker conclude that the container's program is
 // missing or cannot be executed.
 var engineWords = regexp.MustCompile(`(?i)executable file not found|no such file or directory|not found|open executable|permission denied|operation not permitted`)
 

@@ -2,24 +2,27 @@ package backends
 
 import "time"
 
-// Where records are: RecordFile in each container's directory of a state directory, and in
-// each directory below OwedDir there, which no container can be called.
+// RecordFile is the name of the record in a container's directory. OwedDir is a directory in the
+// state directory that no container can have as its id. Each directory below OwedDir also holds a
+// record, which was set aside.
 const (
 	RecordFile = "state.json"
 	OwedDir    = "@owed"
 )
 
-// Owed is what a delete has begun and could not finish: a later command does.
+// Owed says that a delete has begun and is not finished. A later command finishes it.
 type Owed struct {
 	Since time.Time `json:"since"`
-	// Why is the error; empty while a delete is at it, and if that was killed.
+	// Why is the delete's error. It is empty while the delete is running, or if the delete was
+	// killed.
 	Why string `json:"why,omitempty"`
 }
 
-// Postponing is a Backend that can leave what it could not remove of a container to a
-// later Delete, although another container gets that container's id.
+// Postponing is a Backend that can leave the remains of a container to a later Delete, even if a
+// new container gets the same id.
 type Postponing interface {
-	// Postpone forgets, in c.Data, all that the other container may have under the same
-	// name. The error says why that is not possible, as while a process runs.
+	// Postpone removes from c.Data everything that the new container may have under the same name.
+	// The error says why that is impossible, for example because a process of the old container
+	// still runs.
 	Postpone(c *Container) error
 }

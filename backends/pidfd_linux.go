@@ -9,9 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Open returns a pidfd of the process (pidfd_open(2)). The error wraps
-// os.ErrProcessDone where the process is no longer there: one that was waited for,
-// or whose pid is another's by now. A zombie is there.
+// Open returns a pidfd of the process (pidfd_open(2)). The error wraps os.ErrProcessDone if the
+// process no longer exists: it was waited for, and its pid may already belong to another process. A
+// zombie still exists.
 func (p Process) Open() (*os.File, error) {
 	if p.Pid <= 0 {
 		return nil, os.ErrProcessDone
@@ -31,19 +31,19 @@ func (p Process) Open() (*os.File, error) {
 	return pidfd, nil
 }
 
-// noProcess says that pidfd_open(2) has found no process. Where the number still
-// names a session, a process group or a thread, it is ESRCH or ENOENT on Linux 6.16
-// and later, and EINVAL before.
+// noProcess reports whether err means that pidfd_open(2) has found no process. If the number still
+// names a session, a process group or a thread, the error is ESRCH or ENOENT on Linux 6.16 and
+// later, and EINVAL before.
 func noProcess(err error) bool {
 	return errors.Is(err, unix.ESRCH) || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOENT)
 }
 
-// Signal sends a signal to the process, and never to one that got its pid later. The
-// error is os.ErrProcessDone if the process has ended.
+// Signal sends a signal to the process, never to a later process with the same pid. The error is
+// os.ErrProcessDone if the process has ended.
 func (p Process) Signal(sig syscall.Signal) error { return p.SignalIf(sig, p.Alive) }
 
-// SignalIf is Signal for a process that may not be the one that is meant: still says,
-// while it is held, that it is.
+// SignalIf is like Signal, but sends the signal only if still returns true. It calls still while it
+// holds a pidfd of the process. If still returns false, the error is os.ErrProcessDone.
 func (p Process) SignalIf(sig syscall.Signal, still func() bool) error {
 	pidfd, err := p.Open()
 	if errors.Is(err, os.ErrProcessDone) {

@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A process that was waited for is done, though its number is still a session's, and
-// whichever word the kernel has for that.
+// A process that was waited for is done, even if its number still names a session, and whichever
+// error the kernel returns for that.
 func TestOpenOfOneThatWasWaitedFor(t *testing.T) {
 	cmd := exec.Command("sh", "-c", "sleep 1000 >/dev/null & echo $!; read x")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}

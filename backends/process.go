@@ -1,20 +1,21 @@
 package backends
 
-// Process names one process for as long as the host runs: a pid alone may be
-// given to another process once this one has been waited for.
+// Process identifies one process for as long as the host runs. A pid alone does not: once a process
+// has been waited for, its pid may be given to another process.
 type Process struct {
 	Pid int `json:"pid,omitempty"`
-	// StartTime is when it was started. On Linux it is field 22 of
-	// /proc/PID/stat, in clock ticks since boot (proc_pid_stat(5)), on FreeBSD
-	// microseconds since 1970.
+	// StartTime is when the process was started. On Linux it is field 22 of /proc/PID/stat, in
+	// clock ticks since boot (proc_pid_stat(5)). On FreeBSD it is in microseconds since 1970.
 	StartTime uint64 `json:"startTime,omitempty"`
 }
 
-// Plausible says that it can be a container's process, or is not known: init's is
-// not, and a negative number is more than one process (kill(2)).
+// Plausible reports whether p can be a container's process, or is unknown (zero). Pid 1 is not
+// plausible because it is the host's init. A negative pid is not plausible because it stands for
+// more than one process (kill(2)).
 func (p Process) Plausible() bool { return p.Pid == 0 && p.StartTime == 0 || p.Pid > 1 }
 
-// FindProcess reads the start time of a running process.
+// FindProcess reads the start time of a running process. It fails if there is no process with that
+// pid.
 func FindProcess(pid int) (Process, error) {
 	stat, err := readStat(pid)
 	if err != nil {
@@ -23,7 +24,7 @@ func FindProcess(pid int) (Process, error) {
 	return Process{Pid: pid, StartTime: stat.start}, nil
 }
 
-// Alive says whether the process still runs. A zombie does not.
+// Alive reports whether the process still runs. A zombie does not run.
 func (p Process) Alive() bool {
 	if p.Pid <= 0 {
 		return false
@@ -32,21 +33,21 @@ func (p Process) Alive() bool {
 	return err == nil && stat.start == p.StartTime && stat.state != 'Z' && stat.state != 'X'
 }
 
-// Ending says that the process has begun to end, and may be waiting for those in
-// its pid namespace to do so.
+// Ending reports whether the process has begun to end. It may still be waiting for the other
+// processes in its pid namespace to end. On FreeBSD Ending is always false.
 func (p Process) Ending() bool {
 	stat, err := readStat(p.Pid)
 	return err == nil && stat.start == p.StartTime && stat.exiting
 }
 
-// Stopped says whether a process is stopped, by a signal or a tracer, and which one it
-// is.
+// Stopped reports whether the process with that pid is stopped by a signal or a tracer. It also
+// returns that process.
 func Stopped(pid int) (Process, bool) {
 	stat, err := readStat(pid)
 	return Process{Pid: pid, StartTime: stat.start}, err == nil && (stat.state == 'T' || stat.state == 't')
 }
 
-// Exists says whether the process is there, running or a zombie.
+// Exists reports whether the process exists, running or as a zombie.
 func (p Process) Exists() bool {
 	if p.Pid <= 0 {
 		return false
@@ -55,7 +56,7 @@ func (p Process) Exists() bool {
 	return err == nil && stat.start == p.StartTime
 }
 
-// Parent is the pid of the parent of a process.
+// Parent returns the pid of a process's parent.
 func Parent(pid int) (int, error) {
 	stat, err := readStat(pid)
 	return stat.ppid, err
@@ -64,7 +65,7 @@ func Parent(pid int) (int, error) {
 type procStat struct {
 	state byte
 	ppid  int
-	// exiting says that it has begun to end.
+	// exiting is true if the process has begun to end.
 	exiting bool
 	start   uint64
 }

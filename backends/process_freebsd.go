@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// readStat asks sysctl(3) for a process.
+// readStat reads the status of a process with sysctl(3).
 func readStat(pid int) (procStat, error) {
 	data, err := unix.SysctlRaw("kern.proc.pid", pid)
 	if err == nil && len(data) == 0 {
@@ -22,9 +22,9 @@ func readStat(pid int) (procStat, error) {
 	return parseKinfo(pid, data)
 }
 
-// Signal sends a signal to the process. FreeBSD has no handle for a process that is
-// not one's child by fork; the pid is compared with the start time just before. The
-// error is os.ErrProcessDone if the process has ended.
+// Signal sends a signal to the process. FreeBSD has no handle for a process that is not the
+// caller's own child. So Signal compares the start time just before it signals the pid. The error
+// is os.ErrProcessDone if the process has ended.
 func (p Process) Signal(sig syscall.Signal) error {
 	if !p.Alive() {
 		return os.ErrProcessDone

@@ -8,14 +8,13 @@ import (
 	"strconv"
 )
 
-// exiting is PF_EXITING of the kernel's linux/sched.h.
+// exiting is PF_EXITING in the kernel's linux/sched.h.
 const exiting = 0x4
 
 var errStat = errors.New("unexpected format")
 
-// readStat reads /proc/PID/stat. The command name in it is in parentheses and
-// may hold anything, parentheses and newlines too, so fields count from the
-// last one on.
+// readStat reads /proc/PID/stat. The command name in it is in parentheses and may contain anything,
+// even parentheses and newlines. So readStat counts the fields from the last closing parenthesis.
 func readStat(pid int) (procStat, error) {
 	path := "/proc/" + strconv.Itoa(pid) + "/stat"
 	data, err := os.ReadFile(path)

@@ -1,6 +1,6 @@
 package backends
 
-// Stats is the data of runc's events, in its JSON: containerd's shim and others
+// Stats is the data of runc's events command, in runc's JSON. containerd's shim and other programs
 // read it. Times are in nanoseconds, sizes in bytes.
 type Stats struct {
 	CPU     CPUStats                `json:"cpu"`
@@ -9,9 +9,10 @@ type Stats struct {
 	Pids    PidsStats               `json:"pids"`
 	BlockIO BlockIOStats            `json:"blkio"`
 	Hugetlb map[string]HugetlbStats `json:"hugetlb"`
-	// IntelRdt has no content here.
+	// IntelRdt is always empty.
 	IntelRdt struct{} `json:"intel_rdt"`
-	// NetworkInterfaces is null, as in runc for all that engines configure.
+	// NetworkInterfaces is always null. In runc it is null too, for everything that engines
+	// configure.
 	NetworkInterfaces []struct{} `json:"network_interfaces"`
 }
 
@@ -30,7 +31,7 @@ type CPUStats struct {
 	PSI *Pressure `json:"psi,omitempty"`
 }
 
-// CPUSetStats is of cgroup v1, and zero.
+// CPUSetStats is about cgroup v1. It is always zero.
 type CPUSetStats struct {
 	CPUExclusive          uint64 `json:"cpu_exclusive"`
 	MemHardwall           uint64 `json:"mem_hardwall"`
@@ -43,7 +44,7 @@ type CPUSetStats struct {
 	SchedRelaxDomainLevel int64  `json:"sched_relax_domain_level"`
 }
 
-// MemoryStats is memory; Raw is the kernel's memory.stat.
+// MemoryStats is memory. Raw holds the contents of the kernel's memory.stat.
 type MemoryStats struct {
 	Cache     uint64            `json:"cache,omitempty"`
 	Usage     MemoryEntry       `json:"usage"`
@@ -54,7 +55,7 @@ type MemoryStats struct {
 	PSI       *Pressure         `json:"psi,omitempty"`
 }
 
-// MemoryEntry is one kind of memory. Swap counts memory and swap together.
+// MemoryEntry is one kind of memory. The entry Swap counts memory and swap together.
 type MemoryEntry struct {
 	Limit   uint64 `json:"limit"`
 	Usage   uint64 `json:"usage,omitempty"`
@@ -62,7 +63,7 @@ type MemoryEntry struct {
 	Failcnt uint64 `json:"failcnt"`
 }
 
-// PidsStats counts tasks. Limit is 0 where there is none.
+// PidsStats counts tasks. Limit is 0 if there is no limit.
 type PidsStats struct {
 	Current uint64 `json:"current,omitempty"`
 	Limit   uint64 `json:"limit,omitempty"`
@@ -75,7 +76,7 @@ type BlockIOStats struct {
 	PSI        *Pressure      `json:"psi,omitempty"`
 }
 
-// BlockIOEntry is a count for one device.
+// BlockIOEntry is one count for one device.
 type BlockIOEntry struct {
 	Major uint64 `json:"major,omitempty"`
 	Minor uint64 `json:"minor,omitempty"`
@@ -83,7 +84,7 @@ type BlockIOEntry struct {
 	Value uint64 `json:"value,omitempty"`
 }
 
-// HugetlbStats is huge pages of one size.
+// HugetlbStats is about huge pages of one size.
 type HugetlbStats struct {
 	Usage   uint64 `json:"usage,omitempty"`
 	Max     uint64 `json:"max,omitempty"`
@@ -96,7 +97,7 @@ type Pressure struct {
 	Full PressureData `json:"full"`
 }
 
-// PressureData is in per cent over the last seconds, Total in microseconds.
+// PressureData is in per cent over the last 10, 60 and 300 seconds. Total is in microseconds.
 type PressureData struct {
 	Avg10  float64 `json:"avg10"`
 	Avg60  float64 `json:"avg60"`

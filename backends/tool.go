@@ -1,11 +1,11 @@
 package backends
 
-// Tool is something that a backend works with: a program, the kernel.
+// Tool is something that a backend works with, such as a program or the kernel.
 type Tool struct {
 	Name string `json:"name"`
-	// Path is a program's.
+	// Path is the path of a program. It is empty for other tools.
 	Path string `json:"path,omitempty"`
-	// Version is empty if it could not be found out.
+	// Version is empty if it could not be determined.
 	Version string `json:"version,omitempty"`
 }
 
@@ -20,8 +20,8 @@ func (t Tool) String() string {
 	return s
 }
 
-// Equipped is a Backend that can name its tools. The error says which is
-// missing or cannot be worked with; the tools that there are come with it.
+// Versioner is a Backend that can name its tools. The error says which tool is missing or unusable.
+// The tools that do exist are returned with the error.
 type Versioner interface {
 	Versions() ([]Tool, error)
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// A long list of warnings does not become a long log, and says so.
+// A long list of warnings does not make a long log, and the log says how many are missing.
 func TestLogWarnings(t *testing.T) {
 	var out bytes.Buffer
 	logrus.SetOutput(&out)

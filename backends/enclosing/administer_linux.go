@@ -6,13 +6,13 @@ import (
 	"github.com/berth-oci/berth/backends"
 )
 
-// Administrator is an Enclosure whose tool administrators call themselves.
+// Administrator is an Enclosure whose tool administrators use directly.
 type Administrator interface {
-	// Administer is backends.Administered's for the enclosure of that name.
+	// Administer does the work of backends.Administered for the enclosure with that name.
 	Administer(name string, words []string) error
 }
 
-// Administer asks the enclosure.
+// Administer passes the command to the enclosure.
 func (b Backend) Administer(c *backends.Container, words []string) error {
 	a, ok := b.Enclosure.(Administrator)
 	if !ok {

@@ -12,14 +12,14 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// joinedMounts is a mount namespace that a container has joined: what config.json
-// calls it, and which one that was.
+// joinedMounts is a mount namespace that a container has joined: its path in config.json, and its
+// inode.
 type joinedMounts struct {
 	Path  string `json:"path"`
 	Inode uint64 `json:"inode"`
 }
 
-// findAttachment notes where a root comes to be mounted that others see.
+// findAttachment notes where the root will be mounted, if the container shares its mount namespace.
 func findAttachment(j *Job) error {
 	if !rootfs.SharedMountNamespace(j.Spec) {
 		return nil
@@ -42,8 +42,8 @@ func findAttachment(j *Job) error {
 	return nil
 }
 
-// detach takes such a root away. A joined namespace that cannot be found any more
-// by its name is left alone: it has ended, or is others' only.
+// detach unmounts the root from a shared mount namespace. If the path of a joined namespace no
+// longer leads to it, detach leaves the namespace alone: it has ended, or only others use it.
 func detach(d *Data) error {
 	if d.Attachment == nil {
 		return nil
@@ -52,7 +52,7 @@ func detach(d *Data) error {
 	if m := d.MountNamespace; m != nil {
 		f, err := openNamespace(m.Path, unix.CLONE_NEWNS)
 		if err != nil {
-			return nil //nolint:nilerr // as said
+			return nil //nolint:nilerr // see above
 		}
 		defer f.Close()
 		if info, err := f.Stat(); err != nil || info.Sys().(*syscall.Stat_t).Ino != m.Inode {

@@ -14,7 +14,7 @@ import (
 	"github.com/berth-oci/berth/backends/stubinit"
 )
 
-// watch tells the stub init which process it waits for, and what it may keep.
+// watch tells the stub init which process to wait for, and what it may keep.
 func (c *caller) watch(pidfd *os.File, task stubinit.Task) error {
 	c.bounding = task.Bounding
 	err := unix.Sendmsg(c.conn, task.Message(), unix.UnixRights(int(pidfd.Fd())), nil, unix.MSG_NOSIGNAL)
@@ -24,12 +24,12 @@ func (c *caller) watch(pidfd *os.File, task stubinit.Task) error {
 	return nil
 }
 
-// bareTimeout is far more than some sixty system calls take.
+// bareTimeout is much longer than sixty system calls take.
 const bareTimeout = 30 * time.Second
 
-// awaitBare waits until the stub init has given up what the container has not, and
-// looks whether it has: the container's own processes, which may be able to trace
-// it (ptrace(2)), must not run before.
+// awaitBare waits until the stub init has given up all rights that the container does not have, and
+// then checks that it has. The container's own processes may be able to trace the stub init
+// (ptrace(2)), so they must not run before.
 func (c *caller) awaitBare() error {
 	fds := []unix.PollFd{{Fd: int32(c.conn), Events: unix.POLLIN | unix.POLLRDHUP}}
 	var n int
@@ -56,7 +56,8 @@ func (c *caller) awaitBare() error {
 	return nil
 }
 
-// checkBare reads /proc/PID/status of a stub init (proc_pid_status(5)).
+// checkBare checks /proc/PID/status of a stub init (proc_pid_status(5)). It fails if the stub init
+// has more capabilities than it may have, or lacks no_new_privs or a seccomp filter.
 func checkBare(status string, bounding uint64) error {
 	most := map[string]uint64{"CapInh": 0, "CapPrm": stubinit.KeptCapabilities, "CapEff": stubinit.KeptCapabilities, "CapAmb": 0, "CapBnd": bounding}
 	is := map[string]string{"NoNewPrivs": "1", "Seccomp": "2"}

@@ -9,7 +9,7 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// checkStage names what the process inside cannot do yet.
+// checkInit returns a problem for each field that the init process cannot honour yet.
 func checkInit(s *specs.Spec) spec.Problems {
 	var ps spec.Problems
 	refuse := func(path, reason string) {

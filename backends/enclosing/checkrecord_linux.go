@@ -11,16 +11,16 @@ import (
 	"github.com/berth-oci/berth/backends/resctrl"
 )
 
-// Naming is an Enclosure that knows which names it can have given.
+// Naming is an Enclosure that knows which names it can have chosen.
 type Naming interface {
-	// Named says whether the container's enclosure can have the name.
+	// Named reports whether the container's enclosure can have that name.
 	Named(c *backends.Container, name string) bool
 }
 
 var _ backends.RecordChecker = Backend{}
 
-// Recall refuses what Create cannot have written. Delete acts upon the rest: it
-// kills the processes and removes the cgroups and directories that it names.
+// CheckRecord refuses a record that Create cannot have written. Delete acts on every other record:
+// it kills the processes and removes the cgroups and directories that the record names.
 func (b Backend) CheckRecord(c *backends.Container) error {
 	d, err := data(c)
 	if err != nil {
@@ -41,7 +41,7 @@ func (b Backend) CheckRecord(c *backends.Container) error {
 	return d.checkProcess(c)
 }
 
-// checkPlaces looks at the cgroups and directories.
+// checkPlaces checks the cgroups and directories.
 func (d *Data) checkPlaces(c *backends.Container) error {
 	if err := cgroup.CheckRecorded(d.Limits); err != nil {
 		return record.Damaged("data.limits: %w", err)
@@ -68,7 +68,7 @@ func (d *Data) checkPlaces(c *backends.Container) error {
 	return nil
 }
 
-// checkProcess wants the container's process not to be one of the host's.
+// checkProcess fails if the container's process is one of the host's.
 func (d *Data) checkProcess(c *backends.Container) error {
 	if d.SharedPIDs || !c.Process.Alive() {
 		return nil

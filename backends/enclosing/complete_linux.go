@@ -10,9 +10,9 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// complete takes from the container's own process what another one leaves open
-// and is a matter of the container rather than of the program, as runc does:
-// not its limits, which without rlimits are berth's caller's.
+// complete fills in what p leaves open, from the container's own process, as runc does. It fills in
+// only what is a matter of the container rather than of the program. Limits are not: without
+// rlimits the process has the limits of berth's caller.
 func complete(p, own *specs.Process) *specs.Process {
 	c := *p
 	if c.Capabilities == nil {
@@ -39,7 +39,7 @@ func complete(p, own *specs.Process) *specs.Process {
 	return &c
 }
 
-// cpus reads a list such as "0-3,7", which spec has checked.
+// cpus parses a list such as "0-3,7".
 func cpus(list string) ([]int, error) {
 	var named [maxCPU + 1]bool
 	for part := range strings.SplitSeq(list, ",") {
@@ -72,7 +72,7 @@ func cpus(list string) ([]int, error) {
 	return out, nil
 }
 
-// checkAffinity is for create to refuse what exec could not do.
+// checkAffinity makes create refuse an affinity that exec could not set.
 func checkAffinity(a *specs.CPUAffinity) error {
 	if a == nil {
 		return nil
@@ -88,5 +88,5 @@ func checkAffinity(a *specs.CPUAffinity) error {
 	return nil
 }
 
-// maxCPU bounds the lists that can be written.
+// maxCPU is the largest CPU number that a list may name.
 const maxCPU = 8191

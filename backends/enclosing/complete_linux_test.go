@@ -18,7 +18,7 @@ func TestCPUs(t *testing.T) {
 			t.Errorf("%q: %v, %v", list, got, err)
 		}
 	}
-	// However often they are named.
+	// A list may name a CPU any number of times.
 	if got, err := cpus(strings.Repeat("0-8191,", 20000)); err != nil || len(got) != 8192 {
 		t.Errorf("%d processors, %v", len(got), err)
 	}

@@ -11,9 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ownProfile is the AppArmor profile that the enclosure's tool has given its init,
-// for processes for which config.json names none; "" for none. A container with
-// CAP_SYS_ADMIN has none either: engines ask for a privileged one in this way.
+// ownProfile returns the AppArmor profile that the enclosure's tool has given its init. The
+// container's processes get it if config.json names none. It is "" if there is no profile, and for
+// a container with CAP_SYS_ADMIN: this is how engines ask for a privileged container.
 func (j *Job) ownProfile() (string, error) {
 	p := j.Spec.Process
 	if p.ApparmorProfile != "" || p.Capabilities != nil && slices.Contains(p.Capabilities.Bounding, "CAP_SYS_ADMIN") {
@@ -22,7 +22,7 @@ func (j *Job) ownProfile() (string, error) {
 	return profileOf(j.Data.StubInit.Pid)
 }
 
-// profileOf is the profile that confines a process (proc_pid_attr(5)).
+// profileOf returns the profile that confines a process (proc_pid_attr(5)), or "" if none does.
 func profileOf(pid int) (string, error) {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/attr/apparmor/current", pid))
 	if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.EINVAL) {
@@ -32,7 +32,7 @@ func profileOf(pid int) (string, error) {
 		return "", fmt.Errorf("the enclosure's AppArmor profile: %w", err)
 	}
 	label := strings.TrimRight(string(data), "\x00\n")
-	// A mode is in parentheses behind it.
+	// The mode follows in parentheses.
 	if i := strings.LastIndex(label, " ("); i >= 0 && strings.HasSuffix(label, ")") {
 		label = label[:i]
 	}
@@ -42,7 +42,7 @@ func profileOf(pid int) (string, error) {
 	return label, nil
 }
 
-// confined is a process with the container's own profile where it names none.
+// confined gives a process the container's own profile if the process names none.
 func (d *Data) confined(p *specs.Process) *specs.Process {
 	if p.ApparmorProfile == "" {
 		p.ApparmorProfile = d.Profile

@@ -16,14 +16,14 @@ func TestConfined(t *testing.T) {
 	}
 }
 
-// A container that names a profile, or is privileged, is not given another.
+// A container that names a profile or is privileged gets no other profile.
 func TestOwnProfile(t *testing.T) {
 	for _, p := range []*specs.Process{
 		{ApparmorProfile: "own"},
 		{Capabilities: &specs.LinuxCapabilities{Bounding: []string{"CAP_KILL", "CAP_SYS_ADMIN"}}},
 	} {
 		j := &Job{Spec: &specs.Spec{Process: p}, Data: &Data{}}
-		j.Data.StubInit.Pid = -1 // it must not be looked at
+		j.Data.StubInit.Pid = -1 // must not be read
 		if got, err := j.ownProfile(); got != "" || err != nil {
 			t.Errorf("%+v: %q, %v", p, got, err)
 		}

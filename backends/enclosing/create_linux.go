@@ -22,8 +22,8 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// raiseTimeout bounds the time in which an enclosure has to stand. Proxmox VE
-// waits 10 s for a lock of its own.
+// startTimeout bounds the time that an enclosure may take to start. Proxmox VE alone waits up to
+// 10 s for a lock.
 const startTimeout = 2 * time.Minute
 
 // creation is one run of Create.
@@ -32,16 +32,16 @@ type creation struct {
 	job      *Job
 	opts     *backends.CreateOptions
 	initProc *initproc.Process
-	// first is the init process, for others than the goroutine that creates.
+	// first is the init process, for goroutines other than the one that runs Create.
 	first atomic.Pointer[backends.Process]
-	// placed is the container's cgroup, once the init process is about to be in it.
+	// placed is the container's cgroup. It is set when the init process is about to move into it.
 	placed atomic.Pointer[string]
 	oom    oomWatch
 }
 
-// Create makes the container in this order: the init process; the enclosure around
-// it; the init process's own preparation inside, with the hooks in between. Each step
-// is recorded before it is taken, and undone when a later one fails.
+// Create makes the container in three steps: it starts the init process, starts the enclosure
+// around it, and has the init process prepare itself inside. Hooks run in between. Create records
+// each step before it takes it, and undoes it if a later step fails.
 func (b Backend) Create(ctx context.Context, c *backends.Container, s *specs.Spec, o backends.CreateOptions, save func() error) error {
 	ready := make(chan struct{})
 	cr := &creation{Backend: b, opts: &o, job: &Job{Container: c, Spec: s, Data: &Data{}, Ready: ready, save: save}}
@@ -54,7 +54,7 @@ func (b Backend) Create(ctx context.Context, c *backends.Container, s *specs.Spe
 		return nil
 	}
 	err = cr.reason(cause, err)
-	// The caller may have given up, which must not keep us from cleaning up.
+	// Clean up even if the caller has given up.
 	return errors.Join(err, cr.undo(context.WithoutCancel(ctx)))
 }
 
@@ -187,11 +187,12 @@ func (cr *creation) run(ctx context.Context, ready chan struct{}) error {
 	return cr.finish()
 }
 
-// stageTasks is more than the tasks that an init process has.
+// initThreads is larger than the number of threads of an init process.
 const initThreads = 64
 
-// deferPidsLimit takes a limit away that the init process's own threads could exceed: it is set
-// when the init process has all of them. It returns how, or nil if there is no such limit.
+// deferPidsLimit removes the pids limit from r if the init process's own threads could exceed it.
+// It returns a function that puts the limit back, for the time when the init process has all of its
+// threads. It returns nil if r has no limit that is too low.
 func deferPidsLimit(r *cgroups.Resources) (giveBack func()) {
 	limit, unified := r.PidsLimit, r.Unified[pidsMax]
 	setPidsLimit := limit != nil && *limit >= 0 && *limit < initThreads
@@ -212,7 +213,8 @@ func deferPidsLimit(r *cgroups.Resources) (giveBack func()) {
 
 const pidsMax = "pids.max"
 
-// spawn starts the init process and notes what came of its namespaces.
+// spawn starts the init process. It grants the process what only the host can grant, and reads the
+// ID maps of its user namespace if it has one.
 func (cr *creation) spawn(prep *preparation) error {
 	j := cr.job
 	cfg, err := initConfig(j, cr.opts, prep.inherited)
@@ -249,8 +251,8 @@ func (cr *creation) spawn(prep *preparation) error {
 	return nil
 }
 
-// raise makes the enclosure, and returns the stub init when it has called. The
-// enclosure's tool may not be done by then; wait waits for it.
+// startEnclosure starts the enclosure and returns the stub init when it has called. It closes ready
+// at that moment. The enclosure's tool may still be running then. wait waits for it.
 func (cr *creation) startEnclosure(ctx context.Context, ready chan struct{}) (*caller, func() error, error) {
 	l, err := cr.job.listen()
 	if err != nil {
@@ -284,7 +286,7 @@ func (cr *creation) startEnclosure(ctx context.Context, ready chan struct{}) (*c
 	select {
 	case c := <-called:
 		if c.err != nil {
-			// The enclosure's tool may hang without it.
+			// Without the stub init the enclosure's tool may hang.
 			cancel()
 			if err := wait(); !errors.Is(c.err, errInitGone) {
 				return nil, nil, errors.Join(c.err, err)
@@ -294,7 +296,7 @@ func (cr *creation) startEnclosure(ctx context.Context, ready chan struct{}) (*c
 		close(ready)
 		return c.caller, wait, nil
 	case err := <-started:
-		// It stands, so the stub init is about to call; or else it has failed.
+		// If the enclosure is up, the stub init is about to call.
 		if err == nil {
 			select {
 			case c := <-called:
@@ -319,10 +321,12 @@ func (cr *creation) startEnclosure(ctx context.Context, ready chan struct{}) (*c
 
 var errNoStubInit = errors.New("the enclosure is up but its init, berth's stub init, has not called")
 
-// enter ties the init process and the enclosure together: the stub init waits for the
-// init process, the init process is in the enclosure's cgroup. If another process is to be the
-// user's, the stub init waits for that (settle), which is born in the init process's cgroup:
-// others may see it from its first moment on, and must not get out of theirs by it.
+// attach ties the init process and the enclosure together. The stub init waits for the init
+// process, and the init process moves into the enclosure's cgroup.
+//
+// If the init process forks the user process, the stub init waits for the user process instead
+// (adopt). The user process is forked in the init process's cgroup. Others in its pid namespace may
+// see it from its first moment on, and must not leave their own cgroup with its help.
 func (cr *creation) attach(prep *preparation, caller *caller) error {
 	j := cr.job
 	j.Data.StubInit = caller.process
@@ -352,7 +356,7 @@ func (cr *creation) attach(prep *preparation, caller *caller) error {
 	return cr.watchProcess(caller, prep.process.Capabilities.Bounding)
 }
 
-// settle takes over the user's process, which the init process has borne.
+// adopt takes over the user process that the init process has forked.
 func (cr *creation) adopt(prep *preparation, caller *caller) (err error) {
 	j := cr.job
 	if j.Process, err = backends.FindProcess(cr.initProc.Pid); err != nil {
@@ -376,9 +380,10 @@ func (cr *creation) adopt(prep *preparation, caller *caller) (err error) {
 	return prep.process.Schedule(cr.initProc.Pid)
 }
 
-// placeKeeper has the init process, whose children the hooks of startContainer are, in the
-// container's cgroup if there are some, so that its limits are theirs, and what
-// ends it ends them; else out of it.
+// placeParkedInit moves the parked init into the container's cgroup if config.json has
+// startContainer hooks. The hooks are children of the parked init, so the container's limits apply
+// to them and a kill of the container ends them. Without startContainer hooks the parked init moves
+// to berth's own cgroup.
 func (cr *creation) placeParkedInit() error {
 	j := cr.job
 	if h := j.Spec.Hooks; h != nil && len(h.StartContainer) > 0 {
@@ -391,7 +396,7 @@ func (cr *creation) placeParkedInit() error {
 	return cgroup.Enter(own, cr.initProc.ParkedInit())
 }
 
-// limit applies the container's limits before anything of it runs.
+// limit writes limits to the container's cgroup.
 func limit(d *Data, r *cgroups.Resources) error {
 	if !d.Scope {
 		err := cgroup.Limit(d.Limits, r)
@@ -407,8 +412,8 @@ func limit(d *Data, r *cgroups.Resources) error {
 	return place.Limit(r)
 }
 
-// prepareInside sends the init process its plan and serves it until only start is
-// missing.
+// prepareInside sends the init process its plan, runs the hooks that run on the host, and returns
+// when only start is missing.
 func (cr *creation) prepareInside(ctx context.Context, prep *preparation, caller *caller) error {
 	j := cr.job
 	start, err := link.Listen(j.Dir)
@@ -436,7 +441,7 @@ func (cr *creation) prepareInside(ctx context.Context, prep *preparation, caller
 	return err
 }
 
-// finish records the container as created and lets the init process go.
+// finish records the container as created and lets the init process outlive berth.
 func (cr *creation) finish() error {
 	j := cr.job
 	if err := j.linkProcess(); err != nil {

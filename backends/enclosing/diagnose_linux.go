@@ -6,7 +6,7 @@ import (
 	"github.com/berth-oci/berth/backends"
 )
 
-// Examine asks the enclosure, if it has anything to look at.
+// Diagnose asks the enclosure, if it has something to check.
 func (b Backend) Diagnose(ctx context.Context) []backends.Finding {
 	if e, ok := b.Enclosure.(backends.Diagnoser); ok {
 		return e.Diagnose(ctx)

@@ -1,7 +1,7 @@
-// Package enclosing is the life of a container in an enclosure that another
-// tool makes, such as an LXC container, while the container's first process is
-// berth's own child: the init process, which enters the enclosure and then becomes the
-// user's process. What differs between the tools is behind Enclosure.
+// Package enclosing implements the life of a container in an enclosure that another tool makes,
+// such as an LXC container. The container's first process is berth's own child, the init process.
+// It enters the enclosure and then execs the user's program. The differences between the tools are
+// behind the interface Enclosure.
 package enclosing
 
 import (
@@ -23,78 +23,78 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// Enclosure is the tool that encloses containers.
+// Enclosure is a tool that makes enclosures.
 type Enclosure interface {
-	// Name is the backend's name.
+	// Name returns the backend's name.
 	Name() string
-	// Usable says why the tool cannot work on this host; nil when it can.
+	// Usable returns why the tool cannot work on this host, or nil if it can.
 	Usable() error
-	// Check names the fields of config.json that the enclosure cannot honour.
+	// Check returns a problem for each field of config.json that the enclosure cannot honour.
 	Check(s *specs.Spec) spec.Problems
-	// HostTree says that the enclosure's init still has the host's tree of
-	// mounts, so that the init process finds it there.
+	// HostTree reports whether the enclosure's init still has the host's mounts. The init process
+	// then finds them there.
 	HostTree() bool
-	// Mounts are what the enclosure adds to the mounts of config.json, after them.
+	// Mounts returns the mounts that the enclosure adds after those of config.json.
 	Mounts(s *specs.Spec) ([]specs.Mount, error)
-	// Place chooses the enclosure's name and cgroup, into j.Data. Nothing is
-	// made yet.
+	// PlanCgroup chooses the enclosure's name and the path of its cgroup, and sets both in j.Data.
+	// It makes nothing yet.
 	PlanCgroup(j *Job) error
-	// Raise makes the enclosure around the init process and starts its init, the
-	// stub init. It returns when the enclosure stands, its failure is certain, or
-	// ctx is done.
+	// StartEnclosure makes the enclosure around the init process and starts the enclosure's init,
+	// the stub init. It returns when the enclosure is up, when it has certainly failed, or when ctx
+	// is done.
 	StartEnclosure(ctx context.Context, j *Job) error
-	// Explain says what Raise would do, and what it would write.
+	// Explain returns what StartEnclosure would do and write.
 	Explain(j *Job) (backends.Explanation, error)
-	// Lower removes the enclosure, running or half-made, and returns when
-	// nothing is left of it. Without one, it does nothing.
+	// DestroyEnclosure removes the enclosure, even if it is running or half made, and returns when
+	// nothing of it is left. If there is no enclosure, it does nothing.
 	DestroyEnclosure(ctx context.Context, c *backends.Container, d *Data) error
 }
 
 // Data is what an enclosing backend remembers of a container.
 type Data struct {
-	// Name is what the tool calls the enclosure: LXC's name, Proxmox VE's VMID.
+	// Name is the tool's name for the enclosure: the LXC name, or the VMID in Proxmox VE.
 	Name string `json:"name"`
-	// Making says that the tool was at making the enclosure: what is there of it may not
-	// show yet whose it is.
+	// Making is true while the tool makes the enclosure. What exists of the enclosure may not show
+	// yet which container it belongs to.
 	Making bool `json:"making,omitempty"`
-	// Cgroup is the cgroup of the container's processes, Limits the one that
-	// carries its limits (the same or one above), relative to the mount.
+	// Cgroup is the cgroup of the container's processes. Limits is the cgroup that carries the
+	// container's limits, which is the same or one above. Both are relative to the mount.
 	Cgroup string `json:"cgroup"`
 	Limits string `json:"limits"`
-	// LimitsID is the identity of Limits' directory, for another container may
-	// have a cgroup of the same name later; 0 while there is none.
+	// LimitsID identifies the directory of Limits, because another container may later have a
+	// cgroup of the same name. It is 0 while the cgroup does not exist.
 	LimitsID uint64 `json:"limitsID,omitempty"`
-	// Claimed says that Limits was free when the container was to have it. Without
-	// that and without a LimitsID it is somebody else's.
+	// Claimed is true if the cgroup Limits was free when create chose it. If Claimed is false and
+	// LimitsID is 0, the cgroup belongs to somebody else.
 	Claimed bool `json:"claimed,omitempty"`
-	// SharedPIDs says that the container has no pid namespace of its own, so that
-	// its processes do not end with the first one.
+	// SharedPIDs is true if the container has no pid namespace of its own. Its processes then do
+	// not end with the first one.
 	SharedPIDs bool `json:"sharedPIDs,omitempty"`
-	// Scope says that Limits is a systemd scope.
+	// Scope is true if Limits is a systemd scope.
 	Scope bool `json:"scope,omitempty"`
-	// Attachment is where the root is mounted if the mount namespace is not the
-	// container's own, MountNamespace the inode of one that was joined by its path.
+	// Attachment is where the root is mounted if the container shares its mount namespace.
+	// MountNamespace is that mount namespace if config.json names it by path.
 	Attachment     *rootfs.Attachment `json:"attachment,omitempty"`
 	MountNamespace *joinedMounts      `json:"mountNamespace,omitempty"`
-	// FromBirth are the types of namespaces, of those that config.json names by path, in
-	// which the first process is from its birth, and the stub init is not.
+	// JoinedBeforeFork lists the types of those namespaces with a path in config.json that berth
+	// joins before it forks the first process. The stub init is not in them.
 	JoinedBeforeFork []specs.LinuxNamespaceType `json:"fromBirth,omitempty"`
-	// Resctrl is the group of linux.intelRdt.
+	// Resctrl is the resctrl group of linux.intelRdt.
 	Resctrl resctrl.Group `json:"resctrl,omitzero"`
-	// Profile is the AppArmor profile of the enclosure's own, if processes have it.
+	// Profile is the enclosure's own AppArmor profile, if the container's processes run under it.
 	Profile string `json:"profile,omitempty"`
-	// Stub init is the enclosure's init, Monitor the tool's process above it.
+	// StubInit is the enclosure's init. Monitor is the tool's process above it.
 	StubInit backends.Process `json:"warden"`
 	Monitor  backends.Process `json:"monitor"`
 }
 
-// Cgrouped says whether the container's cgroup is still there, and its own.
+// Cgrouped reports whether the container's cgroup still exists and is still the container's own.
 func (d *Data) Cgrouped() bool {
 	return d.LimitsID != 0 && cgroup.ID(d.Limits) == d.LimitsID
 }
 
-// Claim notes that the cgroup with the limits is to be the container's. The error
-// wraps cgroup.ErrTaken if it is another's.
+// Claim notes that the container will get the cgroup Limits. The error wraps cgroup.ErrTaken if the
+// cgroup belongs to somebody else.
 func (d *Data) Claim() error {
 	if err := cgroup.CheckFree(d.Limits); err != nil {
 		return err
@@ -103,54 +103,55 @@ func (d *Data) Claim() error {
 	return nil
 }
 
-// Unclaim takes back Claim if the cgroup could not be opened because it has become
-// another's.
+// Unclaim takes back Claim if err says that the cgroup could not be opened because somebody else
+// has taken it.
 func (d *Data) Unclaim(err error) {
 	if errors.Is(err, cgroup.ErrTaken) {
 		d.Claimed = false
 	}
 }
 
-// Job is one container being created.
+// Job is one container that is being created.
 type Job struct {
 	*backends.Container
 	Spec *specs.Spec
 	Data *Data
-	// Init process is the pid of the init process.
+	// InitPid is the pid of the init process.
 	InitPid int
-	// Up is closed when the stub init has reported.
+	// Ready is closed when the stub init has called.
 	Ready <-chan struct{}
-	// UIDMap and GIDMap are the init process's user namespace maps as the kernel
-	// shows them; empty when it is in the host's.
+	// UIDMap and GIDMap are the ID maps of the init process's user namespace, as the kernel shows
+	// them. They are empty if the init process is in the host's user namespace.
 	UIDMap, GIDMap []specs.LinuxIDMapping
 	namespaces     namespaces
 	save           func() error
 }
 
-// StageFile is a file of the init process's below /proc/PID, such as ns/pid.
+// InitFile returns the path of a file of the init process below /proc/PID. name is a path such as
+// ns/pid.
 func (j *Job) InitFile(name string) string {
 	if j.InitPid == 0 {
-		return "/proc/{pid}/" + name // only explained
+		return "/proc/{pid}/" + name // for Explain
 	}
 	return fmt.Sprintf("/proc/%d/%s", j.InitPid, name)
 }
 
-// OwnPIDs says that the enclosure's init is in the pid namespace of the init process's,
-// a new one. Otherwise both are in the host's: an existing namespace is not for
-// them, who have the host's tree, to be seen in.
+// OwnPIDs reports whether the container has a new pid namespace, with the init process and the
+// enclosure's init in it. Otherwise both stay in the host's pid namespace: they have the host's
+// mounts, so processes in an existing pid namespace must not see them.
 func (j *Job) OwnPIDs() bool {
 	_, kind := spec.Namespace(j.Spec, specs.PIDNamespace)
 	return kind == spec.New
 }
 
-// forksProcess says that the init process is not to become the user's process but to bear
-// it, in an existing pid namespace.
+// forksProcess reports whether the init process forks the user process into an existing pid
+// namespace instead of becoming the user process itself.
 func (j *Job) forksProcess() bool {
 	_, kind := spec.Namespace(j.Spec, specs.PIDNamespace)
 	return kind == spec.Path
 }
 
-// Save writes the record, so that Delete knows of what comes next.
+// Save writes the record, so that Delete knows about the next step.
 func (j *Job) Save() error {
 	data, err := json.Marshal(j.Data)
 	if err != nil {
@@ -160,15 +161,15 @@ func (j *Job) Save() error {
 	return j.save()
 }
 
-// StubInitDir holds what the enclosure is given to run its init: the executable
-// StubInitFile, to be started with the argument StubInitSocket in this directory.
+// StubInitDir returns the directory that holds what the enclosure needs to run its init: the
+// executable StubInitFile. It must be started in this directory, with the argument StubInitSocket.
 func (j *Job) StubInitDir() string { return filepath.Join(j.Dir, stubInitDir) }
 
-// ProcessLink leads to the container's process in /proc, once the container is
-// created, where the pid namespace is not its own.
+// ProcessLink returns the path of a symbolic link to the container's process in /proc. The link
+// exists once the container is created, if the pid namespace is not the container's own.
 func (j *Job) ProcessLink() string { return filepath.Join(j.Dir, "process") }
 
-// linkProcess makes what ProcessLink names.
+// linkProcess makes that link, unless the pid namespace is the container's own.
 func (j *Job) linkProcess() error {
 	if j.OwnPIDs() {
 		return nil
@@ -179,25 +180,25 @@ func (j *Job) linkProcess() error {
 	return nil
 }
 
-// LogFile is where the tool may write its log.
+// LogFile returns the path of the file to which the tool may write its log.
 func (j *Job) LogFile() string { return LogFile(j.Container) }
 
-// LogFile is where the tool that encloses c may write its log.
+// LogFile returns the path of the file to which the tool that encloses c may write its log.
 func LogFile(c *backends.Container) string { return filepath.Join(c.Dir, "lxc.log") }
 
-// The names in StubInitDir.
+// The name of StubInitDir, and the names of the files in it.
 const (
 	stubInitDir    = "w"
 	StubInitFile   = "stub-init"
 	StubInitSocket = "sock"
 )
 
-// Backend is a backends.Backend over an Enclosure.
+// Backend implements backends.Backend over an Enclosure.
 type Backend struct{ Enclosure }
 
 var _ backends.Backend = Backend{}
 
-// Check adds to the enclosure's what the init process cannot honour.
+// Check returns the problems of the enclosure and of the init process.
 func (b Backend) Check(s *specs.Spec) spec.Problems {
 	return append(b.Enclosure.Check(s), checkInit(s)...)
 }

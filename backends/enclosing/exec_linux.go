@@ -34,8 +34,8 @@ type execution struct {
 	saved   *savedConfig
 }
 
-// Exec runs a process beside the first one. It joins the namespaces of the
-// stub init, which nothing in the container can have changed.
+// Exec runs a process beside the first one. It joins the namespaces of the stub init, because
+// nothing in the container can have changed those.
 func (b Backend) Exec(_ context.Context, c *backends.Container, p *specs.Process, o backends.ExecOptions) (backends.Process, error) {
 	none := backends.Process{}
 	d, err := data(c)
@@ -49,7 +49,7 @@ func (b Backend) Exec(_ context.Context, c *backends.Container, p *specs.Process
 	}
 	made, err := e.run(&o)
 	if err != nil && !(lives(c.Process) && lives(d.StubInit)) {
-		// Whatever failed, it did because the container ended.
+		// Whatever failed, it failed because the container ended.
 		return none, fmt.Errorf("%w: %w", os.ErrProcessDone, err)
 	}
 	return made, err
@@ -68,7 +68,7 @@ func (e *execution) close() {
 	}
 }
 
-// prepare finds out all that does not need the container.
+// prepare does everything for which it does not need the container.
 func (e *execution) prepare(p *specs.Process, o *backends.ExecOptions) error {
 	k, err := loadSavedConfig(e.c)
 	if err != nil {
@@ -121,7 +121,8 @@ func (e *execution) prepare(p *specs.Process, o *backends.ExecOptions) error {
 	return nil
 }
 
-// run makes the process, moves and limits it, and lets it go.
+// run forks the process, moves it into its cgroup, grants it what only the host can grant, and
+// releases it.
 func (e *execution) run(o *backends.ExecOptions) (backends.Process, error) {
 	none := backends.Process{}
 	if err := e.open(); err != nil {
@@ -136,7 +137,7 @@ func (e *execution) run(o *backends.ExecOptions) (backends.Process, error) {
 		err = w.Grant()
 	}
 	if err == nil && !lives(e.c.Process) {
-		// What has killed all in the cgroup may have come before this process did.
+		// The container may have been killed before this process was in its cgroup.
 		err = os.ErrProcessDone
 	}
 	if err != nil {
@@ -168,8 +169,9 @@ func tellPidfd(pid int, socket string) error {
 	return sendPidfd(socket, pidfd)
 }
 
-// open holds the stub init, and compares its namespaces with berth's own: those
-// that are the same need not, and in a user namespace cannot be joined.
+// open opens a pidfd of the stub init and compares the stub init's namespaces with berth's own.
+// Namespaces that are the same need not be joined. In a user namespace they could not be joined
+// either.
 func (e *execution) open() error {
 	stubInit := e.data.StubInit
 	pidfd, err := stubInit.Open()
@@ -186,7 +188,7 @@ func (e *execution) open() error {
 		"cgroup": unix.CLONE_NEWCGROUP, "user": unix.CLONE_NEWUSER,
 	} {
 		if name == "cgroup" && cgroups != spec.New || name == "mnt" && e.data.Attachment != nil {
-			continue // LXC gives its init one in any case
+			continue // LXC always gives its init a new one
 		}
 		if slices.ContainsFunc(e.data.JoinedBeforeFork, func(t specs.LinuxNamespaceType) bool { return cloneFlags[t] == flag }) {
 			continue // the stub init is not in it
@@ -224,10 +226,10 @@ func (e *execution) open() error {
 	return e.openMounts()
 }
 
-// keepInCgroup is as at create. A monitor may have come into the container's network
-// namespace since.
+// keepInCgroup repeats the check that create made. A monitor may have come into the container's
+// network namespace since then.
 func (e *execution) keepInCgroup() error {
-	// The one that is joined. The first process can have gone to another.
+	// Look at the namespace that exec joins. The first process may have moved to another one.
 	member := e.data.StubInit
 	if slices.Contains(e.data.JoinedBeforeFork, specs.NetworkNamespace) {
 		member = e.c.Process
@@ -244,8 +246,8 @@ func (e *execution) keepInCgroup() error {
 	return keepInCgroup(e.plan.Process, e.saved.spec(), network)
 }
 
-// givePipes gives stdio to the user if it is a pipe's. The maps are the stub init's, who is
-// held by a pidfd and was alive after that.
+// givePipes gives stdio that is a pipe to the process's user. The ID maps are those of the stub
+// init, which a pidfd holds and which was still alive after they were read.
 func (e *execution) givePipes() error {
 	if e.process.Terminal {
 		return nil
@@ -260,8 +262,8 @@ func (e *execution) givePipes() error {
 	return givePipes(e.files.Stdio, e.process.User.UID, maps)
 }
 
-// openMounts opens the first process's root, and its mount namespace, where that is
-// not the container's own: the stub init is not in it.
+// openMounts opens the first process's root, and its mount namespace if that was joined by path. It
+// does nothing if the mount namespace is the container's own, because the stub init is in it then.
 func (e *execution) openMounts() error {
 	if e.data.Attachment == nil {
 		if e.plan.Namespaces&unix.CLONE_NEWNS == 0 {
@@ -286,8 +288,8 @@ func (e *execution) openMounts() error {
 	return nil
 }
 
-// openPID opens the pid namespace of the first process, which is not the stub init's
-// if it existed before the container.
+// openPID opens the pid namespace of the first process. The stub init is not in it if the namespace
+// is older than the container.
 func (e *execution) openPID() error {
 	first := e.c.Process
 	theirs := fmt.Sprintf("/proc/%d/ns/pid", first.Pid)
@@ -305,8 +307,8 @@ func (e *execution) openPID() error {
 	return nil
 }
 
-// openTime opens the first process's time namespace. Before start it is that of
-// the process's children.
+// openTime opens the first process's time namespace. Before start that is the time namespace of the
+// process's children.
 func (e *execution) openTime() error {
 	for _, name := range []string{"time", "time_for_children"} {
 		theirs := fmt.Sprintf("/proc/%d/ns/%s", e.c.Process.Pid, name)
@@ -327,13 +329,13 @@ func (e *execution) openTime() error {
 	return nil
 }
 
-// namespace is what config.json says of a type of namespaces.
+// namespace returns what config.json says about namespaces of type t.
 func (e *execution) namespace(t specs.LinuxNamespaceType) (path string, kind spec.NamespaceKind) {
 	return spec.Namespace(e.saved.spec(), t)
 }
 
-// openBorn opens those of the first process's namespaces in which it is from its birth: the
-// stub init is not in them.
+// openJoinedBeforeFork opens the namespaces that berth joined before it forked the first process.
+// The stub init is not in them.
 func (e *execution) openJoinedBeforeFork() error {
 	types := slices.Clone(e.data.JoinedBeforeFork)
 	if _, kind := e.namespace(specs.CgroupNamespace); kind == spec.Path {
@@ -371,7 +373,7 @@ func sameFile(a, b string) (bool, error) {
 	return os.SameFile(x, y), nil
 }
 
-// settle puts the waiting process where it belongs.
+// adopt moves the waiting process into its cgroup and resctrl group, and onto its final CPUs.
 func (e *execution) adopt(pid int, o *backends.ExecOptions) error {
 	if err := e.enterCgroup(pid, o.Cgroup); err != nil {
 		return err
@@ -391,10 +393,10 @@ func (e *execution) adopt(pid int, o *backends.ExecOptions) error {
 	return nil
 }
 
-// enterCgroup moves the process into the container's cgroup, or one below it
-// that the caller names. Where the container has made cgroups of its own below
-// its own, whose processes had to leave it (the "no internal process" rule), it
-// goes where the first process is.
+// enterCgroup moves the process into the container's cgroup, or into the cgroup below it that the
+// caller names. If the container has made cgroups below its own, its processes may have had to
+// leave its own cgroup (the "no internal processes" rule). The process then goes to the cgroup of
+// the first process.
 func (e *execution) enterCgroup(pid int, sub string) error {
 	if !e.data.Cgrouped() || cgroup.ID(e.data.Cgroup) == 0 {
 		return e.follow(pid, sub)
@@ -421,9 +423,9 @@ func (e *execution) enterCgroup(pid int, sub string) error {
 	return cgroup.Enter(first, pid)
 }
 
-// follow moves the process to where the first one is. The container's own cgroup has
-// gone: only root on the host can have moved all processes out of it and removed it.
-// Where LXC's command sockets are in reach, what keeps them from the container went
+// follow moves the process to the cgroup of the first process. The container's own cgroup is gone:
+// only root on the host can have moved all processes out of it and removed it. If LXC's command
+// sockets are in reach, follow fails, because the programs that kept the container from them went
 // with the cgroup.
 func (e *execution) follow(pid int, sub string) error {
 	gone := fmt.Errorf("the container's cgroup %s has been removed", e.data.Cgroup)

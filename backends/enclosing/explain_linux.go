@@ -14,7 +14,7 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// Explain goes through the steps of Create as plans.
+// Explain goes through the steps of Create without taking them.
 func (b Backend) Explain(c *backends.Container, s *specs.Spec, o backends.CreateOptions) (backends.Explanation, error) {
 	j := &Job{Container: c, Spec: s, Data: &Data{}}
 	if _, kind := spec.Namespace(s, specs.UserNamespace); kind == spec.New {
@@ -50,7 +50,7 @@ func (b Backend) Explain(c *backends.Container, s *specs.Spec, o backends.Create
 	return x, nil
 }
 
-// explainProcess gives the attributes in the kernel's terms.
+// explainProcess returns the process's attributes in the kernel's terms.
 func explainProcess(s *specs.Spec) ([]backends.Line, error) {
 	a, err := process.FromSpec(s.Process, s)
 	if err != nil {

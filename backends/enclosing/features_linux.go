@@ -11,14 +11,13 @@ import (
 	"github.com/berth-oci/berth/backends/seccomp"
 )
 
-// Features are what an enclosing backend honours (features-linux.md of the
-// runtime specification).
+// Features returns what an enclosing backend honours (features-linux.md in the runtime spec).
 func Features() *features.Features {
 	yes, no := true, false
 	return &features.Features{
 		Annotations:  map[string]string{"io.github.berth-oci.berth.lxc-sockets": featureGuard()},
 		MountOptions: rootfs.MountOptions(),
-		// By them a container chooses its backend and its place in the host's
+		// With these annotations a container chooses its backend and its place in the host's
 		// network.
 		PotentiallyUnsafeConfigAnnotations: []string{"io.github.berth-oci."},
 		Linux: &features.Linux{

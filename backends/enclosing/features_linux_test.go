@@ -23,8 +23,7 @@ func minimal() *specs.Spec {
 	}
 }
 
-// linuxFields has a value for each field of linux. What is not in refused is
-// honoured.
+// linuxFields has a function for each field of linux, which sets the field.
 var linuxFields = map[string]func(*specs.Linux){
 	"UIDMappings": func(l *specs.Linux) {
 		l.Namespaces = append(l.Namespaces, specs.LinuxNamespace{Type: specs.UserNamespace})
@@ -64,8 +63,7 @@ var linuxFields = map[string]func(*specs.Linux){
 	},
 }
 
-// Each field of linux that the specification has is honoured, or refused with its
-// JSON path.
+// Each field of linux in the specification is honoured, or refused with its JSON path.
 func TestLinuxFields(t *testing.T) {
 	t.Parallel()
 	fields := reflect.TypeFor[specs.Linux]()
@@ -91,7 +89,7 @@ func TestLinuxFields(t *testing.T) {
 	}
 }
 
-// What features says is what Check takes.
+// Check accepts what features lists.
 func TestFeatures(t *testing.T) {
 	t.Parallel()
 	f := Features()
@@ -136,7 +134,7 @@ func TestFeatures(t *testing.T) {
 	}
 }
 
-// What features says of seccomp can be compiled.
+// The seccomp features can be compiled.
 func TestSeccompFeatures(t *testing.T) {
 	t.Parallel()
 	f := Features().Linux.Seccomp
@@ -152,8 +150,8 @@ func TestSeccompFeatures(t *testing.T) {
 		try(action, func(s *specs.LinuxSeccomp) { s.Syscalls[0].Action = specs.LinuxSeccompAction(action) })
 	}
 	for _, arch := range f.Archs {
-		// The library refuses those of another byte order and those that it is too
-		// old for; the names are known (features-linux.md).
+		// The library refuses architectures of another byte order, and those that are newer than
+		// it. Their names are known (features-linux.md).
 		s := &specs.LinuxSeccomp{DefaultAction: specs.ActErrno, Architectures: []specs.Arch{specs.Arch(arch)}}
 		if _, err := seccomp.Compile(s); err != nil && !strings.Contains(err.Error(), "add "+arch) {
 			t.Errorf("%s: %v", arch, err)

@@ -16,22 +16,22 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// loadGuard is lxcsocket.Load, but in tests.
+// loadGuard is lxcsocket.Load, except in tests.
 var loadGuard = lxcsocket.Load
 
-// namespacesDelegate is cgroup.NamespacesDelegate, but in tests.
+// namespacesDelegate is cgroup.NamespacesDelegate, except in tests.
 var namespacesDelegate = cgroup.NamespacesDelegate
 
-// shares says that a container's network namespace is not a new one of its own, so
-// that LXC's monitors can be in it.
+// shares reports whether a container shares its network namespace. LXC's monitors can then be in
+// it.
 func shares(s *specs.Spec) bool {
 	_, kind := spec.Namespace(s, specs.NetworkNamespace)
 	return kind != spec.New
 }
 
-// openGuard loads what keeps the container from LXC's command sockets, if it needs to be
-// kept from them; else it returns nil. Where the kernel has no such thing, a
-// container that could reach one is refused.
+// openGuard loads the guard that keeps the container from LXC's command sockets. It returns nil if
+// the container needs no guard. If the kernel does not support the guard, openGuard fails for a
+// container that could reach a command socket.
 func (cr *creation) openGuard() (*lxcsocket.Guard, error) {
 	j := cr.job
 	if !shares(j.Spec) {
@@ -47,7 +47,7 @@ func (cr *creation) openGuard() (*lxcsocket.Guard, error) {
 	return nil, unguarded(j.Spec, j.namespaces[specs.NetworkNamespace], err)
 }
 
-// guard attaches it to the container's cgroup.
+// guard attaches g to the container's cgroup. If g is nil, it does nothing.
 func (j *Job) guard(g *lxcsocket.Guard) error {
 	if g == nil {
 		return nil
@@ -58,14 +58,14 @@ func (j *Job) guard(g *lxcsocket.Guard) error {
 	return nil
 }
 
-// mapsHostRoot says whether the host's uid 0, which LXC serves, is in a user
-// namespace.
+// mapsHostRoot reports whether a user namespace maps the host's uid 0, whose commands LXC accepts.
 func mapsHostRoot(maps []specs.LinuxIDMapping) bool {
 	return slices.ContainsFunc(maps, func(m specs.LinuxIDMapping) bool { return m.HostID == 0 && m.Size > 0 })
 }
 
-// unguarded returns an error if LXC's command sockets are in reach in the network
-// namespace of a container, which is the open file if config.json names it by path.
+// unguarded returns an error if LXC's command sockets are in reach in the container's network
+// namespace. network is that namespace if config.json names it by path, else nil. cause is the
+// reason why there is no guard.
 func unguarded(s *specs.Spec, network *os.File, cause error) error {
 	at := namespaceField(s, specs.NetworkNamespace)
 	if network != nil {
@@ -82,9 +82,9 @@ func unguarded(s *specs.Spec, network *os.File, cause error) error {
 		"give such containers to crun by a rule of berth's configuration (privileged = true), or this one a user namespace that does not map the host's uid 0, or use a newer kernel", reason, cause)
 }
 
-// inReach says why LXC's command sockets are in reach in a network namespace that a
-// container shares: an open file, or nil for the host's. It is "" where no monitor
-// listens.
+// inReach returns why LXC's command sockets are in reach in a network namespace that a container
+// shares. network is that namespace, or nil for the host's. reason is "" if no monitor listens
+// there.
 func inReach(network *os.File) (reason string, err error) {
 	if network == nil {
 		return "a network namespace of the container's own is not listed, so that it has the host's", nil
@@ -103,9 +103,9 @@ func inReach(network *os.File) (reason string, err error) {
 	return fmt.Sprintf("in the network namespace somebody listens as a monitor of LXC's does (@%.110s)", list[0]), nil
 }
 
-// keepInCgroup has no process of the container born in another cgroup, where
-// what is attached to its own does not hold, if LXC's command sockets are in reach. The
-// network namespace is an open file, or nil for the host's.
+// keepInCgroup makes the seccomp filter refuse clone3 if LXC's command sockets are in reach. With
+// clone3 the container could fork a process into another cgroup, where the guard on its own cgroup
+// does not hold. network is the container's network namespace, or nil for the host's.
 func keepInCgroup(a *process.Attributes, s *specs.Spec, network *os.File) error {
 	if !shares(s) {
 		return nil
@@ -120,8 +120,8 @@ func keepInCgroup(a *process.Attributes, s *specs.Spec, network *os.File) error 
 	return nil
 }
 
-// mayReach says whether [inReach] has a reason, or cannot tell: where process 1 has more
-// rights than berth, its network namespace cannot be seen.
+// mayReach reports whether [inReach] gives a reason or cannot tell. It cannot tell if process 1 has
+// more rights than berth, because then berth cannot see its network namespace.
 func mayReach(network *os.File) (bool, error) {
 	reason, err := inReach(network)
 	if errors.Is(err, os.ErrPermission) {
@@ -130,8 +130,8 @@ func mayReach(network *os.File) (bool, error) {
 	return reason != "", err
 }
 
-// namespaceField is the JSON path of the namespace of a type: that of the list, where it
-// is not listed.
+// namespaceField returns the JSON path of the namespace of type t, or the path of the list if the
+// type is not in it.
 func namespaceField(s *specs.Spec, t specs.LinuxNamespaceType) string {
 	i := -1
 	if s.Linux != nil {
@@ -143,8 +143,8 @@ func namespaceField(s *specs.Spec, t specs.LinuxNamespaceType) string {
 	return fmt.Sprintf("linux.namespaces[%d]", i)
 }
 
-// openNetwork opens the network namespace that config.json names by its path; nil for the
-// host's.
+// openNetwork opens the network namespace that config.json names by path. It returns nil if
+// config.json names none.
 func openNetwork(s *specs.Spec) (*os.File, error) {
 	path, kind := spec.Namespace(s, specs.NetworkNamespace)
 	if kind != spec.Path {
@@ -153,8 +153,8 @@ func openNetwork(s *specs.Spec) (*os.File, error) {
 	return openNamespace(path, cloneFlags[specs.NetworkNamespace])
 }
 
-// foreseeGuard is what openGuard would refuse, as far as it can be known before the
-// container's process is there.
+// preflightGuard returns the error that openGuard would return, as far as it can be known before
+// the container's process exists.
 func preflightGuard(s *specs.Spec) error {
 	if s.Linux == nil || !shares(s) {
 		return nil
@@ -172,13 +172,13 @@ func preflightGuard(s *specs.Spec) error {
 	}
 	network, oerr := openNetwork(s)
 	if oerr != nil {
-		return nil // create says so
+		return nil // create reports it
 	}
-	defer network.Close() // a nil file's does nothing
+	defer network.Close() // does nothing if nil
 	return unguarded(s, network, err)
 }
 
-// explainGuard says what is attached.
+// explainGuard returns what the guard does.
 func explainGuard(j *Job) []backends.Line {
 	if !shares(j.Spec) {
 		return nil
@@ -196,17 +196,17 @@ func explainGuard(j *Job) []backends.Line {
 	lines := []backends.Line{{Text: "refuse to connect or send to " + what + " (BPF: cgroup/connect_unix, cgroup/sendmsg_unix)", From: from}}
 	network, err := openNetwork(j.Spec)
 	if err != nil {
-		return lines // create says so
+		return lines // create reports it
 	}
-	defer network.Close() // a nil file's does nothing
+	defer network.Close() // does nothing if nil
 	if reach, err := mayReach(network); err == nil && reach {
 		lines = append(lines, backends.Line{Text: "seccomp: clone3 is answered with ENOSYS, so that no process is born in a cgroup without these programs", From: from})
 	}
 	return lines
 }
 
-// checkDescriptors refuses descriptors by which the container would reach a command
-// socket: stdio, and n from 3 on.
+// checkDescriptors refuses descriptors through which the container could reach a command socket. It
+// checks stdio, and n descriptors from 3 on.
 func checkDescriptors(stdio [3]*os.File, n int) error {
 	for i, f := range stdio {
 		fd := i
@@ -225,7 +225,7 @@ func checkDescriptors(stdio [3]*os.File, n int) error {
 	return nil
 }
 
-// ExamineSockets tells whether containers can be kept from LXC's command sockets here.
+// DiagnoseSockets reports whether containers can be kept from LXC's command sockets on this host.
 func DiagnoseSockets() backends.Finding {
 	f := backends.Finding{Check: "LXC's command sockets", Verdict: backends.Pass, Looked: "refused to containers that share a network namespace"}
 	g, err := loadGuard()
@@ -246,7 +246,7 @@ func DiagnoseSockets() backends.Finding {
 	return f
 }
 
-// featureGuard says in a few words whether containers are kept from command sockets.
+// featureGuard says in a few words whether containers are kept from LXC's command sockets.
 func featureGuard() string {
 	g, err := loadGuard()
 	if err != nil {

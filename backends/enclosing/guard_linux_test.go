@@ -16,8 +16,8 @@ import (
 	"github.com/berth-oci/berth/backends/process"
 )
 
-// Where the kernel cannot keep a container from LXC's command sockets, what could reach
-// one is refused, and nothing else.
+// If the kernel cannot keep a container from LXC's command sockets, a container that could reach
+// one is refused, and no other.
 func TestUnguarded(t *testing.T) {
 	old := loadGuard
 	defer func() { loadGuard = old }()
@@ -88,7 +88,7 @@ func TestKeepInCgroup(t *testing.T) {
 	}
 	defer own.Close()
 	_, err = os.Stat("/proc/1/ns/net")
-	unseen := err != nil // where process 1 has more rights
+	unseen := err != nil // process 1 has more rights
 	shared := []specs.LinuxNamespace{{Type: specs.NetworkNamespace, Path: "/run/netns/x"}}
 	for name, c := range map[string]struct {
 		namespaces []specs.LinuxNamespace
@@ -113,7 +113,7 @@ func TestKeepInCgroup(t *testing.T) {
 	}
 }
 
-// A descriptor that would lead to a command socket does not come in.
+// A descriptor that leads to a command socket is refused.
 func TestCheckDescriptors(t *testing.T) {
 	null, err := os.Open(os.DevNull)
 	if err != nil {
@@ -141,7 +141,7 @@ func looseSocket(t *testing.T) *os.File {
 	return f
 }
 
-// doctor, features and explain say the same of a kernel.
+// doctor, features and explain say the same about a kernel.
 func TestSocketsTold(t *testing.T) {
 	old, oldDelegate := loadGuard, namespacesDelegate
 	defer func() { loadGuard, namespacesDelegate = old, oldDelegate }()

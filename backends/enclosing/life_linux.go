@@ -16,8 +16,8 @@ import (
 	"github.com/berth-oci/berth/backends/initproc/link"
 )
 
-// Status reads the state from the first process: it is the init process, and the
-// container created, as long as somebody listens for start.
+// Status derives the state from the first process. As long as it listens for start, it is the init
+// process and the container is created.
 func (b Backend) Status(c *backends.Container) (specs.ContainerState, error) {
 	if !c.Process.Alive() {
 		return specs.StateStopped, nil
@@ -38,15 +38,15 @@ func (b Backend) Status(c *backends.Container) (specs.ContainerState, error) {
 	if waits {
 		return specs.StateCreated, nil
 	}
-	// It may have ended between the two looks.
+	// It may have ended since the first check.
 	if !c.Process.Alive() {
 		return specs.StateStopped, nil
 	}
 	return specs.StateRunning, nil
 }
 
-// paused looks at the cgroup that Pause freezes, and at the processes' own, which
-// others may have frozen.
+// paused checks the cgroup that Pause freezes, and the cgroup of the processes, which somebody else
+// may have frozen.
 func (d *Data) paused() (bool, error) {
 	is, err := cgroup.Frozen(d.Limits)
 	if err != nil || is || d.Cgroup == d.Limits {
@@ -55,8 +55,8 @@ func (d *Data) paused() (bool, error) {
 	return cgroup.Frozen(d.Cgroup)
 }
 
-// Start tells the init process to become the user's process. One whose seccomp filter
-// nobody listens to may wait for ever, and is killed.
+// Start tells the init process to exec the user's program. If the listener of the seccomp filter
+// cannot be sent to its agent, the process could wait for ever, so Start kills it.
 func (b Backend) Start(_ context.Context, c *backends.Container) error {
 	var failed error
 	err := link.Start(c.Dir, func(listener *os.File) error {
@@ -69,7 +69,7 @@ func (b Backend) Start(_ context.Context, c *backends.Container) error {
 	return err
 }
 
-// Kill sends a signal to the first process, or to all in the cgroup.
+// Kill sends a signal to the first process, or to all processes in the cgroup.
 func (b Backend) Kill(_ context.Context, c *backends.Container, sig os.Signal, all bool) error {
 	d, err := data(c)
 	if err != nil {
@@ -77,7 +77,7 @@ func (b Backend) Kill(_ context.Context, c *backends.Container, sig os.Signal, a
 	}
 	signal := sig.(syscall.Signal)
 	if !all && signal == unix.SIGKILL && d.SharedPIDs {
-		// As under runc, which leaves none behind that has no namespace to end with.
+		// Like runc, leave no process behind that has no pid namespace to end with.
 		if !d.Cgrouped() {
 			return os.ErrProcessDone
 		}
@@ -111,9 +111,8 @@ func (b Backend) Kill(_ context.Context, c *backends.Container, sig os.Signal, a
 	return nil
 }
 
-// release lets a paused container that has been killed come to its end: SIGKILL
-// reaches a frozen process, but its end is for others in the cgroup to notice,
-// first of all for the stub init.
+// release thaws a paused container that has been killed, so that it can end. SIGKILL reaches a
+// frozen process, but other processes in the cgroup have to notice that it has ended.
 func release(d *Data) error {
 	if !d.Cgrouped() {
 		return nil
@@ -125,8 +124,8 @@ func release(d *Data) error {
 	return cgroup.Thaw(d.Limits)
 }
 
-// signalMember signals a process that was found in a cgroup, if it is still there:
-// its pid may be another's by now.
+// signalMember signals a process that was found in a cgroup, if it is still in it. Its pid may
+// belong to another process by now.
 func signalMember(group string, pid int, sig syscall.Signal) error {
 	p, err := backends.FindProcess(pid)
 	if err != nil {
@@ -151,10 +150,10 @@ func (b Backend) Delete(ctx context.Context, c *backends.Container, _ bool) erro
 	return b.remove(ctx, c, d)
 }
 
-// remove takes a container down in any state: its process first, so that the
-// enclosure goes by itself; then the enclosure. One that has not come up goes
-// before: it may hang when its init ends, which is in the process's pid
-// namespace, and the process cannot end before that init was waited for.
+// remove takes a container down in any state. It kills the container's process, so that the
+// enclosure ends by itself, and then removes the enclosure. If the enclosure has not come up,
+// remove destroys it first: the enclosure's tool may hang when its init ends. That init is in the
+// process's pid namespace, and the process cannot end before the init was waited for.
 func (b Backend) remove(ctx context.Context, c *backends.Container, d *Data) error {
 	if d.Monitor.Pid == 0 {
 		if err := b.DestroyEnclosure(ctx, c, d); err != nil {
@@ -178,7 +177,7 @@ func (b Backend) remove(ctx context.Context, c *backends.Container, d *Data) err
 	return errors.Join(detach(d), b.DestroyEnclosure(ctx, c, d), d.Resctrl.Remove())
 }
 
-// WaitGone waits until a process has ended; a zombie has.
+// WaitGone waits until a process has ended, for at most the time patience. A zombie has ended.
 func WaitGone(ctx context.Context, p backends.Process, patience time.Duration) error {
 	pidfd, err := p.Open()
 	if errors.Is(err, os.ErrProcessDone) {

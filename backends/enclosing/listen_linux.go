@@ -18,8 +18,8 @@ type listener struct {
 	gid int
 }
 
-// listen puts the stub init and its socket into a directory that root and the
-// container's mapped root group, and nobody else, can enter.
+// listen puts the stub init and its socket into a directory that only root and the container's
+// mapped root group can enter.
 func (j *Job) listen() (*listener, error) {
 	mappedRoot, _ := HostID(0, j.GIDMap)
 	gid := int(mappedRoot)
@@ -49,14 +49,15 @@ type caller struct {
 	process backends.Process
 	pidfd   *os.File
 	conn    int
-	// bounding is what it was told to keep of its bounding set.
+	// bounding is the bounding set that the stub init was told to keep.
 	bounding uint64
 }
 
-// accept waits for the stub init. It ends with an error when stop becomes
-// readable, and with errStageGone when the connection to the init process does, which has
-// nothing to say by now: the end of its descriptors comes before its own end, which in
-// a pid namespace of its own waits for that of LXC's init, and so for LXC.
+// accept waits for the stub init's call. It returns errGivenUp when stop becomes readable, and
+// errInitGone when the connection to the init process does. The init process has nothing to say at
+// this point, so its connection is readable only because it has ended. accept does not wait for the
+// end of the process itself: in a pid namespace of its own, that comes only after the end of LXC's
+// init, and so after LXC's.
 func (l *listener) accept(stop, conn, initPid int) (*caller, error) {
 	for {
 		fds := []unix.PollFd{{Fd: int32(l.fd), Events: unix.POLLIN}, {Fd: int32(stop), Events: unix.POLLIN}, {Fd: int32(conn), Events: unix.POLLIN}}
@@ -91,8 +92,8 @@ var (
 	errStranger = errors.New("a process outside of the container's pid namespace called as its stub init")
 )
 
-// identify holds the process at the other end: it must be in the pid namespace
-// of the init process.
+// identify opens a pidfd of the process at the other end of conn. The process must be in the pid
+// namespace of the init process, or the error is errStranger.
 func identify(conn, initPid int) (*caller, error) {
 	cred, err := unix.GetsockoptUcred(conn, unix.SOL_SOCKET, unix.SO_PEERCRED)
 	if err != nil {

@@ -13,9 +13,9 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// checkAgent is for create to say what start would fail for: the filter is loaded,
-// and its listener given away, as the last thing before the program. The agent sees
-// no connection that leads to nothing.
+// checkAgent makes create report what start would fail for: the filter is loaded, and its listener
+// sent, as the last step before the program runs. checkAgent does not connect, because the agent
+// should see no connection without a listener.
 func checkAgent(path string) error {
 	info, err := os.Stat(path)
 	if err == nil && info.Mode().Type() != os.ModeSocket {
@@ -31,8 +31,8 @@ func noAgent(path string, err error) error {
 	return spec.Fieldf("linux.seccomp.listenerPath", "failed to connect with seccomp agent specified in the seccomp profile: %s: %w", path, err)
 }
 
-// sendListener gives the seccomp agent of linux.seccomp.listenerPath the listener
-// of a process's filter, with the container process state
+// sendListener sends the listener of a process's filter to the seccomp agent of
+// linux.seccomp.listenerPath, with the container process state
 // (config-linux.md#the-container-process-state).
 func sendListener(c *backends.Container, pid int, status specs.ContainerState, listener *os.File) error {
 	k, err := loadSavedConfig(c)

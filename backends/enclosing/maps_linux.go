@@ -14,8 +14,8 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// idMaps reads the maps of the user namespace that a process is in
-// (user_namespaces(7)), host IDs being as in the initial one.
+// idMaps reads the ID maps of the user namespace that a process is in (user_namespaces(7)). Host
+// IDs are those of the initial user namespace.
 func idMaps(pid int) (uids, gids []specs.LinuxIDMapping, err error) {
 	if uids, err = readMap(fmt.Sprintf("/proc/%d/uid_map", pid)); err != nil {
 		return nil, nil, err
@@ -40,7 +40,8 @@ func readMap(path string) ([]specs.LinuxIDMapping, error) {
 	return maps, nil
 }
 
-// HostID is what an ID in a user namespace with such a map is on the host; 0 for one that is not mapped.
+// HostID returns the host's ID for an ID in a user namespace with these maps. If the ID is not
+// mapped, it returns 0 and false.
 func HostID(id uint32, maps []specs.LinuxIDMapping) (host uint32, mapped bool) {
 	for _, m := range maps {
 		if id >= m.ContainerID && id-m.ContainerID < m.Size {
@@ -50,9 +51,9 @@ func HostID(id uint32, maps []specs.LinuxIDMapping) (host uint32, mapped bool) {
 	return 0, false
 }
 
-// mostMapText is how much the text of a map may have in bytes: the kernel takes less than a page in
-// one write (user_namespaces(7)), and LXC has the call of newuidmap(1) with a pid of seven
-// digits in the same space.
+// mostMapText is the largest size of a map as text, in bytes. The kernel takes less than a page in
+// one write (user_namespaces(7)). LXC puts the call of newuidmap(1), with a pid of seven digits,
+// into the same space.
 const mostMapText = 4096 - len("newuidmap 4194304") - 1
 
 // checkMaps refuses mappings whose text is too long.
@@ -76,9 +77,9 @@ func checkMaps(l *specs.Linux) error {
 	return nil
 }
 
-// checkJoined refuses a joined user namespace in which the container cannot be
-// prepared, and mappings in config.json that are not the namespace's: files would
-// belong to others than whoever wrote them meant.
+// checkJoined refuses a joined user namespace in which the container cannot be prepared. It also
+// refuses mappings in config.json that are not the namespace's own: files would belong to other
+// users than the mappings say.
 func checkJoined(j *Job) error {
 	l := j.Spec.Linux
 	for _, side := range []struct {
@@ -95,7 +96,7 @@ func checkJoined(j *Job) error {
 	return nil
 }
 
-// joinedUp is the same mapping in as few parts as can be, in order.
+// joinedUp returns the same mapping, sorted and in as few parts as possible.
 func joinedUp(maps []specs.LinuxIDMapping) []specs.LinuxIDMapping {
 	sorted := slices.Clone(maps)
 	slices.SortFunc(sorted, func(a, b specs.LinuxIDMapping) int { return cmp.Compare(a.ContainerID, b.ContainerID) })

@@ -39,7 +39,7 @@ func TestCheckJoined(t *testing.T) {
 	}
 }
 
-// As many mappings as a page has room for, beside newuidmap's words, and no more.
+// A map may be as long as a page has room for beside the call of newuidmap, but not longer.
 func TestCheckMaps(t *testing.T) {
 	maps := func(n int) (list []specs.LinuxIDMapping) {
 		for i := range n {

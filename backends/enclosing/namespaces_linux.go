@@ -12,7 +12,7 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// cloneFlags are the kernel's names for the types of namespaces.
+// cloneFlags maps the types of namespaces to the kernel's flags.
 var cloneFlags = map[specs.LinuxNamespaceType]int{
 	specs.PIDNamespace:     unix.CLONE_NEWPID,
 	specs.UserNamespace:    unix.CLONE_NEWUSER,
@@ -24,8 +24,8 @@ var cloneFlags = map[specs.LinuxNamespaceType]int{
 	specs.MountNamespace:   unix.CLONE_NEWNS,
 }
 
-// namespaces are the ones that config.json names by path, open: whoever joins
-// one joins what was checked.
+// namespaces holds the namespaces that config.json names by path. They are open, so that what is
+// joined is what was checked.
 type namespaces map[specs.LinuxNamespaceType]*os.File
 
 func openNamespaces(s *specs.Spec) (namespaces, error) {
@@ -50,8 +50,8 @@ var (
 	errWrongType   = errors.New("it is a namespace of another type")
 )
 
-// openNamespace opens a namespace of the given type (ioctl_nsfs(2)). Anything
-// else must not be opened for more than a look: it may be a device or a FIFO.
+// openNamespace opens a namespace of the given type (ioctl_nsfs(2)). It checks the file with O_PATH
+// first, because other files, such as a device or a FIFO, must not be opened.
 func openNamespace(path string, flag int) (*os.File, error) {
 	look, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -80,12 +80,11 @@ func openNamespace(path string, flag int) (*os.File, error) {
 	return os.NewFile(uintptr(fd), path), nil
 }
 
-// firstCgroups is the inode of the kernel's first cgroup namespace
-// (PROC_CGROUP_INIT_INO of linux/proc_ns.h).
+// firstCgroups is the inode of the kernel's initial cgroup namespace (PROC_CGROUP_INIT_INO in
+// linux/proc_ns.h).
 const firstCgroups = 0xeffffffb
 
-// hostCgroups says whether a cgroup namespace is berth's own or the kernel's
-// first one.
+// hostCgroups reports whether a cgroup namespace is berth's own or the kernel's initial one.
 func hostCgroups(ns *os.File) (bool, error) {
 	theirs, err1 := ns.Stat()
 	own, err2 := os.Stat("/proc/self/ns/cgroup")
@@ -96,8 +95,8 @@ func hostCgroups(ns *os.File) (bool, error) {
 	return os.SameFile(theirs, own) || st.Ino == firstCgroups, nil
 }
 
-// path is where another process finds the namespace as long as this one lives;
-// "" if it is not named by path.
+// path returns a path by which other processes find the namespace as long as this process lives. It
+// is "" if config.json does not name the namespace by path.
 func (n namespaces) path(t specs.LinuxNamespaceType) string {
 	f, ok := n[t]
 	if !ok {
@@ -112,9 +111,8 @@ func (n namespaces) close() {
 	}
 }
 
-// Namespace is spec.Namespace with a path that leads to the namespace that was
-// checked, until Create has ended. For one that is only explained it is that of
-// config.json.
+// Namespace is like spec.Namespace, but its path leads to the namespace that was checked. The path
+// is valid until Create has ended. For Explain it is the path in config.json.
 func (j *Job) Namespace(t specs.LinuxNamespaceType) (path string, kind spec.NamespaceKind) {
 	path, kind = spec.Namespace(j.Spec, t)
 	if kind == spec.Path && j.namespaces != nil {
@@ -123,8 +121,8 @@ func (j *Job) Namespace(t specs.LinuxNamespaceType) (path string, kind spec.Name
 	return path, kind
 }
 
-// namespaceFiles are the names below /proc/PID/ns of the types that a process can be in from
-// its birth (namespaces(7)).
+// namespaceFiles are the names below /proc/PID/ns (namespaces(7)) of the types of namespaces that
+// berth can join before it forks the container's process.
 var namespaceFiles = map[specs.LinuxNamespaceType]string{
 	specs.NetworkNamespace: "net",
 	specs.IPCNamespace:     "ipc",
@@ -132,10 +130,10 @@ var namespaceFiles = map[specs.LinuxNamespaceType]string{
 	specs.CgroupNamespace:  "cgroup",
 }
 
-// findFromBirth notes in which of the namespaces that config.json names by path the
-// container's process has to be from its birth: who is in a user namespace has the right to
-// join those alone that belong to it (setns(2)), and LXC joins it first. config-linux.md wants
-// them joined all the same.
+// findJoinedBeforeFork notes which of the namespaces with a path in config.json berth has to join
+// before it forks the container's process. A process in a user namespace can only join namespaces
+// that belong to that user namespace (setns(2)), and LXC joins the user namespace first.
+// config-linux.md wants the other namespaces joined all the same.
 func (j *Job) findJoinedBeforeFork() error {
 	_, kind := spec.Namespace(j.Spec, specs.UserNamespace)
 	if kind == spec.Host {
@@ -157,15 +155,15 @@ func (j *Job) findJoinedBeforeFork() error {
 	return nil
 }
 
-// belongs says whether a namespace is one of an existing user namespace, which is nil for
-// one that is yet to be made (ioctl_nsfs(2)).
+// belongs reports whether a namespace belongs to the user namespace user (ioctl_nsfs(2)). user is
+// nil if it does not exist yet. Nothing belongs to it then.
 func belongs(ns, user *os.File) (bool, error) {
 	if user == nil {
 		return false, nil
 	}
 	fd, err := unix.IoctlRetInt(int(ns.Fd()), unix.NS_GET_USERNS)
 	if errors.Is(err, unix.EPERM) {
-		return false, nil // one that berth cannot see, and so none below its own
+		return false, nil // berth cannot see the owner, so it is not below berth's own
 	}
 	if err != nil {
 		return false, err
@@ -180,8 +178,9 @@ func belongs(ns, user *os.File) (bool, error) {
 	return os.SameFile(a, b), nil
 }
 
-// FromBirth says that the container's process is in an existing namespace from its birth, and
-// that the enclosure is not to join it. LXC makes a new one of a cgroup namespace with a path.
+// JoinedBeforeFork reports whether berth joins an existing namespace before it forks the
+// container's process. The enclosure must not join it then. This is always so for a cgroup
+// namespace with a path, because LXC would make a new one.
 func (j *Job) JoinedBeforeFork(t specs.LinuxNamespaceType) bool {
 	if _, kind := spec.Namespace(j.Spec, t); kind != spec.Path || namespaceFiles[t] == "" {
 		return false
@@ -189,7 +188,7 @@ func (j *Job) JoinedBeforeFork(t specs.LinuxNamespaceType) bool {
 	if t == specs.CgroupNamespace {
 		return true
 	}
-	if j.namespaces == nil { // only explained: a new user namespace has no others yet
+	if j.namespaces == nil { // for Explain: nothing belongs to a new user namespace yet
 		_, user := spec.Namespace(j.Spec, specs.UserNamespace)
 		return user == spec.New
 	}

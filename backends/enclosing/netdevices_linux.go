@@ -15,10 +15,10 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// moveDevices gives the container the network devices of linux.netDevices
-// (config-linux.md#network-devices): each is moved and renamed in one step, keeps
-// its lasting global addresses, and is up. When the network namespace ends, the
-// kernel gives physical devices back to the host and removes virtual ones.
+// moveDevices moves the network devices of linux.netDevices into the container
+// (config-linux.md#network-devices). Each device is moved and renamed in one step, keeps its
+// permanent global addresses, and is set up. When the network namespace ends, the kernel gives
+// physical devices back to the host and removes virtual ones.
 func moveDevices(s *specs.Spec, pid int) error {
 	if len(s.Linux.NetDevices) == 0 {
 		return nil
@@ -50,7 +50,7 @@ func moveDevice(name, to string, space netns.NsHandle, inside *netlink.Handle) e
 	if err := interrupted(err); err != nil {
 		return fmt.Errorf("no such network device: %w", err)
 	}
-	// Down first: a device is renamed only so, and the host's routes go at once.
+	// A device can only be renamed while it is down. This also removes the host's routes at once.
 	if err := netlink.LinkSetDown(link); err != nil {
 		return fmt.Errorf("set the device down: %w", err)
 	}
@@ -72,7 +72,7 @@ func moveDevice(name, to string, space netns.NsHandle, inside *netlink.Handle) e
 		return fmt.Errorf("find the device in the container as %q: %w", to, err)
 	}
 	for _, a := range addresses {
-		// Others are the old network's: link-local ones, and those that expire.
+		// Other addresses belong to the old network: link-local ones, and those that expire.
 		if a.Flags&unix.IFA_F_PERMANENT == 0 || a.Scope != unix.RT_SCOPE_UNIVERSE {
 			continue
 		}
@@ -86,7 +86,7 @@ func moveDevice(name, to string, space netns.NsHandle, inside *netlink.Handle) e
 	return nil
 }
 
-// interrupted drops the warning that a list changed while it was read.
+// interrupted drops the error that a list changed while it was read.
 func interrupted(err error) error {
 	if errors.Is(err, netlink.ErrDumpInterrupted) {
 		return nil

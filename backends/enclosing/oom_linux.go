@@ -9,19 +9,19 @@ import (
 	"github.com/berth-oci/berth/backends/cgroup"
 )
 
-// oomWatch sees whether the kernel kills one of a container's processes for want of memory
-// while that is created: with the process LXC removes the cgroup, and so the count.
+// oomWatch notices when the kernel kills a container's process during create because memory ran
+// out. LXC removes the cgroup when the process has ended, and the kernel's count goes with it.
 type oomWatch struct {
 	killed atomic.Bool
-	// above counts, too, and stays when LXC is faster than the watch; before is its
-	// count in the beginning.
+	// above is the parent cgroup. It counts the kill too, and it stays if LXC removes the cgroup
+	// before the watch looks at it. before is its count at the start.
 	above  string
 	before uint64
 	done   chan struct{}
 	cancel context.CancelFunc
 }
 
-// begin begins the watch, until the cgroup is empty or end is called.
+// begin starts the watch. It runs until the cgroup is empty or end is called.
 func (w *oomWatch) begin(path string) {
 	ctx, cancel := context.WithCancel(context.Background())
 	w.done, w.cancel = make(chan struct{}), cancel
@@ -29,7 +29,7 @@ func (w *oomWatch) begin(path string) {
 	w.before = cgroup.OOMKills(w.above)
 	go func() {
 		defer close(w.done)
-		// Without the controller, or the cgroup, there is nothing to see.
+		// Without the memory controller or the cgroup there is nothing to see.
 		_ = cgroup.WatchAllOOM(ctx, path, func() { w.killed.Store(true) })
 	}()
 }
@@ -40,10 +40,10 @@ func (w *oomWatch) end() {
 	}
 }
 
-// lastLook is how long the watch may take to see the end of a process that has ended.
+// lastLook is how long the watch may take to notice that a process has ended.
 const lastLook = time.Second
 
-// seen says whether a process was killed, after the container's has ended.
+// seen reports whether a process was killed. It is called after the container's process has ended.
 func (w *oomWatch) seen() bool {
 	if w.done == nil {
 		return false

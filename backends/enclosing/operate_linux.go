@@ -12,10 +12,11 @@ import (
 	"github.com/berth-oci/berth/backends/cgroup"
 )
 
-// statePaused is runc's extension of the specification's states.
+// statePaused is a state that runc adds to those of the specification.
 const statePaused specs.ContainerState = "paused"
 
-// live is the data of a container whose cgroup is still there.
+// live returns the data of a container whose cgroup still exists. Otherwise the error is
+// os.ErrProcessDone.
 func live(c *backends.Container) (*Data, error) {
 	d, err := data(c)
 	if err == nil && !d.Cgrouped() {
@@ -24,7 +25,7 @@ func live(c *backends.Container) (*Data, error) {
 	return d, err
 }
 
-// Pids are those in the cgroup but the stub init.
+// Pids returns the processes in the cgroup, without the stub init.
 func (b Backend) Pids(c *backends.Container) ([]int, error) {
 	d, err := live(c)
 	if err != nil {

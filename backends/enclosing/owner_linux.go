@@ -10,8 +10,9 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// ownCgroup gives the container's cgroup to process.user.uid where the container has a cgroup namespace of its own and can
-// write below /sys/fs/cgroup, as an init needs it there (runtime-spec, config-linux.md, "Cgroup ownership").
+// ownCgroup makes process.user.uid the owner of the container's cgroup if the container has a
+// cgroup namespace of its own and can write below /sys/fs/cgroup. An init in the container needs
+// this (runtime-spec, config-linux.md, "Cgroup ownership").
 func (j *Job) ownCgroup() error {
 	if _, kind := j.Namespace(specs.CgroupNamespace); kind != spec.New || !writesCgroups(j.Spec) {
 		return nil
@@ -27,12 +28,13 @@ func (j *Job) ownCgroup() error {
 		}
 	}
 	if uid == 0 {
-		return nil // it is root's
+		return nil // root owns it already
 	}
 	return cgroup.Own(j.Data.Cgroup, uid)
 }
 
-// writesCgroups says that a mount at /sys/fs/cgroup is of cgroups and not read-only.
+// writesCgroups reports whether the mount at /sys/fs/cgroup is a cgroup file system that is not
+// read-only.
 func writesCgroups(s *specs.Spec) (writable bool) {
 	for _, m := range s.Mounts {
 		if path.Clean(m.Destination) != cgroup.Mount {

@@ -10,14 +10,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// runtimeDir is where berth may widen a directory: what is there is made by
-// programs as they run, and gone with the host's next start.
+// runtimeDir is the only place where berth gives others access to a directory. Programs make what
+// is in it as they run, and it is gone after the host's next boot.
 const runtimeDir = "/run/"
 
-// passable sees to it that the mapped root of a user namespace can pass through
-// the directories on the way to the stub init, which it cannot list. berth makes
-// them so; but an engine can give several runtimes one state directory, and
-// crun and runc make it for root alone (0700) if they come first.
+// passable makes sure that the mapped root of a user namespace can search the directories on the
+// way to the stub init. It still cannot list them. berth makes its directories like this, but an
+// engine can give several runtimes one state directory. crun and runc make it for root alone (0700)
+// if they come first.
 func (j *Job) passable() error {
 	if mappedRoot, _ := HostID(0, j.UIDMap); mappedRoot == 0 {
 		return nil

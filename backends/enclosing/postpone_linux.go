@@ -8,17 +8,17 @@ import (
 	"github.com/berth-oci/berth/backends/resctrl"
 )
 
-// Renaming is an Enclosure whose name another container of the same id does not get as
-// long as it is there.
+// Renaming is an Enclosure whose name no other container gets while the enclosure exists, not even
+// one with the same id.
 type Renaming interface {
-	// OwnCgroup says whether a cgroup bears the enclosure's name.
+	// OwnCgroup reports whether the container's cgroup is named after the enclosure.
 	OwnCgroup(d *Data) bool
 }
 
 var _ backends.Postponing = Backend{}
 
-// Postpone leaves the enclosure alone to a later Delete: the rest of the container has
-// gone, or could be another one's.
+// Postpone leaves only the enclosure to a later Delete. The rest of the container is gone, or could
+// belong to another container.
 func (b Backend) Postpone(c *backends.Container) error {
 	r, ok := b.Enclosure.(Renaming)
 	if !ok {

@@ -11,9 +11,8 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// Foresee finds what Create would refuse in a valid config for what the host and
-// its kernel are, which Check does not look at. Warnings are what Create would do
-// without.
+// Preflight returns what Create would refuse in a valid config because of the host and its kernel,
+// which Check does not look at. Warnings say what Create would do without.
 func (b Backend) Preflight(s *specs.Spec) spec.Problems {
 	var ps spec.Problems
 	refuse := func(err error) {
@@ -59,8 +58,8 @@ func (b Backend) Preflight(s *specs.Spec) spec.Problems {
 	return ps
 }
 
-// foreseeNamespaces looks at those that config.json names by path, and at what new ones of
-// users and of time need.
+// preflightNamespaces checks the namespaces that config.json names by path, and what new user and
+// time namespaces need.
 func preflightNamespaces(s *specs.Spec) error {
 	if s.Linux == nil {
 		return nil

@@ -20,7 +20,7 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// preparation is what create finds out and opens on the host for the init process.
+// preparation is what create works out and opens on the host for the init process.
 type preparation struct {
 	process   *process.Attributes
 	root      *rootfs.Plan
@@ -30,7 +30,7 @@ type preparation struct {
 	inherited int
 }
 
-// prepare does all that can fail for the config's sake before anything is made.
+// prepare does everything that can fail because of the config, before anything is made.
 func prepare(j *Job, o *backends.CreateOptions) (*preparation, error) {
 	p := &preparation{}
 	var err error
@@ -52,7 +52,7 @@ func prepare(j *Job, o *backends.CreateOptions) (*preparation, error) {
 	}
 	p.process.ListenFDs = o.ListenFDs
 	if l := j.Spec.Linux; l != nil && l.Seccomp != nil {
-		// Not a valid id, so it cannot meet a container's directory.
+		// "@seccomp" is not a valid id, so it cannot clash with a container's directory.
 		if p.process.Seccomp, err = seccomp.Cached(l.Seccomp, filepath.Join(j.Root, "@seccomp")); err != nil {
 			return nil, err
 		}
@@ -76,7 +76,7 @@ func prepare(j *Job, o *backends.CreateOptions) (*preparation, error) {
 	return p, nil
 }
 
-// checkTime refuses a new time namespace where the kernel has none that serves.
+// checkTime refuses a new time namespace if the kernel's time namespaces are of no use to berth.
 func checkTime(s *specs.Spec) error {
 	if _, kind := spec.Namespace(s, specs.TimeNamespace); kind == spec.New {
 		if err := initproc.CheckTime(); err != nil {
@@ -86,14 +86,15 @@ func checkTime(s *specs.Spec) error {
 	return nil
 }
 
-// warnings are what the process does without in this kernel, on this host, or with this
+// warnings returns what the process does without because of this kernel, this host or this
 // libseccomp.
 func warnings(a *process.Attributes, s *specs.Spec) []error {
 	return slices.Concat(a.Warnings, a.Ungranted(), seccomp.Passed(seccompOf(s)))
 }
 
-// openHostTree is for hooks that run before the pivot, in an enclosure whose
-// init is in a root of its own, if the init process comes there.
+// openHostTree opens a copy of the host's mounts for hooks that run before the pivot. It is for an
+// enclosure whose init has a root of its own. It does nothing if the init process does not enter
+// that init's mount namespace.
 func (p *preparation) openHostTree(j *Job) (err error) {
 	if !rootfs.SharedMountNamespace(j.Spec) && spec.HasHooks(j.Spec, spec.Prestart, spec.CreateRuntime, spec.CreateContainer) {
 		p.hostTree, err = initproc.OpenHostTree()
@@ -101,8 +102,8 @@ func (p *preparation) openHostTree(j *Job) (err error) {
 	return err
 }
 
-// openRoot opens the root and all sources of mounts. With a user namespace it
-// does so in a mount namespace of the init process's.
+// openRoot opens the root and the sources of all mounts. With a user namespace it does so in the
+// mount namespace of the init process.
 func (p *preparation) openRoot(j *Job) error {
 	var o rootfs.Options
 	if len(j.UIDMap) > 0 {
@@ -138,7 +139,7 @@ func (p *preparation) close() {
 	}
 }
 
-// plan puts together what the init process is told, and the descriptors beside it.
+// plan returns the plan for the init process, and the descriptors that go with it.
 func (p *preparation) plan(j *Job, stubInit, start *os.File) (*initproc.Plan, []*os.File, error) {
 	s := j.Spec
 	plan := &initproc.Plan{
@@ -187,10 +188,11 @@ func (p *preparation) plan(j *Job, stubInit, start *os.File) (*initproc.Plan, []
 	return plan, files, nil
 }
 
-// joined are the namespaces of the stub init that the init process has to enter: all that
-// are not the host's, for those it is in already, and entering them again would
-// ask for rights over the host in a user namespace. In a cgroup namespace that
-// exists it is from its birth, without the stub init, for LXC would make a new one.
+// joined returns the namespaces of the stub init that the init process has to enter, as CLONE_NEW*
+// flags. Namespaces of the host are left out: the init process is in them already, and a process in
+// a user namespace lacks the rights to enter them again. Namespaces that were joined before the
+// fork are left out too. An existing cgroup namespace is always one of these, because LXC would
+// make a new one. loopback is true if the network namespace is new.
 func joined(j *Job) (flags int, loopback bool) {
 	s := j.Spec
 	if !rootfs.SharedMountNamespace(s) {
@@ -213,7 +215,7 @@ func joined(j *Job) (flags int, loopback bool) {
 	return flags, loopback
 }
 
-// stageConfig is what the init process is born with.
+// initConfig returns what the init process is started with.
 func initConfig(j *Job, o *backends.CreateOptions, inherited int) (*initproc.Config, error) {
 	cfg := &initproc.Config{Stdio: o.Stdio, Inherited: inherited}
 	for i, f := range []*os.File{os.Stdin, os.Stdout, os.Stderr} {
@@ -239,8 +241,7 @@ func initConfig(j *Job, o *backends.CreateOptions, inherited int) (*initproc.Con
 	return cfg, nil
 }
 
-// offsets are linux.timeOffsets as /proc/PID/timens_offsets takes them
-// (time_namespaces(7)).
+// offsets returns linux.timeOffsets in the format of /proc/PID/timens_offsets (time_namespaces(7)).
 func offsets(s *specs.Spec) string {
 	var text strings.Builder
 	for _, clock := range slices.Sorted(maps.Keys(s.Linux.TimeOffsets)) {

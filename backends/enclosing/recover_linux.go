@@ -15,20 +15,20 @@ import (
 
 // Finder is an Enclosure that can be found without a record.
 type Finder interface {
-	// Find fills in d.Name, if the enclosure of the container is there, and
-	// what Lower needs of c and d beside it. In d is what Salvage has found.
+	// Find sets d.Name if the container's enclosure exists, and sets in c and d whatever else
+	// DestroyEnclosure needs. When it is called, d holds what Recover has found.
 	Find(c *backends.Container, d *Data) error
 }
 
 var _ backends.Recoverer = Backend{}
 
-// noID is the LimitsID where the cgroup is not known to be the container's: no
-// cgroup has it, and so none is removed.
+// noID is the LimitsID of a cgroup that is not known to be the container's. No cgroup has this ID,
+// so none is removed.
 const noID = ^uint64(0)
 
-// Salvage ends the processes of a container and removes its enclosure. A cgroup
-// is the container's when its stub init or its init process is in it: the one runs the
-// file in the state directory, the other is named in what LXC was given.
+// Recover ends the processes of a container and removes its enclosure. A cgroup is the container's
+// if its stub init or its init process is in it. The stub init is the process that runs the file in
+// the state directory. The init process is named in LXC's configuration.
 func (b Backend) Recover(ctx context.Context, c *backends.Container) (done []string, err error) {
 	f, ok := b.Enclosure.(Finder)
 	if !ok {
@@ -57,8 +57,8 @@ func (b Backend) Recover(ctx context.Context, c *backends.Container) (done []str
 	return append(done, fmt.Sprintf("removed what there was of %s container %s", b.Name(), d.Name)), nil
 }
 
-// anchor looks for the stub init and the init process of a container, and takes the
-// cgroup that they are in.
+// anchor looks for the stub init and the init process of a container, and sets the cgroup that they
+// are in.
 func anchor(c *backends.Container, d *Data) error {
 	link, _ := os.Readlink(filepath.Join(c.Dir, "cgroup"))
 	linked := strings.TrimPrefix(link, cgroup.Mount)
@@ -92,7 +92,7 @@ func anchor(c *backends.Container, d *Data) error {
 	return nil
 }
 
-// runs is the pid of a process that executes the very file, 0 if there is none.
+// runs returns the pid of a process that executes this very file, or 0 if there is none.
 func runs(file string) int {
 	want, err := os.Stat(file)
 	if err != nil {
@@ -108,7 +108,8 @@ func runs(file string) int {
 	return 0
 }
 
-// namedStage is the pid of the init process in LXC's configuration, 0 if it names none.
+// namedInit returns the pid of the init process in LXC's configuration, or 0 if the configuration
+// names none.
 func namedInit(dir string) int {
 	data, _ := os.ReadFile(filepath.Join(dir, "lxc.conf"))
 	for line := range strings.Lines(string(data)) {

@@ -4,7 +4,7 @@ import (
 	"github.com/berth-oci/berth/backends/resctrl"
 )
 
-// planResctrl notes the group of linux.intelRdt, so that Delete knows of it.
+// planResctrl notes the resctrl group of linux.intelRdt, so that Delete knows about it.
 func planResctrl(j *Job) error {
 	r := j.Spec.Linux.IntelRdt
 	if r == nil {
@@ -18,7 +18,8 @@ func planResctrl(j *Job) error {
 	return err
 }
 
-// enterResctrl makes the group and moves the init process into it.
+// enterResctrl makes the group and moves the init process into it, unless the init process forks
+// the user process.
 func enterResctrl(j *Job) error {
 	if j.Spec.Linux.IntelRdt == nil {
 		return nil

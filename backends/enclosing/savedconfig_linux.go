@@ -12,26 +12,25 @@ import (
 	"github.com/berth-oci/berth/backends/record"
 )
 
-// keptFile holds in a container's state directory what exec and update need of
-// its config.json. A bundle can be changed or removed while its container runs;
-// runc and crun keep a copy as well.
+// savedConfigFile is the file in a container's state directory that holds what exec and update need
+// of config.json. A bundle can be changed or removed while its container runs. runc and crun save a
+// copy as well.
 const savedConfigFile = "kept.json"
 
 type savedConfig struct {
 	Process *specs.Process `json:"process"`
-	// Linux has namespaces, seccomp, personality, memory policy, and resources without
-	// devices.
+	// Linux has namespaces, seccomp, personality and memory policy, and resources without devices.
 	Linux        *specs.Linux `json:"linux"`
 	NoNewKeyring bool         `json:"noNewKeyring,omitempty"`
-	// NoSeccompFlags says that linux.seccomp.flags is an empty list, which JSON
-	// does not tell from none: without one there are default flags.
+	// NoSeccompFlags is true if linux.seccomp.flags is an empty list. JSON does not tell an empty
+	// list from a missing one, but without a list there are default flags.
 	NoSeccompFlags bool `json:"noSeccompFlags,omitempty"`
 }
 
-// spec is what is left of config.json, for what asks one.
+// spec returns the saved parts of config.json as a Spec.
 func (k *savedConfig) spec() *specs.Spec { return &specs.Spec{Linux: k.Linux} }
 
-// keep writes the file for a container that is being created.
+// saveConfig writes the file for a container that is being created.
 func saveConfig(j *Job, o *backends.CreateOptions) error {
 	l := j.Spec.Linux
 	k := &savedConfig{Process: j.Spec.Process, NoNewKeyring: o.NoNewKeyring, Linux: &specs.Linux{
@@ -75,7 +74,7 @@ func loadSavedConfig(c *backends.Container) (*savedConfig, error) {
 	return k, nil
 }
 
-// OwnProcess is process of config.json.
+// OwnProcess returns process of config.json.
 func (b Backend) OwnProcess(c *backends.Container) (*specs.Process, error) {
 	k, err := loadSavedConfig(c)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/berth-oci/berth/backends/record"
 )
 
-// No flags at all and an empty list of them are not the same.
+// No list of flags and an empty list of flags are not the same.
 func TestKeptSeccompFlags(t *testing.T) {
 	t.Parallel()
 	for _, flags := range [][]specs.LinuxSeccompFlag{nil, {}, {specs.LinuxSeccompFlagLog}} {
@@ -32,7 +32,7 @@ func TestKeptSeccompFlags(t *testing.T) {
 	}
 }
 
-// What every berth so far has kept is read, and nothing else.
+// Every format of the saved config so far can be read, and nothing else.
 func TestKeptFormats(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/kept-format-*.json")

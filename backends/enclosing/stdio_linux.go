@@ -8,14 +8,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// givePipes gives the pipes among stdin, stdout and stderr to the user of a process in a user namespace: a pipe of the
-// host's root could not be opened again there through /proc/self/fd (what /dev/stderr is), and the process cannot change its
-// owner, who is not mapped (user_namespaces(7)). Nothing else changes its owner: a file, a FIFO with a name and a device
-// are somebody's.
+// givePipes makes the user of a process in a user namespace the owner of the pipes among stdin,
+// stdout and stderr. If root on the host owned a pipe, the process could not open it again through
+// /proc/self/fd, to which /dev/stderr leads. Nor could the process change the owner, who is not
+// mapped (user_namespaces(7)). Files, named FIFOs and devices keep their owner, because they belong
+// to somebody.
 func givePipes(stdio [3]*os.File, uid uint32, maps []specs.LinuxIDMapping) error {
 	host, mapped := HostID(uid, maps)
 	if !mapped {
-		return nil // who becomes the user says so in better words
+		return nil // the change of user fails later, with a better message
 	}
 	for i, name := range []string{"stdin", "stdout", "stderr"} {
 		fd := int(stdio[i].Fd())
@@ -38,7 +39,7 @@ func givePipes(stdio [3]*os.File, uid uint32, maps []specs.LinuxIDMapping) error
 	return nil
 }
 
-// isPipe says whether a descriptor is of a pipe without a name.
+// isPipe reports whether a descriptor is a pipe without a name.
 func isPipe(fd int) (bool, error) {
 	var st unix.Statfs_t
 	if err := unix.Fstatfs(fd, &st); err != nil {

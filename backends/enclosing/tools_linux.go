@@ -13,7 +13,8 @@ import (
 
 var _ backends.Versioner = Backend{}
 
-// Tools are the enclosure's, the kernel and the cgroup tree.
+// Versions returns the enclosure's tools, the kernel and the cgroup tree. It also fails if berth
+// does not run as root.
 func (b Backend) Versions() ([]backends.Tool, error) {
 	var tools []backends.Tool
 	var err error
@@ -21,7 +22,7 @@ func (b Backend) Versions() ([]backends.Tool, error) {
 		tools, err = e.Versions()
 	}
 	var name unix.Utsname
-	_ = unix.Uname(&name) // fails for a bad address only
+	_ = unix.Uname(&name) // fails only for a bad address
 	tools = append(tools, backends.Tool{Name: unix.ByteSliceToString(name.Sysname[:]), Version: unix.ByteSliceToString(name.Release[:])},
 		backends.Tool{Name: "cgroup", Version: cgroup.Describe()})
 	if os.Geteuid() != 0 {

@@ -11,12 +11,11 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// errOOM is in runc's words, which engines show.
+// errOOM has runc's words because engines show them.
 var errOOM = errors.New("container init was OOM-killed (memory limit too low?)")
 
-// reason is what has made create fail, where its error is only what came of that: the
-// caller has given up, or the container's process has ended. It is asked before anything
-// is undone.
+// reason returns why create has failed, if err is only a consequence: cause if the caller has given
+// up, or the end of the container's process. It must be called before anything is undone.
 func (cr *creation) reason(cause, err error) error {
 	if cause != nil {
 		return cause
@@ -41,13 +40,13 @@ func (cr *creation) reason(cause, err error) error {
 	return fmt.Errorf("%w: %w", &link.EndedError{Host: cr.initProc.Host}, err)
 }
 
-// gone is how long the processes of a container that is being undone may take to end.
+// gone is how long the processes of a container may take to end when create is undone.
 const gone = 10 * time.Second
 
 func (cr *creation) undo(ctx context.Context) error {
 	if cr.initProc != nil {
 		cr.initProc.Kill()
-		// Not before the enclosure has gone: see remove.
+		// Only after the enclosure is gone: see remove.
 		defer cr.initProc.Close()
 		defer cr.initProc.Wait(gone)
 	}

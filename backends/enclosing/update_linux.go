@@ -12,17 +12,17 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// Adjuster is an Enclosure whose tool keeps limits of its own, which are to
-// follow the container's.
+// Adjuster is an Enclosure whose tool keeps limits of its own, which have to follow the
+// container's.
 type Adjuster interface {
-	// Adjust tells the tool what the limits are from now on and were before.
-	// The exact values are set in the cgroup afterwards.
+	// Adjust tells the tool the limits from now on, and the limits before. The exact values are
+	// written to the cgroup afterwards.
 	Adjust(ctx context.Context, c *backends.Container, d *Data, now, before *specs.LinuxResources) error
 }
 
-// Update changes the limits that r names. Limits depend on each other (swap on
-// memory, quota on period), so all that the container has are set again; device
-// rules cannot be changed, as in runc.
+// Update changes the limits that r names. Limits depend on each other (swap on memory, quota on
+// period), so Update writes all of the container's limits again. Device rules cannot be changed, as
+// in runc.
 func (b Backend) Update(ctx context.Context, c *backends.Container, r *specs.LinuxResources) error {
 	if err := spec.CheckResources(r).Err(); err != nil {
 		return err
@@ -56,7 +56,7 @@ func (b Backend) Update(ctx context.Context, c *backends.Container, r *specs.Lin
 		}
 	}
 	if err := apply(d, now); err != nil {
-		// What has been set in part, or by the tool, is put back.
+		// Restore what was written in part, or by the tool.
 		if a, ok := b.Enclosure.(Adjuster); ok {
 			err = errors.Join(err, a.Adjust(context.WithoutCancel(ctx), c, d, before, now))
 		}
@@ -75,7 +75,7 @@ func apply(d *Data, r *specs.LinuxResources) error {
 	return limit(d, limits)
 }
 
-// merge is a with what b names instead.
+// merge returns a copy of a, with the values that b names.
 func merge(a, b *specs.LinuxResources) *specs.LinuxResources {
 	out := *a
 	out.Memory = mergeMemory(a.Memory, b.Memory)
@@ -109,7 +109,7 @@ func mergeMemory(a, b *specs.LinuxMemory) *specs.LinuxMemory {
 		out = *a
 	}
 	if b.Limit != nil && *b.Limit == -1 && b.Swap == nil {
-		// No limit is meant for both, as with cgroup v1 (runc).
+		// No memory limit means no swap limit either, as with cgroup v1 (runc).
 		out.Swap = b.Limit
 	}
 	over(&out.Limit, b.Limit)
@@ -127,7 +127,7 @@ func mergeCPU(a, b *specs.LinuxCPU) *specs.LinuxCPU {
 	}
 	out := *a
 	if b.Idle != nil {
-		// The kernel takes no weight while cpu.idle is 1, and forgets what it was.
+		// The kernel takes no weight while cpu.idle is 1, and forgets the old one.
 		out.Shares = nil
 	}
 	over(&out.Shares, b.Shares)

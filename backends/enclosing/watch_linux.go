@@ -16,18 +16,19 @@ import (
 	"github.com/berth-oci/berth/backends/cgroup"
 )
 
-// Create waits for processes that others can stop: what is born in a pid namespace with
-// others there, and in the host's, for who is in that, all of create's.
+// Create waits for processes that others can stop. A process in a shared pid namespace can stop
+// what berth forks into it. A process in the host's pid namespace can stop all of create's
+// processes.
 const (
-	// unwatched is how long a create usually takes.
+	// unwatched is the time until the first check. A create is usually done by then.
 	unwatched = 2 * time.Second
-	// look is the time between two looks at who is stopped.
+	// look is the time between two checks.
 	look = time.Second
-	// stopLimit is how long a process may be stopped.
+	// stopLimit is how long a process may stay stopped.
 	stopLimit = 10 * time.Second
 )
 
-// stoppedError is of a create that has waited too long for a process that is stopped.
+// stoppedError is the error of a create that has waited too long for a stopped process.
 type stoppedError struct {
 	process backends.Process
 	name    string
@@ -38,9 +39,9 @@ func (e *stoppedError) Error() string {
 		"a process of another container in the same pid namespace or cgroup may have done that; end that container first", e.process.Pid, e.name, stopLimit)
 }
 
-// watch has create end when what it waits for is stopped for too long, or when ctx is
-// done: the processes that it waits for are killed, so that each wait comes to its end.
-// stop ends the watch, and says why it has intervened, if it has.
+// watch makes create end if a process that it waits for is stopped for too long, or if ctx is done.
+// It kills the processes that create waits for, so that each wait ends. stop ends the watch and
+// returns why it has intervened, or nil if it has not.
 func (cr *creation) watch(ctx context.Context) (watched context.Context, stop func() error) {
 	watched, cancel := context.WithCancelCause(ctx)
 	over, done := make(chan struct{}), make(chan struct{})
@@ -84,7 +85,7 @@ func (cr *creation) look(ctx context.Context, cancel context.CancelCauseFunc, ov
 	}
 }
 
-// stageProcess is the init process, once there is one.
+// initProcess returns the init process, once it exists.
 func (cr *creation) initProcess() []backends.Process {
 	if p := cr.first.Load(); p != nil {
 		return []backends.Process{*p}
@@ -92,8 +93,8 @@ func (cr *creation) initProcess() []backends.Process {
 	return nil
 }
 
-// stopped are the children of create's and of the init process's that are stopped, and the
-// init process if its cgroup is frozen.
+// stopped returns the children of create and of the init process that are stopped, and the init
+// process if its cgroup is frozen.
 func (cr *creation) stopped() (list []backends.Process) {
 	parents := []int{os.Getpid()}
 	for _, p := range cr.initProcess() {
@@ -112,8 +113,8 @@ func (cr *creation) stopped() (list []backends.Process) {
 	return list
 }
 
-// children are those of some processes (proc_pid_task_tid_children(5)), and of processes
-// that end meanwhile perhaps not all.
+// children returns the children of some processes (proc_pid_task_tid_children(5)). If a process
+// ends meanwhile, some may be missing.
 func children(parents []int) (pids []int) {
 	for _, parent := range parents {
 		files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", parent))
@@ -132,7 +133,7 @@ func children(parents []int) (pids []int) {
 	return pids
 }
 
-// childrenOf is children on a kernel without that file.
+// childrenOf is children for a kernel without that file.
 func childrenOf(parents []int) (pids []int) {
 	dirs, _ := filepath.Glob("/proc/[0-9]*")
 	for _, dir := range dirs {

@@ -13,10 +13,10 @@ import (
 	"github.com/berth-oci/berth/backends/stubinit"
 )
 
-// attend has the stub init wait for the user's process, which is in the container's
-// cgroup, and takes the stub init out of there, to LXC's monitor: a process of
-// another's would count, and would keep those inside from giving controllers to
-// cgroups of their own (cgroups(7), no internal processes).
+// watchProcess makes the stub init wait for the user process, which is in the container's cgroup,
+// and moves the stub init from there to the cgroup of LXC's monitor. A process that is not the
+// container's would count towards its limits. It would also keep processes inside from giving
+// controllers to cgroups of their own (cgroups(7), no internal processes).
 func (cr *creation) watchProcess(caller *caller, bounding uint64) error {
 	task := stubinit.Task{Bounding: bounding, Apart: rootfs.SharedMountNamespace(cr.job.Spec)}
 	if err := caller.watch(cr.initProc.Pidfd, task); err != nil {
@@ -29,8 +29,9 @@ func (cr *creation) watchProcess(caller *caller, bounding uint64) error {
 	return cgroup.Enter(path, caller.process.Pid)
 }
 
-// CgroupOf is the cgroup of the container that a stub init belongs to: its own, as
-// LXC has placed it, or that of the process that it waits for.
+// CgroupOf returns the cgroup of the container that a stub init belongs to. That is the stub init's
+// own cgroup if it is where LXC has put it, else the cgroup of the process that the stub init waits
+// for.
 func CgroupOf(stubInit int) (string, error) {
 	path, err := cgroup.Of(stubInit)
 	if err != nil {
@@ -50,7 +51,7 @@ func CgroupOf(stubInit int) (string, error) {
 	return cgroup.Of(process)
 }
 
-// watched is the process of which a stub init holds a pidfd (proc_pid_fdinfo(5)).
+// watched returns the pid of the process of which a stub init holds a pidfd (proc_pid_fdinfo(5)).
 func watched(stubInit int) (int, error) {
 	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/fdinfo/*", stubInit))
 	if err != nil {
