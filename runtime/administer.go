@@ -6,8 +6,10 @@ import (
 	"github.com/berth-oci/berth/backends"
 )
 
-// Administer hands a container over to the administration tool of its backend,
-// which replaces this process.
+// Administer runs the backend's administration tool (pct) on a container; words are the tool's
+// subcommand and arguments. The tool replaces this process, so Administer returns only with an
+// error: there is no such container, its backend has no such tool, the subcommand would break the
+// container, or the tool cannot be run.
 func (r *Runtime) Administer(id string, words []string) error {
 	c, b, err := r.find(id)
 	if err != nil {

@@ -16,24 +16,24 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// CreateOptions say how a container is to be made.
+// CreateOptions are the options of Create.
 type CreateOptions struct {
 	backends.CreateOptions
-	// Bundle is the directory of the bundle.
+	// Bundle is the bundle's directory.
 	Bundle string
-	// Choose names the backend for a container.
+	// Choose returns the name of the backend for the container.
 	Choose func(id string, b *bundle.Bundle) (string, error)
-	// SystemdCgroup: linux.cgroupsPath has systemd's form.
+	// SystemdCgroup is true if linux.cgroupsPath has systemd's form, slice:prefix:name.
 	SystemdCgroup bool
-	// NoCgroup: the container is not to get a cgroup of its own.
+	// NoCgroup asks for a container without a cgroup of its own.
 	NoCgroup bool
-	// Inherited is the number of descriptors from 3 on, without a gap, that the
-	// caller has left open.
+	// Inherited is the number of descriptors that the caller left open, counted from 3 up to the
+	// first gap.
 	Inherited int
 }
 
-// Create makes a container out of a bundle. When it fails nothing of the
-// container is left, or the error says what.
+// Create makes the container id from a bundle. If it fails, nothing of the container is left, or
+// the error says what is left.
 func (r *Runtime) Create(ctx context.Context, id string, o CreateOptions) (*backends.Container, error) {
 	j, err := r.plan(id, &o)
 	if err != nil {
@@ -42,17 +42,17 @@ func (r *Runtime) Create(ctx context.Context, id string, o CreateOptions) (*back
 	return r.create(ctx, j)
 }
 
-// job is a container that can be made, as far as its config and its backend go.
+// job is a container that plan has accepted: its bundle is loaded and its backend chosen.
 type job struct {
 	id      string
 	bundle  *bundle.Bundle
 	backend backends.Backend
 	options *CreateOptions
-	// catches says that the signals that berth gets are the container's.
+	// catches is true if the signals that berth receives are meant for the container.
 	catches bool
 }
 
-// plan checks a bundle and chooses the container's backend. Nothing is made yet.
+// plan checks the bundle and chooses the container's backend. It makes nothing.
 func (r *Runtime) plan(id string, o *CreateOptions) (*job, error) {
 	if err := state.CheckID(id); err != nil {
 		return nil, err
@@ -77,8 +77,8 @@ func (r *Runtime) plan(id string, o *CreateOptions) (*job, error) {
 	return &job{id: id, bundle: bun, backend: b, options: o}, nil
 }
 
-// logWarnings logs what has no effect of what somebody has meant to say, and the
-// other warnings for who debugs.
+// logWarnings logs fields of config.json that have no effect as warnings, and all other warnings at
+// debug level.
 func logWarnings(list spec.Problems) {
 	var ignored []error
 	for _, w := range list {
@@ -91,8 +91,8 @@ func logWarnings(list spec.Problems) {
 	backends.LogWarnings(ignored)
 }
 
-// check names what a backend cannot honour. The process may be missing until
-// start (config.md#process), but berth's own backends make it with the container.
+// check lists the fields that a backend cannot honour. The spec lets process be missing until start
+// (config.md#process), but berth's own backends make the process in create and need it there.
 func check(b backends.Backend, s *specs.Spec) spec.Problems {
 	if _, ok := b.(backends.Delegating); !ok && s.Process == nil {
 		return spec.Problems{{Path: "process", Level: spec.Error, Message: "process property must not be empty", Ref: "config.md#process"}}
@@ -100,7 +100,7 @@ func check(b backends.Backend, s *specs.Spec) spec.Problems {
 	return b.Check(s)
 }
 
-// create makes the container of a job.
+// create makes the container that j describes.
 func (r *Runtime) create(ctx context.Context, j *job) (*backends.Container, error) {
 	if d, ok := j.backend.(backends.Delegating); ok {
 		e, err := r.delegate(j, d)
@@ -127,16 +127,19 @@ func (r *Runtime) create(ctx context.Context, j *job) (*backends.Container, erro
 	case err == nil:
 		return e.Container, nil
 	case errors.Is(err, backends.ErrLeftBehind):
-		// The engine hears that there is no container, and will not delete it.
+		// The engine takes this error to mean that there is no container, and never calls delete.
+		// So berth itself has to remove the rest later.
 		return nil, r.owe(r.store, e, err)
 	}
-	// The container is gone, and the hooks that undo those before are due
+	// The container is gone. The poststop hooks undo what earlier hooks did, so they run now
 	// (runtime.md#lifecycle).
 	poststop(context.WithoutCancel(ctx), e.Container)
 	return nil, discard(e, err)
 }
 
-// record makes and locks the record of a new container.
+// record makes and locks the record of a new container. If the id belongs to a container that has
+// only a record left, or whose delete did not finish, record clears that one away first. Otherwise
+// the error wraps state.ErrExist.
 func (r *Runtime) record(ctx context.Context, j *job) (*state.Entry, error) {
 	e, err := r.store.Create(j.id)
 	if errors.Is(err, state.ErrExist) {
@@ -185,7 +188,8 @@ func enclose(ctx context.Context, e *state.Entry, j *job) error {
 	return nil
 }
 
-// takeBack removes a container that was made, and is of no use without what came after.
+// takeBack deletes a container that was made but is of no use because a later step failed with err.
+// It returns err, and adds backends.ErrLeftBehind if the delete fails too.
 func takeBack(ctx context.Context, e *state.Entry, j *job, err error) error {
 	left := j.backend.Delete(context.WithoutCancel(ctx), e.Container, true)
 	if left == nil {
@@ -194,8 +198,8 @@ func takeBack(ctx context.Context, e *state.Entry, j *job, err error) error {
 	return fmt.Errorf("%w; %w (berth delete --force %s tries again): %w", err, backends.ErrLeftBehind, e.ID, left)
 }
 
-// discard removes the record of a create that failed, unless something is left
-// that delete needs it for.
+// discard removes the record of a create that failed with err, and returns err. It keeps the record
+// if err wraps backends.ErrLeftBehind, because delete needs it then.
 func discard(e *state.Entry, err error) error {
 	if errors.Is(err, backends.ErrLeftBehind) {
 		return err
@@ -221,7 +225,7 @@ func fill(c *backends.Container, j *job) {
 	}
 	c.Owner = owner()
 	if _, ok := j.backend.(backends.Delegating); ok {
-		return // it runs the hooks itself
+		return // the other runtime runs the hooks itself
 	}
 	if spec.HasHooks(s, spec.Poststart, spec.Poststop) {
 		c.Hooks = &backends.LaterHooks{Poststart: spec.Hooks(s, spec.Poststart), Poststop: spec.Hooks(s, spec.Poststop)}

@@ -10,9 +10,10 @@ import (
 	"github.com/berth-oci/berth/runtime/state"
 )
 
-// Pass has a command carried out as it was given by the runtime that has the
-// container. It returns if there is none or the container is berth's own, for
-// which the command is not there.
+// Pass hands a command, as it was given, over to the runtime that has the container. That runtime
+// replaces this process, so Pass returns only with an error: there is no such container, the other
+// runtime cannot be run, or the container's backend is one of berth's own, which do not support the
+// command.
 func (r *Runtime) Pass(id string, call backends.Call) error {
 	c, b, err := r.find(id)
 	if err != nil {
@@ -25,12 +26,12 @@ func (r *Runtime) Pass(id string, call backends.Call) error {
 	return d.HandOver(c, call)
 }
 
-// errNoCRIU is why checkpoint and restore are refused.
+// errNoCRIU is the reason why berth's own backends refuse checkpoint and restore.
 var errNoCRIU = errors.New("CRIU cannot restore a container into an enclosure that LXC or Proxmox VE makes; not supported for containers")
 
-// General has a command without a container carried out as it was given if the
-// backend is a delegating one, and then does not return. It is false with any
-// other.
+// General hands a command without a container, as it was given, over to a delegating backend. It
+// then does not return unless the other runtime cannot be run. With any other backend it does
+// nothing and returns false.
 func (r *Runtime) General(backend string, call backends.Call) (bool, error) {
 	b, err := r.backend(backend)
 	if err != nil {
@@ -42,7 +43,8 @@ func (r *Runtime) General(backend string, call backends.Call) (bool, error) {
 	return false, nil
 }
 
-// holder finds a container without a record with the delegating backends.
+// holder asks the delegating backends for a container without a record. It returns nil if none of
+// them has it.
 func (r *Runtime) holder(id string) (*backends.Container, backends.Delegating) {
 	for _, m := range r.makers {
 		if !m.Delegates || state.CheckID(id) != nil {
@@ -60,7 +62,7 @@ func (r *Runtime) holder(id string) (*backends.Container, backends.Delegating) {
 	return nil, nil
 }
 
-// delegate records a container that is given to another runtime.
+// delegate records a container that another runtime is to run, and returns its locked record.
 func (r *Runtime) delegate(j *job, d backends.Delegating) (*state.Entry, error) {
 	e, err := r.record(context.Background(), j)
 	if err != nil {
@@ -72,7 +74,8 @@ func (r *Runtime) delegate(j *job, d backends.Delegating) (*state.Entry, error) 
 	return e, nil
 }
 
-// sharing names another container that has been given the same cgroup.
+// sharing returns the id of another container whose record has the same cgroupsPath, or "" if there
+// is none.
 func (r *Runtime) sharing(c *backends.Container) string {
 	ids, err := r.store.List()
 	if err != nil {
@@ -87,7 +90,8 @@ func (r *Runtime) sharing(c *backends.Container) string {
 	return ""
 }
 
-// carry has another runtime make a recorded container, while berth waits.
+// carry saves the record e, has another runtime make the container, and marks the record complete.
+// If make fails, carry removes the record.
 func (r *Runtime) carry(e *state.Entry, make func() error) error {
 	err := e.Save()
 	if err == nil {
@@ -100,8 +104,9 @@ func (r *Runtime) carry(e *state.Entry, make func() error) error {
 	return e.Save()
 }
 
-// deleteDelegated removes a container of another runtime and berth's record of
-// it, one of which may be missing.
+// deleteDelegated removes a container of another runtime, and berth's record of it. If the other
+// runtime no longer has the container, deleteDelegated fails without force, and removes only the
+// record with force.
 func (r *Runtime) deleteDelegated(ctx context.Context, e *state.Entry, d backends.Delegating, force bool) error {
 	if e.Runner.Pid > 0 {
 		r.store.Background(e.ID)
@@ -114,8 +119,9 @@ func (r *Runtime) deleteDelegated(ctx context.Context, e *state.Entry, d backend
 		return e.Remove()
 	}
 	if force || e.Process.Pid > 0 && !e.Process.Alive() {
-		// It will not be refused. Should it fail nevertheless, the container
-		// is one without a record, which can be deleted again.
+		// The other runtime replaces this process and does not refuse this delete, so the record
+		// goes first. If the delete fails nevertheless, the container remains without a record, and
+		// delete works on it again.
 		if err := e.Remove(); err != nil {
 			return err
 		}
@@ -130,9 +136,8 @@ func (r *Runtime) deleteDelegated(ctx context.Context, e *state.Entry, d backend
 	return e.Remove()
 }
 
-// over says that a record is of a container that was run in the foreground to
-// its end, or of a create that failed as berth was killed: nothing is left that
-// the record could be needed for.
+// over is true if only the record is left of a delegated container: the container ran in the
+// foreground to its end, or berth was killed during a create that made nothing.
 func (r *Runtime) over(c *backends.Container) bool {
 	if c.Complete || c.Runner.Alive() {
 		return false
@@ -145,8 +150,7 @@ func (r *Runtime) over(c *backends.Container) bool {
 	return ok && !d.Has(c)
 }
 
-// discardOver removes a record that nothing is left for, unless another command
-// is at it.
+// discardOver removes a record for which over is true, unless another command holds it.
 func (r *Runtime) discardOver(id string) {
 	e, err := r.store.Lock(id, 0)
 	if err != nil {
@@ -159,8 +163,7 @@ func (r *Runtime) discardOver(id string) {
 	r.store.Background(id)
 }
 
-// Restore makes a container of its checkpoint. Only a runtime that is delegated
-// to can.
+// Restore makes a container from its checkpoint. Only delegating backends can do this.
 func (r *Runtime) Restore(id string, o RunOptions) error {
 	j, err := r.plan(id, &o.CreateOptions)
 	if err != nil {
@@ -173,9 +176,8 @@ func (r *Runtime) Restore(id string, o RunOptions) error {
 	return r.runDelegated(j, d, o.Detach, o.Call)
 }
 
-// runDelegated records a container and has the other runtime run it. In the
-// foreground that replaces this process; the record that it leaves is swept
-// away by a later run or list.
+// runDelegated records a container and has the other runtime run it. Without detach the other
+// runtime replaces this process, and a later run or list removes the record that remains.
 func (r *Runtime) runDelegated(j *job, d backends.Delegating, detach bool, call backends.Call) error {
 	r.sweep()
 	e, err := r.delegate(j, d)
@@ -198,8 +200,7 @@ func (r *Runtime) runDelegated(j *job, d backends.Delegating, detach bool, call 
 	return discard(e, err)
 }
 
-// sweep removes the records of containers that were run in the foreground and
-// have ended.
+// sweep removes the records of containers that ran in the foreground and have ended.
 func (r *Runtime) sweep() {
 	for _, id := range r.store.ForegroundIDs() {
 		c, err := r.store.Read(id)

@@ -13,9 +13,9 @@ import (
 	"github.com/berth-oci/berth/runtime/state"
 )
 
-// Kill sends a signal to a container's first process, or with all to every
-// process in it. All works on a stopped container too, for what has outlived
-// its first process.
+// Kill sends sig to a container's first process, or with all to every process in the container. It
+// returns ErrNotRunning for a container in state creating. It does so for a stopped container too,
+// unless all is set or sig is SIGKILL, which also reach processes that outlived the first one.
 func (r *Runtime) Kill(ctx context.Context, id string, sig syscall.Signal, all bool) error {
 	c, b, err := r.find(id)
 	if err != nil {
@@ -28,8 +28,8 @@ func (r *Runtime) Kill(ctx context.Context, id string, sig syscall.Signal, all b
 	if err != nil {
 		return err
 	}
-	// SIGKILL is for those, too, that have outlived the container's first process. A
-	// container that is being created has none yet (runtime.md#kill).
+	// SIGKILL also reaches processes that outlived the container's first process. A container in
+	// state creating has no process yet (runtime.md#kill).
 	if b == nil || status == specs.StateCreating || (status == specs.StateStopped && !all && sig != syscall.SIGKILL) {
 		return ErrNotRunning
 	}
@@ -40,9 +40,10 @@ func (r *Runtime) Kill(ctx context.Context, id string, sig syscall.Signal, all b
 	return err
 }
 
-// Delete removes a stopped or created container, or with force one in any
-// state, half-made ones and those with a damaged record included. With force
-// nothing to delete is no error, and what holds the container is ended.
+// Delete removes a stopped or created container. With force it removes a container in any state,
+// even one that is half-made or has a damaged record; it first ends the create or start that still
+// holds the container. A container that does not exist is an error (state.ErrNotExist) only without
+// force. A state that does not allow a delete is ErrNotStopped.
 func (r *Runtime) Delete(ctx context.Context, id string, force bool) error {
 	if force {
 		r.interrupt(ctx, id)
@@ -68,9 +69,8 @@ func (r *Runtime) Delete(ctx context.Context, id string, force bool) error {
 	return r.remove(ctx, e, b, force)
 }
 
-// DeleteUnfinished removes what an interrupted Create has left of a container of
-// berth's own; done is false if it has left nothing, or the container is another
-// runtime's.
+// DeleteUnfinished removes what an interrupted Create left of a container of berth's own backends.
+// done is false if there is nothing to remove, if Create did finish, or if the backend delegates.
 func (r *Runtime) DeleteUnfinished(ctx context.Context, id string) (done bool, err error) {
 	e, b, err := r.lock(id)
 	if errors.Is(err, state.ErrNotExist) {
@@ -90,8 +90,8 @@ func (r *Runtime) remove(ctx context.Context, e *state.Entry, b backends.Backend
 	return r.removeFrom(ctx, r.store, e, b, force)
 }
 
-// removeFrom removes a container whose record is in a store. What cannot be removed is
-// owed from then on.
+// removeFrom removes a container whose record is in store. If the backend cannot remove it,
+// removeFrom records the failure, and a later command tries again.
 func (r *Runtime) removeFrom(ctx context.Context, store *state.Store, e *state.Entry, b backends.Backend, force bool) error {
 	if b == nil {
 		return e.Remove()

@@ -16,26 +16,26 @@ var (
 	ErrExecPaused  = errors.New("cannot exec in a paused container (use --ignore-paused to override)")
 )
 
-// ExecOptions say what to run and how.
+// ExecOptions are the options of Exec.
 type ExecOptions struct {
 	backends.ExecOptions
-	// Call is the command as it was given, for a runtime that is delegated to.
+	// Call is the command as it was given, for a delegating backend.
 	Call backends.Call
-	// Process makes the process from the container's own, which it must not
-	// change.
+	// Process returns the process to run. own is the container's own process, which Process must
+	// not change.
 	Process func(own specs.Process) (*specs.Process, error)
-	// Detach returns when the process runs.
+	// Detach makes Exec return as soon as the process runs.
 	Detach  bool
 	PidFile string
-	// IgnorePaused lets the process be made in a paused container, where it
-	// waits for Resume.
+	// IgnorePaused allows Exec in a paused container. The new process waits there for Resume.
 	IgnorePaused bool
-	// Inherited is as in CreateOptions.
+	// Inherited has the same meaning as in CreateOptions.
 	Inherited int
 }
 
-// Exec runs a process in a container that runs and, unless detached, waits for
-// it. It returns its exit status as Run does.
+// Exec runs a further process in a container. Unless Detach is set, it waits for that process and
+// returns the exit status as Run does. It fails with ErrExecStopped in a stopped container, and
+// with ErrExecPaused in a paused one unless IgnorePaused is set.
 func (r *Runtime) Exec(ctx context.Context, id string, o ExecOptions) (int, error) {
 	c, b, status, err := r.operator(id, o.Call)
 	switch {
@@ -70,7 +70,7 @@ func (r *Runtime) Exec(ctx context.Context, id string, o ExecOptions) (int, erro
 		return -1, err
 	}
 	defer t.close()
-	// The program runs before its terminal has come here.
+	// The program starts before berth receives its terminal, so the size is set beforehand.
 	if size := t.size(); size != nil {
 		p.ConsoleSize = size
 	}
@@ -95,7 +95,8 @@ func (o *ExecOptions) process(c *backends.Container, b backends.Operator) (*spec
 	return o.Process(*own)
 }
 
-// start runs the process and writes its pid file.
+// start runs the process p and writes its pid file. It kills the process if it cannot write the
+// file.
 func (o *ExecOptions) start(ctx context.Context, c *backends.Container, b backends.Operator, p *specs.Process) (backends.Process, error) {
 	made, err := b.Exec(ctx, c, p, o.ExecOptions)
 	if err != nil {
@@ -111,7 +112,7 @@ func (o *ExecOptions) start(ctx context.Context, c *backends.Container, b backen
 	return made, nil
 }
 
-// end ends a process, our child, that is not wanted after all.
+// end kills and reaps a child process that is not wanted after all.
 func end(p backends.Process) {
 	_ = unix.Kill(p.Pid, unix.SIGKILL)
 	for {

@@ -7,8 +7,8 @@ import (
 	"github.com/berth-oci/berth/backends"
 )
 
-// Explain says what Create would do with a bundle, and does none of it. It comes
-// with the container that there would be.
+// Explain returns what Create would do with a bundle, and the container that it would make. It does
+// none of it. It fails if the backend is not a backends.Explaining.
 func (r *Runtime) Explain(id string, o CreateOptions) (*backends.Container, backends.Explanation, error) {
 	j, err := r.plan(id, &o)
 	if err != nil {

@@ -10,8 +10,9 @@ import (
 	"github.com/berth-oci/berth/runtime/state"
 )
 
-// FuzzRecord reads anything as a record, and has it deleted: no command panics, what
-// a backend is to act upon has passed its eye, and all goes but what is a newer berth's.
+// FuzzRecord reads any bytes as a record, and deletes the container. No command may panic, a
+// backend may only act on a record that passed its CheckRecord, and delete must remove everything
+// but the record of a newer berth.
 func FuzzRecord(f *testing.F) {
 	for _, data := range formats(f) {
 		f.Add(data, false)
@@ -21,7 +22,7 @@ func FuzzRecord(f *testing.F) {
 		f.Add([]byte(seed), false)
 	}
 	f.Fuzz(func(t *testing.T, data []byte, sealed bool) {
-		if sealed { // as if a berth had written that
+		if sealed { // as if berth had written the data
 			fields := map[string]any{}
 			if record.Unmarshal(data, &fields) != nil || len(fields) == 0 {
 				return
@@ -32,7 +33,7 @@ func FuzzRecord(f *testing.F) {
 			}
 		}
 		if bytes.Contains(bytes.ToLower(data), []byte("hooks")) || bytes.Contains(data, []byte(`\u`)) {
-			return // they would be run
+			return // the hooks would run
 		}
 		r := newRecords(t, data)
 		_, stateErr := r.State(recordID)

@@ -17,8 +17,8 @@ func poststart(ctx context.Context, c *backends.Container) error {
 	return hooks.OnHost(ctx, "poststart", c.Hooks.Poststart, c.State(specs.StateRunning))
 }
 
-// poststop runs the hooks after the container has gone. One that fails is only
-// logged, and the next ones run (runtime.md#lifecycle, step 13).
+// poststop runs the poststop hooks after the container is gone. It only logs a hook that fails, and
+// runs the next one (runtime.md#lifecycle, step 13).
 func poststop(ctx context.Context, c *backends.Container) {
 	if c.Hooks == nil {
 		return

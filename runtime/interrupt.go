@@ -11,11 +11,12 @@ import (
 	"github.com/berth-oci/berth/backends"
 )
 
-// errEnded is why a create undoes what it has done.
+// errEnded is the cause with which a create is cancelled.
 var errEnded = errors.New("create was told to end (SIGTERM, as berth delete --force sends)")
 
-// cancellable is ctx until this process is told to end: what create has made is then
-// undone. Told a second time, it ends as any process does.
+// cancellable returns a context that SIGTERM to this process cancels, which makes create undo what
+// it has done. A second SIGTERM ends the process in the usual way. If the signals are meant for the
+// container, cancellable returns ctx as it is.
 func (j *job) cancellable(ctx context.Context) (cancelled context.Context, stop func()) {
 	if j.catches {
 		return ctx, func() {}
@@ -37,18 +38,18 @@ func (j *job) cancellable(ctx context.Context) (cancelled context.Context, stop 
 	}
 }
 
-// Of what holds a container that is to be deleted by force.
+// How long interrupt waits.
 const (
-	// finish is how long it may take to come to its end by itself.
+	// finish is how long a command may take to let go of the container by itself.
 	finish = 300 * time.Millisecond
 	// undo is how long a create may take to undo what it has done.
 	undo = time.Second
 )
 
-// interrupt ends what holds a container for a delete by force: a create that is not
-// done, or a start that waits for the container's process. It may wait for something
-// that does not come. Who is signalled is not found by the record alone: the kernel
-// says who holds the lock.
+// interrupt ends the command that holds a container which delete --force is to remove. That is a
+// create that is not done, or a start that waits for the container's process; both may wait for
+// something that never happens. interrupt does not trust the pid in the record alone: it signals
+// that process only if the kernel says that the process holds the lock.
 func (r *Runtime) interrupt(ctx context.Context, id string) {
 	for _, step := range []struct {
 		patience time.Duration
@@ -71,8 +72,8 @@ func (r *Runtime) interrupt(ctx context.Context, id string) {
 	}
 }
 
-// endProcess kills the first process of a container of berth's own: what waits for it
-// goes on.
+// endProcess kills the first process of a container of berth's own backends. A command that waits
+// for that process then goes on.
 func (r *Runtime) endProcess(ctx context.Context, c *backends.Container) {
 	b, err := r.backend(c.Backend)
 	if _, delegates := b.(backends.Delegating); err != nil || delegates || b == nil {

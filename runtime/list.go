@@ -13,11 +13,12 @@ import (
 	"github.com/berth-oci/berth/runtime/state"
 )
 
-// List reads the state of all containers, in the order of their ids. One that
-// is deleted meanwhile is left out, one whose record is damaged shown as such; a
-// record that cannot be read is an error beside the rest.
+// List returns the state of all containers in the order of their ids. It leaves out a container
+// that is deleted meanwhile. A container with a damaged record has the status StateDamaged, one
+// with the record of a newer berth StateNewer. If a record cannot be read, List returns the error
+// beside the rest.
 func (r *Runtime) List() ([]*Info, error) {
-	// The records first: a container that is in both may only go meanwhile.
+	// Read the records first: a container that has both can then only disappear meanwhile.
 	records, damaged, errs := r.records()
 	list := damaged
 	delegated := map[string]map[string]*Info{}
@@ -64,7 +65,7 @@ func (r *Runtime) List() ([]*Info, error) {
 	return list, errors.Join(errs...)
 }
 
-// now is the state of a container of berth's own whose record has just been read.
+// now returns the state of a container of berth's own backends whose record was just read.
 func (r *Runtime) now(c *backends.Container) (*Info, error) {
 	b, err := r.backend(c.Backend)
 	if err != nil {
@@ -80,8 +81,8 @@ func (r *Runtime) now(c *backends.Container) (*Info, error) {
 	return &Info{Container: c, Status: status}, nil
 }
 
-// records are those that can be understood, damaged those that cannot, or not by
-// this berth.
+// records reads all records. damaged are those that cannot be understood, or that only a newer
+// berth understands.
 func (r *Runtime) records() (records []*backends.Container, damaged []*Info, errs []error) {
 	ids, err := r.store.List()
 	if err != nil {
@@ -108,8 +109,8 @@ func (r *Runtime) records() (records []*backends.Container, damaged []*Info, err
 	return records, damaged, errs
 }
 
-// delegated are the containers of a delegating backend by their ids, with what
-// is known of them without berth's records.
+// delegated returns the containers of a delegating backend by id, with what is known of them
+// without berth's records.
 func (r *Runtime) delegated(name string) (map[string]*Info, error) {
 	b, err := r.backend(name)
 	if err != nil {
@@ -128,8 +129,8 @@ func (r *Runtime) delegated(name string) (map[string]*Info, error) {
 	return infos, nil
 }
 
-// reported is a container as the runtime says that has it. What that leaves
-// out the record fills in.
+// reported returns a container as its runtime reports it. The record fills in what the report
+// leaves out.
 func reported(c *backends.Container, report *backends.Report) *Info {
 	known := *c
 	known.Process.Pid = report.Pid
@@ -145,9 +146,9 @@ func reported(c *backends.Container, report *backends.Report) *Info {
 	return &Info{Container: &known, Status: report.Status, Report: report}
 }
 
-// missing is a record without a container: of one that is being created or
-// deleted, of one that has been run to its end, which is left out, or of a lost
-// one.
+// missing returns the state of a record whose container the other runtime does not list. The
+// container is being created or deleted, or it is lost. If it ran in the foreground to its end,
+// missing removes the record and returns nil.
 func (r *Runtime) missing(c *backends.Container) *Info {
 	switch {
 	case r.store.Busy(c.ID), c.Runner.Alive():
@@ -156,7 +157,7 @@ func (r *Runtime) missing(c *backends.Container) *Info {
 		r.discardOver(c.ID)
 		return nil
 	}
-	// Create may have ended since the runtime was asked for its containers.
+	// Create may have finished after the runtime listed its containers.
 	if b, err := r.backend(c.Backend); err == nil {
 		if d, ok := b.(backends.Delegating); ok && d.Has(c) {
 			if report, err := d.Report(c); err == nil {

@@ -10,11 +10,10 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// note remembers the container that the command is about, for Log.
+// note remembers the container that the command works on, for Log.
 func (r *Runtime) note(c *backends.Container) { r.noted = c }
 
-// Log says, for --debug, what was done with which container, how long that took,
-// and what it failed of.
+// Log logs for --debug what was done with which container, how long it took, and why it failed.
 func (r *Runtime) Log(operation string, begin time.Time, err error) {
 	if !logrus.IsLevelEnabled(logrus.DebugLevel) {
 		return
@@ -22,7 +21,7 @@ func (r *Runtime) Log(operation string, begin time.Time, err error) {
 	fields := logrus.Fields{"operation": operation, "duration": time.Since(begin).Round(time.Microsecond).String()}
 	if c := r.noted; c != nil {
 		fields["container"], fields["backend"] = c.ID, c.Backend
-		// The name that Proxmox VE knows it by is its VMID.
+		// Proxmox VE knows the container by its VMID.
 		var data struct{ Name string }
 		if c.Backend == "pct" && json.Unmarshal(c.Data, &data) == nil && data.Name != "" {
 			fields["vmid"] = data.Name

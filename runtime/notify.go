@@ -17,19 +17,19 @@ import (
 )
 
 const (
-	// notifyVar names systemd's socket for a service that tells when it is
-	// ready (sd_notify(3)).
+	// notifyVar names systemd's socket for a service that reports when it is ready (sd_notify(3)).
 	notifyVar = "NOTIFY_SOCKET"
-	// notifyDir is in a container's state directory, notifyAt where the
-	// container sees it. A directory, for the socket is made anew by each start.
+	// notifyDir is a directory in a container's state directory, and notifyAt is its path inside
+	// the container. berth mounts the directory, not the socket, because each start makes a new
+	// socket.
 	notifyDir    = "notify"
 	notifyAt     = "/run/notify"
 	notifySocket = "notify.sock"
 )
 
-// offerNotify gives a container that is created under a service manager a
-// socket of its own, as runc does: the manager's is not mounted, for what may be
-// said there is more than that the service is ready.
+// offerNotify gives a container that is created under a service manager a notify socket of its own,
+// as runc does. It does not mount the manager's socket, because that accepts more than the message
+// that the service is ready.
 func offerNotify(c *backends.Container, s *specs.Spec) error {
 	if os.Getenv(notifyVar) == "" || s.Process == nil {
 		return nil
@@ -45,14 +45,14 @@ func offerNotify(c *backends.Container, s *specs.Spec) error {
 	return nil
 }
 
-// notifier passes on that a container is ready.
+// notifier tells the service manager that a container is ready.
 type notifier struct {
 	conn *net.UnixConn
 	host string
 }
 
-// listenNotify makes the container's socket before the container starts. Without
-// a service manager, or a directory from create, it is nil.
+// listenNotify makes the container's socket before the container starts. It returns nil if there is
+// no service manager, or if create made no directory for the socket.
 func listenNotify(c *backends.Container) (*notifier, error) {
 	host := os.Getenv(notifyVar)
 	dir, err := os.Open(filepath.Join(c.Dir, notifyDir))
@@ -61,14 +61,14 @@ func listenNotify(c *backends.Container) (*notifier, error) {
 	}
 	defer dir.Close()
 	path := filepath.Join(dir.Name(), notifySocket)
-	_ = os.Remove(path) // of a start that failed
+	_ = os.Remove(path) // left by a start that failed
 	address := path
 	if len(address) > maxSocketPath {
 		address = fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), notifySocket)
 	}
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: address, Net: "unixgram"})
 	if err == nil {
-		err = os.Chmod(path, 0o777) // whatever the container's user is
+		err = os.Chmod(path, 0o777) // the container's user may be any
 	}
 	if err != nil {
 		return nil, fmt.Errorf("socket for %s: %w", notifyVar, err)
@@ -76,7 +76,8 @@ func listenNotify(c *backends.Container) (*notifier, error) {
 	return &notifier{conn: conn, host: host}, nil
 }
 
-// maxSocketPath is what fits into a socket's address anywhere (unix(7), unix(4)).
+// maxSocketPath is the longest path that fits into a socket address on every platform (unix(7),
+// unix(4)).
 const maxSocketPath = 103
 
 func (n *notifier) close() {
@@ -85,8 +86,9 @@ func (n *notifier) close() {
 	}
 }
 
-// forward waits until the container says that it is ready, or has ended, and
-// tells the service manager, with the pid of the container's first process.
+// forward waits until the container says that it is ready, and then tells the service manager so,
+// with the pid of the container's first process. If the container ends first, forward sends
+// nothing.
 func (n *notifier) forward(p backends.Process) {
 	if n == nil {
 		return
@@ -111,7 +113,8 @@ func isReady(message []byte) bool {
 	return slices.ContainsFunc(bytes.Split(message, []byte("\n")), func(line []byte) bool { return string(line) == "READY=1" })
 }
 
-// tell waits for the manager to have read the message, for it asks whose it is.
+// tell sends the message, and waits until the manager has read it, because the manager then looks
+// up the process that sent it.
 func (n *notifier) tell(pid int) error {
 	const patience = 5 * time.Second
 	_ = n.conn.SetWriteDeadline(time.Now().Add(patience))
@@ -119,7 +122,7 @@ func (n *notifier) tell(pid int) error {
 	if _, err := n.conn.WriteToUnix(fmt.Appendf(nil, "READY=1\nMAINPID=%d", pid), host); err != nil {
 		return err
 	}
-	// The end of a pipe that the manager closes when it has come to this.
+	// The manager closes this end of the pipe when it gets to this message.
 	read, write, err := os.Pipe()
 	if err != nil {
 		return err

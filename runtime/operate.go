@@ -12,12 +12,12 @@ import (
 	"github.com/berth-oci/berth/backends"
 )
 
-// ErrNotPaused is of a resume with nothing to resume.
+// ErrNotPaused is the error of Resume for a container that is not paused.
 var ErrNotPaused = errors.New("container not paused")
 
-// operator finds a container for a command that runc has beyond the OCI
-// lifecycle. A container of another runtime's is handed over to it, and
-// operator then does not return; a stopped one comes with ErrNotRunning.
+// operator finds a container for a command that runc has beyond the OCI lifecycle. It hands the
+// container of another runtime over to that runtime, and then does not return unless that runtime
+// cannot be run. A stopped container, and one in state creating, comes with ErrNotRunning.
 func (r *Runtime) operator(id string, call backends.Call) (*backends.Container, backends.Operator, specs.ContainerState, error) {
 	c, b, err := r.find(id)
 	if err != nil {
@@ -43,7 +43,8 @@ func (r *Runtime) operator(id string, call backends.Call) (*backends.Container, 
 	return c, o, status, err
 }
 
-// running turns the end of a container under way into ErrNotRunning.
+// running turns os.ErrProcessDone, the error for a container that ended meanwhile, into
+// ErrNotRunning.
 func running(err error) error {
 	if errors.Is(err, os.ErrProcessDone) {
 		return ErrNotRunning
@@ -51,8 +52,8 @@ func running(err error) error {
 	return err
 }
 
-// Pids are the host's pids of a container's processes: of one that has stopped
-// those that have outlived the first.
+// Pids returns the host pids of a container's processes. In a stopped container these are the
+// processes that outlived the first one.
 func (r *Runtime) Pids(id string, call backends.Call) ([]int, error) {
 	c, o, status, err := r.operator(id, call)
 	if err != nil && status != specs.StateStopped || o == nil {
@@ -77,7 +78,7 @@ func (r *Runtime) Pause(ctx context.Context, id string, call backends.Call) erro
 	return running(o.Pause(ctx, c))
 }
 
-// Resume lets the processes of a paused container go on.
+// Resume lets the processes of a paused container run on.
 func (r *Runtime) Resume(ctx context.Context, id string, call backends.Call) error {
 	c, o, status, err := r.operator(id, call)
 	if err != nil {
@@ -89,8 +90,8 @@ func (r *Runtime) Resume(ctx context.Context, id string, call backends.Call) err
 	return running(o.Resume(ctx, c))
 }
 
-// Update changes limits of a container of berth's own; resources reads them
-// once it is known to be one and to run.
+// Update changes the limits of a container of berth's own backends. It calls resources for the new
+// limits only when it knows that such a container runs.
 func (r *Runtime) Update(ctx context.Context, id string, resources func() (*specs.LinuxResources, error), call backends.Call) error {
 	if _, _, _, err := r.operator(id, call); err != nil {
 		return err
@@ -99,7 +100,7 @@ func (r *Runtime) Update(ctx context.Context, id string, resources func() (*spec
 	if err != nil {
 		return err
 	}
-	// Its limits are remembered: two updates must not mix.
+	// The backend saves the limits, so two updates must not run at once.
 	e, b, err := r.lock(id)
 	if err != nil {
 		return err
@@ -107,12 +108,12 @@ func (r *Runtime) Update(ctx context.Context, id string, resources func() (*spec
 	defer e.Close()
 	o, ok := b.(backends.Operator)
 	if !ok {
-		return ErrNotRunning // deleted, and made anew elsewhere
+		return ErrNotRunning // deleted, and made again with another backend
 	}
 	return running(o.Update(ctx, e.Container, limits))
 }
 
-// Stats measures a container.
+// Stats returns the statistics of a container.
 func (r *Runtime) Stats(id string, call backends.Call) (*backends.Stats, error) {
 	c, o, _, err := r.operator(id, call)
 	if err != nil {
@@ -129,9 +130,9 @@ type Event struct {
 	Data *backends.Stats `json:"data,omitempty"`
 }
 
-// Events calls f with a container's statistics at each interval, and whenever
-// one of its processes has been killed for want of memory, until the container
-// has ended. An error of f's ends it.
+// Events calls f with a container's statistics at each interval, and with an oom event whenever the
+// kernel has killed one of its processes for lack of memory. It returns when the container has
+// ended or f fails.
 func (r *Runtime) Events(ctx context.Context, id string, interval time.Duration, call backends.Call, f func(Event) error) error {
 	c, o, _, err := r.operator(id, call)
 	if err != nil {
@@ -166,8 +167,8 @@ func (r *Runtime) Events(ctx context.Context, id string, interval time.Duration,
 	}
 }
 
-// stats is silent about a container that has ended, of which WatchOOM is about
-// to tell.
+// stats calls f with the container's statistics. If the container has ended, stats returns nil:
+// WatchOOM is about to report the end.
 func stats(c *backends.Container, o backends.Operator, f func(Event) error) error {
 	s, err := o.Stats(c)
 	if err == nil {

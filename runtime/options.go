@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// checkOptions refuses options of create that a backend of berth's own cannot
-// honour, and works out which descriptors the container gets.
+// checkOptions refuses create options that berth's own backends cannot honour, and works out which
+// descriptors the container gets.
 func checkOptions(j *job) error {
 	o := j.options
 	if o.NoPivot {
@@ -26,8 +26,8 @@ func checkOptions(j *job) error {
 	return nil
 }
 
-// checkTerminal wants a place for the terminal's master where there is a
-// terminal, and none where there is not.
+// checkTerminal requires a console socket if the process has a terminal, and none if it has no
+// terminal.
 func checkTerminal(terminal, socket bool) error {
 	switch {
 	case terminal && !socket:
@@ -38,9 +38,9 @@ func checkTerminal(terminal, socket bool) error {
 	return nil
 }
 
-// preserveFDs is the number of descriptors beyond the sockets to hand on, of n
-// that are asked for. podman counts the sockets among these; what is not there
-// must not be made up for by descriptors of berth's own.
+// preserveFDs returns how many descriptors to pass on beyond the listen sockets, if n are asked
+// for. podman counts the sockets among the n. It fails if fewer descriptors were inherited, because
+// berth's own descriptors must not take the place of missing ones.
 func preserveFDs(n, listen, inherited int) (int, error) {
 	if n < 0 {
 		return 0, fmt.Errorf("--preserve-fds=%d is not a number of descriptors", n)

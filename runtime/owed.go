@@ -13,8 +13,8 @@ import (
 	"github.com/berth-oci/berth/runtime/state"
 )
 
-// begin records that a container is about to be removed, so that what comes of it is not
-// forgotten, even if berth is killed. A full disk must not keep anybody from removing it.
+// begin records that a delete starts, so a later command finishes it even if berth is killed. An
+// error is only logged: a full disk must not prevent the delete.
 func (r *Runtime) begin(store *state.Store, e *state.Entry) {
 	if e.Owed != nil {
 		return
@@ -24,7 +24,7 @@ func (r *Runtime) begin(store *state.Store, e *state.Entry) {
 	}
 }
 
-// owe records why a container could not be removed.
+// owe records err as the reason why a container could not be removed, and returns err with advice.
 func (r *Runtime) owe(store *state.Store, e *state.Entry, err error) error {
 	if oweErr := store.Owe(e, err.Error()); oweErr != nil {
 		return errors.Join(err, oweErr)
@@ -32,16 +32,16 @@ func (r *Runtime) owe(store *state.Store, e *state.Entry, err error) error {
 	return fmt.Errorf("%w (a later call of berth finishes it, or 'berth doctor --fix')", err)
 }
 
-// rest is how long what could not be finished is left before it is tried again.
+// rest is how long berth leaves an unfinished delete alone before it tries again.
 const rest = 2 * time.Second
 
-// Owes says whether something is due that deletes could not finish. It is quick.
+// Owes is true if there is an unfinished delete to try again. It is quick.
 func (r *Runtime) Owes() bool {
 	ids, aside := r.store.Owed(rest)
 	return aside || slices.ContainsFunc(ids[:min(len(ids), 8)], func(id string) bool { return !r.store.Busy(id) })
 }
 
-// FinishOwed finishes what deletes could not, if it is due and nobody else is at it.
+// FinishOwed finishes the deletes that are due, unless another process is doing so.
 func (r *Runtime) FinishOwed(ctx context.Context) error {
 	lock := r.store.LockOwed()
 	if lock == nil {
@@ -63,7 +63,7 @@ func (r *Runtime) FinishOwed(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// finish removes a container that is owed, unless somebody is at it.
+// finish removes a container whose delete did not finish, unless another command holds it.
 func (r *Runtime) finish(ctx context.Context, store *state.Store, id string) error {
 	e, err := store.Lock(id, 0)
 	switch {
@@ -87,14 +87,14 @@ func (r *Runtime) finish(ctx context.Context, store *state.Store, id string) err
 	return r.removeFrom(ctx, store, e, b, true)
 }
 
-// OwedInfo is a container that a delete could not remove.
+// OwedInfo is a container whose delete did not finish.
 type OwedInfo struct {
 	*backends.Container
-	// Finish tries again.
+	// Finish tries the delete again.
 	Finish func(context.Context) error
 }
 
-// ListOwed are the containers whose delete has ended before it was done.
+// ListOwed returns the containers whose delete ended before it was done.
 func (r *Runtime) ListOwed() (list []OwedInfo) {
 	for _, store := range []*state.Store{r.store, r.store.Aside()} {
 		names, err := store.List()
@@ -106,7 +106,7 @@ func (r *Runtime) ListOwed() (list []OwedInfo) {
 			if err != nil || c.Owed == nil || store.Busy(name) {
 				continue
 			}
-			// A delete may have come to its end between the two looks.
+			// A delete may have finished between Read and Busy.
 			if c, err = store.Read(name); err != nil || c.Owed == nil {
 				continue
 			}
@@ -116,7 +116,7 @@ func (r *Runtime) ListOwed() (list []OwedInfo) {
 	return list
 }
 
-// finishAside removes what was set aside of containers of an id.
+// finishAside removes containers of this id whose records were set aside.
 func (r *Runtime) finishAside(ctx context.Context, id string) error {
 	var errs []error
 	for _, i := range r.ListOwed() {
@@ -127,8 +127,8 @@ func (r *Runtime) finishAside(ctx context.Context, id string) error {
 	return errors.Join(errs...)
 }
 
-// clearTheWay frees an id that a container has which is to be deleted: it is removed now,
-// or else set aside.
+// clearTheWay frees the id of a container whose delete did not finish. It tries the delete again,
+// and if that fails, sets the record aside.
 func (r *Runtime) clearTheWay(ctx context.Context, id string) error {
 	e, err := r.store.Lock(id, 0)
 	if err != nil {
@@ -153,8 +153,8 @@ func (r *Runtime) clearTheWay(ctx context.Context, id string) error {
 	if err := p.Postpone(e.Container); err != nil {
 		return errors.Join(failed, err)
 	}
-	// They are about the container that has gone, and not for a time when there is
-	// another one of its id.
+	// The poststop hooks are about the container that is gone. They must not run later, when
+	// another container has its id.
 	poststop(ctx, e.Container)
 	e.Hooks = nil
 	if err := e.Save(); err != nil {

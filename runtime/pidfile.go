@@ -9,7 +9,7 @@ import (
 	"strconv"
 )
 
-// writePidFile writes the pid in one step, so that who waits for the file never
+// writePidFile writes the pid in one step, by a rename: a process that waits for the file never
 // sees an empty one.
 func writePidFile(path string, pid int) error {
 	temporary := filepath.Join(filepath.Dir(path), "."+filepath.Base(path))
@@ -29,7 +29,7 @@ func writePidFile(path string, pid int) error {
 	return nil
 }
 
-// owner is the name of the user that berth runs as.
+// owner returns the name of the user that berth runs as, or the uid if the user has no name.
 func owner() string {
 	u, err := user.Current()
 	if err != nil {

@@ -26,7 +26,7 @@ import (
 	"github.com/berth-oci/berth/runtime/state"
 )
 
-// harmless is a backend that knows its records, and does nothing.
+// harmless is a backend that checks its records and otherwise does nothing.
 type harmless struct {
 	backends.Backend
 	deleted   []*backends.Container
@@ -55,7 +55,7 @@ func (h *harmless) Recover(context.Context, *backends.Container) ([]string, erro
 	return nil, nil
 }
 
-// records is a state directory with one record in it.
+// records is a state directory with one record.
 type records struct {
 	*Runtime
 	all map[string]*harmless
@@ -63,7 +63,7 @@ type records struct {
 
 const recordID = "r"
 
-func init() { logrus.SetOutput(io.Discard) } // salvage tells of each
+func init() { logrus.SetOutput(io.Discard) } // recover logs each record
 
 func newRecords(t testing.TB, data []byte) *records {
 	t.Helper()
@@ -89,7 +89,8 @@ func newRecords(t testing.TB, data []byte) *records {
 	return r
 }
 
-// deleted are what backends were asked to delete, and how often to salvage.
+// deleted returns the containers that backends were asked to delete, and how often Recover was
+// called.
 func (r *records) deleted() (list []*backends.Container, recovered int) {
 	for _, h := range r.all {
 		list = append(list, h.deleted...)
@@ -98,7 +99,7 @@ func (r *records) deleted() (list []*backends.Container, recovered int) {
 	return list, recovered
 }
 
-// formats are records of every format there was, by format and backend.
+// formats returns records of every format so far, by format and backend.
 func formats(t testing.TB) map[string][]byte {
 	t.Helper()
 	files, err := filepath.Glob("testdata/records/*/*.json")
@@ -116,7 +117,7 @@ func formats(t testing.TB) map[string][]byte {
 	return list
 }
 
-// What every berth before this one has written is read as it was meant.
+// TestFormats checks that berth reads the records that earlier versions wrote.
 func TestFormats(t *testing.T) {
 	t.Parallel()
 	for name, data := range formats(t) {
@@ -147,7 +148,8 @@ func TestFormats(t *testing.T) {
 	}
 }
 
-// What a later one will write is refused, whoever asks for what, and stays.
+// TestNewerFormat checks that every command refuses a record of a newer berth, and that the record
+// stays.
 func TestNewerFormat(t *testing.T) {
 	t.Parallel()
 	data := fmt.Sprintf(`{"format":%d,"berth":"berth 12.3 (abc)","container":{"id":"r"}}`, record.Format+1)
@@ -176,12 +178,12 @@ func TestNewerFormat(t *testing.T) {
 	}
 }
 
-// edits are values that are not what a field has.
+// edits are values that do not fit a field. "gone" removes the field.
 var edits = map[string]any{
 	"gone": nil, "null": nil, "text": "x", "empty": "", "negative": -1, "zero": 0, "one": 1, "object": map[string]any{},
 }
 
-// fields are the paths of all fields of an object.
+// fields returns the paths of all fields of an object and of the objects in it.
 func fields(o map[string]any, path ...string) (list [][]string) {
 	for _, key := range slices.Sorted(maps.Keys(o)) {
 		at := append(slices.Clone(path), key)
@@ -193,7 +195,7 @@ func fields(o map[string]any, path ...string) (list [][]string) {
 	return list
 }
 
-// edited has another value at a path.
+// edited returns a record with another value at path.
 func edited(t *testing.T, data []byte, path []string, name string) []byte {
 	t.Helper()
 	var whole map[string]any
@@ -215,8 +217,8 @@ func edited(t *testing.T, data []byte, path []string, name string) []byte {
 	return out
 }
 
-// Whatever field of a record has whatever value, no command panics, and delete
-// --force leaves nothing. Of a record with a sum nothing is believed then.
+// TestEdits gives every field of a record every one of the edits. No command may panic, delete
+// --force must leave nothing, and a record with a checksum must not be believed.
 func TestEdits(t *testing.T) {
 	t.Parallel()
 	for name, data := range formats(t) {
@@ -227,7 +229,7 @@ func TestEdits(t *testing.T) {
 		for _, path := range fields(whole) {
 			for edit := range edits {
 				if !strings.HasPrefix(name, "format-0/") && edit != "gone" && edit != "text" && edit != "one" {
-					continue // the sum tells it from what was written, whatever it is
+					continue // the checksum does not match, whatever the value is
 				}
 				t.Run(name+" "+strings.Join(path, ".")+" "+edit, func(t *testing.T) {
 					t.Parallel()
@@ -264,7 +266,7 @@ func TestEdits(t *testing.T) {
 	}
 }
 
-// A record that is whole, and names what is another's, is not obeyed.
+// TestHostileRecords checks that berth does not obey a valid record that names things of others.
 func TestHostileRecords(t *testing.T) {
 	t.Parallel()
 	self, err := backends.FindProcess(os.Getpid())
@@ -333,7 +335,7 @@ func TestHostileRecords(t *testing.T) {
 				at = at[key].(map[string]any)
 			}
 			at[c.path[len(c.path)-1]] = c.value
-			data, err := record.Marshal(whole) // with the sum of what it says now
+			data, err := record.Marshal(whole) // with a checksum that matches
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -11,9 +11,8 @@ import (
 	"github.com/berth-oci/berth/backends"
 )
 
-// salvage clears away a container whose record is damaged. Which backend it had
-// is not known: each is asked for what it finds. Hooks are not known either, and
-// do not run.
+// recover clears away a container whose record is damaged. Its backend is unknown, so recover asks
+// each backend to remove what it finds. Its hooks are unknown too, and do not run.
 func (r *Runtime) recover(ctx context.Context, id string) error {
 	e, err := r.store.LockDamaged(id, patience, func(c *backends.Container) error {
 		_, err := r.recall(c)

@@ -12,22 +12,22 @@ import (
 	"github.com/berth-oci/berth/backends"
 )
 
-// RunOptions say how Run goes about it.
+// RunOptions are the options of Run.
 type RunOptions struct {
 	CreateOptions
-	// Call is the command as it was given, for a runtime that is delegated to.
+	// Call is the command as it was given, for a delegating backend.
 	Call backends.Call
-	// Detach returns when the container runs.
+	// Detach makes Run return as soon as the container runs.
 	Detach bool
-	// Keep leaves the container's record behind when it has ended.
+	// Keep leaves the container's record behind when the container has ended.
 	Keep bool
-	// NoSubreaper: do not become the parent of the container's orphans.
+	// NoSubreaper keeps berth from becoming the parent of the container's orphans.
 	NoSubreaper bool
 }
 
-// Run creates and starts a container and, unless detached, waits for it and
-// deletes it. It returns the exit status of the container's process: its own,
-// or 128 and the number of the signal that ended it.
+// Run creates and starts a container. Unless Detach is set, it waits for the container and deletes
+// it. It returns the exit status of the container's process, or 128 plus the number of the signal
+// that ended the process.
 func (r *Runtime) Run(ctx context.Context, id string, o RunOptions) (int, error) {
 	j, err := r.plan(id, &o.CreateOptions)
 	if err != nil {
@@ -44,7 +44,7 @@ func (r *Runtime) Run(ctx context.Context, id string, o RunOptions) (int, error)
 			return -1, fmt.Errorf("become a subreaper: %w", err)
 		}
 	}
-	// Before anything runs: a signal that arrives now must not be lost.
+	// Catch signals before anything runs, because none must be lost.
 	signals, stop := catchSignals()
 	defer stop()
 	j.catches = true
@@ -83,8 +83,8 @@ func (r *Runtime) createAndStart(ctx context.Context, j *job, t *terminal, wait 
 	return nil
 }
 
-// forward passes signals on to the container's process, our child, until it
-// ends.
+// forward passes signals on to the container's process, a child of berth, until that process ends.
+// It returns the exit status as Run does.
 func forward(pid int, signals <-chan os.Signal, t *terminal) (int, error) {
 	ended := make(chan int, 1)
 	failed := make(chan error, 1)
@@ -116,7 +116,8 @@ func forward(pid int, signals <-chan os.Signal, t *terminal) (int, error) {
 		case sig := <-signals:
 			switch sig {
 			case unix.SIGCHLD, unix.SIGURG, unix.SIGPIPE:
-				// SIGCHLD is ours; Go's scheduler sends itself SIGURG.
+				// SIGCHLD and SIGPIPE are meant for berth, and Go's scheduler sends SIGURG to
+				// itself.
 			case unix.SIGWINCH:
 				t.resize()
 			default:

@@ -1,7 +1,7 @@
-// Package runtime is the lifecycle of an OCI container, the same for every
-// backend: which operation is allowed in which state, in which order hooks and
-// records come, and what the errors say (runtime.md of the OCI runtime
-// specification; the words are runc's, which engines look for).
+// Package runtime is the lifecycle of an OCI container, the same for every backend: which operation
+// is allowed in which state, in which order hooks run and records are written, and what the errors
+// say (runtime.md of the OCI runtime spec). The errors have runc's words, because engines look for
+// them.
 package runtime
 
 import (
@@ -17,21 +17,20 @@ import (
 	"github.com/berth-oci/berth/runtime/state"
 )
 
-// Extensions of the specification's states.
+// States that the OCI runtime spec does not have.
 const (
-	// StatePaused is runc's.
+	// StatePaused is runc's state of a paused container.
 	StatePaused specs.ContainerState = "paused"
-	// StateLost is a record whose container is unknown to the runtime that it
-	// was given to.
+	// StateLost is a container that is recorded, but that its delegated runtime no longer knows.
 	StateLost specs.ContainerState = "lost"
 	// StateDamaged is a container whose record cannot be understood.
 	StateDamaged specs.ContainerState = "damaged"
-	// StateNewer is one whose record a newer berth has written, in a format that
-	// this one does not know.
+	// StateNewer is a container whose record a newer berth wrote, in a format that this berth does
+	// not know.
 	StateNewer specs.ContainerState = "newer"
 )
 
-// Errors that callers decide on.
+// Errors that callers test for.
 var (
 	ErrNotRunning     = errors.New("container not running")
 	ErrAlreadyRunning = errors.New("cannot start an already running container")
@@ -42,7 +41,7 @@ var (
 
 var errNoBackend = errors.New("this build of berth has no such backend")
 
-// Runtime knows the containers of one state directory.
+// Runtime manages the containers of one state directory.
 type Runtime struct {
 	store    *state.Store
 	makers   []Maker
@@ -50,10 +49,10 @@ type Runtime struct {
 	noted    *backends.Container
 }
 
-// Maker makes a backend when it is needed.
+// Maker makes a backend when it is first needed.
 type Maker struct {
 	Name string
-	// Delegates says that the backend is a backends.Delegating.
+	// Delegates is true if the backend is a backends.Delegating.
 	Delegates bool
 	Make      func() (backends.Backend, error)
 }
@@ -67,11 +66,11 @@ func New(root string, makers ...Maker) (*Runtime, error) {
 	return &Runtime{store: store, makers: makers, backends: map[string]backends.Backend{}}, nil
 }
 
-// patience is how long a command waits for another one on the same container.
-// It covers what Proxmox VE may take for a start or a stop.
+// patience is how long a command waits for another command on the same container. It is longer than
+// Proxmox VE may take for a start or a stop.
 const patience = 3 * time.Minute
 
-// lock opens a container's record for a command that changes it.
+// lock locks a container and opens its record for a command that changes it.
 func (r *Runtime) lock(id string) (*state.Entry, backends.Backend, error) {
 	e, err := r.store.Lock(id, patience)
 	if err != nil {
@@ -86,8 +85,8 @@ func (r *Runtime) lock(id string) (*state.Entry, backends.Backend, error) {
 	return e, b, nil
 }
 
-// recall finds the backend of a record, and asks it whether it can have written the
-// rest. The error wraps state.ErrDamaged if not.
+// recall finds the backend of a record, and has the backend check the rest of the record. The error
+// wraps state.ErrDamaged if the backend cannot have written it.
 func (r *Runtime) recall(c *backends.Container) (backends.Backend, error) {
 	b, err := r.backend(c.Backend)
 	if errors.Is(err, errNoBackend) {
@@ -102,8 +101,8 @@ func (r *Runtime) recall(c *backends.Container) (backends.Backend, error) {
 	return b, err
 }
 
-// backend finds the backend of a record. A record that was never written has
-// none, and nothing to ask of it.
+// backend returns the backend of the given name. The name is empty in a record that was never
+// written, and the backend is nil then.
 func (r *Runtime) backend(name string) (backends.Backend, error) {
 	if name == "" {
 		return nil, nil
@@ -125,19 +124,18 @@ func (r *Runtime) backend(name string) (backends.Backend, error) {
 	return nil, fmt.Errorf("backend %.100q: %w", name, errNoBackend)
 }
 
-// Info is a container with its state at this moment.
+// Info is a container with its current state.
 type Info struct {
 	*backends.Container
 	Status specs.ContainerState
-	// Unrecorded says that berth has no record of the container, which the
-	// backend has.
+	// Unrecorded is true if the backend has the container, but berth has no record of it.
 	Unrecorded bool
-	// Report is what the runtime says that the container was given to; nil for
-	// containers of berth's own backends, and lost ones.
+	// Report is what the delegated runtime says about the container. It is nil for a lost
+	// container, and for containers of berth's own backends.
 	Report *backends.Report
 }
 
-// State reads the state of a container.
+// State returns the state of a container.
 func (r *Runtime) State(id string) (*Info, error) {
 	c, b, err := r.find(id)
 	if err != nil {
@@ -157,8 +155,8 @@ func (r *Runtime) State(id string) (*Info, error) {
 	return &Info{Container: c, Status: status}, nil
 }
 
-// find reads a container's record and finds its backend. Without a record, the
-// container may be one that a delegating backend has nevertheless.
+// find reads a container's record and finds its backend. Without a record it asks the delegating
+// backends, because one of them may have the container nevertheless.
 func (r *Runtime) find(id string) (*backends.Container, backends.Backend, error) {
 	c, err := r.store.Read(id)
 	if errors.Is(err, state.ErrNotExist) {
@@ -174,8 +172,8 @@ func (r *Runtime) find(id string) (*backends.Container, backends.Backend, error)
 	return c, b, err
 }
 
-// status is creating until Create is done; a record that Create has left
-// unfinished counts as stopped.
+// status returns creating until Create is done, and stopped for a record that Create left
+// unfinished. Otherwise the backend knows the state.
 func (r *Runtime) status(c *backends.Container, b backends.Backend) (specs.ContainerState, error) {
 	if c.Complete {
 		return b.Status(c)
@@ -183,10 +181,10 @@ func (r *Runtime) status(c *backends.Container, b backends.Backend) (specs.Conta
 	if r.store.Busy(c.ID) {
 		return specs.StateCreating, nil
 	}
-	// Create may have ended between the two looks.
+	// Create may have finished after the record was read and before Busy.
 	switch now, err := r.store.Read(c.ID); {
 	case err == nil && now.Complete:
-		b, err := r.recall(now) // the record had perhaps not been written
+		b, err := r.recall(now) // the record may not have been written before
 		if _, delegates := b.(backends.Delegating); err != nil || delegates {
 			return specs.StateCreating, err
 		}
@@ -199,8 +197,8 @@ func (r *Runtime) status(c *backends.Container, b backends.Backend) (specs.Conta
 	return specs.StateStopped, nil
 }
 
-// creating says that a container of berth's own is being created: a command that does
-// not end that need not wait for it.
+// creating is true while Create makes a container of berth's own backends. Commands that do not
+// interrupt the create return at once then, rather than wait for it.
 func (r *Runtime) creating(id string) bool {
 	c, b, err := r.find(id)
 	if _, delegates := b.(backends.Delegating); err != nil || delegates || c.Complete {
@@ -210,8 +208,8 @@ func (r *Runtime) creating(id string) bool {
 	return err == nil && status == specs.StateCreating
 }
 
-// removeStarted ends and removes a container, if it is still there and has not
-// become another one of that id.
+// removeStarted kills and removes a container, unless it is gone or its id belongs to another
+// container by now.
 func (r *Runtime) removeStarted(ctx context.Context, c *backends.Container) error {
 	e, b, err := r.lock(c.ID)
 	if errors.Is(err, state.ErrNotExist) {
@@ -227,15 +225,16 @@ func (r *Runtime) removeStarted(ctx context.Context, c *backends.Container) erro
 	return r.remove(ctx, e, b, true)
 }
 
-// Start runs the user's process of a created container, and the poststart
-// hooks. When one of these fails the container is stopped and removed
-// (runtime.md#lifecycle, step 9). Under a service manager that wants to know
-// when the container is ready, it returns then.
+// Start runs the user process of a created container, and then the poststart hooks. If a hook
+// fails, Start stops and removes the container (runtime.md#lifecycle, step 9). Under a service
+// manager that waits until the container is ready (NOTIFY_SOCKET), Start returns when the container
+// is ready or has ended.
 func (r *Runtime) Start(ctx context.Context, id string) error {
 	return r.start(ctx, id, func(forward func()) { forward() })
 }
 
-// start is Start with a way to wait for the container to be ready.
+// start does the work of Start. wait gets a function that waits for the container to be ready, and
+// calls it in the foreground or in the background.
 func (r *Runtime) start(ctx context.Context, id string, wait func(forward func())) error {
 	c, b, err := r.find(id)
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// becomeSubreaper makes the orphans below this process its children
-// (PROC_REAP_ACQUIRE, procctl(2)).
+// becomeSubreaper makes this process the parent of its orphaned descendants (PROC_REAP_ACQUIRE,
+// procctl(2)).
 func becomeSubreaper() error {
 	const pPID, procReapAcquire = 0, 2
 	if _, _, errno := unix.Syscall6(unix.SYS_PROCCTL, pPID, uintptr(syscall.Getpid()), procReapAcquire, uintptr(unsafe.Pointer(nil)), 0, 0); errno != 0 {

@@ -13,19 +13,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// terminal connects berth's own terminal to that of a container that it runs in
-// the foreground. A nil terminal does nothing.
+// terminal connects berth's own terminal to the terminal of a container that runs in the
+// foreground. A nil terminal does nothing.
 type terminal struct {
 	dir    string
 	listen int
-	own    console.Console // nil if stdin is none
+	own    console.Console // nil if stdin is not a terminal
 	master console.Console
 	output chan struct{}
 }
 
-// newTerminal makes a socket to receive the terminal of process p on, and puts
-// its path in socket. It is nil for one without a terminal, or with another
-// program at its other end.
+// newTerminal makes a socket on which berth receives the terminal of process p, and stores its path
+// in socket. It returns nil if p has no terminal, or if socket is already set: then another program
+// receives the terminal.
 func newTerminal(p *specs.Process, socket *string) (*terminal, error) {
 	if !p.Terminal || *socket != "" {
 		return nil, nil
@@ -52,8 +52,8 @@ func newTerminal(p *specs.Process, socket *string) (*terminal, error) {
 	return t, nil
 }
 
-// attach takes over the container's terminal, which a successful create has
-// sent.
+// attach receives the container's terminal, which is sent before create or exec succeeds, and
+// starts to copy input and output.
 func (t *terminal) attach() error {
 	if t == nil {
 		return nil
@@ -65,8 +65,8 @@ func (t *terminal) attach() error {
 	if t.master, err = console.ConsoleFromFile(master); err != nil {
 		return fmt.Errorf("terminal: %w", err)
 	}
-	// The line discipline of the container's side is left to do its work;
-	// newlines must not be translated twice.
+	// berth's own terminal already translates newlines: SetRaw leaves output processing on. The
+	// container's terminal must not translate them a second time.
 	if err := console.ClearONLCR(t.master.Fd()); err != nil {
 		return fmt.Errorf("terminal: %w", err)
 	}
@@ -106,7 +106,7 @@ func (t *terminal) receive() (*os.File, error) {
 	return os.NewFile(uintptr(fds[0]), "terminal"), nil
 }
 
-// size is that of berth's own terminal; nil if there is none.
+// size returns the size of berth's own terminal, or nil if there is none.
 func (t *terminal) size() *specs.Box {
 	if t == nil || t.own == nil {
 		return nil
@@ -124,8 +124,8 @@ func (t *terminal) resize() {
 	}
 }
 
-// drain waits for the rest of the output, but not for a process that has left
-// the container's terminal open.
+// drain waits for the rest of the output, for a second at most: a process may have left the
+// container's terminal open.
 func (t *terminal) drain() {
 	if t == nil || t.master == nil {
 		return

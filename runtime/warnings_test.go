@@ -11,8 +11,8 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// What has no effect is logged as a warning however many others come before it, and
-// those are for who debugs.
+// TestLogWarnings checks that a field without effect is logged as a warning however many other
+// warnings come first, and that the others are logged at debug level only.
 func TestLogWarnings(t *testing.T) {
 	var out bytes.Buffer
 	logrus.SetOutput(&out)

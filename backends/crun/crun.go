@@ -1,6 +1,6 @@
-// Package crun is the backend that delegates containers to another OCI runtime,
-// crun or runc. Its containers are below berth's state directory, in a
-// directory of the other runtime's own whose name cannot be a container's id.
+// Package crun is the backend that delegates containers to another OCI runtime, crun or runc. The
+// other runtime keeps its containers in a directory of its own below berth's state directory. The
+// name of that directory cannot be a container's id.
 package crun
 
 import (
@@ -20,25 +20,25 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// The names of the backends.
+// Names of the backends.
 const (
 	Crun = "crun"
 	Runc = "runc"
 )
 
-// Settings of a delegating backend.
+// Settings are the settings of a delegating backend.
 type Settings struct {
-	// Runtime says where the other runtime is: its path, or its name on PATH;
-	// empty for the one that the backend is named after, or for crun runc where
-	// there is no crun. It is asked only when a container does not say.
+	// Runtime returns the path of the other runtime, or its name on PATH. If it returns "", the
+	// other runtime is the one with the backend's name; for the backend crun it is runc if there is
+	// no crun. It is called only if a container's record does not name its runtime.
 	Runtime func() string
 	// Globals are the flags before the command's name.
 	Globals Globals
-	// Environ is the environment of the other runtime.
+	// Environ is the environment for the other runtime.
 	Environ []string
 }
 
-// Backend delegates to another runtime.
+// Backend delegates containers to another runtime.
 type Backend struct {
 	name     string
 	settings Settings
@@ -50,29 +50,29 @@ var (
 	_ backends.RecordChecker = (*Backend)(nil)
 )
 
-// New is the backend of the given name, Crun or Runc.
+// New returns the backend of the given name, Crun or Runc.
 func New(name string, s Settings) *Backend { return &Backend{name: name, settings: s} }
 
-// Name is the backend's name.
+// Name returns the backend's name.
 func (b *Backend) Name() string { return b.name }
 
-// Usable wants the other runtime to be there.
+// Usable fails if the other runtime is not found.
 func (b *Backend) Usable() error {
 	_, err := b.find()
 	return err
 }
 
-// Check leaves config.json to the other runtime.
+// Check finds nothing, because the other runtime checks config.json.
 func (b *Backend) Check(*specs.Spec) spec.Problems { return nil }
 
-// data is what is remembered of a container.
+// data is the backend's part of a container's record.
 type data struct {
-	// Runtime is the path of the program that created it.
+	// Runtime is the path of the program that created the container.
 	Runtime string `json:"runtime"`
 }
 
-// Prepare notes which program the container is given to, and refuses what that would do
-// to the host or to other containers.
+// Prepare records which program gets the container. It refuses what this program would do to the
+// host or to other containers.
 func (b *Backend) Prepare(c *backends.Container, s *specs.Spec, sharing func() string) error {
 	path, err := b.find()
 	if err != nil {
@@ -86,8 +86,8 @@ func (b *Backend) Prepare(c *backends.Container, s *specs.Spec, sharing func() s
 	return err
 }
 
-// Create has the other runtime make the container. It saves nothing: Prepare
-// has filled in all there is to know before.
+// Create has the other runtime make the container. It does not save the record: Prepare has already
+// filled in what a later command needs.
 func (b *Backend) Create(_ context.Context, c *backends.Container, _ *specs.Spec, o backends.CreateOptions, _ func() error) error {
 	if err := b.Carry(c, createCall(c, o)); err != nil {
 		return err
@@ -101,8 +101,8 @@ func createCall(c *backends.Container, o backends.CreateOptions) backends.Call {
 	return backends.Call{Command: "create", Words: createOptions{Bundle: c.Bundle, CreateOptions: o}.args(c.ID)}
 }
 
-// pidFile is where the other runtime writes the container's pid, in a place of
-// our own unless the caller has named one.
+// pidFile returns the file to which the other runtime writes the container's pid: the caller's pid
+// file, or else a file in the container's state directory.
 func pidFile(c *backends.Container, o backends.CreateOptions) string {
 	if o.PidFile != "" {
 		return o.PidFile
@@ -110,8 +110,8 @@ func pidFile(c *backends.Container, o backends.CreateOptions) string {
 	return filepath.Join(c.Dir, "pid")
 }
 
-// readPid is the process that a pid file names; the zero Process if it cannot
-// be found out.
+// readPid returns the process that a pid file names, or the zero Process if it cannot find that
+// out.
 func readPid(path string) backends.Process {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -138,7 +138,7 @@ func (b *Backend) Kill(_ context.Context, c *backends.Container, sig os.Signal, 
 	return b.HandOver(c, backends.Call{Command: "kill", Words: killOptions{Signal: sig.(syscall.Signal), All: all}.args(c.ID)})
 }
 
-// Delete has the other runtime remove the container, and run its hooks.
+// Delete has the other runtime remove the container and run its hooks.
 func (b *Backend) Delete(_ context.Context, c *backends.Container, force bool) error {
 	return b.Carry(c, backends.Call{Command: "delete", Words: deleteOptions{Force: force}.args(c.ID)})
 }
@@ -148,7 +148,7 @@ func (b *Backend) HandOverDelete(c *backends.Container, force bool) error {
 	return b.HandOver(c, backends.Call{Command: "delete", Words: deleteOptions{Force: force}.args(c.ID)})
 }
 
-// Status asks the other runtime.
+// Status asks the other runtime for the container's state.
 func (b *Backend) Status(c *backends.Container) (specs.ContainerState, error) {
 	r, err := b.Report(c)
 	if err != nil {
@@ -157,18 +157,18 @@ func (b *Backend) Status(c *backends.Container) (specs.ContainerState, error) {
 	return r.Status, nil
 }
 
-// root is the other runtime's state directory below berth's. The at sign is in
-// no container's id.
+// root returns the other runtime's state directory, below berth's state directory root. A
+// container's id cannot contain an at sign.
 func (b *Backend) root(root string) string { return filepath.Join(root, "@"+b.name) }
 
-// Has looks for the container's directory, which both runtimes name by its id.
+// Has is true if the container's directory exists. Both runtimes name it by the id.
 func (b *Backend) Has(c *backends.Container) bool {
 	_, err := os.Lstat(filepath.Join(b.root(c.Root), c.ID))
 	return err == nil
 }
 
-// runtime is the program that has the container: the one that created it, or
-// where that has gone, and for a container without a record, today's.
+// runtime returns the program that has the container: the program that created it. If that is gone,
+// or if the container has no record, runtime returns the program that a new container would get.
 func (b *Backend) runtime(c *backends.Container) (string, error) {
 	if len(c.Data) > 0 {
 		d, err := recalled(c)
@@ -182,7 +182,7 @@ func (b *Backend) runtime(c *backends.Container) (string, error) {
 	return b.find()
 }
 
-// Recall wants the path of a program.
+// CheckRecord requires that the record names the path of a program.
 func (b *Backend) CheckRecord(c *backends.Container) error {
 	if len(c.Data) == 0 {
 		return record.Damaged("data: it does not say which program has the container")

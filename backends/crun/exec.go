@@ -14,7 +14,7 @@ import (
 	"github.com/berth-oci/berth/backends"
 )
 
-// Command is a program with its arguments, the name it is called by first.
+// Command is a program with its arguments. Argv[0] is the name by which it is called.
 type Command struct {
 	Path string
 	Argv []string
@@ -35,8 +35,9 @@ func (b *Backend) command(c *backends.Container, call backends.Call) (*Command, 
 	return &Command{Path: path, Argv: append(argv, call.Words...)}, nil
 }
 
-// HandOver replaces this process. All that the caller has given it stays: its
-// pid, its descriptors, its terminal, its environment.
+// HandOver replaces this process by the other runtime, which keeps all that the caller has given:
+// the pid, the descriptors, the terminal, the environment. It returns only if the other runtime
+// cannot be run.
 func (b *Backend) HandOver(c *backends.Container, call backends.Call) error {
 	cmd, err := b.command(c, call)
 	if err != nil {
@@ -46,9 +47,9 @@ func (b *Backend) HandOver(c *backends.Container, call backends.Call) error {
 	return backends.CannotStart(cmd.Path, syscall.Exec(cmd.Path, cmd.Argv, b.settings.Environ))
 }
 
-// Carry starts the other runtime with all descriptors of this process that are
-// not to be closed, and waits for it. A container that it leaves behind becomes
-// the child of this process's parent, or of the nearest subreaper.
+// Carry starts the other runtime and waits for it. The other runtime inherits all descriptors of
+// this process that are not close-on-exec. A container that it leaves behind becomes a child of the
+// nearest subreaper above this process, or of init.
 func (b *Backend) Carry(c *backends.Container, call backends.Call) error {
 	cmd, err := b.command(c, call)
 	if err != nil {
@@ -57,10 +58,10 @@ func (b *Backend) Carry(c *backends.Container, call backends.Call) error {
 	return cmd.run(b.settings.Environ, 1)
 }
 
-// run runs the program with a stdout and waits for it.
+// run runs the program with the given stdout and waits for it.
 func (cmd *Command) run(environ []string, stdout uintptr) error {
-	// It shall not go on alone if berth is killed. The kernel takes the end of
-	// this thread for that of its parent.
+	// The program must not go on alone if berth is killed (Pdeathsig). The kernel sends that signal
+	// when the thread that started the program ends, so the thread must not change.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	begin := time.Now()
@@ -73,7 +74,7 @@ func (cmd *Command) run(environ []string, stdout uintptr) error {
 	return err
 }
 
-// statusOf is the exit status that wait has told.
+// statusOf returns the exit status that an error of wait tells, or -1 if it tells none.
 func statusOf(err error) int {
 	var told *backends.Reported
 	switch {
@@ -115,7 +116,7 @@ func reported(path string, status syscall.WaitStatus) error {
 	return nil
 }
 
-// output runs the other runtime for what it prints; its errors go where ours do.
+// output runs the other runtime and returns what it prints. Its errors go where berth's own go.
 func (b *Backend) output(c *backends.Container, call backends.Call) ([]byte, error) {
 	cmd, err := b.command(c, call)
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"github.com/berth-oci/berth/backends"
 )
 
-// Explain gives the other runtime's command line.
+// Explain returns the other runtime's command line.
 func (b *Backend) Explain(c *backends.Container, _ *specs.Spec, o backends.CreateOptions) (backends.Explanation, error) {
 	cmd, err := b.command(c, createCall(c, o))
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/berth-oci/berth/backends"
 )
 
-// find is the absolute path of the other runtime.
+// find returns the absolute path of the other runtime.
 func (b *Backend) find() (string, error) {
 	path, err := b.look()
 	if err != nil {
@@ -33,15 +33,15 @@ func (b *Backend) look() (string, error) {
 	return path, err
 }
 
-// warnOfOther says that a container gets another runtime than the backend is named
-// after, which the administrator has not chosen.
+// warnOfOther warns if the backend crun gives a container to runc, and the administrator has not
+// chosen that.
 func (b *Backend) warnOfOther(path string) {
 	if b.name == Crun && b.settings.Runtime() == "" && filepath.Base(path) == Runc {
 		logrus.Warnf("the backend crun gives this container to %s: there is no crun in PATH, nor a runtime in the section crun of berth's configuration", path)
 	}
 }
 
-// flavour is the command line that a runtime has.
+// flavour is the kind of command line that a runtime has.
 type flavour int
 
 const (
@@ -49,7 +49,8 @@ const (
 	runcFlavour
 )
 
-// flavourOf tells by the program's name, its own or that of what it links to.
+// flavourOf finds the flavour by the program's name, or by the name of the file to which that
+// links. If neither name tells, the flavour is crun's.
 func flavourOf(path string) flavour {
 	names := []string{filepath.Base(path)}
 	if target, err := filepath.EvalSymlinks(path); err == nil {

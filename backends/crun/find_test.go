@@ -13,7 +13,7 @@ import (
 	"github.com/berth-oci/berth/backends"
 )
 
-// Who asks for crun and gets runc is told.
+// TestOtherRuntime checks that berth warns if the backend crun takes runc.
 func TestOtherRuntime(t *testing.T) {
 	var out bytes.Buffer
 	logrus.SetOutput(&out)

@@ -14,9 +14,9 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// guard refuses what crun and runc do not, or not always: a config that changes the host
-// through a namespace that it names by its path, and one whose cgroup another container
-// has, which would end with this one.
+// guard refuses two kinds of config that crun and runc do not refuse, or not always: a config that
+// changes the host through a namespace that it names by its path, and a config whose cgroup belongs
+// to another container. That container would end with this one.
 func (b *Backend) guard(c *backends.Container, s *specs.Spec, f flavour, sharing func() string) error {
 	if err := rootfs.CheckHost(s); err != nil {
 		return err
@@ -36,7 +36,7 @@ func (b *Backend) guard(c *backends.Container, s *specs.Spec, f flavour, sharing
 		if pids, perr := cgroup.Processes(place); perr != nil || len(pids) > 0 {
 			return &spec.FieldError{Path: "linux.cgroupsPath", Err: err}
 		}
-		// One that is empty, and that nobody will remove, is the other runtime's to take.
+		// The cgroup is empty, and nobody will remove it, so the other runtime may take it.
 	}
 	if id := sharing(); id != "" {
 		return spec.Fieldf("linux.cgroupsPath", "%s is that of container %s: delete that first: %w", spec.Shorten(c.CgroupsPath), id, cgroup.ErrTaken)
@@ -44,12 +44,12 @@ func (b *Backend) guard(c *backends.Container, s *specs.Spec, f flavour, sharing
 	return nil
 }
 
-// place is where the other runtime will put a container in a tree of cgroup v2; "" if that
+// place returns the cgroup v2 path at which the other runtime will put a container, or "" if that
 // is not known.
 func (b *Backend) place(c *backends.Container, f flavour) (string, error) {
 	switch {
 	case c.SystemdCgroup && c.CgroupsPath == "":
-		return "", nil // systemd refuses a second scope of a name
+		return "", nil // systemd refuses a second scope of the same name
 	case c.SystemdCgroup:
 		p, err := cgroup.Find(c.CgroupsPath, cgroup.Default{Name: c.ID}, true)
 		if err != nil {

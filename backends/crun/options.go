@@ -8,19 +8,19 @@ import (
 	"github.com/berth-oci/berth/backends"
 )
 
-// Globals are the flags before the command's name, as berth was given them. The
-// zero value of each is left to the other runtime.
+// Globals are the flags before the command's name, as the caller gave them to berth. A flag with
+// its zero value is left to the other runtime.
 type Globals struct {
 	Debug          bool
 	Log, LogFormat string
 	SystemdCgroup  bool
-	// CgroupManager is crun's: cgroupfs, systemd or disabled.
+	// CgroupManager is a flag of crun: cgroupfs, systemd or disabled.
 	CgroupManager string
-	// Rootless is runc's: true, false or auto.
+	// Rootless is a flag of runc: true, false or auto.
 	Rootless string
 }
 
-// args writes the flags for a runtime, in its words. root is its state directory.
+// args returns the flags as the runtime understands them. root is the runtime's state directory.
 func (g Globals) args(f flavour, root string) ([]string, error) {
 	w := words{}
 	w.text("--root", root)
@@ -88,11 +88,11 @@ func (o deleteOptions) args(id string) []string {
 	return append(w, id)
 }
 
-// words is a command line being written.
+// words is a command line that is being built.
 type words []string
 
-// text adds a flag with a value, unless the value is empty. As one word, it
-// cannot be taken for a flag.
+// text adds a flag with a value, unless the value is empty. Flag and value are one word, so the
+// value cannot be taken for a flag.
 func (w *words) text(name, value string) {
 	if value != "" {
 		*w = append(*w, name+"="+value)

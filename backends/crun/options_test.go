@@ -94,7 +94,7 @@ func TestFlavour(t *testing.T) {
 	}
 }
 
-// Not parallel: it is about PATH.
+// TestFind is not parallel, because it changes PATH.
 func TestFind(t *testing.T) {
 	both, one, none := t.TempDir(), t.TempDir(), t.TempDir()
 	for _, path := range []string{filepath.Join(both, "crun"), filepath.Join(both, "runc"), filepath.Join(one, "runc")} {
@@ -126,7 +126,8 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// A container stays with the program that created it, as long as that is there.
+// TestCommand checks that a container stays with the program that created it, as long as that
+// exists.
 func TestCommand(t *testing.T) {
 	dir := t.TempDir()
 	first, second := program(t, filepath.Join(dir, "runc")), program(t, filepath.Join(dir, "crun"))

@@ -47,7 +47,7 @@ func (b *Backend) List(root string) ([]backends.Report, error) {
 	return list, nil
 }
 
-// usual are the fields of a Report.
+// usual are the JSON names of a Report's fields.
 var usual = []string{"ociVersion", "id", "pid", "status", "bundle", "rootfs", "created", "owner", "annotations"}
 
 func parseReport(data []byte) (*backends.Report, error) {

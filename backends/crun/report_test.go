@@ -10,7 +10,7 @@ import (
 	"github.com/berth-oci/berth/integration/executable"
 )
 
-// fake writes a runtime that is a shell script, and is a backend with it.
+// fake returns a backend whose runtime is a shell script.
 func fake(t *testing.T, script string) *Backend {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "crun")

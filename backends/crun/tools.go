@@ -9,7 +9,8 @@ import (
 	"github.com/berth-oci/berth/backends"
 )
 
-// Tools are the other runtime.
+// Versions returns the other runtime with its version. It fails if the program is not found, or if
+// its --version fails.
 func (b *Backend) Versions() ([]backends.Tool, error) {
 	path, err := b.find()
 	if err != nil {

@@ -8,9 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// wait waits for a child. While it does the program sleeps as a whole: in a
-// blocking system call Go's scheduler would look 50 times in the first
-// milliseconds whether it takes long, at the other runtime's expense.
+// wait waits for a child. The whole program sleeps meanwhile. If it waited in a blocking system
+// call, Go's scheduler would check 50 times in the first milliseconds whether the call takes long,
+// at the other runtime's expense.
 func wait(pid int) (syscall.WaitStatus, error) {
 	pidfd, err := unix.PidfdOpen(pid, unix.PIDFD_NONBLOCK)
 	if err != nil {

@@ -1,6 +1,6 @@
-// Package command is the command line: runc's, flag for flag, and berth's own
-// --backend. A command reads its arguments, makes one call into package
-// runtime, and prints.
+// Package command is the command line: runc's, flag for flag, plus berth's own flags and commands,
+// such as --backend. A command reads its arguments, makes one call into package runtime, and
+// prints.
 package command
 
 import (
@@ -24,11 +24,11 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// Version is set when berth is built.
+// Version, Commit and Date are set when berth is built.
 var (
 	Version = "0.1.0-dev"
 	Commit  = ""
-	Date    = "" // the commit's
+	Date    = "" // of the commit
 )
 
 const usage = `runs OCI containers as Proxmox VE or LXC containers
@@ -53,7 +53,7 @@ func Run(args []string) int {
 	return exitCode(err)
 }
 
-// App is the command line as a value, from which the manual is made.
+// App returns the command line as a value. The manual is made from it.
 func App() *cli.App {
 	app := &cli.App{
 		Name:            "berth",
@@ -64,11 +64,11 @@ func App() *cli.App {
 		CommandNotFound: notFound,
 		OnUsageError:    usageError,
 		HideHelpCommand: false,
-		Compiled:        time.Unix(0, 0), // or the library looks for the program's file
+		Compiled:        time.Unix(0, 0), // else the library looks for the program's file
 		// A comma is part of a value, as in exec --env.
 		DisableSliceFlagSeparator: true,
 		ExitErrHandler:            func(*cli.Context, error) {},
-		// The library sorts the groups by their names.
+		// The library sorts the groups by name.
 		Commands: slices.Concat(
 			group("Bundles", bundleCommand, explainCommand, specCommand, validateCommand),
 			group("Containers", checkpointCommand, createCommand, deleteCommand, eventsCommand, execCommand, killCommand, listCommand, pauseCommand,
@@ -78,14 +78,14 @@ func App() *cli.App {
 		),
 	}
 	for _, command := range app.Commands {
-		// "help" and "h" are containers' ids like any other.
+		// "help" and "h" are valid ids of containers.
 		command.HideHelpCommand = true
 	}
 	cli.VersionPrinter = func(c *cli.Context) { fmt.Fprint(c.App.Writer, "berth version "+c.App.Version+"\n") }
 	return app
 }
 
-// group is a heading in the help, and the commands below it.
+// group puts commands below a heading in the help.
 func group(heading string, commands ...*cli.Command) []*cli.Command {
 	for _, c := range commands {
 		c.Category = heading
@@ -93,7 +93,8 @@ func group(heading string, commands ...*cli.Command) []*cli.Command {
 	return commands
 }
 
-// exitCode reports an error, if nobody has yet, and is berth's exit status.
+// exitCode reports err, unless the program that failed has done so, and returns berth's exit
+// status.
 func exitCode(err error) int {
 	if err == nil {
 		return 0
@@ -118,8 +119,8 @@ func exitCode(err error) int {
 	return told.Status
 }
 
-// exitStatus ends berth with a status and no message: that of the container's
-// process.
+// exitStatus is an error that ends berth with this status and without a message, as with the status
+// of the container's process.
 type exitStatus int
 
 func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
@@ -147,7 +148,7 @@ func version() string {
 	return v
 }
 
-// unknownCommand is the exit status that runc has for it.
+// unknownCommand is runc's exit status for an unknown command.
 const unknownCommand = 3
 
 func notFound(c *cli.Context, name string) {
@@ -199,7 +200,7 @@ func open(c *cli.Context) (*runtime.Runtime, error) {
 	return r, err
 }
 
-// openToCreate is open for a command that makes containers.
+// openToCreate is open for a command that makes containers. It also registers the state directory.
 func openToCreate(c *cli.Context) (*runtime.Runtime, error) {
 	r, err := open(c)
 	if err != nil {
@@ -211,10 +212,10 @@ func openToCreate(c *cli.Context) (*runtime.Runtime, error) {
 	return r, nil
 }
 
-// opened is what the command works with, once it does.
+// opened is the runtime that the command works with, or nil before open.
 var opened *runtime.Runtime
 
-// noArguments checks that a command got none. The words are runc's.
+// noArguments fails if a command got arguments. The words are runc's.
 func noArguments(c *cli.Context) error {
 	if c.NArg() != 0 {
 		return fmt.Errorf("berth: %q requires exactly 0 arguments", c.Command.Name)
@@ -222,7 +223,7 @@ func noArguments(c *cli.Context) error {
 	return nil
 }
 
-// onlyID checks that a command got a container's id and nothing else.
+// onlyID returns the container's id. It fails if a command got anything else than one id.
 func onlyID(c *cli.Context) (string, error) {
 	if c.NArg() != 1 {
 		return "", fmt.Errorf("berth: %q requires exactly 1 argument", c.Command.Name)
@@ -231,7 +232,7 @@ func onlyID(c *cli.Context) (string, error) {
 }
 
 func report(err error) {
-	// One line, whatever a tool's message looked like.
+	// Write one line, even if a tool's message has several.
 	message := strings.Join(strings.FieldsFunc(spec.Shorten(err.Error()), func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
 	logrus.Error(message)
 	if logrus.StandardLogger().Out != os.Stderr {

@@ -7,13 +7,13 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// inOrder are the commands whose flags end with the first argument: what
-// follows is another program's.
+// inOrder are the commands whose flags end at the first argument, because what follows may belong
+// to another program.
 var inOrder = map[string]bool{"exec": true, "kill": true, "pct": true, "ps": true}
 
-// arrange puts the flags of a command before its arguments, for they may be
-// among them (berth update ID --memory 1g), makes them quick, and keeps the words behind the
-// command's name for a runtime that the command is handed over to.
+// arrange puts the flags of a command before its arguments, because they may stand among these
+// (berth update ID --memory 1g). It makes the flags quick (see named), and keeps the words after
+// the command's name for a runtime to which the command is handed over.
 func arrange(app *cli.App, args []string) []string {
 	app.Flags = withNames(app.Flags)
 	at := 1
@@ -40,13 +40,13 @@ func arrange(app *cli.App, args []string) []string {
 
 const wordsKey, commandKey, globalsKey = "words", "command", "globals"
 
-// globals are the words before the command's name.
+// globals returns the words before the command's name.
 func globals(app *cli.App) []string {
 	list, _ := app.Metadata[globalsKey].([]string)
 	return list
 }
 
-// words are those behind the command's name.
+// words returns the words after the command's name.
 func words(c *cli.Context) []string {
 	list, _ := c.App.Metadata[wordsKey].([]string)
 	return list
@@ -57,7 +57,7 @@ func flagsFirst(flags []cli.Flag, words []string) []string {
 	return append(first, rest...)
 }
 
-// split parts flags, with their values, from arguments.
+// split separates flags, with their values, from arguments.
 func split(flags []cli.Flag, words []string) (first, rest []string) {
 	for len(words) > 0 {
 		if words[0] == "--" {
@@ -76,10 +76,10 @@ func split(flags []cli.Flag, words []string) (first, rest []string) {
 	return first, rest
 }
 
-// isFlag: a lone - is an argument, as is all that follows --.
+// isFlag is true for a flag. A lone - is an argument, and so is all that follows --.
 func isFlag(word string) bool { return len(word) > 1 && word[0] == '-' && word != "--" }
 
-// flagWords is the number of words that a flag takes up, its value included.
+// flagWords returns the number of words that a flag takes, its value included.
 func flagWords(flags []cli.Flag, words []string) int {
 	name, _, valued := strings.Cut(strings.TrimLeft(words[0], "-"), "=")
 	if valued {

@@ -35,7 +35,7 @@ func TestArrange(t *testing.T) {
 	}
 }
 
-// A comma is part of a value, a flag given twice has two.
+// TestValues checks that a comma is part of a value, and that a flag given twice has two values.
 func TestValues(t *testing.T) {
 	app := App()
 	words := arrange(app, []string{"berth", "exec", "--env=A=b,c", "--env", "D=", "--cap", "CAP_KILL", "-g", "1", "-g", "2", "-t", "x", "--env=Y"})

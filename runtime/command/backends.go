@@ -13,7 +13,7 @@ import (
 	"github.com/berth-oci/berth/runtime"
 )
 
-// backendState is what the command prints of a backend.
+// backendState is what the command prints about a backend.
 type backendState struct {
 	Name    string          `json:"name"`
 	Default bool            `json:"default"`

@@ -8,7 +8,7 @@ import (
 	"github.com/berth-oci/berth/runtime"
 )
 
-// makers are the backends of this build.
+// makers returns the backends of this build.
 func makers(*settings) []runtime.Maker {
 	return []runtime.Maker{
 		{Name: jail.Name, Make: func() (backends.Backend, error) { return jail.New(), keepDescriptors() }},

@@ -4,5 +4,5 @@ package command
 
 import "github.com/berth-oci/berth/runtime"
 
-// further backends are for tests alone.
+// further are backends for tests. This build has none.
 var further []runtime.Maker

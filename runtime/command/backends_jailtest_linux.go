@@ -9,8 +9,8 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// This build is for integration/freebsd: it has the backend for jails, over a
-// stand-in for FreeBSD's tools, and takes every config.json for one of FreeBSD.
+// This build is for integration/freebsd. It has the jail backend, with stand-ins for FreeBSD's
+// tools, and takes every config.json for one of FreeBSD.
 func init() { spec.Platform = spec.FreeBSD }
 
 var further = []runtime.Maker{

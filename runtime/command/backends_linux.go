@@ -15,7 +15,7 @@ import (
 	"github.com/berth-oci/berth/runtime"
 )
 
-// makers are the backends of this build.
+// makers returns the backends of this build.
 func makers(s *settings) []runtime.Maker {
 	return append([]runtime.Maker{
 		{Name: "lxc", Make: func() (backends.Backend, error) { return newLXC(s), keepDescriptors() }},
@@ -67,7 +67,7 @@ func newCrun(s *settings, name string) backends.Backend {
 	})
 }
 
-// given is a flag's value if the caller has said one.
+// given returns the value of a flag that the caller has set, or "" if it is not set.
 func given(c *cli.Context, name string) string {
 	if !c.IsSet(name) {
 		return ""
@@ -75,7 +75,7 @@ func given(c *cli.Context, name string) string {
 	return c.String(name)
 }
 
-// defaultBackend is the best one that the host has.
+// defaultBackend returns the best backend of the host.
 func defaultBackend() string {
 	if pct.OnProxmox() {
 		return "pct"
@@ -83,7 +83,7 @@ func defaultBackend() string {
 	return "lxc"
 }
 
-// backendFeatures are those of the backends that berth implements itself.
+// backendFeatures returns the features of berth's own backends.
 func backendFeatures() *features.Features { return enclosing.Features() }
 
 func diagnoseSockets() func() backends.Finding { return enclosing.DiagnoseSockets }

@@ -144,12 +144,11 @@ func generateOptions(c *cli.Context, args []string) (*bundle.GenerateOptions, er
 	return o, err
 }
 
-// errInterrupted is why a command ends at a signal.
+// errInterrupted is the cause with which a signal cancels a command.
 var errInterrupted = errors.New("interrupted: nothing is left of it")
 
-// interruptible ends the context at the signals that end a program. More of them
-// change nothing: what has been made is still to be removed (timeout(1) sends
-// two).
+// interruptible returns a context that ends at the signals that end a program. Further signals
+// change nothing, because the command must still remove what it has made (timeout(1) sends two).
 func interruptible(parent context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(parent)
 	signals, stop := signal.NotifyContext(parent, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)

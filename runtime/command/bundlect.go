@@ -6,7 +6,7 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// toCTFlags are for bundle --to-ct.
+// toCTFlags returns the flags of bundle that need --to-ct.
 func toCTFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.IntFlag{Name: "vmid", Usage: "`VMID` of the CT; the first free one by default"},
@@ -17,7 +17,7 @@ func toCTFlags() []cli.Flag {
 	}
 }
 
-// onlyToCT refuses these flags for a bundle.
+// onlyToCT fails if one of these flags is set. It is called for a bundle without --to-ct.
 func onlyToCT(c *cli.Context) error {
 	for _, f := range toCTFlags() {
 		if name := f.Names()[0]; c.IsSet(name) {

@@ -27,7 +27,7 @@ func toCT(ctx context.Context, c *cli.Context, o *bundle.GenerateOptions) error 
 	if err != nil {
 		return err
 	}
-	// The volume is all that a CT has.
+	// A CT has nothing but its volume.
 	o.PlainVolumes = true
 	if o.Hostname == "" {
 		o.Hostname = "berth"
@@ -57,7 +57,7 @@ func toCT(ctx context.Context, c *cli.Context, o *bundle.GenerateOptions) error 
 	})
 }
 
-// stopSignal is the image's; SIGTERM without one, as engines have it.
+// stopSignal returns the image's stop signal, or SIGTERM if it has none, as engines do.
 func stopSignal(s *specs.Spec) string {
 	if signal := s.Annotations["org.opencontainers.image.stopSignal"]; signal != "" {
 		return signal
@@ -65,8 +65,8 @@ func stopSignal(s *specs.Spec) string {
 	return "SIGTERM"
 }
 
-// diskSize is in GiB: the files with a quarter more for the file system's own use
-// and their blocks, and a GiB to work with.
+// diskSize returns the size of a volume in GiB: the files, a quarter more for the file system
+// itself and its blocks, and one GiB to work with. files is in bytes.
 func diskSize(files int64) int64 {
 	const gib = 1 << 30
 	return (files+files/4+gib-1)/gib + 1

@@ -2,7 +2,7 @@ package command
 
 import "github.com/urfave/cli/v2"
 
-// criuFlags are those of checkpoint and restore.
+// criuFlags returns the flags that checkpoint and restore have in common.
 func criuFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "image-path", Usage: "`PATH` for criu image files"},

@@ -11,7 +11,7 @@ import (
 	"github.com/berth-oci/berth/runtime"
 )
 
-// createFlags are those of create; run has them too.
+// createFlags returns the flags of create. run and restore have them too.
 func createFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "bundle", Aliases: []string{"b"}, Usage: "`DIR`ectory of the bundle, defaults to the current directory"},
@@ -80,8 +80,8 @@ func createOptions(c *cli.Context, bundle string) (*runtime.CreateOptions, error
 	}, nil
 }
 
-// listenFDs is the number of sockets from systemd (sd_listen_fds(3)). As in
-// crun LISTEN_PID is not looked at, for the sockets are passed on.
+// listenFDs returns the number of sockets from systemd (sd_listen_fds(3)). Like crun it does not
+// look at LISTEN_PID, because the sockets are passed on.
 func listenFDs() (int, error) {
 	v := os.Getenv("LISTEN_FDS")
 	if v == "" {

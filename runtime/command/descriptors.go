@@ -2,8 +2,8 @@ package command
 
 import "golang.org/x/sys/unix"
 
-// inherited is the number of descriptors, from 3 on without a gap, that berth
-// has from its caller. They are counted before berth opens its own.
+// inherited is the number of descriptors that berth got from its caller, counted from 3 up to the
+// first gap. They are counted before berth opens its own.
 var inherited = countInherited()
 
 func countInherited() int {

@@ -2,7 +2,7 @@ package command
 
 import "github.com/berth-oci/berth/backends/jail/kernel"
 
-// keepDescriptors sees to it that nothing berth starts, a tool or a hook, gets
-// what its caller has left open. What is meant for the container is handed on by
-// number.
+// keepDescriptors sets close-on-exec on every descriptor from 3 on. Nothing that berth starts, such
+// as a tool or a hook, then gets what the caller left open. Descriptors for the container are
+// passed on by number.
 func keepDescriptors() error { return kernel.CloseOnExec(3) }

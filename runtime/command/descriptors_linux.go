@@ -7,9 +7,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// keepDescriptors sees to it that nothing berth starts, a hook or a container's
-// monitor, holds on to what its caller has left open. What is meant for the
-// container is handed on by number.
+// keepDescriptors sets close-on-exec on every descriptor from 3 on. Nothing that berth starts, such
+// as a hook or a container's monitor, then keeps open what the caller left open. Descriptors for
+// the container are passed on by number.
 func keepDescriptors() error {
 	if err := unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
 		return fmt.Errorf("close_range(CLOSE_RANGE_CLOEXEC): %w", err)

@@ -12,7 +12,7 @@ import (
 	"github.com/berth-oci/berth/runtime/doctor"
 )
 
-// The exit statuses of doctor.
+// Exit statuses of doctor.
 const (
 	someWarned = 1
 	someFailed = 2
@@ -93,14 +93,14 @@ func newDoctor(c *cli.Context) (*doctor.Doctor, error) {
 	return &doctor.Doctor{Dir: "/", Root: r.Root(), System: defaultRoot(), Program: program, Makers: makers(s), Default: chosen, Sockets: diagnoseSockets()}, nil
 }
 
-// examined is a finding with what came of it.
+// diagnosed is a finding and the result of its fix.
 type diagnosed struct {
 	backends.Finding
 	Fixed bool   `json:"fixed,omitempty"`
 	Error string `json:"error,omitempty"`
 }
 
-// mend removes what can be removed. Failures are noted, and the rest goes on.
+// mend removes what can be removed. It notes failures and goes on.
 func mend(c *cli.Context, rows []diagnosed) {
 	for i := range rows {
 		r := &rows[i]
@@ -137,7 +137,7 @@ func verdict(rows []diagnosed) int {
 	return status
 }
 
-// summary counts what was found, in one line.
+// summary counts the findings, in one line.
 func summary(rows []diagnosed) string {
 	counts := map[backends.Verdict]int{}
 	fixed := 0

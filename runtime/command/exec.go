@@ -52,7 +52,7 @@ var execCommand = &cli.Command{
 	},
 }
 
-// execFailed is the exit status that runc has for it.
+// execFailed is runc's exit status for an exec that failed.
 const execFailed = 255
 
 func execIn(c *cli.Context, r *runtime.Runtime, id string) (int, error) {

@@ -57,7 +57,7 @@ container is made stands in braces, such as {pid}.`,
 	},
 }
 
-// nameOf is the name of a bundle's directory.
+// nameOf returns the name of a bundle's directory.
 func nameOf(dir string) (string, error) {
 	abs, err := filepath.Abs(dir)
 	return filepath.Base(abs), err
@@ -70,7 +70,7 @@ func printExplanation(c *cli.Context, container *backends.Container, x backends.
 		fmt.Fprintf(&b, "\n# %s\n", s.Title)
 		width := 0
 		for _, l := range s.Lines {
-			// The columns are for the eye: a long line does not move the others.
+			// A long line does not widen the column.
 			if n := len(l.Text); l.From != "" && n <= 80 {
 				width = max(width, n)
 			}

@@ -11,7 +11,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// Each row is a change of the template and the line that it makes.
+// In TestExplain each row is a change of the template and the line that it makes.
 func TestExplain(t *testing.T) {
 	limit, quota, shares := int64(64<<20), int64(50000), uint64(512)
 	for name, c := range map[string]struct {
@@ -72,7 +72,8 @@ func mapUsers(s *specs.Spec) {
 	s.Linux.UIDMappings, s.Linux.GIDMappings = maps, maps
 }
 
-// The values of environment variables can be secrets.
+// TestExplainKeepsSecrets checks that the values of environment variables, which can be secrets,
+// are not shown.
 func TestExplainKeepsSecrets(t *testing.T) {
 	dir := makeBundle(t, func(s *specs.Spec) { s.Process.Env = append(s.Process.Env, "TOKEN=hush") })
 	out, status := output(t, "berth", "--root", filepath.Join(t.TempDir(), "root"), "explain", "--backend=lxc", dir)

@@ -31,7 +31,8 @@ the specification).`,
 	},
 }
 
-// delegateFeatures does not return if the features are another runtime's.
+// delegateFeatures hands the command over if the backend delegates. It then does not return unless
+// the other runtime cannot be run.
 func delegateFeatures(c *cli.Context) error {
 	chooser, err := chooser(c)
 	if err != nil {

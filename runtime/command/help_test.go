@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// Each command stands below a heading, and the version says what berth was built with.
+// TestHelp checks that each command has a heading, and that the version says what berth was built
+// with.
 func TestHelp(t *testing.T) {
 	app := App()
 	for _, c := range app.Commands {

@@ -40,7 +40,8 @@ var killCommand = &cli.Command{
 // lastSignal is SIGRTMAX (signal(7)).
 const lastSignal = 64
 
-// parseSignal reads a number, or a name with or without SIG, RTMIN+3 included.
+// parseSignal reads a signal's number, or its name with or without SIG; names like RTMIN+3 are
+// allowed.
 func parseSignal(name string) (syscall.Signal, error) {
 	if n, err := strconv.Atoi(name); err == nil {
 		if n < 0 || n > lastSignal {

@@ -21,7 +21,7 @@ var listCommand = &cli.Command{
 		if err := noArguments(c); err != nil {
 			return err
 		}
-		// As runc: a root that was named by mistake is not an empty one.
+		// Like runc, refuse a --root that does not exist: it is a mistake, not an empty directory.
 		if root := c.String("root"); c.IsSet("root") {
 			if _, err := os.Stat(root); err != nil {
 				return fmt.Errorf("list: --root: %w", err)
@@ -31,7 +31,7 @@ var listCommand = &cli.Command{
 		if err != nil {
 			return err
 		}
-		// What could be read is shown before the error.
+		// Show what could be read before the error.
 		infos, listErr := r.List()
 		list := make([]*containerState, len(infos))
 		for i, info := range infos {

@@ -8,13 +8,13 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// setUpLog sends log lines to --log in --log-format. An engine reads the errors
-// there; the error of a command goes to stderr as well.
+// setUpLog sends log lines to --log in --log-format, where an engine reads the errors. The error of
+// a command also goes to stderr.
 func setUpLog(c *cli.Context) error {
 	if c.Bool("debug") {
 		logrus.SetLevel(logrus.DebugLevel)
 	} else {
-		// An engine takes what it finds in the log for the error.
+		// An engine takes whatever it finds in the log as the error.
 		logrus.SetLevel(logrus.WarnLevel)
 	}
 	switch format := c.String("log-format"); format {

@@ -2,7 +2,7 @@ package command
 
 import "github.com/urfave/cli/v2"
 
-// documented is what every flag of the library is.
+// documented is the interface of every flag in the library.
 type documented interface {
 	cli.Flag
 	cli.DocGenerationFlag
@@ -11,8 +11,8 @@ type documented interface {
 	cli.CategorizableFlag
 }
 
-// named is a flag that knows its names. The library asks each for them many
-// times over, and finds them out anew by a regular expression.
+// named is a flag that stores its names. The library asks a flag for its names many times, and each
+// time finds them out with a regular expression.
 type named struct {
 	documented
 	names []string
@@ -20,8 +20,8 @@ type named struct {
 
 func (f *named) Names() []string { return f.names }
 
-// withNames is a list of the same flags. Those with several values stay as they
-// are: the library must see of which type they are to leave commas in them alone.
+// withNames returns the same flags with stored names. Flags with several values stay as they are:
+// the library must see their type to leave commas in them alone.
 func withNames(flags []cli.Flag) []cli.Flag {
 	list := make([]cli.Flag, len(flags))
 	for i, f := range flags {

@@ -11,8 +11,8 @@ import (
 
 const owedFlag = "owed"
 
-// finishOwed starts another berth for what deletes could not finish, if there is
-// anything, and does not wait for it: this command has nothing to do with that.
+// finishOwed starts another berth to finish deletes that are due, if there are any. It does not
+// wait, because this command has nothing to do with those deletes.
 func finishOwed(command string, globals []string) {
 	if !slices.Contains([]string{"create", "run", "delete"}, command) || !opened.Owes() {
 		return
@@ -23,7 +23,7 @@ func finishOwed(command string, globals []string) {
 	}
 	if err == nil {
 		cmd := exec.Command(program, append(slices.Clone(globals), "doctor", "--"+owedFlag)...)
-		// Of its own, so that what ends this command's group does not end it.
+		// A session of its own: what ends this command's process group must not end it.
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 		err = cmd.Start()
 	}

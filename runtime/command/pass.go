@@ -8,12 +8,12 @@ import (
 	"github.com/berth-oci/berth/backends"
 )
 
-// call is the command as it was given.
+// call returns the command as it was given.
 func call(c *cli.Context) backends.Call {
 	return backends.Call{Command: c.Command.Name, Words: words(c)}
 }
 
-// pass has a command carried out by the runtime that has the container.
+// pass hands a command over to the runtime that has the container.
 func pass(c *cli.Context, id string) error {
 	r, err := open(c)
 	if err != nil {
@@ -22,7 +22,7 @@ func pass(c *cli.Context, id string) error {
 	return r.Pass(id, call(c))
 }
 
-// passOnlyID is the action of a command with no other argument than an id.
+// passOnlyID is the action of a command that is passed on and has no argument but an id.
 func passOnlyID(c *cli.Context) error {
 	id, err := onlyID(c)
 	if err != nil {
@@ -31,7 +31,7 @@ func passOnlyID(c *cli.Context) error {
 	return pass(c, id)
 }
 
-// firstID is the id before arguments that are not berth's.
+// firstID returns the container's id. The arguments after it are not berth's.
 func firstID(c *cli.Context) (string, error) {
 	if c.NArg() < 1 {
 		return "", fmt.Errorf("berth: %q requires a minimum of 1 argument", c.Command.Name)

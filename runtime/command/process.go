@@ -15,14 +15,14 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// execProcess makes exec's process: that of --process, or the container's own
-// with the arguments and flags of the command line.
+// execProcess returns a function that makes exec's process: the process of --process, or the
+// container's own with the arguments and flags of the command line.
 func execProcess(c *cli.Context) func(own specs.Process) (*specs.Process, error) {
 	if path := c.String("process"); path != "" {
 		return func(specs.Process) (*specs.Process, error) { return readProcess(path) }
 	}
 	return func(p specs.Process) (*specs.Process, error) {
-		// Whatever its terminal is like, it is not the new process's.
+		// The new process does not share the terminal of the container's own process.
 		p.Terminal, p.ConsoleSize = c.Bool("tty"), nil
 		p.Args = c.Args().Tail()
 		if len(p.Args) == 0 {
@@ -49,7 +49,7 @@ func execProcess(c *cli.Context) func(own specs.Process) (*specs.Process, error)
 	}
 }
 
-// readProcess reads a process.json: process of a config.json alone.
+// readProcess reads a process.json, which holds the process object of a config.json.
 func readProcess(path string) (*specs.Process, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -67,8 +67,8 @@ func readProcess(path string) (*specs.Process, error) {
 	return p, nil
 }
 
-// withCapabilities adds to what the process has, as runc does: ambient ones only
-// where it has inheritable ones, without which they cannot be.
+// withCapabilities adds capabilities to the process's own, as runc does. It adds ambient
+// capabilities only if the process has inheritable ones, because they depend on these.
 func withCapabilities(own *specs.LinuxCapabilities, add []string) *specs.LinuxCapabilities {
 	if len(add) == 0 {
 		return own
@@ -86,7 +86,7 @@ func withCapabilities(own *specs.LinuxCapabilities, add []string) *specs.LinuxCa
 	return &c
 }
 
-// withUser reads UID[:GID].
+// withUser reads UID[:GID] into u.
 func withUser(u *specs.User, text string) error {
 	if text == "" {
 		return nil
@@ -121,7 +121,8 @@ func parseID(id *uint32, text string) error {
 	return err
 }
 
-// subCgroup is the path of --cgroup. Controllers before a colon are cgroup v1's.
+// subCgroup returns the path of --cgroup. It refuses controllers before a colon, which only cgroup
+// v1 has.
 func subCgroup(list []string) (string, error) {
 	if len(list) == 0 {
 		return "", nil

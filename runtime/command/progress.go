@@ -13,12 +13,12 @@ import (
 	"github.com/berth-oci/berth/bundle/layer"
 )
 
-// progress tells how unpacking gets on: in one line that changes on a terminal,
-// in one line for each layer elsewhere. It is a bundle.Progress.
+// progress shows how unpacking gets on: on a terminal in one line that changes, elsewhere in one
+// line per layer. It is a bundle.Progress.
 type progress struct {
 	out   io.Writer
 	quiet bool
-	// width of the terminal in columns; 0 if it is none.
+	// width is the terminal's width in columns, or 0 if there is no terminal.
 	width int
 
 	mu         sync.Mutex
@@ -63,7 +63,7 @@ func (p *progress) Read(n int) {
 	fmt.Fprint(p.out, "\r\x1b[K"+p.line())
 }
 
-// line is what a terminal shows, no longer than it is wide.
+// line returns what a terminal shows. It is shorter than the terminal is wide.
 func (p *progress) line() string {
 	done := layer.Bytes(p.read)
 	bar := ""
@@ -88,7 +88,7 @@ func (p *progress) Done(entries int64) {
 	fmt.Fprintf(p.out, "%d/%d %s: %s, %s, %.1f s\n", p.number, p.of, p.name, layer.Bytes(p.read), count(int(entries), "file"), time.Since(p.begin).Seconds())
 }
 
-// Close clears an unfinished line, before an error is told.
+// Close clears an unfinished line, before an error is shown.
 func (p *progress) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -15,8 +15,8 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// updateResources are those of --resources, beside which other flags are
-// ignored, or of the other flags.
+// updateResources returns the resources of --resources, or of the other flags if --resources is not
+// set. With --resources the other flags are ignored.
 func updateResources(c *cli.Context) (*specs.LinuxResources, error) {
 	if c.String("l3-cache-schema") != "" || c.String("mem-bw-schema") != "" {
 		return nil, errors.New("--l3-cache-schema, --mem-bw-schema: Intel RDT is not supported")
@@ -77,7 +77,7 @@ func readResources(path string) (*specs.LinuxResources, error) {
 	return r, nil
 }
 
-// number reads a flag, if it is given.
+// number parses a flag if it is set.
 func number[T any](c *cli.Context, name string, to **T, parse func(string) (T, error)) error {
 	text := c.String(name)
 	if text == "" {
@@ -94,8 +94,8 @@ func number[T any](c *cli.Context, name string, to **T, parse func(string) (T, e
 func decimal(text string) (int64, error)  { return strconv.ParseInt(text, 10, 64) }
 func natural(text string) (uint64, error) { return strconv.ParseUint(text, 10, 64) }
 
-// memorySize reads bytes, with a unit of 1024 or without: 512m, 1.5GiB, -1 for
-// no limit.
+// memorySize reads a number of bytes, with or without a unit (powers of 1024), such as 512m or
+// 1.5GiB. -1 means no limit.
 func memorySize(text string) (int64, error) {
 	if text == "-1" {
 		return -1, nil

@@ -8,9 +8,9 @@ import (
 	"github.com/moby/sys/userns"
 )
 
-// defaultRoot is where records are kept: /run/berth (/var/run/berth on FreeBSD), or for a user without
-// root's rights on the host, whom XDG_RUNTIME_DIR gives a place, in there. As in
-// runc, root in a user namespace counts as such a user unless it is called so.
+// defaultRoot returns the default state directory: /run/berth (/var/run/berth on FreeBSD), or a
+// directory in XDG_RUNTIME_DIR for a user without root's rights on the host, if that variable is
+// set. As in runc, root in a user namespace counts as such a user unless USER is root.
 func defaultRoot() string {
 	system := "/run/berth"
 	if runtime.GOOS == "freebsd" {

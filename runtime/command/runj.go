@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// fromRunj translates the command line of runj, if berth is called by that name:
-// containerd's shim for FreeBSD (containerd-shim-runj-v1) looks for it on PATH, has
-// the bundle as an argument and flags behind arguments.
+// fromRunj translates the command line of runj if berth is called by that name. containerd's shim
+// for FreeBSD (containerd-shim-runj-v1) looks for runj on PATH. It passes the bundle as an
+// argument, and flags after arguments.
 func fromRunj(args []string) []string {
 	if len(args) == 0 || filepath.Base(args[0]) != "runj" {
 		return args

@@ -13,10 +13,10 @@ import (
 	"github.com/berth-oci/berth/runtime/config"
 )
 
-// environ is berth's environment as the caller has made it.
+// environ is berth's environment as the caller set it.
 var environ = os.Environ()
 
-// settings are what the backends are made with.
+// settings are the arguments and the configuration from which backends are made.
 type settings struct {
 	*cli.Context
 	load func() (*config.Config, error)
@@ -28,9 +28,8 @@ func newSettings(c *cli.Context) *settings {
 	})}
 }
 
-// known is the configuration for a command on a container that was created when
-// it may have been another one: should it be wrong by now, the container can
-// still be stopped and deleted.
+// known returns the configuration for a command on an existing container. If the file is invalid by
+// now, known returns the default configuration: the container can still be stopped and deleted.
 func (s *settings) known() *config.Config {
 	c, err := s.load()
 	if err != nil {
@@ -48,8 +47,8 @@ func backendNames() []string {
 	return names
 }
 
-// chooser decides on the backend of a new container. The configuration must be
-// right.
+// chooser returns a chooser for the backend of a new container. It fails if the configuration is
+// invalid.
 func chooser(c *cli.Context) (*config.Chooser, error) {
 	loaded, err := newSettings(c).load()
 	if err != nil {
@@ -61,7 +60,7 @@ func chooser(c *cli.Context) (*config.Chooser, error) {
 	}, nil
 }
 
-// choose is the chooser as package runtime calls it.
+// choose returns the chooser in the form in which package runtime calls it.
 func choose(c *config.Chooser) func(id string, b *bundle.Bundle) (string, error) {
 	return func(id string, b *bundle.Bundle) (string, error) {
 		choice, err := c.For(&config.Container{ID: id, Bundle: b.Dir, Spec: b.Spec})

@@ -7,8 +7,7 @@ import (
 	"strings"
 )
 
-// size reads a number of bytes with a binary unit: 512M, 10G. flag is its name in
-// errors.
+// size reads a number of bytes with a binary unit, such as 512M or 10G. flag is its name in errors.
 func size(flag, text string) (int64, error) {
 	number, unit := text, int64(1)
 	for i, suffix := range []string{"K", "M", "G", "T"} {

@@ -10,8 +10,8 @@ import (
 	"github.com/berth-oci/berth/runtime"
 )
 
-// containerState is what state and list print: runc's fields, the backend, and
-// what else the runtime says that has the container.
+// containerState is what state and list print: runc's fields, the backend, and what else a
+// delegated runtime reports.
 type containerState struct {
 	OCIVersion  string               `json:"ociVersion"`
 	ID          string               `json:"id"`
@@ -28,7 +28,7 @@ type containerState struct {
 	extra map[string]json.RawMessage
 }
 
-// MarshalJSON adds the extra fields behind the usual ones.
+// MarshalJSON adds the extra fields after the usual ones.
 func (s *containerState) MarshalJSON() ([]byte, error) {
 	type plain containerState
 	data, err := json.Marshal((*plain)(s))

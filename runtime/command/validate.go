@@ -57,8 +57,7 @@ The exit status is 1 if create would refuse the bundle; warnings do not count.`,
 	},
 }
 
-// onlyBundle is the bundle that the one argument names, or the current
-// directory.
+// onlyBundle returns the bundle that the only argument names, or the current directory.
 func onlyBundle(c *cli.Context) (string, error) {
 	switch c.NArg() {
 	case 0:
@@ -69,7 +68,7 @@ func onlyBundle(c *cli.Context) (string, error) {
 	return "", fmt.Errorf("berth: %q requires at most 1 argument, a bundle's directory", c.Command.Name)
 }
 
-// backendFlag is --backend, before or behind the command's name.
+// backendFlag returns --backend, from before or after the command's name.
 func backendFlag(c *cli.Context) string {
 	for _, context := range c.Lineage() {
 		if name := context.String("backend"); name != "" {
@@ -79,12 +78,11 @@ func backendFlag(c *cli.Context) string {
 	return ""
 }
 
-// jailName is the backend of another platform, for which a bundle can be checked
-// everywhere.
+// jailName is the backend of FreeBSD. A bundle can be checked for it on every platform.
 const jailName = "jail"
 
-// platformOf finds the platform of a backend, and the backend if this build has
-// it; without a name it is the platform of this build.
+// platformOf returns the platform of a backend, and the backend if this build has it. Without a
+// name it returns the platform of this build.
 func platformOf(c *cli.Context, name string) (platform string, b backends.Backend, err error) {
 	platform = spec.Platform
 	for _, m := range makers(newSettings(c)) {

@@ -11,7 +11,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// makeBundle writes a bundle of the template as change leaves it.
+// makeBundle writes a bundle whose config.json is the template after change.
 func makeBundle(t *testing.T, change func(*specs.Spec)) string {
 	t.Helper()
 	s := bundle.Template()
@@ -63,7 +63,7 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-// output runs a command line of berth's in this process.
+// output runs a berth command line in this process. It returns stdout and the exit status.
 func output(t *testing.T, args ...string) (string, int) {
 	t.Helper()
 	file, err := os.CreateTemp(t.TempDir(), "stdout")

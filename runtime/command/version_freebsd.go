@@ -1,4 +1,4 @@
 package command
 
-// libseccomp is "": FreeBSD has no seccomp.
+// libseccomp returns "": FreeBSD has no seccomp.
 func libseccomp() string { return "" }

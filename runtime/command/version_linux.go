@@ -2,5 +2,5 @@ package command
 
 import "github.com/berth-oci/berth/backends/seccomp"
 
-// libseccomp is the version of the library that filters are compiled with; "" for none.
+// libseccomp returns the version of the library that compiles filters, or "" if there is none.
 func libseccomp() string { return seccomp.LibraryVersion() }

@@ -9,14 +9,14 @@ import (
 	"strings"
 )
 
-// The bounds that Proxmox VE sets to a VMID (pct(1)).
+// Proxmox VE's bounds for a VMID (pct(1)).
 const (
 	minVMID = 100
 	maxVMID = 999_999_999
 )
 
-// The names that Proxmox VE accepts: of storages (pve-storage-id), bridges, pools
-// (pve-poolid) and tags (pve-tag).
+// The names that Proxmox VE accepts for storages (pve-storage-id), bridges, pools (pve-poolid) and
+// tags (pve-tag).
 const (
 	storageName = `(?i)^[a-z][a-z0-9\-_.]*[a-z0-9]$`
 	bridgeName  = `^[-_.\w\d]+$`
@@ -91,8 +91,7 @@ func checkPct(p *Pct, fail func(key, format string, args ...any)) {
 	}
 }
 
-// checkNetwork wants what Proxmox VE takes of a network device whose address it
-// sets itself.
+// checkNetwork requires what Proxmox VE accepts for a network device whose address it sets itself.
 func checkNetwork(n *Network, fail func(key, format string, args ...any)) {
 	if n.Bridge == "" && *n != (Network{}) {
 		fail("pct.network", "the network has no bridge")

@@ -6,23 +6,24 @@ import (
 	"strings"
 )
 
-// Chooser decides which backend a new container gets.
+// Chooser chooses the backend of a new container.
 type Chooser struct {
-	// Known are the backends that there are.
+	// Known are the names of all backends.
 	Known []string
-	// Flag is the backend named on the command line, CalledAs the one in the
-	// name that berth was called by; empty if there is none.
+	// Flag is the backend named on the command line, CalledAs the one in the name by which berth
+	// was called. They are empty if no backend is named there.
 	Flag, CalledAs string
-	// Config is the administrator's word.
+	// Config is the administrator's configuration.
 	Config *Config
 	// Host is the best backend of this host.
 	Host string
 }
 
-// Choice is a backend, and why it was chosen.
+// Choice is a backend and the reason why it was chosen.
 type Choice struct{ Backend, Reason string }
 
-// General is the choice without a container to look at.
+// General chooses a backend without a container: by flag, by berth's name, by the configured
+// default, by host. It fails if there is no such backend.
 func (c *Chooser) General() (Choice, error) {
 	for _, choice := range []Choice{
 		{c.Flag, "--backend"},
@@ -37,8 +38,8 @@ func (c *Chooser) General() (Choice, error) {
 	return Choice{}, fmt.Errorf("no backend: name one with --backend; there are: %s", strings.Join(c.Known, ", "))
 }
 
-// For chooses for a container: by flag, by berth's name, by the container's
-// annotation, by the first rule that matches, by default.
+// For chooses a backend for a container: by flag, by berth's name, by the container's annotation,
+// by the first rule that matches, by default. It fails if there is no such backend.
 func (c *Chooser) For(container *Container) (Choice, error) {
 	if c.Flag != "" || c.CalledAs != "" {
 		return c.General()

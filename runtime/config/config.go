@@ -1,19 +1,17 @@
-// Package config is the administrator's configuration: a TOML file that says
-// what the backends are given, and which backend a container gets.
+// Package config reads the administrator's configuration, a TOML file with the settings of the
+// backends and the rules that choose a container's backend.
 package config
 
-// File is where the configuration is, unless --config names another. It need
-// not be there.
+// File is the path of the configuration, unless --config names another file. It need not exist.
 const File = "/etc/berth/config.toml"
 
-// Config is the content of the file. The zero value of a setting leaves it to
-// the backend.
+// Config is the content of the file. A setting with its zero value is left to the backend.
 type Config struct {
-	// Default is the backend of containers that nothing else decides on; empty
-	// for the best one that the host has.
+	// Default is the backend of containers that nothing else decides on. If it is empty, that is
+	// the best backend of the host.
 	Default string `toml:"default" comment:"backend of containers that nothing else decides on"`
-	// Annotation is the key of the annotation by which a container asks for a
-	// backend. Empty: a container cannot ask.
+	// Annotation is the key of the annotation with which a container asks for a backend. If it is
+	// empty, a container cannot ask.
 	Annotation string `toml:"annotation" comment:"annotation by which a container asks for a backend; empty: none"`
 
 	LXC  LXC  `toml:"lxc"`
@@ -21,64 +19,64 @@ type Config struct {
 	Crun Crun `toml:"crun"`
 	Runc Crun `toml:"runc"`
 
-	// Rules are asked in their order; the first that matches decides.
+	// Rules are tried in order; the first one that matches decides.
 	Rules []Rule `toml:"rule,omitempty"`
 }
 
-// DefaultAnnotation is the annotation by which a container asks for a backend.
+// DefaultAnnotation is the default key of the annotation with which a container asks for a backend.
 const DefaultAnnotation = "io.github.berth-oci.backend"
 
 // LXC are the settings of the lxc backend.
 type LXC struct {
-	// Path is the directory of LXC's programs; empty: they are on PATH.
+	// Path is the directory of LXC's programs. If it is empty, they are on PATH.
 	Path string `toml:"path" comment:"directory of LXC's programs; empty: on PATH"`
 }
 
 // Pct are the settings of the pct backend.
 type Pct struct {
-	// Path is the pct program; empty: it is on PATH.
+	// Path is the pct program. If it is empty, pct is on PATH.
 	Path string `toml:"path" comment:"the pct program; empty: on PATH"`
-	// VMIDs is the range for berth's containers.
+	// VMIDs is the range of VMIDs for berth's containers.
 	VMIDs VMIDs `toml:"vmid-range" comment:"range of the VMIDs of berth's containers, as [first, last]"`
-	// Pool takes the containers, Tags are added to them.
+	// Pool is the resource pool of the containers. Tags are added to them.
 	Pool string   `toml:"pool" comment:"resource pool that the containers are in"`
 	Tags []string `toml:"tags,omitempty" comment:"tags that the containers bear"`
-	// Storage is what pct create is told for volumes; a container's root is a
-	// directory and takes no place there.
+	// Storage is passed to pct create for volumes. A container's root is a directory and takes no
+	// space there.
 	Storage string `toml:"storage" comment:"storage for volumes of the containers; empty: Proxmox VE's default"`
-	// LXCFS has containers see their own limits in /proc, by LXCFS's files.
+	// LXCFS shows containers their own limits in /proc, with the files of LXCFS.
 	LXCFS bool `toml:"lxcfs" comment:"true: containers see their own limits in /proc/meminfo and others; a container's own: annotation io.github.berth-oci.pct.lxcfs"`
 	// Lines are added to the LXC configuration of each container.
 	Lines []string `toml:"lxc-lines,omitempty" comment:"lines for LXC's configuration of each container"`
-	// CgroupsPath puts containers into the cgroup that their config.json names.
+	// CgroupsPath puts a container into the cgroup that its config.json names.
 	CgroupsPath bool `toml:"cgroups-path" comment:"true: containers are in the cgroup that their engine names, so that a pod's limits hold; false: in lxc/VMID"`
-	// Timeout bounds each call of pct, in seconds; 0: the backend's own.
+	// Timeout is how long a call of pct may take, in seconds. 0 means the backend's own limit.
 	Timeout int `toml:"timeout" comment:"seconds that a call of pct may take; 0: berth's own bound"`
-	// QuorumWait is how long, in seconds, to wait for the cluster's quorum.
+	// QuorumWait is how long to wait for the cluster's quorum, in seconds.
 	QuorumWait int `toml:"quorum-wait" comment:"seconds to wait for the cluster's quorum; 0: fail at once"`
-	// Network is what a container gets that asks for it.
+	// Network is the network device of a container that asks for one.
 	Network Network `toml:"network"`
 }
 
-// Network is the network device of a container that asks Proxmox VE for one by
-// the annotation io.github.berth-oci.pct.net=bridge (pct(1), --net0).
+// Network is the network device of a container that asks Proxmox VE for one with the annotation
+// io.github.berth-oci.pct.net=bridge (pct(1), --net0).
 type Network struct {
 	Bridge string `toml:"bridge" comment:"bridge of the containers that ask for it; empty: none can"`
-	// Tag is the VLAN's number; 0: none.
+	// Tag is the number of the VLAN. 0 means none.
 	Tag      int    `toml:"tag" comment:"VLAN; 0: none"`
 	IP       string `toml:"ip" comment:"ADDRESS/PREFIX, dhcp, manual or empty; a container's own: annotation io.github.berth-oci.pct.ip"`
 	Gateway  string `toml:"gateway"`
 	IP6      string `toml:"ip6" comment:"ADDRESS/PREFIX, dhcp, manual or empty"`
 	Gateway6 string `toml:"gateway6"`
 	Firewall bool   `toml:"firewall" comment:"packets pass Proxmox VE's firewall"`
-	// Rate is in MB/s; 0: no limit.
+	// Rate is in MB/s. 0 means no limit.
 	Rate float64 `toml:"rate" comment:"limit in MB/s; 0: none"`
 }
 
-// VMIDs is a range, both ends included; nil leaves it to the backend.
+// VMIDs is a range [first, last], both included. nil leaves it to the backend.
 type VMIDs []int
 
-// First is the lower end, 0 if unset.
+// First returns the lower end of the range, or 0 if it is not set.
 func (v VMIDs) First() int {
 	if len(v) != 2 {
 		return 0
@@ -86,7 +84,7 @@ func (v VMIDs) First() int {
 	return v[0]
 }
 
-// Last is the upper end, 0 if unset.
+// Last returns the upper end of the range, or 0 if it is not set.
 func (v VMIDs) Last() int {
 	if len(v) != 2 {
 		return 0
@@ -100,5 +98,5 @@ type Crun struct {
 	Runtime string `toml:"runtime" comment:"path of the runtime, or its name on PATH"`
 }
 
-// Default is the configuration where there is no file.
+// Default returns the configuration that applies without a file.
 func Default() *Config { return &Config{Annotation: DefaultAnnotation} }

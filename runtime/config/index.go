@@ -8,12 +8,11 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
-// keyLines knows on which line each setting of a file is, by its path with the
-// elements of arrays counted from 1: rule[2].backend.
+// keyLines maps the path of each setting to its line. The elements of arrays count from 1 in a
+// path: rule[2].backend.
 type keyLines map[string]int
 
-// index finds the settings of a document. What is no TOML is left to the
-// decoder to describe.
+// index finds the settings of a document. It leaves it to the decoder to report invalid TOML.
 func index(data []byte) (keyLines, error) {
 	lines := keyLines{}
 	p := &unstable.Parser{}
@@ -43,8 +42,8 @@ func index(data []byte) (keyLines, error) {
 	return lines, nil
 }
 
-// add notes a key and, where its value is a table or an array of tables, the
-// keys in it.
+// add records the line of a key, and of the keys in its value if that is a table or an array of
+// tables.
 func (l keyLines) add(p *unstable.Parser, e *unstable.Node, data []byte, table string) {
 	name, line := l.name(p, e, data)
 	path := join(table, name)
@@ -73,7 +72,7 @@ func (l keyLines) children(p *unstable.Parser, table *unstable.Node, data []byte
 	}
 }
 
-// name is the dotted key of an expression, and its line.
+// name returns the dotted key of an expression, and its line.
 func (keyLines) name(p *unstable.Parser, e *unstable.Node, data []byte) (string, int) {
 	var parts []string
 	line := 0
@@ -93,7 +92,7 @@ func join(table, name string) string {
 	return table + "." + name
 }
 
-// line is that of a key, or of the nearest table around it; 1 if there is none.
+// line returns the line of a key, or of the nearest table around it, or 1 if there is none.
 func (l keyLines) line(key string) int {
 	for key != "" {
 		if n, ok := l[key]; ok {
@@ -104,8 +103,8 @@ func (l keyLines) line(key string) int {
 	return 1
 }
 
-// key is the path of the setting on a line that the decoder calls by a key,
-// without the places in arrays.
+// key returns the path of the setting on a line. parts is the decoder's name for it, without array
+// indexes.
 func (l keyLines) key(line int, parts []string) string {
 	plain := strings.Join(parts, ".")
 	for path, n := range l {
@@ -116,7 +115,7 @@ func (l keyLines) key(line int, parts []string) string {
 	return plain
 }
 
-// bare is a path without the places in arrays.
+// bare returns a path without array indexes.
 func bare(path string) string {
 	var b strings.Builder
 	for {

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// Keys are those of the annotations that decide on a container's backend, in
-// alphabetical order.
+// Keys returns the keys of the annotations that decide on a container's backend, in alphabetical
+// order.
 func (c *Config) Keys() []string {
 	keys := map[string]bool{}
 	if c.Annotation != "" {

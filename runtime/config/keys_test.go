@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// An image's labels are kept from what decides on a backend.
+// TestKeys checks the keys that decide on a backend, which the labels of an image must not set.
 func TestKeys(t *testing.T) {
 	t.Parallel()
 	for want, c := range map[string]*Config{

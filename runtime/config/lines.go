@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// The keys of LXC's configuration that an administrator's line may set: those
-// that reach a container of berth's and that berth does not need for itself. What
-// else there is is of LXC's init, which is not the container's program, or berth's.
+// lineKey matches the keys of LXC's configuration that an administrator's line may set. They have
+// an effect on a berth container, and berth does not need them itself. All other keys are berth's
+// own, or concern LXC's init, which is not the container's program.
 const lineKey = `^lxc\.(cgroup2\.[a-z0-9_.]+|net\.[0-9]+\.[a-z0-9_.]+|sysctl\.net\.[A-Za-z0-9_.-]+|hook\.(pre-start|start-host|stop|post-stop))$`
 
-// checkLine wants a whole line of LXC's configuration (lxc.container.conf(5)).
+// checkLine requires one whole line of LXC's configuration (lxc.container.conf(5)).
 func checkLine(key, line string, fail func(key, format string, args ...any)) {
 	if strings.ContainsFunc(line, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
 		fail(key, "%q holds a control character: each line is an element of its own", line)

@@ -11,16 +11,16 @@ import (
 	"github.com/pelletier/go-toml/v2"
 )
 
-// maxSize bounds what is read of a configuration, in bytes.
+// maxSize is the largest size of a configuration file, in bytes.
 const maxSize = 1 << 20
 
-// Error is what is wrong in a configuration file.
+// Error is one error in a configuration file.
 type Error struct {
 	File string
 	// Line counts from 1.
 	Line int
-	// Key is the setting, as rule[1].backend; rules count from 1. Empty where
-	// the text is no TOML.
+	// Key is the setting, such as rule[1].backend; rules count from 1. It is empty if the text is
+	// not TOML.
 	Key     string
 	Message string
 }
@@ -32,9 +32,9 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s:%d: %s: %s", e.File, e.Line, e.Key, e.Message)
 }
 
-// Load reads a configuration file for the backends known. An empty path is
-// File, which may be absent. The error is of type *Error, or several of them
-// joined, if the content is refused.
+// Load reads a configuration file. known are the names of the backends. If path is empty, Load
+// reads File, which may be absent. If it refuses the content, the error is an *Error, or several of
+// them joined.
 func Load(path string, known []string) (*Config, error) {
 	f, err := os.Open(cmpOr(path, File))
 	if errors.Is(err, fs.ErrNotExist) && path == "" {
@@ -61,7 +61,7 @@ func cmpOr(a, b string) string {
 	return b
 }
 
-// Parse reads a configuration; file is its name in errors.
+// Parse reads a configuration. file is its name in errors.
 func Parse(file string, data []byte, known []string) (*Config, error) {
 	c := Default()
 	lines, err := index(data)
@@ -83,7 +83,7 @@ func Parse(file string, data []byte, known []string) (*Config, error) {
 	return c, nil
 }
 
-// syntaxError turns the decoder's errors into ours.
+// syntaxError turns the decoder's errors into an *Error, or several of them joined.
 func syntaxError(file string, lines keyLines, err error) error {
 	var decode *toml.DecodeError
 	var strict *toml.StrictMissingError

@@ -54,7 +54,7 @@ privileged = true
 	}
 }
 
-// Each error names the file, the line and the key.
+// TestErrors checks that each error names the file, the line and the key.
 func TestErrors(t *testing.T) {
 	for name, c := range map[string]struct {
 		text string

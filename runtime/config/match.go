@@ -1,8 +1,8 @@
 package config
 
-// Match says whether a pattern matches the whole of a text: * stands for any
-// number of bytes, slashes too, ? for one byte, and \ takes the special meaning
-// from what follows it. Any other byte stands for itself.
+// Match is true if a pattern matches the whole text. In the pattern, * stands for any number of
+// bytes, slashes included, and ? for one byte; \ takes the special meaning from the byte after it.
+// Any other byte stands for itself.
 func Match(pattern, text string) bool {
 	p, t := 0, 0
 	star, from := -1, 0 // the last star, and where it began to match
@@ -23,7 +23,7 @@ func Match(pattern, text string) bool {
 		if star < 0 {
 			return false
 		}
-		// Let the last star have one byte more; the ones before it need none.
+		// Let the last star match one more byte. The stars before it need no more.
 		from++
 		p, t = star+1, from
 	}
@@ -33,7 +33,7 @@ func Match(pattern, text string) bool {
 	return p == len(pattern)
 }
 
-// literal is the length of the element at p if it stands for the byte b, else 0.
+// literal returns the length of the pattern element at p if it stands for the byte b, else 0.
 func literal(pattern string, p int, b byte) int {
 	switch {
 	case p >= len(pattern):

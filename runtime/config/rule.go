@@ -6,27 +6,28 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// Rule gives containers that match all of its conditions a backend. Conditions
-// on text are patterns (see Match).
+// Rule gives a backend to the containers that match all of its conditions. Conditions on text are
+// patterns (see Match).
 type Rule struct {
-	// Backend is what the rule gives.
+	// Backend is the backend that the rule gives.
 	Backend string `toml:"backend"`
 
-	// Annotations match when each key is there with a value that matches.
+	// Annotations match if the container has each key with a value that matches.
 	Annotations map[string]string `toml:"annotations,omitempty"`
-	// ID matches the container's id, Bundle the absolute path of its bundle, without symbolic links.
+	// ID matches the container's id, Bundle the absolute path of its bundle, without symbolic
+	// links.
 	ID     string `toml:"id,omitempty"`
 	Bundle string `toml:"bundle,omitempty"`
-	// Namespace and Pod match the names of the pod and of its namespace in
-	// Kubernetes, which containerd and CRI-O annotate.
+	// Namespace and Pod match the pod's namespace and name in Kubernetes, which containerd and
+	// CRI-O pass as annotations.
 	Namespace string `toml:"namespace,omitempty"`
 	Pod       string `toml:"pod,omitempty"`
-	// Privileged matches containers that are, or if false those that are not
+	// Privileged matches privileged containers if it is true, and all others if it is false
 	// (spec.Privileged).
 	Privileged *bool `toml:"privileged,omitempty"`
 }
 
-// empty says that a rule has no condition.
+// empty is true if a rule has no condition.
 func (r *Rule) empty() bool {
 	return len(r.Annotations) == 0 && r.ID == "" && r.Bundle == "" && r.Namespace == "" && r.Pod == "" && r.Privileged == nil
 }
@@ -38,7 +39,7 @@ type Container struct {
 	Spec   *specs.Spec
 }
 
-// Matches says whether all conditions of the rule hold.
+// Matches is true if all conditions of the rule hold.
 func (r *Rule) Matches(c *Container) bool {
 	for key, pattern := range r.Annotations {
 		value, ok := c.Spec.Annotations[key]
@@ -52,9 +53,9 @@ func (r *Rule) Matches(c *Container) bool {
 		(r.Privileged == nil || *r.Privileged == spec.Privileged(c.Spec))
 }
 
-// holds is true for a condition that is not set.
+// holds is true if a condition is not set, or if it matches the text.
 func holds(pattern, text string) bool { return pattern == "" || Match(pattern, text) }
 
-// named is true for a condition that is not set, and never for a name that is
-// not there.
+// named is true if a condition is not set, or if it matches the name. A missing name matches
+// nothing.
 func named(pattern, name string) bool { return pattern == "" || name != "" && Match(pattern, name) }

@@ -1,6 +1,6 @@
-// Package doctor examines a host: whether it has what berth needs, whether its
-// container engines know berth, and whether anything of a container's is there
-// without its record, or the other way round.
+// Package doctor examines a host: whether it has what berth needs, whether its container engines
+// know berth, and whether there are leftovers of containers without a record, or records without a
+// container.
 package doctor
 
 import (
@@ -13,26 +13,26 @@ import (
 
 // Doctor examines one host.
 type Doctor struct {
-	// Dir is the host's root directory: "/", but in tests.
+	// Dir is the host's root directory, "/" except in tests.
 	Dir string
-	// Root is the state directory of this berth. Those of engines that are
-	// found on the host are examined too.
+	// Root is the state directory of this berth. doctor also examines the state directories of the
+	// engines that it finds on the host.
 	Root string
-	// System is the state directory of a berth without --root, with which others are
-	// registered.
+	// System is the state directory of a berth without --root. Other state directories are
+	// registered there.
 	System string
-	// Program is the path of berth for the lines that are to be pasted.
+	// Program is the path of berth, for lines to paste and for calls of berth itself.
 	Program string
-	// Makers are the backends, Default the name of the one that a container gets
-	// without a word.
+	// Makers make the backends. Default is the name of the backend that a container gets if nothing
+	// else decides.
 	Makers  []runtime.Maker
 	Default string
-	// Sockets examines whether the kernel keeps containers from LXC's command sockets;
-	// nil where there is no LXC.
+	// Sockets checks whether the kernel keeps containers from LXC's command sockets. It is nil on a
+	// platform without LXC.
 	Sockets func() backends.Finding
 }
 
-// Examine looks at everything, and changes nothing.
+// Diagnose looks at everything and changes nothing.
 func (d *Doctor) Diagnose(ctx context.Context) []backends.Finding {
 	var all []backends.Finding
 	for _, group := range []func(context.Context) []backends.Finding{
@@ -43,7 +43,7 @@ func (d *Doctor) Diagnose(ctx context.Context) []backends.Finding {
 	return all
 }
 
-// path is a file of the host's.
+// path returns the path of a file on the host.
 func (d *Doctor) path(name string) string { return filepath.Join(d.Dir, name) }
 
 func pass(check, looked string) backends.Finding {
@@ -58,7 +58,7 @@ func fail(check, looked, advice string) backends.Finding {
 	return backends.Finding{Check: check, Verdict: backends.Fail, Looked: looked, Advice: advice}
 }
 
-// backends are whether each can work here, and what it finds itself.
+// backends checks whether each backend can work here, and adds what the backend itself finds.
 func (d *Doctor) backends(ctx context.Context) []backends.Finding {
 	var list []backends.Finding
 	for _, m := range d.Makers {

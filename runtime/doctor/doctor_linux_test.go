@@ -20,8 +20,7 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// sound are the files of a host on which all is well. A name that ends with a
-// slash is a directory.
+// sound are the files of a host on which all is well. A name that ends with a slash is a directory.
 var sound = map[string]string{
 	"proc/sys/kernel/osrelease":               "6.14.8-2-pve\n",
 	"proc/sys/kernel/seccomp/actions_avail":   "kill_process allow\n",
@@ -41,8 +40,9 @@ var sound = map[string]string{
 	"run/berth/":                              "",
 }
 
-// host makes a host's root directory of files; "-" as the text removes one, and "->"
-// makes a link. NAME is what LXC calls container x.
+// host makes a host's root directory from the files of sound and changes. The text "-" leaves a
+// file out, and "->" makes a symbolic link. In a text, DIR is the root directory, and NAME is LXC's
+// name for container x.
 func host(t *testing.T, changes map[string]string) *Doctor {
 	t.Helper()
 	dir := t.TempDir()
@@ -83,7 +83,7 @@ func host(t *testing.T, changes map[string]string) *Doctor {
 		Makers: []runtime.Maker{{Name: "lxc", Make: func() (backends.Backend, error) { return fake{}, nil }}}}
 }
 
-// fake is a backend that says what it is told to.
+// fake is a backend that reports what it is told to.
 type fake struct {
 	backends.Backend
 	unusable error
@@ -98,7 +98,7 @@ func (f fake) Status(*backends.Container) (specs.ContainerState, error) {
 	return specs.StateRunning, nil
 }
 
-// proc are the files of a process.
+// proc returns the files of a process.
 func proc(pid, parent int, args ...string) map[string]string {
 	dir := fmt.Sprintf("proc/%d/", pid)
 	return map[string]string{
@@ -108,7 +108,7 @@ func proc(pid, parent int, args ...string) map[string]string {
 	}
 }
 
-// watching is a pidfd that a process holds.
+// watching returns the file of a pidfd for process other that process pid holds.
 func watching(pid, other int) map[string]string {
 	return map[string]string{fmt.Sprintf("proc/%d/fdinfo/5", pid): fmt.Sprintf("pos:\t0\nPid:\t%d\nNSpid:\t%d\n", other, other)}
 }
@@ -117,7 +117,7 @@ func in(pid int, cgroup string) map[string]string {
 	return map[string]string{fmt.Sprintf("proc/%d/cgroup", pid): "0::" + cgroup + "\n"}
 }
 
-// lxcStart are the files of a monitor.
+// lxcStart returns the files of a monitor.
 func lxcStart(pid int, name, config string) map[string]string {
 	return join(proc(pid, 1, "/usr/bin/lxc-start", "-n", name, "-f", config, "-F"), in(pid, "/lxc.monitor."+name),
 		map[string]string{fmt.Sprintf("proc/%d/exe", pid): "->DIR/usr/bin/lxc-start"})
@@ -135,7 +135,7 @@ func join(list ...map[string]string) map[string]string {
 
 const complete = `{"id":"x","backend":"lxc","complete":true,"process":{"pid":7},"data":{"name":"berth-x","cgroup":"/berth/x","limits":"/berth/x","warden":{"pid":9}}}`
 
-// Each row is what is wrong with a host, and the one finding that says so.
+// In TestDiagnose each row is a fault of a host and the one finding that reports it.
 func TestDiagnose(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -211,7 +211,7 @@ func TestDiagnose(t *testing.T) {
 			found := false
 			for _, f := range d.Diagnose(t.Context()) {
 				if f.Looked == d.Root+" is on a disk" {
-					continue // the tests' temporary directory is
+					continue // the tests' temporary directory is on one
 				}
 				if f.Check == c.check && f.Verdict == c.verdict && strings.Contains(f.Looked, c.looked) && f.Advice != "" {
 					found = true
@@ -267,7 +267,7 @@ func TestRoom(t *testing.T) {
 	}
 }
 
-// A finding is for JSON, too.
+// TestFindingJSON checks that a finding can be written as JSON.
 func TestFindingJSON(t *testing.T) {
 	t.Parallel()
 	data, err := json.Marshal(backends.Finding{Check: "c", Verdict: backends.Fail, Looked: "l", Fix: func(context.Context) error { return nil }})
@@ -276,7 +276,7 @@ func TestFindingJSON(t *testing.T) {
 	}
 }
 
-// The lines to paste are for the version of containerd's file that is there.
+// TestContainerdLines checks that the lines to paste suit the version of containerd's file.
 func TestContainerdLines(t *testing.T) {
 	t.Parallel()
 	for text, plugin := range map[string]string{

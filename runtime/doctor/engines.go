@@ -16,7 +16,7 @@ import (
 	"github.com/berth-oci/berth/backends"
 )
 
-// engines are whether the container engines that are installed know berth.
+// engines checks whether the installed container engines know berth.
 func (d *Doctor) engines(context.Context) []backends.Finding {
 	var list []backends.Finding
 	for _, e := range []struct {
@@ -34,7 +34,7 @@ func (d *Doctor) engines(context.Context) []backends.Finding {
 	return list
 }
 
-// lines are for a file, to be pasted.
+// lines joins lines that are to be pasted into a file.
 func lines(text ...string) string { return strings.Join(text, "\n") }
 
 var programDirs = []string{"/usr/local/bin", "/usr/bin", "/usr/sbin", "/usr/local/sbin"}
@@ -48,7 +48,7 @@ func (d *Doctor) installed(program string) bool {
 	return false
 }
 
-// containersConf is what matters here of containers.conf(5).
+// containersConf is the part of containers.conf(5) that matters here.
 type containersConf struct {
 	Engine struct {
 		Runtime  string              `toml:"runtime"`
@@ -57,8 +57,8 @@ type containersConf struct {
 	} `toml:"engine"`
 }
 
-// podman reads its configuration as it does: a file of the distribution's, the
-// administrator's, then drop-ins in the order of their names.
+// podman checks podman's configuration. It reads the files in podman's order: the distribution's,
+// the administrator's, then the drop-ins by name.
 func (d *Doctor) podman() backends.Finding {
 	const check = "podman"
 	files := []string{"/usr/share/containers/containers.conf", "/etc/containers/containers.conf"}
@@ -76,7 +76,7 @@ func (d *Doctor) podman() backends.Finding {
 			continue
 		}
 		if err == nil {
-			// What a file does not name stays as it was.
+			// Unmarshal keeps the values that this file does not set.
 			err = toml.Unmarshal(data, &merged)
 		}
 		if err != nil {
@@ -128,8 +128,8 @@ func orDefault(s, otherwise string) string {
 	return s
 }
 
-// containerd looks for berth as the BinaryName of a runtime in containerd's
-// config.toml, wherever that stands in its versions of the file.
+// containerd looks for berth as the BinaryName of a runtime in containerd's config.toml. It
+// searches all tables, because versions of the file have it in different places.
 func (d *Doctor) containerd() backends.Finding {
 	const check, name = "containerd", "/etc/containerd/config.toml"
 	data, err := os.ReadFile(d.path(name))
@@ -150,9 +150,8 @@ func (d *Doctor) containerd() backends.Finding {
 	return warn(check, "installed; berth is not among the runtimes of "+name, paste)
 }
 
-// containerdLines are to be pasted into containerd's configuration. containerd 2
-// writes version 3 of the file, and reads the older ones as well; there the
-// plugin for CRI has another name.
+// containerdLines returns lines to paste into containerd's configuration. containerd 2 writes
+// version 3 of the file, where the CRI plugin has another name. It reads older versions too.
 func (d *Doctor) containerdLines(file string, tree map[string]any) string {
 	plugin := "io.containerd.grpc.v1.cri"
 	if version, _ := tree["version"].(int64); version >= 3 {

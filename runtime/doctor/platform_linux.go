@@ -11,11 +11,11 @@ import (
 	"github.com/berth-oci/berth/backends"
 )
 
-// The first kernel with all that the LXC backends need: mount_setattr(2), for
-// the flags of detached mounts.
+// The first kernel with all that the LXC backends need: mount_setattr(2), for the flags of detached
+// mounts.
 const kernelMajor, kernelMinor = 5, 12
 
-// platform is the kernel and what it has switched on.
+// platform checks the kernel and the features that it has switched on.
 func (d *Doctor) platform(context.Context) []backends.Finding {
 	list := []backends.Finding{d.kernel(), d.cgroup(), d.seccomp(), d.appArmor(), d.userNamespaces()}
 	if d.Sockets != nil {
@@ -43,7 +43,7 @@ func (d *Doctor) kernel() backends.Finding {
 	return pass(check, "Linux "+release)
 }
 
-// wanted are the controllers that limits of engines ask for.
+// wanted are the controllers that engines need for their limits.
 var wanted = []string{"cpu", "memory", "pids"}
 
 func (d *Doctor) cgroup() backends.Finding {

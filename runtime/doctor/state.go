@@ -12,14 +12,14 @@ import (
 	"github.com/berth-oci/berth/backends"
 )
 
-// The state directory's file system must have room for records, which have a few
-// kilobytes each.
+// The space and the number of files that the state directory's file system must have free for
+// records. A record takes a few kilobytes.
 const (
 	leastBytes = 1 << 20
 	leastFiles = 100
 )
 
-// state is the state directory.
+// state checks the state directory.
 func (d *Doctor) state(context.Context) []backends.Finding {
 	const check = "state directory"
 	dir := d.Root

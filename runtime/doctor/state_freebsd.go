@@ -2,6 +2,6 @@ package doctor
 
 import "golang.org/x/sys/unix"
 
-// inMemory says whether a file system goes with the host's memory. FreeBSD's
-// /var/run is on a disk and cleaned at boot.
+// inMemory is true if a reboot empties the file system. FreeBSD's /var/run is on a disk and is
+// cleaned at boot.
 func inMemory(*unix.Statfs_t) bool { return true }

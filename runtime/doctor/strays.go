@@ -26,9 +26,8 @@ var engineRoots = []string{
 	"/run/berth", "/run/containerd/runc/*", "/run/docker/runtime-*/moby", "/run/user/*/berth",
 }
 
-// roots are the state directories that hold records of berth's. Those that others
-// can write to are left alone, and named: what a record says is done, with the
-// rights of who calls doctor.
+// roots returns the state directories that hold berth records. It skips those that others can write
+// to, and reports them, because doctor does what a record says with the rights of its caller.
 func (d *Doctor) roots() (list []string, skipped []backends.Finding) {
 	dirs := []string{d.Root}
 	for _, pattern := range engineRoots {
@@ -56,8 +55,8 @@ func (d *Doctor) roots() (list []string, skipped []backends.Finding) {
 	return list, skipped
 }
 
-// skip is the row of a state directory that is not trusted. One of another user's
-// is nothing to warn of.
+// skip returns the row for a state directory that is not trusted. A directory of another user is no
+// reason to warn, unless it was chosen.
 func skip(err error, chosen bool) backends.Finding {
 	f := backends.Finding{Check: "records", Verdict: backends.Warn, Looked: err.Error() + "; it was not looked at",
 		Advice: "make it its owner's alone (chmod go-w), or have its owner call 'berth doctor'"}
@@ -67,18 +66,18 @@ func skip(err error, chosen bool) backends.Finding {
 	return f
 }
 
-// errOthers is of what belongs to another user.
+// errOthers is the error for something that belongs to another user.
 var errOthers = errors.New("belongs to another user")
 
-// distrust says why others could write to a state directory, or put another in its
-// place; nil if they cannot.
+// distrust returns an error if others could write to a state directory, or put another one in its
+// place.
 func (d *Doctor) distrust(root string) error {
 	if err := d.guarded(root); err != nil {
 		return fmt.Errorf("state directory %s: %w", root, err)
 	}
 	real, err := filepath.EvalSymlinks(root)
 	if errors.Is(err, os.ErrNotExist) || real == root {
-		return nil // without links, there is but the one way to it
+		return nil // without symbolic links there is only this way to it
 	}
 	if err == nil {
 		err = d.guarded(real)
@@ -89,7 +88,7 @@ func (d *Doctor) distrust(root string) error {
 	return nil
 }
 
-// guarded looks at a directory and at those above it, up to the host's root.
+// guarded checks a directory and those above it, up to the host's root.
 func (d *Doctor) guarded(root string) error {
 	host, err := filepath.EvalSymlinks(d.Dir)
 	if err != nil {
@@ -115,8 +114,8 @@ func (d *Doctor) guarded(root string) error {
 	return nil
 }
 
-// ours says whether a state directory holds a record of berth's: another
-// runtime's looks like it from outside.
+// ours is true if a state directory holds a berth record. The state directory of another runtime
+// looks the same from outside.
 func ours(root string) bool {
 	files, _ := filepath.Glob(root + "/*/state.json")
 	for _, f := range files {
@@ -131,7 +130,8 @@ func ours(root string) bool {
 	return false
 }
 
-// foreign names something that makes a directory one that is not berth's.
+// foreign returns the name of something in a state directory that does not belong to berth, or ""
+// if there is nothing.
 func foreign(root string) string {
 	store, err := state.Open(root)
 	if err != nil {
@@ -140,8 +140,7 @@ func foreign(root string) string {
 	return store.Foreign()
 }
 
-// strays are records without containers, and what there is of containers
-// without a record.
+// strays finds records without a container, and leftovers of containers without a record.
 func (d *Doctor) strays(ctx context.Context) []backends.Finding {
 	roots, skipped := d.roots()
 	known := &inventory{roots: roots}
@@ -153,11 +152,12 @@ func (d *Doctor) strays(ctx context.Context) []backends.Finding {
 type inventory struct {
 	roots   []string
 	records []*backends.Container
-	// newer are the records of newer berths, which this one does not understand.
+	// newer are the containers whose records newer berths wrote. This berth does not understand
+	// them.
 	newer []string
 }
 
-// records examines the containers of all state directories.
+// records examines the containers of all state directories, and adds their records to known.
 func (d *Doctor) records(known *inventory) []backends.Finding {
 	const check = "records"
 	var list []backends.Finding
@@ -191,7 +191,7 @@ func (d *Doctor) records(known *inventory) []backends.Finding {
 			}
 		}
 		if errors.Is(err, syscall.ENOTDIR) {
-			continue // named already
+			continue // reported already
 		}
 		if err != nil {
 			list = append(list, fail(check, err.Error(), "berth cannot work with this state directory"))
@@ -205,14 +205,14 @@ func (d *Doctor) records(known *inventory) []backends.Finding {
 				known.records = append(known.records, o.Container) // set aside
 			}
 		}
-		infos, _ := r.List() // what cannot be read has been named
+		infos, _ := r.List() // unreadable records are reported already
 		for _, i := range infos {
 			looked := wrong(i)
 			if looked == "" {
 				continue
 			}
 			remove(i.ID, looked, func(ctx context.Context) error {
-				// What was half of a container may be a whole one by now.
+				// A half-made container may be complete by now.
 				if i.Status == specs.StateStopped && !i.Unrecorded {
 					_, err := r.DeleteUnfinished(ctx, i.ID)
 					return err
@@ -231,13 +231,13 @@ func (d *Doctor) records(known *inventory) []backends.Finding {
 	return list
 }
 
-// wrong is what is wrong with a container's record, "" if nothing is.
+// wrong says what is wrong with a container's record. It returns "" if nothing is.
 func wrong(i *runtime.Info) string {
 	switch {
 	case i.Status == runtime.StateDamaged:
 		return "the record is damaged"
 	case i.Owed != nil:
-		return "" // has a row of its own
+		return "" // it has a row of its own
 	case i.Unrecorded:
 		return fmt.Sprintf("%s has it, and berth has no record", i.Backend)
 	case i.Status == runtime.StateLost:
@@ -248,7 +248,7 @@ func wrong(i *runtime.Info) string {
 	return ""
 }
 
-// unfinished is what a delete has come to.
+// unfinished says why a delete did not finish.
 func unfinished(c *backends.Container) string {
 	if c.Owed.Why == "" {
 		return "a delete that was interrupted"
@@ -256,8 +256,7 @@ func unfinished(c *backends.Container) string {
 	return c.Owed.Why
 }
 
-// delete calls berth, for another runtime that a container was given to would
-// replace this process.
+// delete calls berth in another process, because a delegated runtime would replace this one.
 func (d *Doctor) delete(ctx context.Context, root, id string) error {
 	out, err := exec.CommandContext(ctx, d.Program, "--root", root, "delete", "--force", id).CombinedOutput()
 	if err != nil {
@@ -266,7 +265,7 @@ func (d *Doctor) delete(ctx context.Context, root, id string) error {
 	return nil
 }
 
-// holds says whether there is a record, whole or not, of a container.
+// holds is true if there is a record of a container, complete or not.
 func holds(root, id string) bool {
 	_, err := os.Lstat(filepath.Join(root, id))
 	return err == nil

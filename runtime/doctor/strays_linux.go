@@ -22,8 +22,8 @@ import (
 	"github.com/berth-oci/berth/runtime/state"
 )
 
-// leftovers are LXC containers, processes, cgroups and mounts of berth's that no
-// record names.
+// leftovers finds LXC containers, processes, cgroups and mounts that berth made and no record
+// names.
 func (d *Doctor) leftovers(_ context.Context, known *inventory) []backends.Finding {
 	var list []backends.Finding
 	for _, kind := range []struct {
@@ -40,7 +40,7 @@ func (d *Doctor) leftovers(_ context.Context, known *inventory) []backends.Findi
 			found[i].Check, found[i].Verdict = kind.check, backends.Fail
 			found[i].Advice = "it is left from a container without a record: 'berth doctor --fix' removes it"
 			if len(known.newer) > 0 {
-				// It can belong to one whose record cannot be read here.
+				// It may belong to a container whose record only a newer berth can read.
 				found[i].Verdict, found[i].Fix = backends.Warn, nil
 				found[i].Advice = "it may be that of " + strings.Join(known.newer, " or ") + ", whose record a newer berth has written: ask that berth's doctor"
 			}
@@ -56,14 +56,14 @@ func (d *Doctor) leftovers(_ context.Context, known *inventory) []backends.Findi
 	return list
 }
 
-// process is one of /proc.
+// process is a process in /proc.
 type process struct {
 	backends.Process
 	parent int
 	args   []string
 }
 
-// all lists the host's processes.
+// all returns the host's processes by pid.
 func (d *Doctor) all() (map[int]process, error) {
 	entries, err := os.ReadDir(d.path("/proc"))
 	if err != nil {
@@ -80,15 +80,15 @@ func (d *Doctor) all() (map[int]process, error) {
 	return list, nil
 }
 
-// process reads one; it is not ok if that has gone, or is the kernel's.
+// process reads one process. ok is false if the process is gone, or is a kernel thread.
 func (d *Doctor) process(pid int) (p process, ok bool) {
 	cmdline, err1 := os.ReadFile(d.proc(pid, "cmdline"))
 	stat, err2 := os.ReadFile(d.proc(pid, "stat"))
 	if err1 != nil || err2 != nil || len(cmdline) == 0 {
 		return p, false
 	}
-	// Behind the name, which can hold anything: state, parent, and as the 20th the
-	// start time (proc_pid_stat(5)).
+	// After the name, which can contain anything, come the state, the parent, and as the 20th field
+	// the start time (proc_pid_stat(5)).
 	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
 	if len(fields) < 20 {
 		return p, false
@@ -99,12 +99,12 @@ func (d *Doctor) process(pid int) (p process, ok bool) {
 		strings.Split(strings.TrimSuffix(string(cmdline), "\x00"), "\x00")}, err1 == nil && err2 == nil
 }
 
-// proc is a file of a process.
+// proc returns the path of a process's file in /proc.
 func (d *Doctor) proc(pid int, name string) string {
 	return d.path(filepath.Join("/proc", strconv.Itoa(pid), name))
 }
 
-// cgroupOf is the cgroup of a process, "" if it has gone.
+// cgroupOf returns the cgroup of a process, or "" if the process is gone.
 func (d *Doctor) cgroupOf(pid int) string {
 	data, _ := os.ReadFile(d.proc(pid, "cgroup"))
 	for line := range strings.Lines(string(data)) {
@@ -115,7 +115,7 @@ func (d *Doctor) cgroupOf(pid int) string {
 	return ""
 }
 
-// watched are the processes of which one holds pidfds (proc_pid_fdinfo(5)).
+// watched returns the pids of the processes to which a process holds pidfds (proc_pid_fdinfo(5)).
 func (d *Doctor) watched(pid int) ([]int, error) {
 	dir := d.proc(pid, "fdinfo")
 	files, err := os.ReadDir(dir)
@@ -136,29 +136,29 @@ func (d *Doctor) watched(pid int) ([]int, error) {
 	return pids, nil
 }
 
-// The command line of a stub init: the program has put an at sign in place of the
-// dot that it is started with.
+// stubInitName is the first word of a stub init's command line. A stub init is started with a dot
+// there, and replaces it by an at sign.
 const stubInitName = "@/" + enclosing.StubInitFile
 
 func (p process) isStubInit() bool {
 	return len(p.args) == 2 && p.args[0] == stubInitName && p.args[1] == enclosing.StubInitSocket
 }
 
-// monitor is LXC's process above a container of the lxc backend.
+// monitor is the LXC monitor of a container of the lxc backend.
 type monitor struct {
 	process
 	name, root, id string
 }
 
-// cgroups are those that LXC may have put it into.
+// cgroups returns the cgroups into which LXC may have put the monitor.
 func (m *monitor) cgroups() []string {
 	return []string{"/lxc.monitor." + m.name, "/lxc.pivot." + m.name}
 }
 
-// monitor knows one by its command line, which names the record: lxc-start -n
-// NAME -f ROOT/ID/lxc.conf -F. Any process can call itself so, and one in a
-// container does not get into these cgroups, nor does it choose a name that is a
-// way to others.
+// monitor recognizes a monitor by its command line, which names the record: lxc-start -n NAME -f
+// ROOT/ID/lxc.conf -F. Any process can give itself this command line. But a process in a container
+// cannot get into the monitor's cgroups, it does not run the host's lxc-start, and it cannot choose
+// a name that leads to other cgroups.
 func (d *Doctor) monitor(p process) (m monitor, ok bool) {
 	if len(p.args) != 6 || filepath.Base(p.args[0]) != "lxc-start" || p.args[1] != "-n" || p.args[3] != "-f" || p.args[5] != "-F" {
 		return m, false
@@ -171,7 +171,7 @@ func (d *Doctor) monitor(p process) (m monitor, ok bool) {
 		slices.Contains(m.cgroups(), d.cgroupOf(p.Pid)) && d.isLXCStart(p.Pid)
 }
 
-// isLXCStart says whether a process runs the host's lxc-start.
+// isLXCStart is true if a process runs the host's lxc-start.
 func (d *Doctor) isLXCStart(pid int) bool {
 	runs, err := os.Stat(d.proc(pid, "exe"))
 	if err != nil {
@@ -184,7 +184,7 @@ func (d *Doctor) isLXCStart(pid int) bool {
 	})
 }
 
-// monitors are those whose record has gone.
+// monitors finds the monitors whose record is gone.
 func (d *Doctor) monitors(*inventory) ([]backends.Finding, error) {
 	all, err := d.all()
 	var list []backends.Finding
@@ -201,8 +201,8 @@ func (d *Doctor) monitors(*inventory) ([]backends.Finding, error) {
 	return list, err
 }
 
-// endMonitor ends an LXC container by the end of what is in it, and the monitor if
-// that does not follow.
+// endMonitor ends an LXC container by killing the processes in it. It kills the monitor too if the
+// monitor does not end then.
 func (d *Doctor) endMonitor(ctx context.Context, m monitor) error {
 	held, err := d.hold(m.process)
 	if err != nil {
@@ -236,8 +236,9 @@ func (d *Doctor) endMonitor(ctx context.Context, m monitor) error {
 	return nil
 }
 
-// enclosed are the cgroups of the container below a monitor: where LXC has put its
-// init, or, once that is with the monitor, where the process is that it waits for.
+// enclosed returns the cgroups of the container below a monitor. That is the cgroup into which LXC
+// has put its init. If that init is a stub init and is in the monitor's cgroup, it is the cgroup of
+// the process that the stub init waits for.
 func (d *Doctor) enclosed(m monitor) []string {
 	all, err := d.all()
 	if err != nil {
@@ -254,7 +255,7 @@ func (d *Doctor) enclosed(m monitor) []string {
 				path = d.watchedCgroup(p.Pid)
 			}
 		}
-		// A pid that is another process's by now is not the monitor's child.
+		// The pid may belong to another process by now, which is not the monitor's child.
 		if now, ok := d.process(p.Pid); !ok || now.StartTime != p.StartTime || now.parent != m.Pid {
 			continue
 		}
@@ -265,8 +266,8 @@ func (d *Doctor) enclosed(m monitor) []string {
 	return paths
 }
 
-// attended is the cgroup of the process that a stub init waits for, "" if that ends
-// meanwhile.
+// watchedCgroup returns the cgroup of the process that a stub init waits for, or "" if that process
+// ends meanwhile.
 func (d *Doctor) watchedCgroup(stubInit int) string {
 	before, _ := d.watched(stubInit)
 	if len(before) != 1 {
@@ -279,8 +280,8 @@ func (d *Doctor) watchedCgroup(stubInit int) string {
 	return path
 }
 
-// foreign says that a cgroup can be a container's: it is named in full, and
-// neither this process nor the host's first one is in it.
+// foreign is true if a path can be a container's cgroup: it is absolute and clean, and neither this
+// process nor the host's first process is in it or below.
 func (d *Doctor) foreign(path string) bool {
 	if !filepath.IsAbs(path) || filepath.Clean(path) != path || path == "/" {
 		return false
@@ -290,9 +291,8 @@ func (d *Doctor) foreign(path string) bool {
 	})
 }
 
-// hold opens a process that was found, and makes sure that it is still what it was;
-// nil if it is not, for its pid may be another's by now, and an init process may have become
-// the user's process.
+// hold opens a process that was found. It returns nil if the process is no longer the same: its pid
+// may belong to another process by now, or an init process may have become the user process.
 func (d *Doctor) hold(p process) (*os.File, error) {
 	pidfd, err := p.Process.Open()
 	if errors.Is(err, os.ErrProcessDone) {
@@ -325,7 +325,7 @@ func (d *Doctor) end(p process) error {
 	return kill(pidfd, p.Pid)
 }
 
-// processes are init processes and stub inits that nobody waits for any more.
+// processes finds init processes and stub inits that nobody waits for any more.
 func (d *Doctor) processes(known *inventory) ([]backends.Finding, error) {
 	stray, err := d.strayProcesses(known)
 	if len(stray) > 0 && err == nil {
@@ -341,7 +341,7 @@ func (d *Doctor) processes(known *inventory) ([]backends.Finding, error) {
 		list = append(list, backends.Finding{
 			Looked: fmt.Sprintf("%s (process %d)", p.args[0], p.Pid),
 			Fix: func(context.Context) error {
-				// A create may only have been about to connect them.
+				// A create may have connected them meanwhile.
 				still, err := d.strayProcesses(known)
 				if !slices.ContainsFunc(still, func(q process) bool { return q.Process == p.Process }) {
 					return err
@@ -373,13 +373,13 @@ func (d *Doctor) strayProcesses(known *inventory) (stray []process, err error) {
 		if !p.isStubInit() {
 			continue
 		}
-		// In the background LXC's monitor gives itself another name.
+		// A monitor in the background gives itself another name.
 		if name := above(p); !needed[p.Pid] && filepath.Base(name) != "lxc-start" && !strings.HasPrefix(name, "[lxc monitor]") {
 			stray = append(stray, p)
 			continue
 		}
-		// What it waits for belongs to a container that is there, be its record
-		// among the known ones or not: without one, that has a row of its own.
+		// The processes it waits for belong to an existing container, whether its record is known
+		// or not. A container without a record has a row of its own.
 		watched, _ := d.watched(p.Pid)
 		for _, pid := range watched {
 			needed[pid] = true
@@ -389,8 +389,8 @@ func (d *Doctor) strayProcesses(known *inventory) (stray []process, err error) {
 		if p.args[0] != "berth-init" || needed[p.Pid] || isBerth(above(p)) {
 			continue
 		}
-		// In a pid namespace that was joined, the init process holds the container's process
-		// until start, and is not recorded itself.
+		// In a joined pid namespace the init process waits beside the container's process until
+		// start. The record names only the container's process.
 		watched, err := d.watched(p.Pid)
 		if err == nil && !slices.ContainsFunc(watched, func(pid int) bool { return needed[pid] }) {
 			stray = append(stray, p)
@@ -399,7 +399,7 @@ func (d *Doctor) strayProcesses(known *inventory) (stray []process, err error) {
 	return stray, err
 }
 
-// cgroups are empty ones where berth puts containers by default, and LXC its
+// cgroups finds empty cgroups where berth puts containers by default, and where LXC puts their
 // monitors.
 func (d *Doctor) cgroups(known *inventory) ([]backends.Finding, error) {
 	mount := d.path(cgroup.Mount)
@@ -429,12 +429,12 @@ func (d *Doctor) cgroups(known *inventory) ([]backends.Finding, error) {
 		if !was || used[path] || !d.isEmpty(path) || cgroup.ID(path) != id {
 			continue
 		}
-		used[filepath.Dir(path)] = true // goes with the last one below it
+		used[filepath.Dir(path)] = true // it is removed with the last cgroup below it
 		list = append(list, backends.Finding{
 			Looked: mount + path,
 			Fix: func(context.Context) error {
 				if cgroup.ID(path) != id {
-					return nil // gone; what bears its name is being made
+					return nil // gone; a create is making one of the same name
 				}
 				defer cgroup.TrimDefault(path)
 				p, err := cgroup.At(path, false)
@@ -448,20 +448,20 @@ func (d *Doctor) cgroups(known *inventory) ([]backends.Finding, error) {
 	return list, nil
 }
 
-// settles is how long something has to look left behind before it is said to be. Processes
-// are not all seen at one moment, and state directories of older berths may not be
-// registered: what has just been made is in use soon, and what others are done with is soon gone.
+// settles is how long something must look left behind before it is reported. doctor does not see
+// all processes at one moment, and older versions of berth may not have registered their state
+// directories. What was just made is soon in use, and what is just being removed is soon gone.
 const settles = time.Second
 
-// isEmpty says that a path is a cgroup, and that there is no process in it or below.
+// isEmpty is true if a path is a cgroup, and no process is in it or below.
 func (d *Doctor) isEmpty(path string) bool {
 	events, err := os.ReadFile(d.path(cgroup.Mount) + path + "/cgroup.events")
 	return err == nil && slices.Contains(strings.Split(string(events), "\n"), "populated 0")
 }
 
-// recordedCgroups are those that records name. They are written before a cgroup is
-// made: read after one was seen, they name it if it is a container's, even of one
-// that has begun meanwhile.
+// recordedCgroups returns the cgroups that records name. A record names a cgroup before the cgroup
+// is made. So if the records are read after a cgroup was seen, they name it if it belongs to a
+// container, even to one that has just begun.
 func (d *Doctor) recordedCgroups(known *inventory) map[string]bool {
 	used := map[string]bool{}
 	for _, c := range slices.Concat(known.records, d.read()) {
@@ -477,8 +477,8 @@ func (d *Doctor) recordedCgroups(known *inventory) map[string]bool {
 	return used
 }
 
-// read are the records of all state directories as they are now: others may have come
-// since the inventory was taken.
+// read returns the current records of all state directories. New ones may have come since the
+// inventory was taken.
 func (d *Doctor) read() (list []*backends.Container) {
 	roots, _ := d.roots()
 	for _, root := range roots {
@@ -496,7 +496,7 @@ func (d *Doctor) read() (list []*backends.Container) {
 	return list
 }
 
-// mounts are those below state directories: berth makes none.
+// mounts finds mounts in containers' directories below state directories. berth makes none there.
 func (d *Doctor) mounts(known *inventory) ([]backends.Finding, error) {
 	f, err := os.Open(d.path("/proc/self/mountinfo"))
 	if err != nil {
@@ -510,7 +510,7 @@ func (d *Doctor) mounts(known *inventory) ([]backends.Finding, error) {
 	for _, m := range mounts {
 		name, root, _ := below(known.roots, m.Mountpoint)
 		if strings.HasPrefix(name, "@") {
-			continue // crun's and runc's own
+			continue // the mount belongs to crun or runc
 		}
 		if _, err := os.Lstat(filepath.Join(root, name, "state.json")); err != nil {
 			continue // not below a container's directory
@@ -525,11 +525,11 @@ func (d *Doctor) mounts(known *inventory) ([]backends.Finding, error) {
 			},
 		})
 	}
-	slices.Reverse(list) // what is mounted on another goes first
+	slices.Reverse(list) // a mount on top of another goes first
 	return list, err
 }
 
-// below gives the first part of a path below one of the roots.
+// below returns the first element of a path below one of the roots, and that root.
 func below(roots []string, path string) (name, root string, ok bool) {
 	for _, root := range roots {
 		if rest, found := strings.CutPrefix(path, root+"/"); found {

@@ -15,7 +15,7 @@ import (
 	"github.com/berth-oci/berth/backends/lxc"
 )
 
-// A record that others can have written is not obeyed, nor read.
+// TestDistrust checks that doctor neither reads nor obeys a record that others can have written.
 func TestDistrust(t *testing.T) {
 	t.Parallel()
 	const user, record = "run/user/1000/berth", `{"id":"y","backend":"lxc"}`
@@ -70,8 +70,8 @@ func TestDistrust(t *testing.T) {
 	}
 }
 
-// A directory that holds something else than berth's is left alone, be it the chosen
-// one: what is mounted there, and what is in it, is the host's.
+// TestChosenRoot checks that doctor leaves a directory alone if it holds something that is not
+// berth's, even if the directory was chosen. The mounts and files there belong to the host.
 func TestChosenRoot(t *testing.T) {
 	t.Parallel()
 	const mounted = "22 1 0:20 / DIR/run/user/0 rw - tmpfs tmpfs rw\n23 1 0:21 / DIR/run/lock rw - tmpfs tmpfs rw\n"
@@ -106,14 +106,14 @@ func TestChosenRoot(t *testing.T) {
 	}
 }
 
-// link puts a link in a directory's place.
+// link replaces a directory by a symbolic link to it.
 func link(dir string) error {
 	real := filepath.Join(filepath.Dir(dir), "real")
 	return errors.Join(os.Rename(dir, real), os.Symlink(real, dir))
 }
 
-// A monitor that has gone astray in a directory that others can write to may have
-// lost its record by their hand.
+// TestMonitorOfOthers checks that doctor leaves a monitor alone if others can write to its state
+// directory, because they may have removed its record.
 func TestMonitorOfOthers(t *testing.T) {
 	t.Parallel()
 	d := host(t, lxcStart(70, "NAME", "DIR/run/berth/x/lxc.conf"))
@@ -128,8 +128,8 @@ func TestMonitorOfOthers(t *testing.T) {
 	}
 }
 
-// What is killed with a monitor is the container below it, and nothing that it only
-// points at.
+// TestEnclosed checks that only the container below a monitor is killed with it, and nothing that
+// it merely points at.
 func TestEnclosed(t *testing.T) {
 	t.Parallel()
 	self := in(os.Getpid(), "/user.slice/session")
@@ -166,7 +166,7 @@ func TestEnclosed(t *testing.T) {
 	}
 }
 
-// A process is killed only if it still is the one that was found.
+// TestEnd checks that a process is killed only if it is still the one that was found.
 func TestEnd(t *testing.T) {
 	t.Parallel()
 	d := &Doctor{Dir: "/"}
@@ -181,7 +181,7 @@ func TestEnd(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatal("the process is not there")
 		}
-		time.Sleep(time.Millisecond) // exec gives it its arguments last
+		time.Sleep(time.Millisecond) // exec sets the arguments last
 	}
 	before, became := found, found
 	before.StartTime--

@@ -6,12 +6,12 @@ import (
 	"path/filepath"
 )
 
-// foregroundDir names, by an empty file each, the containers that another
-// runtime runs in berth's place: nobody removes their records when they end. The
-// at sign is in no container's id.
+// foregroundDir holds an empty file for each container that another runtime runs in the foreground
+// in berth's place. Nobody removes the record of such a container when it ends. A container's id
+// cannot contain an at sign.
 const foregroundDir = "@run"
 
-// Foreground notes that a container is run in berth's place.
+// Foreground notes that another runtime runs the container in berth's place.
 func (s *Store) Foreground(id string) error {
 	dir := filepath.Join(s.root, foregroundDir)
 	err := os.Mkdir(dir, 0o700)
@@ -24,7 +24,7 @@ func (s *Store) Foreground(id string) error {
 	return nil
 }
 
-// ForegroundIDs are the containers noted.
+// ForegroundIDs returns the ids of the noted containers.
 func (s *Store) ForegroundIDs() []string {
 	entries, err := os.ReadDir(filepath.Join(s.root, foregroundDir))
 	if err != nil {
@@ -39,7 +39,7 @@ func (s *Store) ForegroundIDs() []string {
 	return ids
 }
 
-// Background takes the note back.
+// Background removes the note.
 func (s *Store) Background(id string) {
 	_ = os.Remove(filepath.Join(s.root, foregroundDir, id))
 }

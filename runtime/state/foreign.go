@@ -6,9 +6,10 @@ import (
 	"strings"
 )
 
-// beginning says that a directory is one that a create has made and not yet written
-// the record to, or a delete has removed that from: it holds nothing else than what
-// becomes the record. Any other directory is not berth's.
+// beginning is true for a directory to which create has not yet written the record, or from which
+// delete has just removed it: the directory holds nothing but temporary files of the record, and
+// has a mode that berth gives. A directory without a record for which beginning is false does not
+// belong to berth.
 func beginning(dir string) bool {
 	info, err := os.Lstat(dir)
 	if err != nil || !info.IsDir() || info.Mode().Perm() != dirMode && info.Mode().Perm() != 0o700 {
@@ -23,8 +24,7 @@ func beginning(dir string) bool {
 	return err == nil
 }
 
-// anothers says that a record is runc's, which engines can give the same state
-// directory.
+// anothers is true for a record of runc, to which engines can give the same state directory.
 func anothers(data []byte) bool {
 	var record struct {
 		Backend *string          `json:"backend"`
@@ -33,8 +33,8 @@ func anothers(data []byte) bool {
 	return json.Unmarshal(data, &record) == nil && record.Backend == nil && record.Init != nil
 }
 
-// Foreign names something in the state directory that is not berth's; "" if there is
-// nothing.
+// Foreign returns the name of something in the state directory that does not belong to berth, or ""
+// if there is nothing.
 func (s *Store) Foreign() string {
 	entries, err := os.ReadDir(s.root)
 	if err != nil {
@@ -42,13 +42,13 @@ func (s *Store) Foreign() string {
 	}
 	for _, e := range entries {
 		if strings.HasPrefix(e.Name(), "@") {
-			continue // no container's id
+			continue // not a container's id
 		}
 		if _, err := os.Lstat(s.dir(e.Name()) + "/" + recordName); err == nil {
 			continue
 		}
 		if CheckID(e.Name()) != nil || !beginning(s.dir(e.Name())) {
-			if _, err := os.Lstat(s.dir(e.Name())); err == nil { // it has not gone meanwhile
+			if _, err := os.Lstat(s.dir(e.Name())); err == nil { // it is still there
 				return e.Name()
 			}
 		}

@@ -7,8 +7,7 @@ import (
 	"testing"
 )
 
-// A directory that no create of berth's has left is no container's, and nothing of
-// it is removed.
+// TestForeign checks that a directory counts as a container only if a berth create left it there.
 func TestForeign(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

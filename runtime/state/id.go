@@ -5,14 +5,14 @@ import (
 	"fmt"
 )
 
-// ErrInvalidID is runc's word for an id that cannot name a container.
+// ErrInvalidID is the error for an id that cannot name a container, in runc's words.
 var ErrInvalidID = errors.New("invalid container ID format")
 
-// maxID is what a directory name can hold (NAME_MAX).
+// maxID is the longest name that a directory can have, in bytes (NAME_MAX).
 const maxID = 255
 
-// CheckID accepts what runc accepts as a container's id: letters, digits and
-// _ + . -, but not "." nor "..", and no more than 255 of them.
+// CheckID accepts the container ids that runc accepts: 1 to 255 letters, digits and _ + . -, but
+// not "." or "..". The error wraps ErrInvalidID.
 func CheckID(id string) error {
 	if id == "" {
 		return fmt.Errorf("%w: it is empty", ErrInvalidID)

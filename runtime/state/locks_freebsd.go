@@ -2,5 +2,5 @@ package state
 
 import "io/fs"
 
-// locks is true: FreeBSD does not tell who has locked a file by flock(2).
+// locks is always true: FreeBSD does not tell which process has locked a file with flock(2).
 func locks(int, fs.FileInfo) bool { return true }

@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// locks says whether a process has locked a file by flock(2), as the kernel tells
-// (proc_locks(5)). Some file systems have another device number there than in stat(2).
+// locks is true if the kernel says that a process has locked a file with flock(2) (proc_locks(5)).
+// It does not compare device numbers, because on some file systems they are not those of stat(2).
 func locks(pid int, file fs.FileInfo) bool {
 	data, err := os.ReadFile("/proc/locks")
 	if err != nil {

@@ -10,13 +10,13 @@ import (
 	"github.com/berth-oci/berth/backends"
 )
 
-// The directory backends.OwedDir has an empty file for each container that a delete has
-// begun with, so that a later command sees at a glance what is owed, and a directory for
-// each record that was set aside for another container of the same id.
+// The directory backends.OwedDir has an empty file for each container whose delete has begun. A
+// later command sees there at a glance which deletes did not finish. The directory also has a
+// subdirectory for each record that was set aside for another container of the same id.
 
 func (s *Store) owed(name string) string { return filepath.Join(s.root, backends.OwedDir, name) }
 
-// Owe records that a container is to be deleted, and why it could not be, if that is
+// Owe records that a container's delete has begun, and in why the reason why it failed, if that is
 // known.
 func (s *Store) Owe(e *Entry, why string) error {
 	if e.Owed == nil {
@@ -44,11 +44,11 @@ func (s *Store) note(id string) error {
 	return nil
 }
 
-// Settle takes the note back.
+// Settle removes the note that Owe made.
 func (s *Store) Settle(id string) { _ = os.Remove(s.owed(id)) }
 
-// Owed are the containers noted, and whether there are records set aside; what has been
-// seen to since so long ago is left out.
+// Owed returns the ids of the noted containers, and whether records are set aside. It leaves out
+// what was tried less than age ago.
 func (s *Store) Owed(age time.Duration) (ids []string, aside bool) {
 	entries, err := os.ReadDir(s.owed(""))
 	if err != nil {
@@ -68,16 +68,16 @@ func (s *Store) Owed(age time.Duration) (ids []string, aside bool) {
 	return ids, aside
 }
 
-// Aside holds the records that were set aside, under names of its own.
+// Aside returns the store of the records that were set aside. They have names of their own there.
 func (s *Store) Aside() *Store { return &Store{root: s.owed(""), of: s.root} }
 
-// SetAside frees the id of a container that is owed, and whose record is locked. The
-// record goes on naming it.
+// SetAside frees the id of a container whose delete did not finish and whose record is locked, by
+// moving the container's directory. The record keeps the id.
 func (s *Store) SetAside(e *Entry) error {
 	for n := 1; ; n++ {
 		to := s.owed(strconv.Itoa(n))
 		err := os.Rename(e.Dir, to)
-		if os.IsExist(err) { // and not empty, for there is a record in it
+		if os.IsExist(err) { // it holds another record
 			continue
 		}
 		if err != nil {
@@ -89,8 +89,8 @@ func (s *Store) SetAside(e *Entry) error {
 	}
 }
 
-// LockOwed keeps others from finishing what is owed, until it is closed; nil if somebody
-// else does so.
+// LockOwed keeps other processes from finishing deletes until the file is closed. It returns nil if
+// another process holds the lock, or if no delete was ever noted.
 func (s *Store) LockOwed() *os.File {
 	lock, err := lockDir(s.owed(""), time.Unix(1, 0))
 	if err != nil {

@@ -10,12 +10,12 @@ import (
 	"slices"
 )
 
-// registry is where the system's state directory keeps links to the others. Not a valid
-// id, so it cannot meet a container's directory.
+// registry is the directory with links to other state directories, in the state directory of the
+// system. Its name is not a valid id, so it cannot clash with a container's directory.
 const registry = "@roots"
 
-// Register notes in a system's state directory (/run/berth) that there is another one,
-// which 'berth doctor' would not know of: what is only being made there must not look
+// Register notes in the system's state directory (/run/berth) that there is another one. 'berth
+// doctor' would otherwise not know that directory, and would take what is just being made there for
 // left behind.
 func Register(system, root string) error {
 	if root == system {
@@ -39,8 +39,7 @@ func Register(system, root string) error {
 	return nil
 }
 
-// Registered are the state directories that are there of those that have been
-// registered with a system's.
+// Registered returns the state directories that were registered with the system's and still exist.
 func Registered(system string) []string {
 	links, _ := filepath.Glob(filepath.Join(system, registry, "*"))
 	var roots []string

@@ -1,5 +1,5 @@
-// Package state keeps one record per container in a directory: ROOT/ID/state.json,
-// written atomically. The container's directory is also its lock.
+// Package state keeps one record per container in a directory, ROOT/ID/state.json, and writes it
+// atomically. The container's directory is also its lock.
 package state
 
 import (
@@ -17,34 +17,34 @@ import (
 	"github.com/berth-oci/berth/backends/record"
 )
 
-// Errors that callers decide on. The words are runc's, which engines look for.
+// Errors that callers test for. They have runc's words, because engines look for them.
 var (
 	ErrNotExist = errors.New("container does not exist")
 	ErrExist    = errors.New("container with given ID already exists")
 	ErrBusy     = errors.New("another command holds the container")
-	// ErrDamaged is of a record that cannot be understood. One of a newer berth's
-	// is not damaged: the error is a *record.NewerError.
+	// ErrDamaged is the error for a record that cannot be understood. The record of a newer berth
+	// is not damaged: its error is a *record.NewerError.
 	ErrDamaged = record.ErrDamaged
 )
 
 const (
 	recordName = "state.json"
-	// The directories can be passed through by the mapped root of a container
-	// in a user namespace, whose stub init is started from inside; what is in
-	// them cannot be listed, nor the record read.
+	// dirMode lets the mapped root of a container in a user namespace pass through the directories,
+	// because the container's stub init is started from inside. It does not let it list them, and
+	// the record itself has mode 0600.
 	dirMode = 0o711
 )
 
 // Store is a state directory.
 type Store struct {
 	root string
-	// of is the state directory that this one's records were set aside from; "" if none.
+	// of is the state directory whose records were set aside in this one, or "".
 	of string
 }
 
-// Open names the state directory; it is made when a container is. Symbolic links in
-// root, as Docker Engine's /var/run/docker has one, are resolved here and nowhere
-// else: LXC follows none in a path of its configuration.
+// Open returns the store for the state directory root, which Create makes if it is missing. Open
+// resolves the symbolic links in root, such as Docker Engine's /var/run/docker. It is the only
+// place that does so, because LXC follows no link in a path of its configuration.
 func Open(root string) (*Store, error) {
 	abs, err := filepath.Abs(root)
 	if err == nil {
@@ -56,7 +56,7 @@ func Open(root string) (*Store, error) {
 	return &Store{root: abs}, nil
 }
 
-// resolved is an absolute path without symbolic links in that part of it that exists.
+// resolved resolves the symbolic links in the part of an absolute path that exists.
 func resolved(abs string) (string, error) {
 	real, err := filepath.EvalSymlinks(abs)
 	if !errors.Is(err, os.ErrNotExist) || abs == "/" {
@@ -69,13 +69,13 @@ func resolved(abs string) (string, error) {
 // Root is the absolute path of the state directory, without symbolic links.
 func (s *Store) Root() string { return s.root }
 
-// Dir is a container's directory.
+// Dir returns the path of a container's directory.
 func (s *Store) Dir(id string) string { return s.dir(id) }
 
 func (s *Store) dir(id string) string { return filepath.Join(s.root, id) }
 
-// Create makes the directory of a new container and locks it. The error is
-// ErrExist when there is one already.
+// Create makes the directory of a new container and locks it. The error wraps ErrExist if there is
+// one already.
 func (s *Store) Create(id string) (*Entry, error) {
 	if err := CheckID(id); err != nil {
 		return nil, err
@@ -95,8 +95,8 @@ func (s *Store) Create(id string) (*Entry, error) {
 	return &Entry{Container: &backends.Container{ID: id, Root: s.root, Dir: dir, Lock: lock}}, nil
 }
 
-// makeLocked makes a directory and locks it. In between a delete may have taken
-// it for one that a create has left, and removed it.
+// makeLocked makes a directory and locks it. Between the two a delete may take the directory for
+// one that a create has left, and remove it; makeLocked then tries again.
 func makeLocked(dir string) (*os.File, error) {
 	for {
 		if err := os.Mkdir(dir, 0o700); err != nil {
@@ -112,7 +112,7 @@ func makeLocked(dir string) (*os.File, error) {
 		if err != nil {
 			return nil, err
 		}
-		// And another create may have come before us.
+		// Another create may have been faster.
 		if _, err := os.Stat(filepath.Join(dir, recordName)); err == nil {
 			lock.Close()
 			return nil, fmt.Errorf("container %q: %w", filepath.Base(dir), ErrExist)
@@ -121,10 +121,9 @@ func makeLocked(dir string) (*os.File, error) {
 	}
 }
 
-// Lock opens the record of a container and keeps other commands off it until
-// Close. It waits for a command that holds it, up to the given time, after
-// which the error is ErrBusy. A container whose create is only beginning has an
-// empty record.
+// Lock locks a container until Close, and opens its record. If another command holds the container,
+// Lock waits for at most patience, and then fails with ErrBusy. The record of a container whose
+// create has only begun is empty.
 func (s *Store) Lock(id string, patience time.Duration) (*Entry, error) {
 	if err := CheckID(id); err != nil {
 		return nil, err
@@ -142,8 +141,8 @@ func (s *Store) Lock(id string, patience time.Duration) (*Entry, error) {
 	return &Entry{Container: c}, nil
 }
 
-// LockDamaged is Lock for a container whose record is damaged: what is known of
-// it is where it is. A record that can be read is damaged if check says so.
+// LockDamaged is Lock for a container whose record is damaged, and of which nothing but its place
+// is known. A record that can be read is damaged if check says so.
 func (s *Store) LockDamaged(id string, patience time.Duration, check func(*backends.Container) error) (*Entry, error) {
 	if err := CheckID(id); err != nil {
 		return nil, err
@@ -152,7 +151,7 @@ func (s *Store) LockDamaged(id string, patience time.Duration, check func(*backe
 	if err != nil {
 		return nil, err
 	}
-	// It may have been replaced meanwhile.
+	// The record may have been replaced meanwhile.
 	now, err := s.Read(id)
 	if err == nil {
 		err = check(now)
@@ -166,7 +165,8 @@ func (s *Store) LockDamaged(id string, patience time.Duration, check func(*backe
 	return &Entry{Container: c}, nil
 }
 
-// Damaged is what is known of a container whose record is damaged.
+// Damaged returns what is known of a container whose record is damaged: its place, and when its
+// directory was last changed.
 func (s *Store) Damaged(id string) *backends.Container {
 	c := &backends.Container{ID: id, Root: s.root, Dir: s.dir(id)}
 	if info, err := os.Stat(c.Dir); err == nil {
@@ -175,7 +175,7 @@ func (s *Store) Damaged(id string) *backends.Container {
 	return c
 }
 
-// Busy says whether a command holds the container at this moment.
+// Busy is true if a command holds the container at this moment.
 func (s *Store) Busy(id string) bool {
 	lock, err := lockDir(s.dir(id), time.Unix(1, 0))
 	if err != nil {
@@ -185,8 +185,8 @@ func (s *Store) Busy(id string) bool {
 	return false
 }
 
-// Free waits until no command holds the container, up to the given time, and says
-// whether that came about.
+// Free waits for at most patience until no command holds the container, and returns whether none
+// does.
 func (s *Store) Free(id string, patience time.Duration) bool {
 	lock, err := lockDir(s.dir(id), time.Now().Add(patience))
 	if err != nil {
@@ -196,19 +196,20 @@ func (s *Store) Free(id string, patience time.Duration) bool {
 	return true
 }
 
-// HeldBy says whether the container's lock is a process's.
+// HeldBy is true if process p holds the container's lock.
 func (s *Store) HeldBy(id string, p backends.Process) bool {
 	info, err := os.Stat(s.dir(id))
 	return err == nil && p.Alive() && locks(p.Pid, info)
 }
 
-// Holds says whether there is a record of a container, whole or not.
+// Holds is true if there is a record of the container, complete or not.
 func (s *Store) Holds(id string) bool {
 	_, err := os.Lstat(s.dir(id))
 	return err == nil
 }
 
-// Read reads the record of a container as it is at this moment.
+// Read reads the record of a container as it is at this moment. The error wraps ErrNotExist or
+// ErrDamaged, or is a *record.NewerError, if the record cannot be used.
 func (s *Store) Read(id string) (*backends.Container, error) {
 	if err := CheckID(id); err != nil {
 		return nil, err
@@ -235,13 +236,13 @@ func (s *Store) Read(id string) (*backends.Container, error) {
 	}
 	c.Root, c.Dir = s.root, s.dir(id)
 	if s.of != "" {
-		c.Root = s.of // set aside: it keeps its id
+		c.Root = s.of // a record that was set aside keeps its root
 	}
 	return c, nil
 }
 
-// plausible looks at what every record must say. A process that is everybody's, or
-// no single one (kill(2)), is no container's.
+// plausible checks what every record must say. A container's process cannot be process 1, nor a
+// negative number, which stands for more than one process (kill(2)).
 func (s *Store) plausible(c *backends.Container, id string) error {
 	switch {
 	case c.Backend == "":
@@ -258,8 +259,7 @@ func (s *Store) plausible(c *backends.Container, id string) error {
 	return nil
 }
 
-// Unreadable says of an error in a container's record where it is, and of a damaged
-// one what can be done.
+// Unreadable adds the record's path to an error, and advice if the record is damaged.
 func (s *Store) Unreadable(id string, err error) error {
 	err = fmt.Errorf("state of container %q: %s: %w", id, filepath.Join(s.dir(id), recordName), err)
 	if errors.Is(err, ErrDamaged) {
@@ -268,7 +268,7 @@ func (s *Store) Unreadable(id string, err error) error {
 	return err
 }
 
-// List names the containers of the state directory in alphabetical order.
+// List returns the ids of the containers in the state directory, in alphabetical order.
 func (s *Store) List() ([]string, error) {
 	entries, err := os.ReadDir(s.root)
 	if errors.Is(err, os.ErrNotExist) {
@@ -289,7 +289,7 @@ func (s *Store) List() ([]string, error) {
 // Entry is a container whose record is locked by this process.
 type Entry struct{ *backends.Container }
 
-// Save writes the record; a reader sees the old one or the new one whole.
+// Save writes the record. A reader sees either the old record or the new one, never a part.
 func (e *Entry) Save() error {
 	data, err := record.Marshal(e.Container)
 	if err != nil {
@@ -301,10 +301,10 @@ func (e *Entry) Save() error {
 	return nil
 }
 
-// Remove deletes the record, and lets go of the lock.
+// Remove deletes the record and releases the lock.
 func (e *Entry) Remove() error {
 	defer e.Close()
-	// The record goes last: until then a repeated delete finds it.
+	// The record goes last, because a repeated delete needs it until then.
 	entries, err := os.ReadDir(e.Dir)
 	if err != nil {
 		return fmt.Errorf("state of container %q: %w", e.ID, err)
@@ -325,7 +325,7 @@ func (e *Entry) Remove() error {
 	return nil
 }
 
-// Close lets go of the lock.
+// Close releases the lock.
 func (e *Entry) Close() {
 	if e.Container.Lock != nil {
 		e.Container.Lock.Close()
@@ -333,8 +333,9 @@ func (e *Entry) Close() {
 	}
 }
 
-// lockDir opens and locks a directory, and makes sure that it is still the one
-// of that name: a container may be deleted, and made anew, while we wait.
+// lockDir opens and locks a directory, and waits for the lock until deadline, or forever if
+// deadline is zero. It makes sure that the directory still has this name, because a container may
+// be deleted and made again meanwhile.
 func lockDir(dir string, deadline time.Time) (*os.File, error) {
 	pause := time.Millisecond
 	for {

@@ -104,8 +104,8 @@ func TestDamagedRecord(t *testing.T) {
 	}
 }
 
-// Of many creates at a time one wins; a container that was deleted and made anew
-// while somebody waited for its lock is the new one.
+// TestConcurrency checks that only one of many creates at a time succeeds, and that a container
+// that was deleted and made again while somebody waited for its lock is the new one.
 func TestConcurrency(t *testing.T) {
 	t.Parallel()
 	s := open(t)
@@ -156,7 +156,8 @@ func TestListIgnoresWhatIsNoContainer(t *testing.T) {
 	}
 }
 
-// What is there of the path is looked up once, links and all.
+// TestOpenThroughLinks checks that Open resolves all symbolic links in the part of the path that
+// exists.
 func TestOpenThroughLinks(t *testing.T) {
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
@@ -172,7 +173,7 @@ func TestOpenThroughLinks(t *testing.T) {
 		"link":          "",
 		"link/run/x":    "run/x",
 		"link/link/run": "run",
-		"dangling/x":    "dangling/x", // Create says what is wrong there
+		"dangling/x":    "dangling/x", // Create reports the error
 		"loop/x":        "-",
 	} {
 		s, err := Open(filepath.Join(dir, root))
