@@ -123,7 +123,7 @@ func (w *Waiting) instruct(host link.Conn, files *ExecFiles, syncSocket *os.File
 		return err
 	}
 	var answer forkReply
-	if _, err := host.Receive(&answer); err != nil {
+	if err := host.Receive(&answer); err != nil {
 		return err
 	}
 	if answer.Error != "" {
@@ -151,7 +151,7 @@ func helpFork(c link.Conn) (pid int, path string, err error) {
 		return -1, "", fmt.Errorf("prctl(PR_SET_DUMPABLE): %w", err)
 	}
 	var plan helperPlan
-	files, err := c.Receive(&plan)
+	files, err := c.ReceiveFiles(&plan)
 	if err != nil {
 		return -1, "", fmt.Errorf("receive the plan: %w", err)
 	}

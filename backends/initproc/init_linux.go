@@ -79,7 +79,7 @@ func run(c link.Conn) error {
 		return err
 	}
 	var plan Plan
-	files, err := c.Receive(&plan)
+	files, err := c.ReceiveFiles(&plan)
 	if err != nil {
 		if errors.Is(err, link.ErrPeerGone) {
 			time.Sleep(linger)

@@ -78,9 +78,19 @@ func (c Conn) write(data []byte) error {
 	return nil
 }
 
-// Receive receives a value and the files beside it. With an error it returns no files, and closes
-// those that had arrived.
-func (c Conn) Receive(v any) (files []*os.File, err error) {
+// Receive receives a value. It fails if files came with it, and closes them.
+func (c Conn) Receive(v any) error {
+	files, err := c.ReceiveFiles(v)
+	if err == nil && len(files) > 0 {
+		err = fmt.Errorf("%d descriptors arrived with a message that has none", len(files))
+	}
+	closeAll(files)
+	return err
+}
+
+// ReceiveFiles receives a value and the files sent with it. If it fails, it returns no files and has
+// closed those that had arrived.
+func (c Conn) ReceiveFiles(v any) (files []*os.File, err error) {
 	defer func() {
 		if err != nil {
 			closeAll(files)

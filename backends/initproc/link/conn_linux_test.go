@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestReceiveCloses checks that Receive closes the files of a bad message. The files are read ends
+// TestReceiveCloses checks that Receive and ReceiveFiles close the files of a bad message. The files are read ends
 // of a pipe: poll on the write end shows whether a process still holds the read end.
 func TestReceiveCloses(t *testing.T) {
 	head := func(size, count uint32) []byte {
@@ -23,15 +23,17 @@ func TestReceiveCloses(t *testing.T) {
 		steps []step
 		limit uint64 // on the receiver's open files; 0 for no limit
 		want  string
+		plain bool // Receive and not ReceiveFiles
 	}{
-		"bad JSON":                {[]step{{head(3, 2), 0}, {[]byte{0}, 2}, {[]byte("{x}"), 0}}, 0, "invalid character"},
-		"the wrong type":          {[]step{{head(2, 1), 0}, {[]byte{0}, 1}, {[]byte("[]"), 0}}, 0, "cannot unmarshal"},
-		"an end before the value": {[]step{{head(9, 2), 0}, {[]byte{0}, 2}, {[]byte("{"), 0}}, 0, ErrPeerGone.Error()},
-		"an end after the files":  {[]step{{head(9, 2), 0}, {[]byte{0}, 2}}, 0, ErrPeerGone.Error()},
-		"too few":                 {[]step{{head(2, 3), 0}, {[]byte{0}, 2}, {[]byte("{}"), 0}}, 0, "2 descriptors arrived instead of 3"},
-		"too many":                {[]step{{head(2, 1), 0}, {[]byte{0}, 2}, {[]byte("{}"), 0}}, 0, "2 descriptors arrived instead of"},
-		"the second batch short":  {[]step{{head(2, 130), 0}, {[]byte{0}, 128}, {[]byte{0}, 1}, {[]byte("{}"), 0}}, 0, "1 descriptors arrived instead of 2"},
-		"no room for all":         {[]step{{head(2, 9), 0}, {[]byte{0}, 9}, {[]byte("{}"), 0}}, 4, errTruncated},
+		"bad JSON":                  {[]step{{head(3, 2), 0}, {[]byte{0}, 2}, {[]byte("{x}"), 0}}, 0, "invalid character", false},
+		"the wrong type":            {[]step{{head(2, 1), 0}, {[]byte{0}, 1}, {[]byte("[]"), 0}}, 0, "cannot unmarshal", false},
+		"an end before the value":   {[]step{{head(9, 2), 0}, {[]byte{0}, 2}, {[]byte("{"), 0}}, 0, ErrPeerGone.Error(), false},
+		"an end after the files":    {[]step{{head(9, 2), 0}, {[]byte{0}, 2}}, 0, ErrPeerGone.Error(), false},
+		"too few":                   {[]step{{head(2, 3), 0}, {[]byte{0}, 2}, {[]byte("{}"), 0}}, 0, "2 descriptors arrived instead of 3", false},
+		"too many":                  {[]step{{head(2, 1), 0}, {[]byte{0}, 2}, {[]byte("{}"), 0}}, 0, "2 descriptors arrived instead of", false},
+		"the second batch short":    {[]step{{head(2, 130), 0}, {[]byte{0}, 128}, {[]byte{0}, 1}, {[]byte("{}"), 0}}, 0, "1 descriptors arrived instead of 2", false},
+		"no room for all":           {[]step{{head(2, 9), 0}, {[]byte{0}, 9}, {[]byte("{}"), 0}}, 4, errTruncated, false},
+		"files that nobody expects": {[]step{{head(2, 2), 0}, {[]byte{0}, 2}, {[]byte("{}"), 0}}, 0, "2 descriptors arrived with a message that has none", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			host, inside, err := Pair()
@@ -63,9 +65,16 @@ func TestReceiveCloses(t *testing.T) {
 				defer few(t, c.limit)()
 			}
 			var v struct{}
-			files, err := host.Receive(&v)
-			if err == nil || !strings.Contains(err.Error(), c.want) || files != nil {
-				t.Errorf("%d files, %v; want an error with %q", len(files), err, c.want)
+			if c.plain {
+				err = host.Receive(&v)
+			} else {
+				var files []*os.File
+				if files, err = host.ReceiveFiles(&v); files != nil {
+					t.Errorf("%d files beside %v", len(files), err)
+				}
+			}
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%v, want an error with %q", err, c.want)
 			}
 			fds := []unix.PollFd{{Fd: int32(w.Fd())}}
 			if _, err := unix.Poll(fds, 0); err != nil || fds[0].Revents&unix.POLLERR == 0 {

@@ -10,7 +10,7 @@ import (
 )
 
 // FuzzReceive sends arbitrary data to create's end of the connection, with descriptors somewhere in
-// it. Receive must return a message with as many files as its header says, or an error. No
+// it. ReceiveFiles must return a message with as many files as its header says, or an error. No
 // descriptor may leak.
 func FuzzReceive(f *testing.F) {
 	message := func(files int, v any) []byte {
@@ -37,6 +37,7 @@ func FuzzReceive(f *testing.F) {
 	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0}, uint8(0), uint16(0))
 	f.Add([]byte{2, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0, '{', '}'}, uint8(250), uint16(8))
 	f.Add([]byte{0, 0, 0, 1, 0, 0, 0, 0}, uint8(0), uint16(0)) // 16 MiB that never arrive
+	f.Add(message(128, AnswerFree), uint8(128), uint16(8))     // files that nobody expects
 	null, err := os.Open(os.DevNull)
 	if err != nil {
 		f.Fatal(err)
@@ -47,7 +48,7 @@ func FuzzReceive(f *testing.F) {
 		for _, receive := range []func(c Conn){
 			func(c Conn) {
 				var e Event
-				got, err := c.Receive(&e)
+				got, err := c.ReceiveFiles(&e)
 				if want := int(binary.LittleEndian.Uint32(append(data, make([]byte, 8)...)[4:])); err == nil && len(got) != want {
 					t.Errorf("%d files instead of %d", len(got), want)
 				}
@@ -57,6 +58,7 @@ func FuzzReceive(f *testing.F) {
 			},
 			func(c Conn) { _, _ = reported(c, func(*os.File) error { return nil }) },
 			func(c Conn) { _ = c.Await(AnswerFree) },
+			func(c Conn) { _ = (&Host{Conn: c}).Said() },
 		} {
 			send(t, data, null, int(files), int(at), receive)
 		}

@@ -63,7 +63,7 @@ func (e *EndedError) Error() string {
 // returns an error.
 func (h *Host) Said() error {
 	var e Event
-	if _, err := h.Conn.Receive(&e); err != nil {
+	if err := h.Conn.Receive(&e); err != nil {
 		return h.ended(err)
 	}
 	if e.Kind != EventError {
@@ -90,7 +90,7 @@ func (h *Host) Prepare(plan any, files []*os.File, hooks func() error) error {
 	}
 	for {
 		var e Event
-		if _, err := h.Conn.Receive(&e); err != nil {
+		if err := h.Conn.Receive(&e); err != nil {
 			return h.ended(err)
 		}
 		switch e.Kind {
@@ -121,7 +121,7 @@ func (h *Host) Free() error {
 	}
 	// The init process confirms by closing its end.
 	var e Event
-	if _, err := h.Conn.Receive(&e); !errors.Is(err, ErrPeerGone) {
+	if err := h.Conn.Receive(&e); !errors.Is(err, ErrPeerGone) {
 		return h.ended(err)
 	}
 	return nil
@@ -134,7 +134,7 @@ func (h *Host) Release() error {
 		return h.ended(err)
 	}
 	var e Event
-	_, err := h.Conn.Receive(&e)
+	err := h.Conn.Receive(&e)
 	switch {
 	case errors.Is(err, ErrPeerGone):
 		return nil

@@ -24,15 +24,15 @@ const (
 
 // The answers of create.
 const (
-	AnswerEnclose = "raise" // before the plan: create has recorded the first process
-	AnswerGo      = "go"    // the hooks have run
-	AnswerFree    = "free"  // create has recorded the container and may end
+	AnswerEnclose = "enclose" // before the plan: create has recorded the first process
+	AnswerGo      = "go"      // the hooks have run
+	AnswerFree    = "free"    // create has recorded the container and may end
 )
 
 // Await waits for create's answer, and fails if it is not want.
 func (c Conn) Await(want string) error {
 	var got string
-	if _, err := c.Receive(&got); err != nil {
+	if err := c.Receive(&got); err != nil {
 		return fmt.Errorf("wait for create: %w", err)
 	}
 	if got != want {

@@ -53,7 +53,7 @@ func run(c link.Conn) error {
 		return err
 	}
 	var plan Plan
-	files, err := c.Receive(&plan)
+	files, err := c.ReceiveFiles(&plan)
 	if err != nil {
 		return fmt.Errorf("receive the plan: %w", err)
 	}
