@@ -81,7 +81,7 @@ func (r *Runtime) Pause(ctx context.Context, id string, call backends.Call) erro
 // Resume lets the processes of a paused container run on.
 func (r *Runtime) Resume(ctx context.Context, id string, call backends.Call) error {
 	c, o, status, err := r.operator(id, call)
-	if err != nil {
+	if err != nil && !errors.Is(err, ErrNotRunning) {
 		return err
 	}
 	if status != StatePaused {
