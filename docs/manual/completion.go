@@ -8,13 +8,12 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// takesContainer says whether a command's first argument is a container that
-// there is already.
+// takesContainer is true if a command's first argument is an existing container.
 func takesContainer(c *cli.Command) bool {
 	return strings.HasPrefix(c.ArgsUsage, "<container-id>") && c.Name != "create" && c.Name != "run" && c.Name != "restore"
 }
 
-// takesBundle says whether a command's argument is a directory.
+// takesBundle is true if a command's argument is the directory of a bundle.
 func takesBundle(c *cli.Command) bool { return strings.Contains(c.ArgsUsage, "bundle") }
 
 func flagWords(flags []cli.Flag) string {
@@ -25,7 +24,7 @@ func flagWords(flags []cli.Flag) string {
 	return strings.Join(words, " ")
 }
 
-// valued are the flags that take the next word.
+// valued returns the flags that take the next word as their value, as a pattern of alternatives.
 func valued(flags []cli.Flag) string {
 	var words []string
 	for _, o := range options(flags) {
@@ -36,7 +35,7 @@ func valued(flags []cli.Flag) string {
 	return strings.Join(words, "|")
 }
 
-// bash is a completion that asks berth for nothing but the containers' ids.
+// bash returns a completion script for bash. The script calls berth only for the ids of containers.
 func bash(a *cli.App) []byte {
 	var b bytes.Buffer
 	b.WriteString("# bash completion for berth\n_berth() {\n\tlocal cur=${COMP_WORDS[COMP_CWORD]} command= i word\n\tlocal -a root=()\n" +
@@ -69,7 +68,7 @@ func bash(a *cli.App) []byte {
 	return b.Bytes()
 }
 
-// zsh has its commands described, and takes the rest from bash's.
+// zsh returns a completion script for zsh, which also describes the commands.
 func zsh(a *cli.App) []byte {
 	var b bytes.Buffer
 	b.WriteString("#compdef berth berth-lxc berth-pct berth-crun berth-runc\n_berth() {\n\tlocal -a commands=(\n")
@@ -120,5 +119,5 @@ func fish(a *cli.App) []byte {
 	return b.Bytes()
 }
 
-// quoted is a word for a shell.
+// quoted quotes a word for a shell.
 func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

@@ -19,11 +19,11 @@ import (
 // repository is the top of the tree, seen from this package.
 const repository = "../.."
 
-// rooms are the top level of the repository: what begins with one of them in a
-// document is a path.
+// rooms are the top directories of the repository. What begins with one of them in a document is a
+// path.
 var rooms = []string{"runtime/", "bundle/", "backends/", "spec/", "integration/", "docs/", ".ci/", ".deb/"}
 
-// documents are the Markdown files of the repository, by their paths in it.
+// documents returns the Markdown files of the repository by their paths in it.
 func documents(t *testing.T) map[string]string {
 	t.Helper()
 	files := map[string]string{}
@@ -42,7 +42,8 @@ func documents(t *testing.T) map[string]string {
 	return files
 }
 
-// walk calls visit for each file of the repository, build directories apart.
+// walk calls visit for each file of the repository, except in the directories .git, build and
+// testdata.
 func walk(t *testing.T, visit func(path string)) {
 	t.Helper()
 	err := filepath.WalkDir(repository, func(path string, d fs.DirEntry, err error) error {
@@ -69,17 +70,17 @@ var (
 	link    = regexp.MustCompile(`\[[^]\n]*]\(([^)\s]+)\)`)
 	code    = regexp.MustCompile("`([^`\n]+)`")
 	heading = regexp.MustCompile(`(?m)^#+ (.*)$`)
-	// source is a file, a directory or a pattern of them, perhaps with a line.
+	// source matches a file, a directory or a pattern of them, perhaps with a line.
 	source = regexp.MustCompile(`^[\w./*-]+(:\d+)?$`)
-	// name is what a Go file calls something of a package: one or two names behind it.
+	// name matches what Go code calls something in a package: the package, and one or two names.
 	name = regexp.MustCompile(`^([a-z]\w*)\.(\w+(?:\.\w+)?)(?:\(\))?$`)
-	// extension ends the name of a file, which only looks like a name in a package.
+	// extension matches the end of a file name, which only looks like a name in a package.
 	extension = regexp.MustCompile(`\.(json|toml|md|go|conf|sock|test|tar|log|d|yaml)$`)
-	// other is a key of LXC's configuration, or a JSON path that begins like a package.
+	// other matches a key of LXC's configuration, or a JSON path that begins like a package.
 	other = regexp.MustCompile(`^(lxc|process|hooks|freebsd)\.[a-z]`)
 )
 
-// Every link from one document to another, or to a heading, leads somewhere.
+// TestLinks checks that every link to another document, or to a heading, leads somewhere.
 func TestLinks(t *testing.T) {
 	files := documents(t)
 	for path, text := range files {
@@ -103,7 +104,7 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// anchors are the names that headings can be linked by, as forges make them.
+// anchors returns the names by which headings can be linked, as forges make them.
 func anchors(text string) []string {
 	var list []string
 	for _, m := range heading.FindAllStringSubmatch(fence.ReplaceAllString(text, ""), -1) {
@@ -120,7 +121,7 @@ func anchors(text string) []string {
 	return list
 }
 
-// Every path of the repository that a document names is there.
+// TestPaths checks that every path of the repository that a document names exists.
 func TestPaths(t *testing.T) {
 	for path, text := range documents(t) {
 		for _, m := range code.FindAllStringSubmatch(text, -1) {
@@ -135,7 +136,7 @@ func TestPaths(t *testing.T) {
 	}
 }
 
-// Everything of a package that a document names, such as `init process.Spawn` or
+// TestNames checks that everything in a package that a document names, such as `initproc.Spawn` or
 // `enclosing.Backend.Create`, is declared there.
 func TestNames(t *testing.T) {
 	declared := declarations(t)
@@ -157,9 +158,8 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// declarations are the names in every package of the repository, on any
-// platform and in tests too; methods and fields with their type's before it.
-// Packages of one name are taken together.
+// declarations returns the names in every package of the repository, on any platform and in tests
+// too. Methods and fields have their type's name before them. Packages of the same name are merged.
 func declarations(t *testing.T) map[string]map[string]bool {
 	t.Helper()
 	all := map[string]map[string]bool{}
@@ -215,7 +215,7 @@ func declare(names map[string]bool, s ast.Spec) {
 	}
 }
 
-// receiver is the type of a method, with a dot behind it.
+// receiver returns the type of a method with a dot after it, or "" for a function.
 func receiver(d *ast.FuncDecl) string {
 	if d.Recv == nil {
 		return ""
@@ -233,7 +233,7 @@ func receiver(d *ast.FuncDecl) string {
 	return ""
 }
 
-// The example of a configuration is one.
+// TestConfigurationExample checks that the example in docs/config.md is a valid configuration.
 func TestConfigurationExample(t *testing.T) {
 	var example strings.Builder
 	for line := range strings.Lines(documents(t)["docs/config.md"]) {

@@ -6,7 +6,7 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// option is a flag as it is shown.
+// option is a flag as the manual shows it.
 type option struct {
 	names  []string // with their dashes
 	value  string   // the value's name; "" for a switch
@@ -14,7 +14,7 @@ type option struct {
 	preset string
 }
 
-// options are the flags that are not hidden, but help.
+// options returns the flags that are not hidden, without help and version.
 func options(flags []cli.Flag) []option {
 	var list []option
 	for _, f := range flags {
@@ -35,7 +35,7 @@ func options(flags []cli.Flag) []option {
 		}
 		if d.TakesValue() {
 			o.value = "value"
-			// The usage names it in backquotes.
+			// The usage names the value in backquotes.
 			if _, rest, ok := strings.Cut(o.usage, "`"); ok {
 				o.value, _, _ = strings.Cut(rest, "`")
 			}
@@ -47,10 +47,10 @@ func options(flags []cli.Flag) []option {
 	return list
 }
 
-// words are all that can follow the command's name: its flags.
+// words returns the words by which the flag can be given.
 func (o option) words() []string { return o.names }
 
-// title is "--bundle DIR, -b DIR".
+// title returns the flag's names with its value, such as "--bundle DIR, -b DIR".
 func (o option) title() string {
 	names := make([]string, len(o.names))
 	for i, n := range o.names {
@@ -62,7 +62,8 @@ func (o option) title() string {
 	return strings.Join(names, ", ")
 }
 
-// paragraphs are a description's, each in one line; indented ones are kept.
+// paragraphs returns the paragraphs of a description, each in one line. Indented ones stay as they
+// are.
 func paragraphs(text string) []string {
 	var list []string
 	for _, p := range strings.Split(strings.TrimSpace(text), "\n\n") {

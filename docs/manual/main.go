@@ -1,5 +1,5 @@
-// Manual writes, from the commands themselves, what a user reads of them and what
-// a shell completes: docs/cli.md, man pages, completion for bash, zsh and fish.
+// Manual writes what users read about the commands and what shells complete, from the commands
+// themselves: docs/cli.md, man pages, and completion for bash, zsh and fish.
 //
 //	go run ./docs/manual -markdown docs/cli.md -man DIR -completion DIR
 package main
@@ -28,7 +28,7 @@ func main() {
 	}
 }
 
-// app is the command line without what differs from one build to the next.
+// app returns the command line without what differs from one build to the next.
 func app() *cli.App {
 	a := command.App()
 	a.Version = ""
@@ -65,7 +65,7 @@ func write(a *cli.App, markdown, man, completion string) error {
 	return nil
 }
 
-// compressed is gzip without a time, so that each build gives the same bytes.
+// compressed compresses data with gzip. It writes no time, so each build gives the same bytes.
 func compressed(data []byte) ([]byte, error) {
 	var b bytes.Buffer
 	w, err := gzip.NewWriterLevel(&b, gzip.BestCompression)

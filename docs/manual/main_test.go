@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// The reference in the repository is that of the commands as they are.
+// TestReferenceIsCurrent checks that docs/cli.md is the reference of the commands as they are.
 func TestReferenceIsCurrent(t *testing.T) {
 	data, err := os.ReadFile("../cli.md")
 	if err != nil {
@@ -35,7 +35,7 @@ func TestEveryCommandIsThere(t *testing.T) {
 	}
 }
 
-// What bash completes, in bash.
+// TestBash checks in bash what it completes.
 func TestBash(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "berth.bash")

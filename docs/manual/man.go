@@ -8,7 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// pages are the man pages, by their file names: berth(8), and one a command.
+// pages returns the man pages by their file names: berth(8), and one per command.
 func pages(a *cli.App) map[string][]byte {
 	list := map[string][]byte{}
 	summary, description, _ := strings.Cut(a.Usage, "\n")

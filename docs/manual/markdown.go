@@ -8,7 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// markdownOf is docs/cli.md.
+// markdownOf returns the content of docs/cli.md.
 func markdownOf(a *cli.App) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "# The command line\n\n<!-- made by go run ./docs/manual: edit the commands in runtime/command -->\n\n")

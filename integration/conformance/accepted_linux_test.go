@@ -4,19 +4,20 @@ package conformance
 
 import "path"
 
-// acceptance is why some facts need be neither as under runc nor as under crun.
+// acceptance is a reason why some facts need be neither as under runc nor as under crun.
 type acceptance struct {
-	// trials and keys are patterns of path.Match, in which * does not match a
-	// slash; an empty one stands for all.
+	// trials and keys are patterns of path.Match, in which * does not match a slash. An empty
+	// pattern matches everything.
 	trials, keys string
-	// runtime is empty for all.
+	// runtime is a backend, or empty for all.
 	runtime string
 	why     string
 }
 
 const noClone3 = "In a network namespace in which LXC's monitors listen, clone3 is answered with ENOSYS: no process is born outside of the cgroup that LXC's command sockets are kept from."
 
-// accepted are all; one that is used by no difference fails the test.
+// accepted are the accepted differences of TestDifferential. An entry that no difference uses fails
+// the test.
 var accepted = []acceptance{
 	{keys: "processes", why: "LXC's init, the stub init, is one task of the container's pid namespace."},
 	{trials: "linux.namespaces without cgroup", keys: "cgroup", runtime: "berth-pct", why: "Proxmox VE's statistics come from lxc/VMID: linux.cgroupsPath does not apply."},
@@ -51,7 +52,7 @@ func (d difference) isMeantBy(a acceptance) bool {
 	return match(a.trials, d.trial) && match(a.keys, d.key) && (a.runtime == "" || a.runtime == d.runtime)
 }
 
-// acceptedWithControllers are those of TestControllers.
+// acceptedWithControllers are the accepted differences of TestControllers.
 var acceptedWithControllers = []acceptance{
 	{keys: "processes", why: "LXC's init, the stub init, is one task of the container's pid namespace."},
 }

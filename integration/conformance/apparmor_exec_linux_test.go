@@ -17,13 +17,12 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// attached takes away what Debian's profile "crun" adds, which is attached to crun's
-// path and allows all.
+// attached removes from a label what Debian's profile "crun" adds to it. That profile is attached
+// to crun's path and allows everything.
 var attached = strings.NewReplacer("//&crun (mixed)", " (enforce)", "crun (unconfined)", "unconfined")
 
-// TestAppArmorExec has processes of exec with every kind of profile, in containers
-// with and without one: each is confined as under runc, or as under crun, or refused
-// as there.
+// TestAppArmorExec runs exec with every kind of profile, in containers with and without a profile.
+// Each process must be confined, or refused, as under runc or as under crun.
 func TestAppArmorExec(t *testing.T) {
 	prepareGround(t)
 	loadProfile(t)
@@ -44,9 +43,9 @@ func TestAppArmorExec(t *testing.T) {
 	}
 }
 
-// TestAppArmorExecInCT has containers that name no profile: processes of a CT have
-// that which LXC generates for it, unless the container is privileged. It makes a
-// namespace of profiles, so that only the host sees it.
+// TestAppArmorExecInCT checks containers that name no profile. Processes of a CT have the profile
+// that LXC generates for it, unless the container is privileged. LXC also creates an AppArmor
+// policy namespace for it, so only the host sees that profile.
 func TestAppArmorExecInCT(t *testing.T) {
 	prepareGround(t)
 	for runtime, want := range map[string]string{"berth-pct": "lxc-", "berth-lxc": "unconfined"} {
@@ -58,14 +57,14 @@ func TestAppArmorExecInCT(t *testing.T) {
 				c.Process.Capabilities = &specs.LinuxCapabilities{Bounding: []string{own}}
 			})
 			file := filepath.Join(r.dir, "pid")
-			// In the foreground, or nobody would reap it.
+			// In the foreground, because nobody would reap it otherwise.
 			inside := exec.Command(runtime, "--root", r.state, "exec", "--pid-file", file, r.id, "/bin/busybox", "cat")
 			in, err := inside.StdinPipe()
 			r.must(err)
 			r.must(inside.Start())
 			for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 				if _, err := os.Stat(file); err == nil {
-					break // it is written when the program runs
+					break // written once the program runs
 				}
 			}
 			for _, f := range []string{filepath.Join(r.dir, "first"), file} {
@@ -83,7 +82,7 @@ func TestAppArmorExecInCT(t *testing.T) {
 	}
 }
 
-// execNames are the ways to exec that execProfiles tries.
+// execNames returns the ways to exec that execProfiles tries.
 func execNames(profiles []string) (names []string) {
 	for _, p := range profiles {
 		names = append(names, fmt.Sprintf("--apparmor %q", p), fmt.Sprintf("process.apparmorProfile %q", p))
@@ -91,7 +90,7 @@ func execNames(profiles []string) (names []string) {
 	return names
 }
 
-// sleeper is a container that sleeps.
+// sleeper is a running container whose process sleeps.
 type sleeper struct {
 	*config
 	runtime, state, id, dir string
@@ -108,7 +107,7 @@ func runSleeper(t *testing.T, runtime string, edit func(*config)) *sleeper {
 	s.Process.Args = []string{"/bin/busybox", "sleep", "1000"}
 	edit(s.config)
 	s.must(os.WriteFile(filepath.Join(dir, "config.json"), s.encode(), 0o644))
-	// Its descriptors are the container's for as long as it lives: none of a pipe.
+	// The container keeps these descriptors for its whole life, so none of them may be a pipe.
 	run := exec.Command(runtime, "--root", s.state, "run", "--detach", "--pid-file", filepath.Join(dir, "first"), "--bundle", dir, id)
 	if err := run.Run(); err != nil {
 		t.Fatalf("%s run: %v", runtime, err)
@@ -135,7 +134,8 @@ func (s *sleeper) end() {
 	s.must(os.RemoveAll(s.dir))
 }
 
-// execProfiles are the profiles that processes of exec have, or "refused".
+// execProfiles returns the profiles that processes of exec have, or "refused", in the order of
+// execNames.
 func execProfiles(t *testing.T, runtime, own string, profiles []string) (found []string) {
 	t.Helper()
 	s := runSleeper(t, runtime, func(c *config) { c.Process.ApparmorProfile = own })

@@ -8,11 +8,11 @@ import (
 	"testing"
 )
 
-// profile is an AppArmor profile that allows all, and is none of an engine's.
+// profile is the name of an AppArmor profile that allows everything and that no engine uses.
 const profile = "berth-conformance"
 
-// apparmorTrials are process.apparmorProfile where the kernel has AppArmor; the
-// usual container has none.
+// apparmorTrials returns the trials of process.apparmorProfile for a kernel with AppArmor. The
+// usual container has no profile.
 func apparmorTrials() (list []trial) {
 	for name, value := range map[string]string{"loaded": profile, "unconfined": "unconfined", "unknown": "berth-nosuch"} {
 		list = append(list, trial{"process.apparmorProfile " + name, func(c *config) { c.Process.ApparmorProfile = value }})
@@ -20,7 +20,7 @@ func apparmorTrials() (list []trial) {
 	return sorted(list)
 }
 
-// loadProfile gives it to the kernel, and takes it away at the end.
+// loadProfile loads the profile into the kernel, and removes it when the test ends.
 func loadProfile(t *testing.T) {
 	t.Helper()
 	parser := func(option string) {

@@ -13,20 +13,21 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// config is a trial's configuration in the making.
+// config is a trial's configuration while it is being made.
 type config struct {
 	*specs.Spec
 	t *testing.T
-	// dir is the bundle, and host a directory beside it for what is bound in.
+	// dir is the bundle. host is a directory beside it for the sources of bind mounts.
 	dir, host string
-	// set replaces or adds values by their JSON path, for what specs cannot say.
+	// set replaces or adds values by their JSON path, if the types of specs cannot express them. A
+	// nil value removes the field.
 	set map[string]any
 }
 
 func ptr[T any](v T) *T { return &v }
 
-// newConfig is what every trial starts from: a container as an engine makes it
-// by default.
+// newConfig returns the configuration that every trial starts from: a container as an engine makes
+// it by default.
 func newConfig(t *testing.T, dir, host, id string) *config {
 	caps := []string{"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_MKNOD", "CAP_NET_BIND_SERVICE",
 		"CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_CHROOT"}
@@ -59,7 +60,7 @@ func newConfig(t *testing.T, dir, host, id string) *config {
 	}}
 }
 
-// must ends the test for an error of the test's own.
+// must ends the test on an error in its own preparations.
 func (c *config) must(err error) {
 	c.t.Helper()
 	if err != nil {
@@ -77,7 +78,7 @@ func (c *config) mount(destination, kind, source string, options ...string) {
 	c.look(destination)
 }
 
-// file makes a file of the host's, with a text.
+// file creates a file on the host that contains its name, and returns its path.
 func (c *config) file(name string) string {
 	path := filepath.Join(c.host, name)
 	c.must(os.MkdirAll(filepath.Dir(path), 0o755))
@@ -85,7 +86,8 @@ func (c *config) file(name string) string {
 	return path
 }
 
-// inRoot makes a file in the container's root, with a text.
+// inRoot creates a file in the container's root that contains its name, and returns its path on the
+// host.
 func (c *config) inRoot(name string) string {
 	path := filepath.Join(c.dir, "rootfs", name)
 	c.must(os.MkdirAll(filepath.Dir(path), 0o755))
@@ -99,7 +101,7 @@ func (c *config) linkInRoot(target, name string) {
 	c.must(os.Symlink(target, path))
 }
 
-// without leaves a namespace out.
+// without removes namespaces from the configuration.
 func (c *config) without(kinds ...specs.LinuxNamespaceType) {
 	c.Linux.Namespaces = slices.DeleteFunc(c.Linux.Namespaces, func(n specs.LinuxNamespace) bool { return slices.Contains(kinds, n.Type) })
 	if slices.Contains(kinds, "uts") {
@@ -107,21 +109,21 @@ func (c *config) without(kinds ...specs.LinuxNamespaceType) {
 	}
 }
 
-// userNamespace gives the container one of its own, from a host id that is not
-// root's; its root belongs to it.
+// userNamespace gives the container its own user namespace, whose ids begin at the host id base.
+// The files of the container's root then belong to base.
 func (c *config) userNamespace(base uint32) {
 	c.Linux.Namespaces = append(c.Linux.Namespaces, specs.LinuxNamespace{Type: "user"})
 	c.Linux.UIDMappings = []specs.LinuxIDMapping{{ContainerID: 0, HostID: base, Size: 65536}}
 	c.Linux.GIDMappings = []specs.LinuxIDMapping{{ContainerID: 0, HostID: base, Size: 65536}}
 	c.must(filepath.WalkDir(filepath.Join(c.dir, "rootfs"), func(path string, e os.DirEntry, err error) error {
 		if err != nil || e.Name() == "probe" || e.Name() == "busybox" {
-			return err // those two are shared by all
+			return err // the hard links of these two are shared by all trials
 		}
 		return os.Lchown(path, int(base), int(base))
 	}))
 }
 
-// encode is the config.json.
+// encode returns the config.json.
 func (c *config) encode() []byte {
 	c.t.Helper()
 	data, err := json.Marshal(c.Spec)

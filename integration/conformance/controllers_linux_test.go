@@ -4,8 +4,8 @@ package conformance
 
 import "testing"
 
-// TestControllers is TestDifferential for what wants cgroup controllers and
-// AppArmor, on a host that has them.
+// TestControllers is TestDifferential for the fields that need cgroup controllers and AppArmor, on
+// a host that has them.
 func TestControllers(t *testing.T) {
 	prepareGround(t)
 	loadProfile(t)
@@ -17,15 +17,15 @@ func TestControllers(t *testing.T) {
 	report(t, explain(t, differences(list, outcomes), acceptedWithControllers), outcomes, list)
 }
 
-// wantControllers fails where nothing was looked at: all settings have to be seen
-// in the container's cgroup. What is refused there is logged.
+// wantControllers fails if nothing was compared: every setting must have at least two values among
+// the containers' cgroups. It logs each trial that a backend refuses.
 func wantControllers(t *testing.T, list []trial, outcomes []map[string]outcome) {
 	t.Helper()
 	for _, ours := range backendsUnderTest() {
 		for _, name := range []string{"cpu.max", "cpu.weight", "cpu.idle", "io.max", "memory.max", "memory.low", "memory.high", "memory.swap.max", "pids.max"} {
 			seen := map[string]bool{}
 			for i := range list {
-				// It is not there in a container that was refused, or has no cgroup mounted.
+				// A container that was refused, or that mounts no cgroup, has no such fact.
 				if value, ok := outcomes[i][ours].facts["cgroup "+name]; ok {
 					seen[value] = true
 				}

@@ -11,15 +11,15 @@ import (
 	"testing"
 )
 
-// difference is a fact that neither runc nor crun agrees with.
+// difference is a fact on which a berth backend agrees with neither runc nor crun.
 type difference struct {
 	trial, key, runtime string
 	ours, runc, crun    string
 }
 
-// TestDifferential makes a container for each trial with every runtime, and
-// compares what it is like inside. What is as under runc, or as under crun where
-// those two differ, is right; all else wants a written reason.
+// TestDifferential makes a container with every runtime for each trial, and compares what it is
+// like inside. A fact is right if it is as under runc, or as under crun where those two differ.
+// Every other fact needs a written reason.
 func TestDifferential(t *testing.T) {
 	prepareGround(t)
 	list := trials()
@@ -29,7 +29,7 @@ func TestDifferential(t *testing.T) {
 	checkDocs(t, list, outcomes, found)
 }
 
-// differences are those of all backends under test, in all trials.
+// differences returns the differences of all backends under test in all trials.
 func differences(list []trial, outcomes []map[string]outcome) (found []difference) {
 	for i, c := range list {
 		of := outcomes[i]
@@ -43,12 +43,15 @@ func differences(list []trial, outcomes []map[string]outcome) (found []differenc
 	return found
 }
 
-// backendsUnderTest are the runtimes that make their containers by themselves.
+// backendsUnderTest returns the runtimes of -runtimes that make their containers with berth's own
+// code.
 func backendsUnderTest() []string {
 	return slices.DeleteFunc(strings.Split(*runtimes, ","), func(s string) bool { return !isOurs(s) })
 }
 
-// runTrials makes all containers, some at a time.
+// runTrials makes the containers of all trials, four at a time. It returns the outcomes by trial
+// and runtime. A trial that -only or -every leaves out has none, but the first trial is always
+// made.
 func runTrials(t *testing.T, list []trial) []map[string]outcome {
 	t.Helper()
 	outcomes := make([]map[string]outcome, len(list))
@@ -75,9 +78,10 @@ func runTrials(t *testing.T, list []trial) []map[string]outcome {
 	return outcomes
 }
 
-// compare lists what is neither as under runc nor as under crun, of those two
-// that came to the same end. What the trial has not changed for either side is
-// left to the first trial, the usual container.
+// compare returns the facts that are neither as under runc nor as under crun. It uses only those of
+// the two that had the same outcome as berth. If neither had, the outcome is the only difference.
+// compare skips a fact that the trial changed on neither side, because the first trial, the usual
+// container, covers it.
 func compare(trial, ours string, of, usual map[string]outcome) (list []difference) {
 	c := of[ours].facts
 	var measures []string
@@ -109,8 +113,8 @@ func compare(trial, ours string, of, usual map[string]outcome) (list []differenc
 	return list
 }
 
-// explain removes the differences that have a reason; a reason for nothing is an
-// error.
+// explain returns the differences that have no reason. It fails the test for a reason that explains
+// nothing.
 func explain(t *testing.T, found []difference, accepted []acceptance) (left []difference) {
 	t.Helper()
 	used := map[int]bool{}
@@ -129,7 +133,7 @@ func explain(t *testing.T, found []difference, accepted []acceptance) (left []di
 	return left
 }
 
-// report says the same difference of many trials once.
+// report fails the test for each difference. A difference that many trials share is reported once.
 func report(t *testing.T, left []difference, outcomes []map[string]outcome, list []trial) {
 	t.Helper()
 	same := map[string][]string{}

@@ -26,7 +26,8 @@ or runc as it is: the suite wants the same results there as without berth.
 
 `
 
-// checkDocs writes the table, and fails if docs/conformance.md says other things.
+// checkDocs fails if docs/conformance.md differs from what the tests found. With -update it writes
+// the file instead. It does nothing without -docs, or if only some of the trials were made.
 func checkDocs(t *testing.T, list []trial, outcomes []map[string]outcome, found []difference) {
 	t.Helper()
 	if *docs == "" || *only != "" || *every > 1 {
@@ -53,7 +54,8 @@ func checkDocs(t *testing.T, list []trial, outcomes []map[string]outcome, found 
 	}
 }
 
-// fieldTable has a row for each field of the specification.
+// fieldTable returns the table that has a row for each field of the specification. It fails the
+// test for a field that no test is about.
 func fieldTable(t *testing.T, list []trial, outcomes []map[string]outcome, found []difference) string {
 	t.Helper()
 	var text strings.Builder
@@ -92,10 +94,12 @@ func fieldTable(t *testing.T, list []trial, outcomes []map[string]outcome, found
 	return text.String() + "\n"
 }
 
-// columns are the backends of the table. What a run does not test stays as it is.
+// columns are the backends of the table. A column of a backend that this run does not test stays as
+// it is.
 var columns = []string{"berth-lxc", "berth-pct"}
 
-// cells are what docs/conformance.md says, by field.
+// cells returns, by field, the cells that docs/conformance.md has for columns and for the column
+// "shown by".
 func cells() map[string][]string {
 	data, _ := os.ReadFile(*docs)
 	rows := map[string][]string{}
@@ -107,7 +111,7 @@ func cells() map[string][]string {
 	return rows
 }
 
-// verdict says in a word how a backend treats a field.
+// verdict returns in a few words how a backend treats a field.
 func verdict(field, runtime string, trials []int, list []trial, outcomes []map[string]outcome, found []difference) string {
 	made, differs, only := 0, 0, 0
 	for _, i := range trials {
@@ -137,7 +141,7 @@ func verdict(field, runtime string, trials []int, list []trial, outcomes []map[s
 	return "nobody"
 }
 
-// differenceTable has each accepted difference with its reason.
+// differenceTable returns the tables of all accepted differences, each with its reason.
 func differenceTable() string {
 	var text strings.Builder
 	text.WriteString("## Differences\n")
@@ -164,7 +168,7 @@ func writeDifferences(text *strings.Builder, list []acceptance) {
 	}
 }
 
-// reasonTable has the reasons for what the validation programs find.
+// reasonTable returns the table of the reasons for what the validation programs find.
 func reasonTable() string {
 	var text strings.Builder
 	text.WriteString("## Validation programs\n\nOf the programs of opencontainers/runtime-tools, what runc or crun passes and berth does not:\n\n| program | test | why |\n|---|---|---|\n")
@@ -178,7 +182,7 @@ func reasonTable() string {
 	return text.String()
 }
 
-// testElsewhere is the other test of a field, or "".
+// testElsewhere returns the other test that is about a field, or "".
 func testElsewhere(field string) string {
 	for _, e := range elsewhere {
 		if strings.HasPrefix(field, e.prefix) {

@@ -2,8 +2,8 @@
 
 package conformance
 
-// elsewhere names the tests that are about fields of which one container without
-// a terminal, hooks or cgroup controllers tells nothing.
+// elsewhere names the tests of fields about which a single container without a terminal, hooks or
+// cgroup controllers shows nothing.
 var elsewhere = []struct{ prefix, test string }{
 	{"hooks.", "integration/lifecycle TestHooks"},
 	{"process.terminal", "integration/operate TestTerminal"},

@@ -13,11 +13,11 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// otherPlatforms are fields that Linux has nothing to do with.
+// otherPlatforms are fields that do not apply to Linux.
 var otherPlatforms = []string{"solaris", "windows", "vm", "zos", "freebsd", "process.commandLine", "process.user.username"}
 
-// specFields are the JSON paths of all fields that hold a value, as in
-// linux.devices[].path; those of a map end in {}.
+// specFields returns the JSON paths of all fields that hold a value, such as linux.devices[].path.
+// A {} in a path stands for any key of a map.
 func specFields() (list []string) {
 	var walk func(t reflect.Type, path string)
 	walk = func(t reflect.Type, path string) {
@@ -51,8 +51,8 @@ func specFields() (list []string) {
 	})
 }
 
-// values are the leaves of a config.json as "path = value", with paths as
-// specFields has them.
+// values returns the leaves of a config.json and how often each occurs. A leaf is "path = value",
+// with a path in the form of specFields. Keys of maps count as leaves, too.
 func values(config []byte, fields []string) map[string]int {
 	var tree any
 	_ = json.Unmarshal(config, &tree)
@@ -85,8 +85,8 @@ func values(config []byte, fields []string) map[string]int {
 	return found
 }
 
-// touched are the fields in which a trial's config differs from the usual; what
-// it makes the probe look at is not counted.
+// touched returns the fields in which a trial's config differs from the usual one. It does not
+// count fields that only make the probe look at something.
 func touched(name string, config, usual []byte, fields []string) (list []string) {
 	a, b := values(config, fields), values(usual, fields)
 	for _, side := range []map[string]int{a, b} {
@@ -99,8 +99,8 @@ func touched(name string, config, usual []byte, fields []string) (list []string)
 	return list
 }
 
-// isLook tells whether a field is there for the probe alone: its arguments, and the
-// cgroup in which it reads limits.
+// isLook is true if a trial has a field only for the probe: the probe's arguments, and the cgroup
+// mount in which it reads limits.
 func isLook(trial, path string) bool {
 	return path == "process.args[]" && !strings.HasPrefix(trial, "process.args") ||
 		strings.HasPrefix(path, "mounts[]") && strings.HasPrefix(trial, "linux.resources.")

@@ -19,13 +19,13 @@ import (
 	"github.com/berth-oci/berth/integration/executable"
 )
 
-// namespaces is a process in namespaces of its own, for trials that join them.
+// namespaces is the pid of a process in its own namespaces, for trials that join them.
 var namespaces int
 
 func shared() string { return filepath.Join(workDir, "shared") }
 
-// prepareGround makes what all trials use: the two programs in every root, a
-// shared mount with another one in it, and namespaces to join.
+// prepareGround makes what all trials use: the two programs that every root contains, a shared
+// mount with another mount in it, and namespaces to join.
 func prepareGround(t *testing.T) {
 	t.Helper()
 	for name, from := range map[string]string{"probe": *probe, "busybox": "/usr/share/berth-test/rootfs/bin/busybox"} {
@@ -63,7 +63,7 @@ func prepareGround(t *testing.T) {
 	}
 }
 
-// newRoot makes a bundle's root file system.
+// newRoot creates a bundle's root file system.
 func newRoot(root string) error {
 	var errs []error
 	for _, dir := range []string{"bin", "etc/deep", "proc", "sys", "dev", "tmp"} {

@@ -25,7 +25,7 @@ func namespaceTrials() (list []trial) {
 				c.without(kind)
 				c.Linux.MaskedPaths, c.Linux.ReadonlyPaths = nil, nil
 			}})
-			continue // what joins one changes it for the next; the program linux_ns_path is about it
+			continue // a container changes the mount namespace it joins; the program linux_ns_path tests this
 		}
 		list = append(list,
 			trial{"linux.namespaces by path, " + string(kind), func(c *config) { c.join(kind, fmt.Sprintf("/proc/%d/ns/%s", namespaces, file)) }},
@@ -78,7 +78,7 @@ func namespaceTrials() (list []trial) {
 	)
 }
 
-// join has a namespace by its path.
+// join makes the container join the namespace at a path.
 func (c *config) join(kind specs.LinuxNamespaceType, path string) {
 	i := slices.IndexFunc(c.Linux.Namespaces, func(n specs.LinuxNamespace) bool { return n.Type == kind })
 	c.Linux.Namespaces[i].Path = path

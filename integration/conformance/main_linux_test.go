@@ -27,13 +27,14 @@ var (
 	programs = flag.String("programs", "", "`directory` with the validation programs, runtimetest and its root file system")
 )
 
-// workDir is in memory, in a file system that may have device nodes.
+// workDir is the tests' temporary directory. It is below /var/lib/containers, which is in memory
+// and allows device nodes.
 var workDir string
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	// Under nohup(1) SIGHUP is ignored, and runc hands that on to its container: whoever is
-	// started from here has the default.
+	// Under nohup(1) SIGHUP is ignored, and runc passes that on to its container. Processes that a
+	// Go program starts get the default for each signal that the program catches.
 	signal.Notify(make(chan os.Signal, 1), unix.SIGHUP)
 	err := setUp()
 	status := 1
@@ -47,7 +48,8 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// setUp wants all that the tests need, so that none is left out unnoticed.
+// setUp moves the tests into their own mount namespace and creates workDir. It fails if anything
+// that the tests need is missing, so that no test is left out unnoticed.
 func setUp() (err error) {
 	if os.Geteuid() != 0 {
 		return errors.New("they run as root, on a test host")
@@ -80,8 +82,8 @@ func setUp() (err error) {
 	return os.Chmod(workDir, 0o755)
 }
 
-// ownMounts starts this program again in a mount namespace of its own: some
-// trials have none, and what is mounted for them goes with it.
+// ownMounts executes this program again in its own mount namespace. Some trials have no mount
+// namespace, and their mounts go away with this one.
 func ownMounts() error {
 	const marker = "BERTH_CONFORMANCE_MOUNTS"
 	if os.Getenv(marker) != "" {
@@ -98,7 +100,7 @@ func ownMounts() error {
 	return unix.Exec(unshare, append([]string{"unshare", "--mount", "--propagation", "private", self}, os.Args[1:]...), append(os.Environ(), marker+"=1"))
 }
 
-// pairList is -pairs taken apart.
+// pairList returns the pairs of -pairs.
 func pairList() (list [][2]string) {
 	for pair := range strings.SplitSeq(*pairs, ",") {
 		if a, b, ok := strings.Cut(pair, "="); ok {
@@ -108,8 +110,8 @@ func pairList() (list [][2]string) {
 	return list
 }
 
-// isOurs tells whether a runtime makes its containers with berth's own code, so
-// that the others are the measure for it.
+// isOurs is true if a runtime makes its containers with berth's own code. The other runtimes set
+// the standard for it.
 func isOurs(runtime string) bool {
 	return strings.HasPrefix(runtime, "berth")
 }

@@ -10,7 +10,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// mountTrials are file systems with their options.
+// mountTrials returns trials of file systems with their options.
 func mountTrials() (list []trial) {
 	for options := range strings.SplitSeq("ro rw suid nosuid dev nodev exec noexec sync async dirsync atime noatime diratime nodiratime relatime "+
 		"norelatime strictatime nostrictatime iversion noiversion silent loud mand nomand defaults lazytime nolazytime symfollow nosymfollow "+
@@ -77,8 +77,8 @@ func mountTrials() (list []trial) {
 	)
 }
 
-// bindTrials are bind mounts with their options, recursive and not, of a
-// directory that has another mount in it.
+// bindTrials returns trials of bind mounts with their options, recursive and not. Their source is a
+// directory with another mount in it.
 func bindTrials() (list []trial) {
 	for options := range strings.SplitSeq("bind rbind bind,ro rbind,ro bind,rro rbind,rro rbind,rrw rbind,rnosuid rbind,rsuid rbind,rnodev rbind,rdev "+
 		"rbind,rnoexec rbind,rexec rbind,rnoatime rbind,ratime rbind,rnodiratime rbind,rdiratime rbind,rrelatime rbind,rnorelatime rbind,rstrictatime "+
@@ -135,7 +135,7 @@ func bindTrials() (list []trial) {
 	)
 }
 
-// targetTrials are targets that lead elsewhere.
+// targetTrials returns trials of mount targets that lead elsewhere.
 func targetTrials() (list []trial) {
 	for name, edit := range map[string]func(c *config){
 		"a link inside":            func(c *config) { c.inRoot("real/x"); c.linkInRoot("/real", "data") },

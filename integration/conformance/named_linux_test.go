@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// The tests that docs/conformance.md names are there, and the validation
-// programs are those of the version that berth itself uses.
+// TestNames checks that the tests exist that docs/conformance.md names, and that the validation
+// programs are built from the version of runtime-tools that berth itself uses.
 func TestNames(t *testing.T) {
 	for _, e := range elsewhere {
 		if e.test == "" {

@@ -20,19 +20,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// outcome is what became of one trial with one runtime.
+// outcome is the result of one trial with one runtime.
 type outcome struct {
-	// facts is what the probe found; "outcome" in it tells whether the container
-	// was refused, and else the exit status.
+	// facts is what the probe found. Its key "outcome" says "refused", "hangs", or how the
+	// container ended.
 	facts map[string]string
-	// config is the config.json, with the names of the place replaced.
+	// config is the config.json, with the trial's directories and id replaced.
 	config []byte
 	stderr string
 }
 
 func (o outcome) refused() bool { return o.facts["outcome"] == "refused" }
 
-// run makes one trial's container with a runtime, and takes it away again.
+// run makes the container of a trial with a runtime, and removes it again.
 func (c trial) run(t *testing.T, number int, runtime string) outcome {
 	id := fmt.Sprintf("trial%d-%d-%s", os.Getpid(), number, runtime)
 	dir := filepath.Join(workDir, id)
@@ -52,13 +52,14 @@ func (c trial) run(t *testing.T, number int, runtime string) outcome {
 		t.Fatal(err)
 	}
 	state := filepath.Join(workDir, "state-"+runtime)
-	// A life under pct takes ten seconds on User-mode Linux when four share its processor.
+	// A container's life under pct takes ten seconds on User-mode Linux if four share its
+	// processor.
 	ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
 	defer cancel()
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, runtime, "--root", state, "run", "--bundle", dir, id)
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	// Not /dev/null: crun gives the host's to the container's user.
+	// Not /dev/null: crun gives the host's /dev/null to the container's user.
 	cmd.Stdin = bytes.NewReader(nil)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -89,8 +90,9 @@ func (c trial) run(t *testing.T, number int, runtime string) outcome {
 	return o
 }
 
-// replacer names the directories of a trial as they are called in all trials;
-// the mount table has them below the root of their file system.
+// replacer returns a function that replaces a trial's directories and id with names that are the
+// same in all trials. The mount table shows the directories below the root of their file system, so
+// any path that ends in one of them is replaced.
 func replacer(dir, host, id string) func(string) string {
 	below := func(name string) *regexp.Regexp {
 		return regexp.MustCompile(`[^ "'=,]*/` + regexp.QuoteMeta(filepath.Base(workDir)+name) + `\b`)
@@ -103,7 +105,7 @@ func replacer(dir, host, id string) func(string) string {
 	}
 }
 
-// unmountBelow takes off what a container without a mount namespace has left.
+// unmountBelow removes the mounts that a container without a mount namespace has left below dir.
 func unmountBelow(dir string) {
 	table, _ := os.ReadFile("/proc/self/mountinfo")
 	var targets []string
@@ -120,12 +122,12 @@ func unmountBelow(dir string) {
 
 var (
 	inode = regexp.MustCompile(`(pipe|socket|mnt|net|pid|user|uts|ipc|cgroup|time):\[(\d+)\]`)
-	// others are pids but 1, which differ from one process to the next.
+	// others matches all pids but 1. They differ from one process to the next.
 	others = regexp.MustCompile(`\b([2-9]|\d\d+)\b`)
 	number = regexp.MustCompile(`\b[0-9a-f]{6,}\b`)
 )
 
-// plain replaces what differs from container to container.
+// plain replaces what differs from one container to the next.
 func plain(key, value string) string {
 	if strings.HasPrefix(key, "namespace ") {
 		name := strings.TrimSuffix(strings.TrimPrefix(key, "namespace "), "_for_children")

@@ -4,26 +4,26 @@ package conformance
 
 import "strings"
 
-// reason is why a test that runc or crun passes need not pass.
+// reason is why berth need not pass a test that runc or crun passes.
 type reason struct {
 	program string
-	// test is how the test's text begins; empty for all of them, in a program
-	// whose container is refused.
+	// test is how the test's text begins. It is empty for all tests of a program whose container is
+	// refused.
 	test string
-	// why cites what the runtime specification says.
+	// why cites the runtime specification.
 	why string
 }
 
-// steady is what the command does first that a program calls as its runtime, where
-// its result would be a matter of time with every runtime: pidfile wants to see and
-// to kill a container whose process, true, ends at once; killsig sends a signal as
-// soon as a shell runs, which has not set its handler then.
+// steady is, by validation program, a shell command that runs before the runtime each time the
+// program calls it. Without it the result depends on timing with every runtime. The program pidfile
+// wants to see and kill a container whose process, true, ends at once. The program killsig sends a
+// signal as soon as a shell runs, before the shell has set its handler.
 var steady = map[string]string{
 	"pidfile": `[ "$1" != create ] || { t=$5/bin/true; rm "$t"; printf '#!/bin/sh\nexec sleep 2\n' >"$t"; chmod 755 "$t"; }`,
 	"killsig": `[ "$1" != kill ] || sleep 0.5`,
 }
 
-// reasons are all there are; one that explains nothing fails the suite.
+// reasons are all reasons. A reason that explains nothing fails the suite.
 var reasons = []reason{
 	{"hooks_stdin", "the state of the container MUST be passed to \"prestart\"",
 		"The program wants the status created; runtime.md, State: it is creating until create has ended, and Lifecycle, step 3: prestart hooks run before that. runc says creating, too."},
@@ -39,7 +39,7 @@ func (r reason) explains(program, test string) bool {
 	return r.program == program && strings.HasPrefix(test, r.test)
 }
 
-// reasonFor is the written reason for a failure, or "".
+// reasonFor returns the written reason for a failure, or "".
 func reasonFor(program, test string) string {
 	for _, r := range reasons {
 		if r.explains(program, test) {

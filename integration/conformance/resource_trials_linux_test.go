@@ -9,8 +9,8 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// resourceTrials are limits, which the probe reads in the container's cgroup. Where
-// the host has no controllers they tell only which runtime refuses what it cannot do.
+// resourceTrials returns trials of limits, which the probe reads in the container's cgroup. On a
+// host without controllers they only show which runtime refuses what it cannot do.
 func resourceTrials() (list []trial) {
 	for _, r := range []struct {
 		name string
@@ -219,7 +219,7 @@ func seccompTrials() []trial {
 	}
 }
 
-// invalidTrials are no valid configurations: who refuses them?
+// invalidTrials returns trials of invalid configurations, to see which runtime refuses them.
 func invalidTrials() (list []trial) {
 	for _, v := range []struct {
 		path  string

@@ -9,27 +9,27 @@ import (
 	"strings"
 )
 
-// result is what one validation program said of one runtime.
+// result is the result of one validation program with one runtime.
 type result struct {
-	// tests are the lines of its Test Anything Protocol, keyed by what each is
-	// about; the value is whether it passed. A skipped test has passed.
+	// tests says, by a test's text, whether it passed (Test Anything Protocol). A skipped test has
+	// passed.
 	tests map[string]bool
 	order []string
-	// ended is why the program did not end well.
+	// ended is why the program did not end well, or nil.
 	ended error
-	// output is all that it printed.
+	// output is everything that the program printed.
 	output string
 }
 
 var (
 	tapLine = regexp.MustCompile(`^(not ok|ok) \d+(?: - (.*))?$`)
-	// varying parts of a test's text: inodes, pids, ids, directories.
+	// varying matches the varying parts of a test's text: inodes, pids, ids, directories.
 	varying = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f-]{27}|ocitest\d+|\d{2,}`)
 )
 
-// parseTAP reads what a program printed. Tests are known by their text, for
-// programs leave some out when an earlier one fails; the second of the same text
-// is text#2.
+// parseTAP parses what a program printed. The key of a test is its text, not its number, because
+// programs leave some tests out when an earlier one fails. The second test with the same text has
+// the key text#2.
 func parseTAP(output string, ended error) result {
 	r := result{tests: map[string]bool{}, ended: ended, output: output}
 	for line := range strings.Lines(output) {
@@ -47,12 +47,12 @@ func parseTAP(output string, ended error) result {
 	return r
 }
 
-// passed tells whether the program ended well and no test failed.
+// passed is true if the program ended well and no test failed.
 func (r result) passed() bool {
 	return r.ended == nil && len(r.failures()) == 0
 }
 
-// failures are the tests that failed, in their order.
+// failures returns the tests that failed, in their order.
 func (r result) failures() (list []string) {
 	for _, key := range r.order {
 		if !r.tests[key] {
@@ -62,8 +62,8 @@ func (r result) failures() (list []string) {
 	return list
 }
 
-// differences are the tests whose results are not the same in both, and how the
-// programs ended, when that differs.
+// differences returns the tests whose results differ between r and other, and how the programs
+// ended if that differs.
 func (r result) differences(other result) (list []string) {
 	for _, key := range r.order {
 		passed, done := other.tests[key]
@@ -93,8 +93,9 @@ func (r result) say(key string) string {
 	return "failed"
 }
 
-// worse are the tests that measure passes and r does not, and those that fail in
-// r alone, which measure has no word of.
+// worse returns the tests that measure passes and r does not. If measure passed as a whole, it also
+// returns the tests that failed in r and that measure does not have. If there are none, it reports
+// "the end" if only r's program did not end well.
 func (r result) worse(measure result) (list []string) {
 	for _, key := range measure.order {
 		if measure.tests[key] && !r.tests[key] {

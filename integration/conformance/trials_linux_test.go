@@ -10,13 +10,13 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// trial is one configuration that differs from the usual in one thing.
+// trial is a configuration that differs from the usual one in one thing.
 type trial struct {
 	name string
 	edit func(c *config)
 }
 
-// trials are all of them, by parts of config.json.
+// trials returns all trials, ordered by the parts of config.json.
 func trials() []trial {
 	list := []trial{{"usual", func(*config) {}}}
 	for _, part := range []func() []trial{processTrials, userTrials, mountTrials, bindTrials, targetTrials, namespaceTrials, linuxTrials, pathTrials, resourceTrials, deviceTrials, seccompTrials, invalidTrials} {

@@ -22,16 +22,15 @@ import (
 	"github.com/berth-oci/berth/integration/executable"
 )
 
-// longest is how long one program may take: those of the suite wait ten seconds
-// for a container, at most four times.
+// longest is how long one program may take. The programs wait up to ten seconds for a container, at
+// most four times.
 const longest = 90 * time.Second
 
-// material is what the programs look for in their working directory.
+// material is what the programs expect in their working directory.
 var material = []string{"runtimetest", "rootfs-" + runtime.GOARCH + ".tar.gz"}
 
-// TestValidation runs every validation program for every runtime. A test that
-// runc or crun passes and berth does not wants a written reason, and both of a
-// pair give the same results.
+// TestValidation runs every validation program with every runtime. A test that runc or crun passes
+// and berth does not needs a written reason. The two runtimes of a pair must give the same results.
 func TestValidation(t *testing.T) {
 	list := validationPrograms(t)
 	for _, name := range material {
@@ -70,7 +69,7 @@ func TestValidation(t *testing.T) {
 	count(t, all)
 }
 
-// validationPrograms are the names of the suite's programs.
+// validationPrograms returns the names of the suite's programs.
 func validationPrograms(t *testing.T) (list []string) {
 	t.Helper()
 	entries, err := os.ReadDir(*programs)
@@ -88,8 +87,8 @@ func validationPrograms(t *testing.T) (list []string) {
 	return list
 }
 
-// runPrograms runs all programs for all runtimes, several at a time: they spend
-// their time sleeping.
+// runPrograms runs all programs with all runtimes, six at a time, because they spend most of their
+// time asleep.
 func runPrograms(t *testing.T, list []string) map[string]map[string]result {
 	t.Helper()
 	wanted := strings.Split(*runtimes, ",")
@@ -107,7 +106,7 @@ func runPrograms(t *testing.T, list []string) map[string]map[string]result {
 		for _, runtime := range wanted {
 			group.Go(func() {
 				if strings.Contains(program, "cgroups") || strings.Contains(program, "resources") {
-					// They name the same cgroup.
+					// These programs all use the same cgroup.
 					cgroups.Lock()
 					defer cgroups.Unlock()
 				}
@@ -124,8 +123,8 @@ func runPrograms(t *testing.T, list []string) map[string]map[string]result {
 	return all
 }
 
-// runProgram runs one, in a mount namespace and with a state directory of its
-// own, and removes what it has left behind.
+// runProgram runs one program in its own mount namespace and with its own state directory, and
+// removes what it has left behind.
 func runProgram(program, runtime string) result {
 	failed := func(err error) result { return result{ended: err} }
 	dir, err := os.MkdirTemp(workDir, program+"-"+runtime+"-")
@@ -160,7 +159,7 @@ func runProgram(program, runtime string) result {
 	c.Stderr = &errs
 	out, err := c.Output()
 	if errors.Is(err, exec.ErrWaitDelay) {
-		err = nil // a container outlives its program
+		err = nil // a container outlived the program
 	}
 	if ctx.Err() != nil {
 		err = fmt.Errorf("not done after %v", longest)
@@ -170,7 +169,7 @@ func runProgram(program, runtime string) result {
 	return r
 }
 
-// clear deletes what containers a program has left.
+// clear deletes the containers that a program has left.
 func clear(command string) {
 	out, _ := exec.Command(command, "list", "-q").Output()
 	for _, id := range strings.Fields(string(out)) {
@@ -178,7 +177,7 @@ func clear(command string) {
 	}
 }
 
-// few are some of many tests, for a message.
+// few returns a message with the first five tests of a list.
 func few(list []string) string {
 	text := fmt.Sprintf("%d tests:\n", len(list))
 	if len(list) == 1 {
@@ -187,7 +186,7 @@ func few(list []string) string {
 	return text + strings.Join(list[:min(len(list), 5)], "\n")
 }
 
-// unneeded fails for reasons that explain nothing any more.
+// unneeded fails the test for reasons that no longer explain anything.
 func unneeded(t *testing.T, all map[string]map[string]result, names []string) {
 	t.Helper()
 	for _, r := range reasons {
@@ -206,8 +205,7 @@ func unneeded(t *testing.T, all map[string]map[string]result, names []string) {
 	}
 }
 
-// count prints how many programs each runtime passes, of those that test
-// anything, and which it does not.
+// count logs how many programs each runtime passes, and which ones it does not pass.
 func count(t *testing.T, all map[string]map[string]result) {
 	t.Helper()
 	passed, failed := map[string]int{}, map[string][]string{}

@@ -16,21 +16,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// command is a program's invocation that a test waits for.
+// command is a call of a program that a test waits for.
 type command struct {
 	argv   []string
 	stdin  io.Reader
 	stdout io.Writer // buffered in the result if nil
 }
 
-// result is how it ended.
+// result is how a command ended.
 type result struct {
 	stdout, stderr string
 	status         int
 }
 
-// run runs a command with its streams apart. A command that takes longer than
-// -patience fails the test.
+// run runs a command, and returns its stdout and stderr separately. A command that takes longer
+// than -patience fails the test.
 func (c command) run(t *testing.T) result {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), *patience)
@@ -41,8 +41,8 @@ func (c command) run(t *testing.T) result {
 	if c.stdout != nil {
 		cmd.Stdout = c.stdout
 	}
-	// podman's children, too, go when its time is over; but a pipe that a
-	// stray process holds open must not make the test wait.
+	// After the timeout podman's children are killed, too. A pipe that a stray process holds open
+	// must not make the test wait.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return unix.Kill(-cmd.Process.Pid, unix.SIGKILL) }
 	cmd.WaitDelay = 5 * time.Second
@@ -58,7 +58,7 @@ func (c command) run(t *testing.T) result {
 	return r
 }
 
-// must returns what a command that succeeds writes to stdout.
+// must runs a command that must succeed, and returns its stdout without the space around it.
 func (c command) must(t *testing.T) string {
 	t.Helper()
 	r := c.run(t)
@@ -70,7 +70,7 @@ func (c command) must(t *testing.T) string {
 
 func (c command) String() string { return strings.Join(c.argv, " ") }
 
-// eventually waits for a condition.
+// eventually waits until ok returns true. It fails the test after -patience.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(*patience); !ok(); time.Sleep(20 * time.Millisecond) {

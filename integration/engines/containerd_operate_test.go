@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// containerdOperations are what is done to a task that runs.
+// containerdOperations are tests of operations on a running task.
 var containerdOperations = []test[*containerd]{
 	{"exec: streams, user, directory, exit status", func(t *testing.T, c *containerd) {
 		id := c.detached(nil, "sleep", "1000")
@@ -71,7 +71,7 @@ var containerdOperations = []test[*containerd]{
 		t.Cleanup(func() { _ = events.Process.Kill(); _ = events.Wait() })
 		id := c.name()
 		eventually(t, "the events of a task", func() bool {
-			// The first may come before somebody listens.
+			// The first events may come before ctr listens.
 			c.run(append(c.runArgs("--rm", ctrImage, id), "sh", "-c", "exit 3")...)
 			mu.Lock()
 			defer mu.Unlock()

@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	// namespace is containerd's, for the tests.
+	// namespace is the containerd namespace of the tests.
 	namespace = "berth-test"
 	ctrImage  = image + ":latest"
 )
@@ -44,8 +44,8 @@ func perBinary(t *testing.T, suite string, tests []test[*containerd]) {
 	}
 }
 
-// containerd is the engine within one test, with io.containerd.runc.v2 as its
-// shim and the runtime as that shim's BinaryName.
+// containerd is the engine within one test. Its shim is io.containerd.runc.v2, with the runtime as
+// the shim's BinaryName.
 type containerd struct {
 	*testing.T
 	runtime string
@@ -58,7 +58,8 @@ func (c *containerd) command(args ...string) command {
 
 func (c *containerd) runArgs(args ...string) []string { return append(ctrRun(c.runtime), args...) }
 
-// ctrRun begins a ctr run. CPU shares are the only limit that ctr sets by itself.
+// ctrRun returns the first arguments of a ctr run with a runtime. Without controllers it turns off
+// CPU shares, the only limit that ctr sets by itself.
 func ctrRun(runtime string) []string {
 	args := []string{"run", "--runtime", "io.containerd.runc.v2", "--runc-binary", runtime}
 	if controllers() != nil {
@@ -77,11 +78,11 @@ func (c *containerd) must(args ...string) string {
 	return c.command(args...).must(c.T)
 }
 
-// name is a new name for a container that the test's end removes.
+// name returns a new name. The container of this name is removed when the test ends.
 func (c *containerd) name() string {
 	c.names++
 	name := strings.ToLower(strings.Trim(regexp.MustCompile(`[^A-Za-z0-9]+`).ReplaceAllString(c.T.Name(), "-"), "-"))
-	// At most 76 characters (containerd's identifiers).
+	// containerd's identifiers have at most 76 characters.
 	name = name[max(0, len(name)-60):] + "-" + strconv.Itoa(c.names)
 	name = strings.TrimLeft(name, "-")
 	c.Cleanup(func() {
@@ -91,7 +92,7 @@ func (c *containerd) name() string {
 	return name
 }
 
-// detached starts a container in the background.
+// detached starts a container in the background and returns its id.
 func (c *containerd) detached(options []string, program ...string) (id string) {
 	c.Helper()
 	id = c.name()
@@ -100,7 +101,7 @@ func (c *containerd) detached(options []string, program ...string) (id string) {
 	return id
 }
 
-// task is a task's line in ctr task list.
+// task returns a task's pid and status from ctr task list, or 0 and "" if it is not there.
 func (c *containerd) task(id string) (pid int, status string) {
 	c.Helper()
 	for line := range strings.Lines(c.must("task", "list")) {
@@ -116,7 +117,8 @@ func (c *containerd) stopped(id string) {
 	eventually(c.T, "stopped", func() bool { _, s := c.task(id); return s == "STOPPED" })
 }
 
-// deleted deletes a task that has ended with a status, which ctr only says.
+// deleted deletes a task, and checks that it ended with a status. ctr reports the status only in a
+// message.
 func (c *containerd) deleted(id string, status int) {
 	c.Helper()
 	r := c.run("task", "delete", id)
@@ -183,7 +185,7 @@ var containerdTests = []test[*containerd]{
 		if err := syscall.Kill(shim(t, id), syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
-		// containerd has the runtime delete what the shim had.
+		// containerd calls the runtime to delete the shim's container.
 		eventually(t, "the end of its process", func() bool { return syscall.Kill(pid, 0) == syscall.ESRCH })
 		_ = c.run("task", "delete", "--force", id)
 		c.must("container", "delete", id)
@@ -207,7 +209,7 @@ var containerdTests = []test[*containerd]{
 			t.Errorf("its parent is %s", shim)
 		}
 		for _, n := range []string{"cgroup", "ipc", "mnt", "net", "pid", "uts"} {
-			// ctr's containers have no cgroup namespace where cgroups are v1.
+			// With cgroup v1, ctr's containers have no cgroup namespace.
 			if link(t, pid, n) == link(t, os.Getpid(), n) && n != "cgroup" {
 				t.Errorf("%s is the host's", n)
 			}
@@ -237,7 +239,7 @@ var containerdTests = []test[*containerd]{
 	}},
 }
 
-// containerdLimitTests need cgroup controllers.
+// containerdLimitTests are the tests that need cgroup controllers.
 var containerdLimitTests = []test[*containerd]{
 	{"metrics are the container's own cgroup's", metrics},
 	{"metrics: what a hog uses", func(t *testing.T, c *containerd) {
@@ -279,7 +281,7 @@ func (e ctrExit) run(t *testing.T, c *containerd) {
 	}
 }
 
-// figures are a part of ctr's metrics (containerd/cgroups, v2 stats).
+// figures is a part of ctr's metrics (containerd/cgroups, v2 stats).
 type figures struct {
 	Pids struct {
 		Current uint64 `json:"current"`
@@ -318,13 +320,13 @@ func metrics(t *testing.T, c *containerd) {
 	}
 }
 
-// gone wants no trace of a deleted container on the host.
+// gone waits until a deleted container leaves no trace on the host.
 func (c *containerd) gone(id string) {
 	c.Helper()
 	eventually(c.T, "no trace of "+id, func() bool { return len(traces(c.T, id)) == 0 })
 }
 
-// catches says whether a process has a handler for a signal.
+// catches is true if a process has a handler for a signal.
 func catches(t *testing.T, pid int, sig syscall.Signal) bool {
 	t.Helper()
 	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
@@ -338,7 +340,7 @@ func catches(t *testing.T, pid int, sig syscall.Signal) bool {
 	return mask&(1<<(sig-1)) != 0
 }
 
-// shim is the pid of a task's shim, which has the task's id among its arguments.
+// shim returns the pid of a task's shim, which has the task's id among its arguments.
 func shim(t *testing.T, id string) int {
 	t.Helper()
 	out, err := exec.Command("pgrep", "-f", "^[^ ]*containerd-shim-runc-v2 .*-id "+id+"( |$)").Output()

@@ -175,8 +175,8 @@ var criContainerTests = []test[*cri]{
 	}},
 }
 
-// startFails wants a container whose program cannot be started to be reported
-// as the kubelet expects it.
+// startFails returns a test that a container whose program cannot be started is reported as the
+// kubelet expects it.
 func startFails(reason string, program ...string) func(*testing.T, *cri) {
 	return func(t *testing.T, c *cri) {
 		x := c.pod(nil).create(nil, program...)

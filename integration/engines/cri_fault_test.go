@@ -47,8 +47,8 @@ var criFaultTests = []test[*cri]{
 			t.Error(err)
 		}
 		done()
-		// Its exit code is lost: this containerd clears such a task away when it
-		// begins.
+		// The exit code is lost, because this version of containerd removes such a task when it
+		// starts.
 		eventually(t, "its end is seen", func() bool { return ends.status().Status.State == "CONTAINER_EXITED" })
 		if s := stays.status().Status; s.State != "CONTAINER_RUNNING" {
 			t.Errorf("%+v", s)
@@ -68,7 +68,7 @@ var criFaultTests = []test[*cri]{
 			t.Fatalf("the parent is %s", comm)
 		}
 		kill(t, shim)
-		// One shim serves a pod.
+		// One shim serves the whole pod.
 		eventually(t, "the container's end", func() bool { return x.status().Status.State == "CONTAINER_EXITED" })
 		eventually(t, "its process's end", func() bool { return syscall.Kill(pid, 0) != nil })
 		c.must("rmp", "--force", p.id)

@@ -33,7 +33,7 @@ var criLimitsTests = []test[*cri]{
 		before := number(t, governing(t, path, "cpu.weight"))
 		x.must("update", "--memory", "100663296", "--cpu-quota", "20000", "--cpu-period", "100000", "--cpu-share", "1024", x.id)
 		check(map[string]string{"memory.max": "100663296", "cpu.max": "20000 100000"})
-		// How shares become a weight is not the same in all runtimes.
+		// Runtimes differ in how they convert shares to a weight.
 		if after := number(t, governing(t, path, "cpu.weight")); after <= before {
 			t.Errorf("cpu.weight %d, then %d", before, after)
 		}
@@ -121,7 +121,8 @@ var criLimitsTests = []test[*cri]{
 	}},
 }
 
-// podCgroup is a pod's cgroup, which the kubelet makes and removes.
+// podCgroup creates a pod's cgroup as the kubelet does, and returns its path. The cgroup is removed
+// when the test ends.
 func (c *cri) podCgroup() string {
 	c.Helper()
 	parent := "/berth-test-pod" + strconv.FormatInt(names.Add(1), 10)

@@ -17,22 +17,22 @@ import (
 	"testing"
 )
 
-// criNode is this host as a node of Kubernetes without a kubelet.
+// criNode is this host as a Kubernetes node without a kubelet.
 var criNode node
 
 type node struct {
-	// used is held by every test while it runs, and wholly by one that
-	// restarts containerd.
+	// used is locked for reading by every running test, and for writing by a test that restarts
+	// containerd.
 	used sync.RWMutex
 }
 
-// use is to be called by a test that needs containerd to stay up.
+// use keeps other tests from restarting containerd until this test ends.
 func (n *node) use(t *testing.T) {
 	n.used.RLock()
 	t.Cleanup(n.used.RUnlock)
 }
 
-// alone lets a test that uses the node have it for itself until done is called.
+// alone gives a test that uses the node exclusive use of it until done is called.
 func (n *node) alone() (done func()) {
 	n.used.RUnlock()
 	n.used.Lock()
@@ -57,8 +57,8 @@ const cniNetwork = `{"cniVersion": "1.0.0", "name": "berth-test", "plugins": [
 	{"type": "portmap", "capabilities": {"portMappings": true}}]}
 `
 
-// criConfig is containerd's. Without controllers, as in a container, it has to
-// leave cgroups alone.
+// criConfig returns containerd's configuration. Without cgroup controllers, as in a container,
+// containerd must leave cgroups alone.
 func criConfig() string {
 	var b strings.Builder
 	cgroups := controllers() == nil
@@ -91,10 +91,10 @@ func criConfig() string {
 	return b.String()
 }
 
-// ruled is the handler whose backend is chosen by rule.
+// ruled is the handler for which a rule chooses the backend.
 const ruled = "ruled"
 
-// berthConfig gives pods backends by their names.
+// berthConfig is a berth configuration that chooses a pod's backend by the pod's name.
 const berthConfig = `[[rule]]
 namespace = "berth-test"
 pod = "by-rule-crun-*"
@@ -111,8 +111,8 @@ pod = "by-rule-berth-pct-*"
 backend = "pct"
 `
 
-// setUp makes the host a node: containerd's configuration, the pods' network,
-// images without a registry, a first pod for what stays after it.
+// setUp makes the host a node. It writes containerd's configuration and the pods' network, imports
+// images without a registry, and runs first pods (warmUp).
 func (n *node) setUp() error {
 	for path, text := range map[string]string{
 		"/etc/cni/net.d/10-berth-test.conflist": cniNetwork,
@@ -154,8 +154,8 @@ func succeed(name string, args ...string) error {
 	return nil
 }
 
-// warmUp has a pod come and go with every runtime: the bridge, iptables' chains,
-// directories and cgroups stay.
+// warmUp runs and removes a pod with every runtime. The bridge, the chains of iptables, directories
+// and cgroups stay after the first pod.
 func (n *node) warmUp() error {
 	dir, err := os.MkdirTemp("", "warm")
 	if err != nil {
@@ -189,8 +189,8 @@ func (n *node) warmUp() error {
 	return nil
 }
 
-// importAs imports a docker-archive image under another name, with a part of its
-// configuration anew.
+// importAs imports a docker-archive image under another name, with config over the image's own
+// configuration.
 func importAs(archive, name string, config map[string]any) error {
 	file, err := os.Open(archive)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// criOutput is a test of what a container finds in its place: a script's output.
+// criOutput is a container whose script prints what it sees of itself.
 type criOutput struct {
 	name    string
 	options set // the container's

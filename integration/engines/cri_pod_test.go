@@ -31,7 +31,7 @@ var criPodTests = []test[*cri]{
 		if s := p.sandbox(); s.State != "SANDBOX_NOTREADY" {
 			t.Errorf("after the stop: %+v", s)
 		}
-		c.must("stopp", p.id) // the kubelet does so more than once
+		c.must("stopp", p.id) // the kubelet stops a pod more than once
 		c.must("rmp", p.id)
 		if r := c.run("inspectp", p.id); r.status == 0 {
 			t.Errorf("there is still %s", r.stdout)
@@ -213,7 +213,8 @@ var criPodTests = []test[*cri]{
 	}},
 }
 
-// hostNamespace wants one namespace of a pod and its container to be the host's.
+// hostNamespace returns a test that one namespace of a pod and its container is the host's and the
+// others are not.
 func hostNamespace(namespace, option string) func(*testing.T, *cri) {
 	return func(t *testing.T, c *cri) {
 		options := security(set{"namespace_options": set{option: ofNode}})

@@ -23,7 +23,7 @@ var criStreamTests = []test[*cri]{
 		if r := x.exec("sh", "-c", "echo err >&2; exit 5"); !strings.Contains(r.stderr, "exited with 5: err\n") || r.status == 0 {
 			t.Errorf("%+v", r)
 		}
-		for range 5 { // a probe every few moments
+		for range 5 { // the kubelet probes again and again
 			if r := x.exec("true"); r.status != 0 {
 				t.Errorf("%+v", r)
 			}
@@ -80,7 +80,7 @@ var criStreamTests = []test[*cri]{
 		if r := attach.run(t); !strings.Contains(r.stdout, "passed on\n") || r.status != 0 {
 			t.Errorf("%+v", r)
 		}
-		// Its standard input is closed behind the first that attaches.
+		// With stdin_once, containerd closes standard input after the first client that attaches.
 		x.exits(0, "Completed")
 		if x.log() != "ready\npassed on\nend\n" {
 			t.Errorf("the log: %q", x.log())
@@ -100,7 +100,7 @@ var criStreamTests = []test[*cri]{
 	{"port-forward", func(t *testing.T, c *cri) {
 		p := c.pod(nil)
 		x := p.start(nil, "nc", "-ll", "-p", "8080", "-e", "echo", "forwarded")
-		// crictl ends when nobody listens.
+		// crictl port-forward ends if nobody listens in the pod.
 		eventually(t, "an answer in the pod", func() bool { return x.exec("nc", "-w", "2", "127.0.0.1", "8080").stdout == "forwarded" })
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {

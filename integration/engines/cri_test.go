@@ -33,13 +33,13 @@ func perHandler(t *testing.T, suite string, tests []test[*cri]) {
 	}
 }
 
-// cri is containerd as the kubelet drives it, through crictl, within one test.
+// cri is containerd within one test, driven as the kubelet drives it, but through crictl.
 type cri struct {
 	*testing.T
 	runtime candidate
 	// handler is the runtime's name in containerd's configuration.
 	handler string
-	// dir holds the configurations and logs of the test's pods.
+	// dir contains the configurations and logs of the test's pods.
 	dir string
 }
 
@@ -48,11 +48,10 @@ func newCRI(t *testing.T, r candidate) *cri {
 	return &cri{T: t, runtime: r, handler: r.name, dir: t.TempDir()}
 }
 
-// set is a part of a pod's or container's configuration, with the names of
-// k8s.io/cri-api's fields.
+// set is a part of the configuration of a pod or container, with the field names of k8s.io/cri-api.
 type set = map[string]any
 
-// with is a set with another one over it; sets in them are united.
+// with returns a copy of a with the entries of b. A set that both have is merged in the same way.
 func with(a, b set) set {
 	both := maps.Clone(a)
 	for k, v := range b {
@@ -67,7 +66,7 @@ func with(a, b set) set {
 	return both
 }
 
-// security is a container's security context.
+// security returns a configuration with a security context.
 func security(s set) set { return set{"linux": set{"security_context": s}} }
 
 // The values of NamespaceMode (k8s.io/cri-api).
@@ -92,7 +91,7 @@ func (c *cri) must(args ...string) string {
 	return c.command(args...).must(c.T)
 }
 
-// ask is what crictl says of a pod or container in JSON.
+// ask parses the JSON that crictl prints about a pod or container into answer.
 func (c *cri) ask(answer any, args ...string) {
 	c.Helper()
 	out := c.must(args...)
@@ -103,7 +102,7 @@ func (c *cri) ask(answer any, args ...string) {
 
 var names atomic.Int64
 
-// file writes a configuration.
+// file writes a configuration, and returns its path.
 func (c *cri) file(name string, config set) string {
 	c.Helper()
 	data, err := json.Marshal(config)
@@ -117,7 +116,7 @@ func (c *cri) file(name string, config set) string {
 	return path
 }
 
-// criPod is a sandbox that the test's end removes.
+// criPod is a pod sandbox. It is removed when the test ends.
 type criPod struct {
 	*cri
 	id, name, config, logs string
@@ -136,8 +135,8 @@ func (c *cri) podConfig(options set) (name string, config set) {
 	return name, config
 }
 
-// pod runs a sandbox. Its containers have pid namespaces of their own unless
-// the options say otherwise, as the kubelet has it.
+// pod runs a sandbox. As with the kubelet, its containers have their own pid namespaces unless the
+// options say otherwise.
 func (c *cri) pod(options set) *criPod {
 	c.Helper()
 	name, config := c.podConfig(options)
@@ -151,13 +150,13 @@ func (c *cri) pod(options set) *criPod {
 	return p
 }
 
-// criContainer is one of a pod's.
+// criContainer is a container of a pod.
 type criContainer struct {
 	*criPod
 	id, name string
 }
 
-// create makes a container with a program, which may be nil for the image's.
+// create creates a container with a program. Without a program it uses the image's.
 func (p *criPod) create(options set, program ...string) *criContainer {
 	p.Helper()
 	config := with(set{
@@ -173,7 +172,7 @@ func (p *criPod) create(options set, program ...string) *criContainer {
 	return &criContainer{criPod: p, name: name, id: p.must("create", p.id, p.file(name, config), p.config)}
 }
 
-// start makes a container and starts it.
+// start creates a container and starts it.
 func (p *criPod) start(options set, program ...string) *criContainer {
 	p.Helper()
 	x := p.create(options, program...)
@@ -181,8 +180,8 @@ func (p *criPod) start(options set, program ...string) *criContainer {
 	return x
 }
 
-// sleeper is a container that ends with status 0 at SIGTERM, and says when it is
-// ready to.
+// sleeper starts a container that ends with status 0 at SIGTERM, and waits until it is ready for
+// that.
 func (p *criPod) sleeper(options set) *criContainer {
 	p.Helper()
 	x := p.start(options, "sh", "-c", `trap "exit 0" TERM; echo ready; while :; do sleep 0.1; done`)
@@ -190,7 +189,7 @@ func (p *criPod) sleeper(options set) *criContainer {
 	return x
 }
 
-// status is a part of ContainerStatus, and of what containerd adds.
+// status is a part of ContainerStatus and of what containerd adds to it.
 type status struct {
 	Status struct {
 		State, Reason, Message string
@@ -214,11 +213,11 @@ func (x *criContainer) pid() int {
 	return x.status().Info.PID
 }
 
-// exits waits for the container's end.
+// exits waits for the container's end, and checks its exit code and reason.
 func (x *criContainer) exits(code int, reason string) {
 	x.Helper()
 	eventually(x.T, "exited", func() bool { return x.status().Status.State == "CONTAINER_EXITED" })
-	// containerd hears of the end and of an OOM kill separately.
+	// containerd learns of the end and of an OOM kill separately.
 	for range 50 {
 		if x.status().Status.Reason == reason {
 			break
@@ -230,8 +229,8 @@ func (x *criContainer) exits(code int, reason string) {
 	}
 }
 
-// log is what the container wrote, without the format of CRI's logs (time,
-// stream, F or P, text).
+// log returns what the container wrote, without the format of CRI's logs (time, stream, F or P,
+// text).
 func (x *criContainer) log() string {
 	x.Helper()
 	var text strings.Builder
@@ -263,8 +262,8 @@ func (x *criContainer) said(text string) {
 	eventually(x.T, fmt.Sprintf("%q in the log", text), func() bool { return strings.Contains(x.log(), text) })
 }
 
-// exec runs a command as the kubelet does for a probe. crictl adds empty lines to
-// what it writes.
+// exec runs a command as the kubelet runs a probe. It removes the empty lines that crictl adds to
+// the output.
 func (x *criContainer) exec(program ...string) result {
 	x.Helper()
 	r := x.run(append([]string{"exec", "--sync", x.id}, program...)...)
@@ -272,7 +271,7 @@ func (x *criContainer) exec(program ...string) result {
 	return r
 }
 
-// pid is that of a pod's sandbox.
+// pid returns the pid of the pod's sandbox.
 func (p *criPod) pid() int {
 	p.Helper()
 	var s struct{ Info struct{ PID int } }
@@ -293,7 +292,7 @@ func (p *criPod) sandbox() sandbox {
 	return s.Status
 }
 
-// criTests are all of the suite.
+// criTests returns all tests of the suite.
 func criTests() []test[*cri] {
 	var tests []test[*cri]
 	for _, list := range [][]test[*cri]{criPodTests, criContainerTests, criStreamTests, criFaultTests} {

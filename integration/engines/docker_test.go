@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// TestDocker runs scenarios under a Docker Engine of its own for each runtime,
-// which is the engine's default one there: only so do builds use it.
+// TestDocker runs the Docker scenarios. Each runtime has its own Docker Engine, in which it is the
+// default runtime, because builds use only the default one.
 func TestDocker(t *testing.T) {
 	if !wanted("docker") {
 		return
@@ -22,11 +22,11 @@ func TestDocker(t *testing.T) {
 		s := &stage{
 			dir: wrapper(t, "docker"), runtime: runtime,
 			env: []string{"engine=docker", "program=/usr/bin/docker", "DOCKER_BUILDKIT=0"},
-			// Under load Docker Engine loses output and events of containers that are
-			// over soon, with runc, too: it may not have opened their output yet.
+			// Under load Docker Engine loses output and events of short-lived containers, with
+			// runc, too: they may end before it has opened their output.
 			again: 2,
 		}
-		// What is there from the first container on.
+		// Create what stays after the first container.
 		s.clear(t, "docker load --quiet --input /usr/share/berth-test/busybox.tar; docker run --rm $i true; docker run --rm --network host $i true")
 		column(t, "docker", runtime.name, func(t *testing.T) *stage { return s }, some(runtime, rows(dockerScenarios)),
 			func() { s.clear(t, clearDocker) })
@@ -34,19 +34,20 @@ func TestDocker(t *testing.T) {
 	}
 }
 
-// clearDocker also ends the mounts that Docker Engine itself forgets, under any
-// runtime: the root of a container that it has read for an image or an archive.
+// clearDocker removes what the scenarios made. It also unmounts what Docker Engine itself leaves
+// mounted with any runtime: the root of a container that it has read for an image or an archive.
 const clearDocker = `
 	docker ps --all --quiet | xargs --no-run-if-empty docker rm --force --volumes
 	docker volume prune --all --force
 	docker network prune --force
 	awk '$5 ~ "^/tmp/docker[0-9]+/data/overlay2/.*/merged$" {print $5}' /proc/self/mountinfo | xargs --no-run-if-empty umount`
 
-// execRoot is Docker Engine's own, /var/run/docker: the engine hands out that path,
-// which leads through a link.
+// execRoot is Docker Engine's default exec root without the symbolic link: the engine itself names
+// it /var/run/docker.
 const execRoot = "/run/docker"
 
-// docker is a Docker Engine as it comes, but for its images and its log.
+// docker is a Docker Engine with its default settings, except for its runtimes, its data and its
+// log.
 type docker struct {
 	log     string
 	process *exec.Cmd
@@ -54,7 +55,7 @@ type docker struct {
 
 func startDocker(t *testing.T, runtime candidate) *docker {
 	t.Helper()
-	// /tmp can hold overlays, in every test host.
+	// In every test host /tmp can hold overlays.
 	dir, err := os.MkdirTemp("", "docker")
 	if err != nil {
 		t.Fatal(err)
@@ -66,7 +67,7 @@ func startDocker(t *testing.T, runtime candidate) *docker {
 	}
 	defer log.Close()
 	arguments := []string{"--data-root", dir + "/data"}
-	if runtime.name != "runc" { // Docker's own name for it
+	if runtime.name != "runc" { // dockerd defines this name itself
 		arguments = append(arguments, "--add-runtime", runtime.name+"="+runtime.path)
 	}
 	d.process = exec.Command("dockerd", append(arguments, "--default-runtime", runtime.name)...)
@@ -85,7 +86,7 @@ func startDocker(t *testing.T, runtime candidate) *docker {
 	return d
 }
 
-// stop ends the engine, and says what it said if a test failed.
+// stop ends the engine, and logs its output if a test failed.
 func (d *docker) stop(t *testing.T) {
 	if d.process.ProcessState != nil {
 		return
@@ -96,7 +97,7 @@ func (d *docker) stop(t *testing.T) {
 	if err := d.process.Wait(); err != nil {
 		t.Error("dockerd:", err)
 	}
-	// The host's network, which Docker Engine leaves mounted.
+	// Docker Engine leaves the host's network namespace mounted.
 	_ = syscall.Unmount(filepath.Join(execRoot, "netns/default"), syscall.MNT_DETACH)
 	if err := os.RemoveAll(execRoot); err != nil {
 		t.Error(err)

@@ -26,7 +26,7 @@ var exitTests = []test[*podman]{
 type exit struct {
 	command []string
 	status  int
-	stderr  string // a regular expression for a part of it, in any case of letters
+	stderr  string // a case-insensitive regular expression for a part of it
 }
 
 func (c exit) run(t *testing.T, p *podman) {
@@ -42,8 +42,8 @@ func (c exit) run(t *testing.T, p *podman) {
 	}
 }
 
-// killed: an engine in the foreground reports the signal that ends the
-// container's first process.
+// killed checks that an engine in the foreground reports the signal that ends the container's first
+// process.
 func killed(t *testing.T, p *podman) {
 	name := p.name()
 	done := make(chan result)

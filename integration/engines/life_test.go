@@ -56,7 +56,7 @@ var lifeTests = []test[*podman]{
 		if err := syscall.Kill(conmon, syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
-		// podman says once that the exit status is lost, and stops the container.
+		// podman reports once that the exit status is lost, and stops the container.
 		_ = p.run("rm", "--force", "--time", "0", id)
 		p.must("rm", "--force", "--ignore", "--time", "0", id)
 	}},
@@ -179,7 +179,7 @@ var lifeTests = []test[*podman]{
 	}},
 }
 
-// gone wants no trace of a removed container on the host.
+// gone checks that a removed container leaves no trace on the host.
 func (p *podman) gone(id string) {
 	p.Helper()
 	var left []string

@@ -85,12 +85,12 @@ func read(t *testing.T, path, file string) string {
 	return strings.TrimSpace(string(data))
 }
 
-// ofProxmox says whether a cgroup is one of Proxmox VE's, which has its place for
-// containers whatever cgroup an engine names.
+// ofProxmox is true for a cgroup of Proxmox VE, which puts CTs below /lxc whatever cgroup an engine
+// names.
 func ofProxmox(path string) bool { return strings.HasPrefix(path, "/lxc/") }
 
-// governing is the limit of a container: its cgroup's, or that of the systemd
-// scope or Proxmox VE's cgroup that the one for the processes is in.
+// governing returns a limit of a container from its cgroup path. If the cgroup's parent is the
+// container's systemd scope or Proxmox VE's cgroup, the limit is in the parent.
 func governing(t *testing.T, path, file string) string {
 	t.Helper()
 	if strings.HasSuffix(filepath.Dir(path), ".scope") || ofProxmox(path) {
@@ -99,7 +99,7 @@ func governing(t *testing.T, path, file string) string {
 	return read(t, path, file)
 }
 
-// usage is the CPU time that a cgroup has had.
+// usage returns the CPU time that a cgroup has used.
 func usage(t *testing.T, path string) time.Duration {
 	t.Helper()
 	microseconds, err := strconv.ParseInt(strings.Fields(read(t, path, "cpu.stat"))[1], 10, 64)

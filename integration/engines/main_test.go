@@ -43,15 +43,15 @@ func TestMain(m *testing.M) {
 	os.Exit(status)
 }
 
-// words splits a flag's value.
+// words splits the value of a flag at its commas.
 func words(list string) []string {
 	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' })
 }
 
 func wanted(suite string) bool { return slices.Contains(words(*suitesFlag), suite) }
 
-// ready says what is missing for the suites that are asked for, and brings the
-// host into the state that the comparison for leftovers starts from.
+// ready checks that the host has what the chosen suites need, and prepares the host so that
+// leftovers can be found by comparison.
 func ready() error {
 	if os.Geteuid() != 0 {
 		return errors.New("root is needed")
@@ -98,7 +98,7 @@ func ready() error {
 	return warmUp()
 }
 
-// controllers wants the host's cgroup v2 controllers for the limits.
+// controllers fails if the host lacks a cgroup v2 controller that the tests of limits need.
 func controllers() error {
 	data, err := os.ReadFile("/sys/fs/cgroup/cgroup.controllers")
 	if err != nil {
@@ -112,8 +112,8 @@ func controllers() error {
 	return nil
 }
 
-// allowAutoUserns gives podman the ids of --userns=auto
-// (containers-storage.conf(5), root-auto-userns-user).
+// allowAutoUserns gives podman the ids that --userns=auto uses (containers-storage.conf(5),
+// root-auto-userns-user).
 func allowAutoUserns() error {
 	for _, file := range []string{"/etc/subuid", "/etc/subgid"} {
 		data, err := os.ReadFile(file)
@@ -130,8 +130,8 @@ func allowAutoUserns() error {
 	return nil
 }
 
-// warmUp has the engines make what they keep for ever after their first
-// container: storage, slices, a mount for network namespaces, directories in /run.
+// warmUp lets the engines create what they keep after their first container: storage, slices, a
+// mount for network namespaces, directories in /run.
 func warmUp() error {
 	commands := [][]string{}
 	if wanted("podman") || wanted("scenarios") || wanted("limits") {

@@ -9,19 +9,19 @@ import (
 	"testing"
 )
 
-// Pods whose first container and whose members have different runtimes, for
-// each two of -mixed. All namespaces that a pod can share are shared.
+// The tests below run pods whose first container and member have different runtimes, for each two
+// of -mixed. The containers share all namespaces that a pod can share.
 
 var sharedKinds = []string{"net", "ipc", "uts", "pid"}
 
-// answering is a process that says hello to whoever calls port 9000.
+// answering is a script that says hello to every client of port 9000.
 const answering = "while :; do nc -l -p 9000 -e echo hello; done"
 
-// joined prints the namespaces of a process, a line each, and what port 9000 of
-// the loopback device says.
+// joined is a script that prints its namespaces, one per line, and then what port 9000 of the
+// loopback device answers.
 var joined = "for n in " + strings.Join(sharedKinds, " ") + "; do readlink /proc/self/ns/$n; done; until nc 127.0.0.1 9000 2>/dev/null; do sleep 0.1; done"
 
-// wantJoined is what joined prints in the namespaces of a process.
+// wantJoined returns what joined prints if it shares the namespaces of a process.
 func wantJoined(t *testing.T, pid int) string {
 	t.Helper()
 	want := ""
@@ -53,7 +53,8 @@ func TestMixedPods(t *testing.T) {
 	}
 }
 
-// podmanMixed: the pod's infra container gets the runtime of pod create.
+// podmanMixed creates a pod with the first runtime, which its infra container then has, and runs
+// the member with the second.
 func podmanMixed(t *testing.T, first, second candidate) {
 	p := &podman{T: t, runtime: first.path, manager: first.managers[0]}
 	pod := p.name() + "-pod"

@@ -44,7 +44,7 @@ var mountTests = []test[*podman]{
 		dir := hostDir(t)
 		mount(t, "tmpfs", dir+"/sub", "tmpfs", 0)
 		r := p.run("run", "--rm", "--name", p.name(), "-v", dir+":/data:rbind,ro", image, "sh", "-c", "echo x >/data/sub/new && echo written; echo x >/data/new")
-		// ro is not recursive (mount_setattr(2)), and so the same in all runtimes.
+		// ro is not recursive (mount_setattr(2)), so every runtime behaves like this.
 		if r.stdout != "written\n" || r.status == 0 {
 			t.Errorf("%+v", r)
 		}
@@ -97,7 +97,7 @@ var mountTests = []test[*podman]{
 	}},
 }
 
-// hostDir is a directory of the host's, with a file and a directory.
+// hostDir returns a new directory on the host, which contains a file and a directory.
 func hostDir(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -110,7 +110,7 @@ func hostDir(t *testing.T) string {
 	return dir
 }
 
-// mount mounts on the host until the test ends.
+// mount mounts a file system on the host until the test ends.
 func mount(t *testing.T, source, target, kind string, flags uintptr) {
 	t.Helper()
 	if err := syscall.Mount(source, target, kind, flags, ""); err != nil {

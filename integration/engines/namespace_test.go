@@ -101,7 +101,7 @@ var namespaceTests = []test[*podman]{
 	{"a pod that shares net, ipc, uts and pid", pod},
 }
 
-// sharesWithHost wants one namespace to be the host's and the others not.
+// sharesWithHost returns a test that one namespace is the host's and the others are not.
 func sharesWithHost(namespace string, options ...string) func(*testing.T, *podman) {
 	return func(t *testing.T, p *podman) {
 		id := p.sleeper(options...)

@@ -36,8 +36,8 @@ var networkTests = []test[*podman]{
 	{"bridge: a published port", func(t *testing.T, p *podman) {
 		id := p.detached("-p", "127.0.0.1::9000", image, "sh", "-c", "while :; do nc -l -p 9000 -e echo hello from the container; done")
 		address := p.must("port", id, "9000")
-		// Another host's network is needed for more: localhost is served by the
-		// firewall only where the kernel routes 127.0.0.0/8.
+		// Connecting needs another host: the firewall forwards localhost only if the kernel routes
+		// 127.0.0.0/8.
 		if !strings.HasPrefix(address, "127.0.0.1:") {
 			t.Errorf("%q", address)
 		}
@@ -58,7 +58,7 @@ var networkTests = []test[*podman]{
 	}},
 }
 
-// serve answers every connection to a port of the host's with a text.
+// serve answers every connection to a port of the host with a text, and returns the port.
 func serve(t *testing.T, text string) int {
 	t.Helper()
 	l, err := net.Listen("tcp", ":0")

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// outputCase is a container that writes what it sees of itself.
+// outputCase is a container whose script prints what it sees of itself.
 type outputCase struct {
 	name    string
 	options []string
@@ -114,7 +114,7 @@ func (c outputCase) run(t *testing.T, p *podman) {
 	}
 }
 
-// hostCaps are all that root has on this host.
+// hostCaps returns all capabilities that root has on this host, in the form of /proc/PID/status.
 func hostCaps(t *testing.T) string {
 	data, err := os.ReadFile("/proc/1/status")
 	if err != nil {

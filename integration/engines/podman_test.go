@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// image has busybox, and a user called user.
+// image is an image of busybox with a user called user.
 const image = "localhost/berth-test/busybox"
 
 func TestPodman(t *testing.T) {
@@ -55,7 +55,7 @@ func (p *podman) command(args ...string) command {
 	return command{argv: append([]string{"podman", "--runtime", p.runtime, "--cgroup-manager", p.manager}, args...)}
 }
 
-// run runs a podman command and returns how it ended, must what it wrote.
+// run runs a podman command and returns how it ended. must returns what the command wrote.
 func (p *podman) run(args ...string) result {
 	p.Helper()
 	return p.command(args...).run(p.T)
@@ -66,7 +66,7 @@ func (p *podman) must(args ...string) string {
 	return p.command(args...).must(p.T)
 }
 
-// name is a new name for something that the test's end removes.
+// name returns a new name. The container of this name is removed when the test ends.
 func (p *podman) name() string {
 	p.names++
 	words := strings.FieldsFunc(p.T.Name()+" "+strconv.Itoa(p.names), func(r rune) bool {
@@ -81,8 +81,8 @@ func (p *podman) name() string {
 	return name
 }
 
-// stored says whether podman's storage has a container of this name. Most are
-// gone with --rm, and a call of podman's to remove nothing takes long.
+// stored is true if podman's storage has a container of this name. Most containers are gone because
+// of --rm, and calling podman to remove nothing takes long.
 func stored(t *testing.T, name string) bool {
 	t.Helper()
 	for _, file := range []string{"containers.json", "volatile-containers.json"} {
@@ -103,20 +103,19 @@ func (p *podman) detached(args ...string) string {
 	return p.must(append([]string{"run", "--detach", "--name", p.name()}, args...)...)
 }
 
-// sleeper is detached with a process that waits to be ended, and ends at once
-// when asked.
+// sleeper starts a container in the background that waits, and ends with status 0 at SIGTERM.
 func (p *podman) sleeper(options ...string) string {
 	p.Helper()
 	return p.detached(append(options, image, "sh", "-c", `trap "exit 0" TERM; echo ready; while :; do sleep 0.1; done`)...)
 }
 
-// ask returns a field of podman inspect's.
+// ask returns a field of podman inspect.
 func (p *podman) ask(id, field string) string {
 	p.Helper()
 	return p.must("inspect", "--format", "{{"+field+"}}", id)
 }
 
-// pid is the host pid of a container's first process.
+// pid returns the host pid of a container's first process.
 func (p *podman) pid(id string) int {
 	p.Helper()
 	pid, err := strconv.Atoi(p.ask(id, ".State.Pid"))
@@ -126,7 +125,7 @@ func (p *podman) pid(id string) int {
 	return pid
 }
 
-// logs waits for a line in a container's output.
+// logs waits for a text in a container's output.
 func (p *podman) logs(id, want string) {
 	p.Helper()
 	eventually(p.T, fmt.Sprintf("%q in the output", want), func() bool {
@@ -135,7 +134,7 @@ func (p *podman) logs(id, want string) {
 	})
 }
 
-// exits wants a container to end with a status.
+// exits waits for a container's end, and checks its exit status.
 func (p *podman) exits(id string, status int) {
 	p.Helper()
 	if got := p.must("wait", id); got != strconv.Itoa(status) {
@@ -146,7 +145,7 @@ func (p *podman) exits(id string, status int) {
 	}
 }
 
-// input runs a container in the foreground with something on stdin.
+// input runs a podman command with something on stdin.
 func (p *podman) input(stdin io.Reader, args ...string) result {
 	p.Helper()
 	c := p.command(args...)
@@ -154,7 +153,7 @@ func (p *podman) input(stdin io.Reader, args ...string) result {
 	return c.run(p.T)
 }
 
-// took fails a test that waited longer than a step should take.
+// took fails the test if a step took longer than limit.
 func (p *podman) took(since time.Time, limit time.Duration, what string) {
 	p.Helper()
 	if d := time.Since(since); d > limit {

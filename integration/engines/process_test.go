@@ -17,7 +17,7 @@ var processTests = []test[*podman]{
 	{"inspect's pid is the first process", func(t *testing.T, p *podman) {
 		id := p.detached(image, "sleep", "1122")
 		pid := p.pid(id)
-		// Before start it is the runtime still.
+		// Until start it is still the runtime's process.
 		eventually(t, "the user's program", func() bool { return proc(t, pid, "cmdline") == "sleep\x001122\x00" })
 		status := proc(t, pid, "status")
 		if got := regexp.MustCompile(`(?m)^NSpid:\s.*\s1$`).FindString(status); got == "" {
@@ -60,7 +60,7 @@ var processTests = []test[*podman]{
 			t.Errorf("conmon is in it too: %s", conmon)
 		}
 		if strings.HasPrefix(path, "/machine.slice/") && p.manager == "systemd" {
-			// What podman wants of the scope it says by annotations.
+			// podman passes the scope's properties to the runtime as annotations.
 			unit := command{argv: []string{"systemctl", "show", "--property", "ActiveState,KillSignal,TimeoutStopUSec", "libpod-" + id + ".scope"}}.must(t)
 			lines := strings.Fields(unit)
 			slices.Sort(lines)
@@ -96,7 +96,7 @@ func proc(t *testing.T, pid int, file string) string {
 	return string(data)
 }
 
-// link is a namespace of a process.
+// link returns a namespace of a process as /proc/PID/ns shows it, such as "net:[4026531840]".
 func link(t *testing.T, pid int, namespace string) string {
 	t.Helper()
 	l, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/%s", pid, namespace))
@@ -106,7 +106,8 @@ func link(t *testing.T, pid int, namespace string) string {
 	return l
 }
 
-// field is one of proc_pid_status(5)'s.
+// field returns a field of /proc/PID/status (proc_pid_status(5)), with single spaces between its
+// words.
 func field(status, name string) string {
 	_, rest, _ := strings.Cut("\n"+status, "\n"+name+":")
 	line, _, _ := strings.Cut(rest, "\n")

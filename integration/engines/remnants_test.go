@@ -17,14 +17,13 @@ import (
 	"time"
 )
 
-// snapshot is everything on the host that a container could leave behind, a
-// line for each thing.
+// snapshot is everything on the host that a container could leave behind, one line per thing.
 type snapshot map[string]bool
 
-// settle is how long processes, scopes and cgroups may take to go.
+// settle is how long processes, scopes and cgroups may take to disappear.
 const settle = 15 * time.Second
 
-// same fails the test for what is there now and was not before.
+// same fails the test if the host has anything that before does not have. It waits up to settle.
 func (before snapshot) same(t *testing.T) {
 	t.Helper()
 	var left []string
@@ -82,7 +81,7 @@ func look(t *testing.T) snapshot {
 	return s
 }
 
-// add counts, for two of a kind are more than one.
+// add adds a line with a number from the second of its kind on, so that each one counts.
 func (s snapshot) add(kind, what string) {
 	line := kind + " " + what
 	for n := 2; s[line]; n++ {
@@ -102,8 +101,8 @@ func (s snapshot) lines(kind, name string, args ...string) {
 	}
 }
 
-// processes are those of programs; the kernel's own have no command line. The
-// host's own services start a helper now and then.
+// processes adds the processes that have a command line, which the kernel's own do not have. It
+// leaves out systemd's processes, because the host's services start a helper now and then.
 func (s snapshot) processes() {
 	dirs, _ := filepath.Glob("/proc/[0-9]*")
 	for _, d := range dirs {
@@ -121,8 +120,8 @@ func (s snapshot) processes() {
 
 var peerGroup = regexp.MustCompile(`(shared|master|propagate_from):\d+`)
 
-// mounts without their numbers (proc_pid_mountinfo(5)), but with the way they
-// propagate, which a runtime must not change.
+// mounts adds the mount table without ids and device numbers (proc_pid_mountinfo(5)), but with the
+// propagation type, which a runtime must not change.
 func (s snapshot) mounts(t *testing.T) {
 	t.Helper()
 	data, err := os.ReadFile("/proc/self/mountinfo")
@@ -135,12 +134,11 @@ func (s snapshot) mounts(t *testing.T) {
 	}
 }
 
-// kept are directories that are there to stay: crun's and berth's caches of
-// compiled seccomp filters, and the cgroup that podman makes for conmon where
-// /proc/PID/cgroup also shows hierarchies of version 1.
+// kept are directories that stay: crun's and berth's caches of compiled seccomp filters, and the
+// cgroup that podman creates for conmon where /proc/PID/cgroup also shows hierarchies of version 1.
 var kept = []string{".cache", "@roots", "@seccomp", "systemd"}
 
-// tree adds all below a directory.
+// tree adds everything below a directory that take accepts.
 func (s snapshot) tree(dir string, take func(fs.DirEntry) bool) {
 	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -156,7 +154,7 @@ func (s snapshot) tree(dir string, take func(fs.DirEntry) bool) {
 	})
 }
 
-// sockets are the named ones of LXC, berth and the engines.
+// sockets adds the named Unix sockets of LXC and berth.
 func (s snapshot) sockets(t *testing.T) {
 	t.Helper()
 	data, err := os.ReadFile("/proc/net/unix")
@@ -172,8 +170,7 @@ func (s snapshot) sockets(t *testing.T) {
 	}
 }
 
-// traces are what is to be found of one container, by its id: processes,
-// mounts, cgroups, files.
+// traces returns what the host has of one container, by its id: processes, mounts, cgroups, files.
 func traces(t *testing.T, id string) []string {
 	t.Helper()
 	var found []string

@@ -12,18 +12,18 @@ import (
 	"strings"
 )
 
-// candidate is a runtime that the suites are run with.
+// candidate is a runtime with which the suites run.
 type candidate struct {
-	// path is what engines are given: podman takes a path, or a name from its
-	// configuration. name is how it is called in the table.
+	// path is what engines get: podman takes a path, or a name from its configuration. name is the
+	// runtime's name in the table of results.
 	path, name string
-	// managers are the cgroup managers that podman uses it with.
+	// managers are the cgroup managers with which podman uses it.
 	managers []string
-	// every is n where only each nth test is run with it.
+	// every is n if only each nth test runs with it, else 1.
 	every int
 }
 
-// some are those of a suite's tests that are run with a runtime.
+// some returns the tests of a suite that run with a runtime.
 func some[E any](c candidate, tests []test[E]) []test[E] {
 	var list []test[E]
 	for i, x := range tests {
@@ -34,10 +34,10 @@ func some[E any](c candidate, tests []test[E]) []test[E] {
 	return list
 }
 
-// runtimes are those of -runtimes, mixed those of -mixed.
+// runtimes are the runtimes of -runtimes, mixed those of -mixed.
 var runtimes, mixed []candidate
 
-// readRuntime reads a word of -runtimes or -mixed.
+// readRuntime parses one word of -runtimes or -mixed.
 func readRuntime(word string) (candidate, error) {
 	word, every, sparse := strings.Cut(word, "%")
 	name, manager, one := strings.Cut(word, "@")
@@ -57,8 +57,7 @@ func readRuntime(word string) (candidate, error) {
 	return c, nil
 }
 
-// readRuntimes reads -runtimes and -mixed, and checks that -same names some of
-// the former.
+// readRuntimes parses -runtimes and -mixed, and checks that -same names only runtimes of -runtimes.
 func readRuntimes() error {
 	for list, flag := range map[*[]candidate]string{&runtimes: *runtimesFlag, &mixed: *mixedFlag} {
 		for _, word := range words(flag) {
@@ -79,7 +78,7 @@ func readRuntimes() error {
 	return nil
 }
 
-// pairs are the runtimes of -same.
+// pairs returns the pairs of -same.
 func pairs() [][2]string {
 	var list [][2]string
 	for _, word := range words(*sameFlag) {
@@ -89,8 +88,8 @@ func pairs() [][2]string {
 	return list
 }
 
-// introduce tells podman which runtimes log in JSON: it knows by their names
-// only (containers.conf(5), runtime_supports_json).
+// introduce tells podman that the runtimes log in JSON, which podman only knows by a runtime's name
+// (containers.conf(5), runtime_supports_json).
 func introduce() error {
 	const dir = "/etc/containers/containers.conf.d"
 	var names []string

@@ -1,31 +1,31 @@
 # shellcheck shell=bash disable=SC2154
-# What the scenarios' scripts have at hand.
+# Functions for the scripts of the scenarios.
 
 # eventually COMMAND...: waits until a command succeeds.
 eventually() {
 	until "$@" >/dev/null 2>&1; do sleep 0.1; done
 }
 
-# says COMMAND... TEXT: whether a command's output has a text.
+# says COMMAND... TEXT: succeeds if the output of a command contains a text.
 says() {
 	local out
 	out=$("${@:1:$#-1}" 2>&1) || true
 	[[ $out == *"${!#}"* ]]
 }
 
-# fails COMMAND...: the exit status of a command that fails; what it says goes to stdout.
+# fails COMMAND...: runs a command that fails, and prints its output and its exit status.
 fails() {
 	local status=0
 	"$@" 2>&1 || status=$?
 	echo "status $status"
 }
 
-# ask CONTAINER FIELD: a field of inspect's.
+# ask CONTAINER FIELD: prints a field of inspect.
 ask() {
 	"$engine" inspect --format "{{$2}}" "$1"
 }
 
-# up NAME [OPTION...]: a container in the background that does nothing, without a network.
+# up NAME [OPTION...]: starts a container in the background that does nothing and has no network.
 up() {
 	"$engine" run --detach --network none --name "$@" "$i" sleep 1000 >/dev/null
 }
@@ -35,7 +35,7 @@ once() {
 	"$engine" run --rm --network none "$@"
 }
 
-# Fewer than the host's own, which an engine's default for builds is not.
+# Lower than the host's own limits, which an engine's default for builds may exceed.
 limits="--ulimit nofile=1024:1024 --ulimit nproc=1024:1024"
 
 # build TAG [OPTION...]: builds the Containerfile here without a network.
@@ -44,16 +44,16 @@ build() {
 	podman build --quiet --network none $limits --tag "$@" . >/dev/null
 }
 
-# finally COMMAND: runs a command when the script has ended, the latest first.
-# What is left in the background then ends as well.
+# finally COMMAND: runs a command when the script ends, the latest one first. Afterwards the
+# script's background jobs are killed.
 finally() {
 	at_end="$1; $at_end"
 }
 at_end=
 trap 'set +e; eval "$at_end"; jobs -p | xargs --no-run-if-empty kill' EXIT
 
-# unseen: passes on all lines but those of LXC's own process in the container's
-# pid namespace, which berth cannot hide.
+# unseen: removes the lines of the stub init, LXC's own process in the container's pid namespace,
+# which berth cannot hide.
 unseen() {
 	grep -v -w stub-init
 }

@@ -64,8 +64,8 @@ var attributeScenarios = []scenario{
 	{name: "--preserve-fds", script: `
 		echo three >3; once --preserve-fds 1 $i sh -c 'cat <&3; ls /proc/self/fd | wc -l' 3<3`,
 		want: "three\n5"},
-	// podman asks the runtime for three descriptors, of which it has closed two.
-	// crun alone takes that; runc wants all of them open, and so does berth.
+	// podman asks the runtime to pass on three descriptors, two of which it has closed. Only crun
+	// accepts that. runc and berth require all three to be open.
 	{name: "--preserve-fd", script: `
 		echo five >5; once --preserve-fd 5 $i sh -c 'cat <&5; test -e /proc/self/fd/3 || echo no 3' 5<5`,
 		want:    "five\nno 3",

@@ -2,7 +2,7 @@
 
 package engines
 
-// Builds have a limit of open files that the host can give: its own.
+// buildScenarios use the function build of scenario.sh, which sets limits that this host allows.
 var buildScenarios = []scenario{
 	{name: "build: RUN, USER, WORKDIR, ENV, ARG, COPY, SHELL", script: `
 		echo copied >f; cat >Containerfile <<-E

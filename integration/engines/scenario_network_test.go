@@ -2,7 +2,7 @@
 
 package engines
 
-// Servers answer every connection with a word.
+// The servers in networkScenarios answer every connection with one word.
 var networkScenarios = []scenario{
 	{name: "network: two containers find each other by name", script: `
 		podman network create $n >/dev/null

@@ -27,7 +27,7 @@ var spaceScenarios = []scenario{
 		mkdir v w; chmod 777 v w; echo x >v/f; once --uidmap 0:300000:1000 --uidmap 1000:400000:10 --gidmap 0:300000:65536 --volume $d/v:/v:idmap --volume $d/w:/w --user 1000:0 $i sh -c '
 			cat /proc/self/uid_map | tr -s " "; stat -c %u /v/f; touch /v/mine /w/mine; stat -c %u /v/mine'; stat -c %u v/mine w/mine`,
 		want: "0 300000 1000\n 1000 400000 10\n0\n1000\n1000\n400000"},
-	// podman now and then finds "not enough unused IDs" while other containers come and go.
+	// podman sometimes finds "not enough unused IDs" while other containers come and go.
 	{name: "--userns container:ID and ns:PATH", script: `
 		eventually up $n --userns auto:size=3000; up $n-2 --userns container:$n
 		a=$(readlink /proc/$(ask $n .State.Pid)/ns/user) b=$(readlink /proc/$(ask $n-2 .State.Pid)/ns/user); [[ $a == "$b" && $a != "$(readlink /proc/self/ns/user)" ]] && echo shared; podman exec $n-2 id -u`,
@@ -39,13 +39,13 @@ var spaceScenarios = []scenario{
 		up $n --cgroups=no-conmon; [[ $(cut -d: -f3 /proc/$(ask $n .State.ConmonPid)/cgroup | tail -1) == $(cut -d: -f3 /proc/self/cgroup | tail -1) ]] && echo conmon stays
 		systemd-run --quiet --wait --pipe --service-type=exec --property=Delegate=yes --setenv=PATH="$PATH" podman run --rm --name $n-2 --network none --cgroups=split $i sh -c 'echo in the unit; grep ^0:: /proc/self/cgroup'`,
 		want: "conmon stays\nin the unit\n0::/"},
-	// A container of LXC's is a cgroup: its limits, its end and its freezer are.
+	// An LXC container always has a cgroup, through which it is limited, killed and frozen.
 	{name: "--cgroups=disabled", script: `
 		podman run --detach --cgroups=disabled --name $n --network none $i sleep 1000 >/dev/null
 		podman exec $n echo in; [[ $(tail -1 /proc/$(ask $n .State.Pid)/cgroup) == $(tail -1 /proc/self/cgroup) ]] && echo the same cgroup; podman stop --time 0 $n >/dev/null 2>&1; podman wait $n`,
 		want:    "in\nthe same cgroup\n137",
 		refused: refusal{"berth-lxc": "not supported by the lxc backend, whose containers always have a cgroup", "berth-pct": "not supported by the pct backend, whose containers always have a cgroup"}},
-	// A CT's cgroup is Proxmox VE's, whatever an engine names.
+	// A CT is in Proxmox VE's cgroup, whatever cgroup an engine names.
 	{name: "--cgroup-parent", script: `
 		parent=${n//-/_}.slice; finally "systemctl stop $parent"; place=$parent; [[ $runtime != *-pct ]] || place=/lxc/
 		podman run --detach --cgroup-parent $parent --name $n --network none $i sleep 1000 >/dev/null

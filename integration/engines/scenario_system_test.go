@@ -3,7 +3,7 @@
 package engines
 
 var systemScenarios = []scenario{
-	// The test host's own system is the container's, below an overlay.
+	// The container's root is the test host's own system, below an overlay.
 	{name: "systemd: boots, runs units, stops by its own signal", script: `
 		podman run --detach --name $n --network none --systemd always --hostname inner --rootfs /:O /lib/systemd/systemd systemd.unit=basic.target systemd.mask=systemd-remount-fs.service >/dev/null
 		eventually says podman exec $n systemctl is-system-running running

@@ -22,15 +22,14 @@ import (
 	"github.com/berth-oci/berth/integration/executable"
 )
 
-// scenario is a few commands of an engine's, in bash, and all that they write to
-// stdout. A command that fails without being asked about it ends the script, and
-// the test. The words $n (what names begin with), $d (an empty directory, where
-// the script runs), $i (the image) and the functions of scenario.sh are at hand.
+// scenario is a bash script with a few commands of an engine, and all that it must write to stdout.
+// A command that fails unexpectedly ends the script and fails the test. The script can use $n (a
+// prefix for names), $d (an empty directory, in which the script runs), $i (the image) and the
+// functions of scenario.sh.
 type scenario struct {
 	name, script, want string
-	// refused has, for a runtime that cannot do this by its nature, a regular
-	// expression for a part of what the script says instead, by the name that
-	// the runtime is called by. The script fails then.
+	// refused names the runtimes that cannot do this by design. For such a runtime the script must
+	// fail, and its output must match the regular expression.
 	refused refusal
 }
 
@@ -39,7 +38,7 @@ type refusal map[string]string
 //go:embed scenario.sh
 var scenarioFunctions string
 
-// scenarios are the rows of the suite of that name.
+// scenarios returns the rows of the suite scenarios.
 func scenarios() []scenario {
 	return slices.Concat(fileScenarios, execScenarios, lifeScenarios, podScenarios, networkScenarios,
 		spaceScenarios, attributeScenarios, systemScenarios, buildScenarios)
@@ -66,18 +65,18 @@ runtime_supports_nocgroup = ["crun", "berth-lxc", "berth-pct", "berth-crun"]
 	}
 }
 
-// stage is where the scenarios of one runtime run.
+// stage is the environment in which the scenarios of one runtime run.
 type stage struct {
-	dir     string // goes before PATH: the engine's name there is a script that names the runtime
+	dir     string // first on PATH; contains a script with the engine's name that adds the runtime's arguments
 	runtime candidate
-	env     []string // besides
-	// again is how often a scenario may be repeated that fails.
+	env     []string // added to the environment
+	// again is how often a failed scenario is repeated.
 	again int
 	names atomic.Int32
 }
 
-// clearPodman removes what scenarios have made, in the end and all at once: a
-// podman command costs more than what most of them do.
+// clearPodman removes what the scenarios made. It runs once, after all of them, because a podman
+// command takes longer than most of what the scenarios do.
 const clearPodman = `
 	podman pod rm --all --force --time 0
 	podman rm --all --force --time 0 --volumes
@@ -95,7 +94,7 @@ func (s *stage) clear(t *testing.T, script string) {
 	}
 }
 
-// rows are scenarios as tests of the table.
+// rows returns scenarios as tests of the table.
 func rows(of []scenario) []test[*stage] {
 	var tests []test[*stage]
 	for _, c := range of {
@@ -106,8 +105,8 @@ func rows(of []scenario) []test[*stage] {
 
 var notInNames = regexp.MustCompile(`[^a-z0-9]+`)
 
-// name is what the names of a row begin with: its own, as far as there is room
-// for it in a hostname, and its number.
+// name returns a new prefix for the names in a row: the runtime, as much of the row's name as a
+// hostname has room for, and a number.
 func (s *stage) name(row string) string {
 	slug := strings.Trim(notInNames.ReplaceAllString(strings.ToLower(row), "-"), "-")
 	return fmt.Sprintf("%s-%.20s-%d", s.runtime.name, slug, s.names.Add(1))
@@ -126,10 +125,10 @@ func (c scenario) run(t *testing.T, s *stage) {
 	}
 }
 
-// once says what is wrong, in the end.
+// once runs a scenario and returns what was wrong, or "".
 func (c scenario) once(t *testing.T, s *stage) string {
-	// Not t.TempDir: its name has what engines take for an option's end, and is
-	// too long for a socket's.
+	// Not t.TempDir: its name contains characters that engines take for the end of an option, and
+	// it is too long for the path of a socket.
 	dir, err := os.MkdirTemp("", "row")
 	if err != nil {
 		t.Fatal(err)
@@ -159,8 +158,8 @@ var spaceAtEnd = regexp.MustCompile(`(?m)[ \t]+$`)
 
 func trimmed(s string) string { return strings.TrimSpace(spaceAtEnd.ReplaceAllString(s, "")) }
 
-// sh runs a script with the functions of scenario.sh, traced on stderr. What it
-// leaves in the background ends with it.
+// sh runs a script with the functions of scenario.sh, and traces it on stderr. Afterwards it kills
+// what the script left in the background.
 func (s *stage) sh(t *testing.T, dir, name, script string) (stdout, stderr string, status int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), *patience)
@@ -188,8 +187,8 @@ func (s *stage) sh(t *testing.T, dir, name, script string) (stdout, stderr strin
 	return out.String(), err.String(), cmd.ProcessState.ExitCode()
 }
 
-// wrapper makes a directory with a script in it that is called as a program is
-// and calls it with arguments of its own first.
+// wrapper creates a directory with a script that has the name of a program and calls it with args
+// before the script's own arguments.
 func wrapper(t *testing.T, program string, args ...string) string {
 	t.Helper()
 	path, err := exec.LookPath(program)

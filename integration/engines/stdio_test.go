@@ -63,7 +63,7 @@ var stdioTests = []test[*podman]{
 
 const plenty = 100 << 20
 
-// noise is 100 MB that no pipe compresses, read through a hash.
+// noise returns a reader of 100 MB of random bytes, which it also writes to h.
 func noise(h hash.Hash) io.Reader {
 	return io.TeeReader(io.LimitReader(rand.NewChaCha8([32]byte([]byte(fmt.Sprintf("%32s", "berth")))), plenty), h)
 }

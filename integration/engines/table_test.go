@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// results are what came of every test with every runtime.
+// results holds the result of every test with every runtime.
 var results table
 
 type table struct {
@@ -39,7 +39,7 @@ func (x *table) record(row, column string, t *testing.T) {
 	}
 }
 
-// print writes a line per test and a column per runtime.
+// print writes one line per test and one column per runtime.
 func (x *table) print(w io.Writer) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -73,9 +73,9 @@ func (x *table) print(w io.Writer) {
 	fmt.Fprintln(w)
 }
 
-// differences are the tests whose results are not the same with both runtimes of
-// a pair, under any engine and cgroup manager that both were used with. That a
-// pair was compared in no test at all is one, too.
+// differences returns the tests whose results differ between the two runtimes of a pair, for each
+// engine and cgroup manager with which both were used. A pair that shares no test counts as a
+// difference, too.
 func (x *table) differences(pairs [][2]string) []string {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -106,7 +106,7 @@ func (x *table) differences(pairs [][2]string) []string {
 	return list
 }
 
-// split cuts a column's name: the runtime, and the rest with its slash.
+// split cuts a column's name into the runtime and the rest, which begins with its slash.
 func split(column string) (runtime, manager string) {
 	if i := strings.IndexByte(column, '/'); i >= 0 {
 		return column[:i], column[i:]
@@ -114,8 +114,8 @@ func split(column string) (runtime, manager string) {
 	return column, ""
 }
 
-// excused says that something failed, and nothing but tests that a peer failed,
-// with that peer or with what is compared with it.
+// excused is true if something failed, but only tests that a peer failed: with the peer itself, or
+// with the runtime that -same compares with it.
 func (x *table) excused(peers []string, pairs [][2]string) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -144,8 +144,8 @@ type test[E any] struct {
 	run  func(t *testing.T, engine E)
 }
 
-// column runs a suite's tests for one runtime side by side, clears up what they
-// leave to the end, then looks at what is left on the host.
+// column runs a suite's tests for one runtime in parallel, calls the clear functions, and then
+// fails if anything is left on the host.
 func column[E any](t *testing.T, suite, name string, engine func(t *testing.T) E, tests []test[E], clear ...func()) {
 	t.Run(name, func(t *testing.T) {
 		before := look(t)

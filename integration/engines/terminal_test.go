@@ -15,7 +15,7 @@ import (
 	"github.com/containerd/console"
 )
 
-// terminal is a program that runs on a terminal, with the test in front of it.
+// terminal is a program on a terminal that the test operates.
 type terminal struct {
 	t      *testing.T
 	cmd    *exec.Cmd
@@ -27,7 +27,7 @@ type terminal struct {
 	seen   int
 }
 
-// onTerminal starts a program on a terminal of a size of its own.
+// onTerminal starts a program on a new terminal of 37 rows and 101 columns.
 func onTerminal(t *testing.T, argv ...string) *terminal {
 	t.Helper()
 	master, path, err := console.NewPty()
@@ -77,14 +77,14 @@ func (x *terminal) resize(rows, columns uint16) {
 	}
 }
 
-// expect waits for output that matches, after what was expected before.
+// expect waits for output that matches, after the output that was expected before.
 func (x *terminal) expect(pattern string) {
 	x.t.Helper()
 	x.prod(pattern, nil)
 }
 
-// prod does something again and again until its effect is seen, for whom it is
-// meant may not be ready at the first time.
+// prod calls do once a second until the output matches, because the program may not be ready for
+// the first call. If do is nil, prod only waits.
 func (x *terminal) prod(pattern string, do func()) {
 	x.t.Helper()
 	want := regexp.MustCompile(pattern)
@@ -107,16 +107,17 @@ func (x *terminal) prod(pattern string, do func()) {
 	}
 }
 
-// resizeUntil resizes the terminal to 50 lines until its effect is seen.
+// resizeUntil resizes the terminal to 50 rows and 120 columns again and again until the output
+// matches.
 func (x *terminal) resizeUntil(pattern string) {
 	x.t.Helper()
 	x.prod(pattern, func() {
-		x.resize(49, 120) // the same size again would be no news
+		x.resize(49, 120) // setting the same size again would have no effect
 		x.resize(50, 120)
 	})
 }
 
-// interruptUntil presses Ctrl-C until its effect is seen.
+// interruptUntil presses Ctrl-C again and again until the output matches.
 func (x *terminal) interruptUntil(pattern string) {
 	x.t.Helper()
 	x.prod(pattern, func() { x.send("\x03") })
@@ -129,7 +130,7 @@ func (x *terminal) send(keys string) {
 	}
 }
 
-// status waits for the program's end.
+// status waits for the program's end, and returns its exit status.
 func (x *terminal) status() int {
 	x.t.Helper()
 	select {

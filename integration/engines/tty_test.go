@@ -9,8 +9,8 @@ import (
 
 var terminalTests = []test[*podman]{
 	{"-t: a terminal of the right size", func(t *testing.T, p *podman) {
-		// podman tells conmon the size beside starting the container; until then
-		// busybox' stty says nothing, and succeeds.
+		// podman sends conmon the size while it starts the container. Until the size arrives,
+		// busybox's stty prints nothing and succeeds.
 		x := p.terminal("run", "--rm", "--name", p.name(), "-it", image, "sh", "-c",
 			"tty; test -c /dev/console && echo console; stat -c %a $(tty); until size=$(stty size 2>/dev/null); test -n \"$size\"; do sleep 0.1; done; echo $size; test -t 0 && test -t 1 && test -t 2 && exit 5")
 		x.expect(`/dev/pts/0\r\n`)
@@ -62,14 +62,14 @@ var terminalTests = []test[*podman]{
 		name := p.name()
 		x := p.terminal("run", "--name", name, "-it", image, "sh", "-c", `echo ready; read a; echo "got $a"; exit 6`)
 		x.expect(`ready`)
-		x.send("\x10") // Ctrl-P Ctrl-Q, which podman wants to read one at a time
+		x.send("\x10") // Ctrl-P Ctrl-Q, which podman must read one at a time
 		time.Sleep(500 * time.Millisecond)
 		x.send("\x11")
 		if s := x.status(); s != 0 {
 			t.Errorf("detach: exit status %d, not 0", s)
 		}
 		x = p.terminal("attach", name)
-		// It is not said when podman listens.
+		// podman does not say when it has attached.
 		eventually(t, "attached", func() bool { return p.ask(name, ".State.Running") == "true" })
 		x.send("line\n")
 		x.expect(`got line`)

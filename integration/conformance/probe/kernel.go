@@ -20,7 +20,7 @@ func getInt(option uintptr) string {
 	return fmt.Sprintf("%d %d", value, errno)
 }
 
-// kernel are what system calls and sysctls tell.
+// kernel records what system calls and sysctls show.
 func (f facts) kernel() {
 	var name unix.Utsname
 	_ = unix.Uname(&name)
@@ -51,7 +51,7 @@ func (f facts) kernel() {
 	}
 }
 
-// network are the interfaces and their addresses.
+// network records the network interfaces and their addresses.
 func (f facts) network() {
 	list, err := net.Interfaces()
 	if err != nil {
@@ -63,8 +63,9 @@ func (f facts) network() {
 	}
 }
 
-// mounts is the mount table, each by its target, with what it is mounted on.
-// The order of the table is that of making, of no meaning to anybody.
+// mounts records the mount table: each mount by its target, with the target of the mount that it is
+// on. It does not record the order of the table, which is only the order in which the mounts were
+// made.
 func (f facts) mounts() {
 	var all []string
 	targets := map[string]string{}
@@ -98,7 +99,7 @@ func (f facts) mounts() {
 	f["mounts"] = strings.Join(all, " ")
 }
 
-// tree lists the files, but for those of the kernel's own making.
+// tree records the files below root, except those that the kernel makes up (ofTheKernel).
 func (f facts) tree(root string) {
 	_ = filepath.WalkDir(root, func(path string, entry os.DirEntry, err error) error {
 		var st unix.Stat_t
@@ -117,8 +118,7 @@ func (f facts) tree(root string) {
 	})
 }
 
-// ofTheKernel tells whether a directory's content is made up by the kernel, and
-// another one each time.
+// ofTheKernel is true if the kernel makes up a directory's content, which then differs each time.
 func ofTheKernel(path string) bool {
 	var fs unix.Statfs_t
 	if err := unix.Statfs(path, &fs); err != nil {

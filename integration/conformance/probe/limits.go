@@ -11,14 +11,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// cgroupMount is where trials have their cgroup, if they look at it.
+// cgroupMount is where a trial mounts its cgroup if it compares limits.
 const cgroupMount = "/sys/fs/cgroup"
 
-// notSettings are files of a cgroup that can be written and hold no setting of a
-// container's: members, events, and what is for cgroups below.
+// notSettings are writable files of a cgroup that hold no setting of the container: its members,
+// its events, and what applies to the cgroups below it.
 var notSettings = []string{"cgroup.procs", "cgroup.threads", "cgroup.kill", "cgroup.freeze", "cgroup.subtree_control", "cgroup.type", "memory.reclaim"}
 
-// limits are the settings of the cgroup, one by one.
+// limits records each setting of the cgroup.
 func (f facts) limits() {
 	var fs unix.Statfs_t
 	if err := unix.Statfs(cgroupMount, &fs); err != nil || fs.Type != unix.CGROUP2_SUPER_MAGIC {

@@ -1,8 +1,7 @@
 //go:build linux
 
-// probe tells, as one JSON object of strings, what a container is like for the
-// process in it: what the differential tests compare. Its arguments are paths
-// to look at more closely.
+// probe prints, as one JSON object of strings, what a container is like for a process in it. The
+// differential tests compare this. Its arguments are paths to look at more closely.
 package main
 
 import (
@@ -12,14 +11,14 @@ import (
 	"runtime"
 )
 
-// facts are what is found, by names such as "status CapEff" or "mount /proc".
+// facts is what the probe finds, by names such as "status CapEff" or "mount /proc".
 type facts map[string]string
 
-// marker is what the root of a container that the tests make holds: elsewhere
-// the probe does nothing, for what it tries could be allowed.
+// marker is a file in the root of every container that the tests make. Elsewhere the probe does
+// nothing, because what it tries might be allowed there.
 const marker = "/.probe-here"
 
-// The first thread is the one that the runtime has prepared.
+// Stay on the first thread: the runtime has prepared no other.
 func init() { runtime.LockOSThread() }
 
 func main() {
@@ -28,7 +27,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "probe: this is no container of the conformance tests:", err)
 		os.Exit(125)
 	}
-	// First of all, before anything is opened.
+	// Before anything else opens a descriptor.
 	f.descriptors()
 	f.process()
 	f.kernel()

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// descriptors are the open ones and where they lead.
+// descriptors records the open descriptors and what they refer to.
 func (f facts) descriptors() {
 	buf := make([]byte, unix.PathMax)
 	for fd := range 256 {
@@ -26,19 +26,20 @@ func (f facts) descriptors() {
 	}
 }
 
-// unsteady lines of /proc/self/status say how much, not how; or what the caller of
-// the runtime ignores, which runc and crun hand on and berth does not.
+// unsteady are the lines of /proc/self/status that are not compared. Most of them hold amounts.
+// SigIgn shows the signals that the runtime's caller ignores, which runc and crun pass on and berth
+// does not.
 const unsteady = " VmPeak VmSize VmLck VmPin VmHWM VmRSS RssAnon RssFile RssShmem VmData VmStk VmExe VmLib VmPTE VmSwap HugetlbPages Threads SigQ " +
 	"SigPnd SigIgn ShdPnd voluntary_ctxt_switches nonvoluntary_ctxt_switches FDSize State "
 
-// process are the attributes that /proc and prctl show.
+// process records the attributes that /proc and prctl show.
 func (f facts) process() {
 	for line := range strings.Lines(read("/proc/self/status")) {
 		if name, value, ok := strings.Cut(line, ":"); ok && !strings.Contains(unsteady, " "+name+" ") {
 			f["status "+name] = strings.Join(strings.Fields(value), " ")
 		}
 	}
-	// Go raises its own limit of descriptors, and gives a child the true one.
+	// Go raises its own limit of descriptors, but gives a child the original one.
 	limits, err := exec.Command("/bin/busybox", "cat", "/proc/self/limits").Output()
 	if err != nil {
 		f["limit"] = err.Error()
@@ -52,7 +53,7 @@ func (f facts) process() {
 		"loginuid", "sessionid", "timens_offsets", "comm", "personality"} {
 		f["proc "+name] = strings.TrimSpace(read("/proc/self/" + name))
 	}
-	// The hierarchies of cgroup v1, if there are any, are not for containers.
+	// Containers do not use the hierarchies of cgroup v1, if the host has any.
 	_, f["cgroup"], _ = strings.Cut(strings.TrimSpace(read("/proc/self/cgroup")), "0::")
 	for _, name := range []string{"cgroup", "ipc", "mnt", "net", "pid", "pid_for_children", "time", "time_for_children", "user", "uts"} {
 		f["namespace "+name] = link("/proc/self/ns/" + name)

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// path looks at one: what it is, whether it can be read, written and listed.
+// path records what a path is, and whether it can be read, written and listed.
 func (f facts) path(path string) {
 	var st unix.Stat_t
 	if err := unix.Stat(path, &st); err != nil {
@@ -46,11 +46,11 @@ func (f facts) path(path string) {
 	f["write "+path] = code(err)
 }
 
-// madeName is that of a file which is made for a moment: another container's probe,
-// of the same bind mount, may see it.
+// madeName is the name of a file that exists only for a moment. The probe of another container may
+// see it through the same bind mount.
 const madeName = "made by the probe"
 
-// code is the kernel's error alone, without the path it was about.
+// code returns the name of the kernel's error, without the path that the error is about.
 func code(err error) string {
 	var errno unix.Errno
 	switch {
@@ -62,7 +62,7 @@ func code(err error) string {
 	return err.Error()
 }
 
-// devicePolicy tries to make device nodes, and to open what could be made.
+// devicePolicy tries to create device nodes, and to open the ones that it could create.
 func (f facts) devicePolicy() {
 	for _, d := range []struct {
 		kind, major, minor uint32
@@ -81,7 +81,7 @@ func (f facts) devicePolicy() {
 	}
 }
 
-// tries are system calls that a container may or may not make.
+// tries records the results of system calls that a container may or may not make.
 func (f facts) tries() {
 	errnoOf := func(number uintptr, args ...uintptr) error {
 		args = append(args, 0, 0, 0)
@@ -106,7 +106,7 @@ func (f facts) tries() {
 	f["try bpf"] = code(errnoOf(unix.SYS_BPF, 99))
 }
 
-// mounted tries to mount, on a directory of its own that goes again.
+// mounted tries to mount a tmpfs on a temporary directory, and removes both.
 func mounted() string {
 	dir, err := os.MkdirTemp("/tmp", "mount-")
 	if err != nil {
