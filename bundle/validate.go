@@ -65,6 +65,9 @@ func (b *Bundle) absent(platform string) (ps spec.Problems) {
 			if slices.Contains(m.Options, "src-nofollow") || slices.Contains(m.Options, "copy-symlink") {
 				stat = os.Lstat // the mount's source is the link itself
 			}
+			if spec.SourceInRoot(b.Rootfs, m.Source, true, b.Spec.Mounts[:i]) != "" {
+				continue // an earlier mount may make it
+			}
 			look(spec.Error, fmt.Sprintf("mounts[%d].source", i), m.Source, "what is to be mounted", "config.md#mounts", stat)
 		}
 	}

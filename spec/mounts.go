@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -105,3 +106,23 @@ var genericOptions = sync.OnceValue(func() map[string]bool {
 	}
 	return set
 })
+
+// SourceInRoot returns the path inside the container of a bind mount's source that earlier mounts
+// of the config decide: the source is below the root, and an earlier mount covers it or, if the
+// bind is recursive, lies below it. Mounts are made in the listed order (config.md#mounts), so such
+// a source exists only when its turn comes. SourceInRoot returns "" for every other source. root and
+// source are absolute paths on the host, and earlier holds the mounts before this one.
+func SourceInRoot(root, source string, recursive bool, earlier []specs.Mount) string {
+	inside, ok := strings.CutPrefix(filepath.Clean(source), filepath.Clean(root)+"/")
+	if !ok {
+		return ""
+	}
+	inside = "/" + inside
+	for i := range earlier {
+		at := filepath.Clean("/" + earlier[i].Destination)
+		if inside == at || strings.HasPrefix(inside, at+"/") || recursive && strings.HasPrefix(at, inside+"/") {
+			return inside
+		}
+	}
+	return ""
+}

@@ -375,3 +375,101 @@ func TestRootIsLink(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+// TestSourceInRoot checks bind mounts whose source an earlier mount of the config makes, and that
+// such a source cannot lead out of the root.
+func TestSourceInRoot(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		edit   func(*testing.T, *container)
+		script string
+		want   string
+		fails  string
+	}{
+		"in an earlier mount": {
+			edit: func(_ *testing.T, c *container) {
+				c.mount("tmpfs", "tmpfs", "/a", "mode=700")
+				c.mount("bind", c.path("a"), "/b", "bind", "ro")
+			},
+			script: "echo x >/a/file; cat /b/file; echo y 2>/dev/null >/b/file || echo read-only",
+			want:   "x\nread-only\n",
+		},
+		"below an earlier mount": {
+			edit: func(t *testing.T, c *container) {
+				mkdir(t, filepath.Join(c.bundle, "from/sub"))
+				write(t, filepath.Join(c.bundle, "from/sub/file"), "x\n")
+				c.mount("bind", filepath.Join(c.bundle, "from"), "/a", "bind")
+				c.mount("bind", c.path("a/sub"), "/b", "bind")
+			},
+			script: "cat /b/file",
+			want:   "x\n",
+		},
+		"above one, recursive": {
+			edit: func(t *testing.T, c *container) {
+				mkdir(t, c.path("a/sub"))
+				c.mount("tmpfs", "tmpfs", "/a/sub")
+				c.mount("bind", c.path("a"), "/b", "rbind")
+			},
+			script: "echo x >/a/sub/file; cat /b/sub/file",
+			want:   "x\n",
+		},
+		"above one, not recursive": {
+			edit: func(t *testing.T, c *container) {
+				mkdir(t, c.path("a/sub"))
+				c.mount("tmpfs", "tmpfs", "/a/sub")
+				c.mount("bind", c.path("a"), "/b", "bind")
+			},
+			script: "echo x >/a/sub/file; ls /b/sub",
+		},
+		"a file": {
+			edit: func(t *testing.T, c *container) {
+				mkdir(t, filepath.Join(c.bundle, "from"))
+				write(t, filepath.Join(c.bundle, "from/file"), "x\n")
+				c.mount("bind", filepath.Join(c.bundle, "from"), "/a", "bind")
+				c.mount("bind", c.path("a/file"), "/b/file", "bind")
+			},
+			script: "cat /b/file",
+			want:   "x\n",
+		},
+		"a link to the host": {
+			edit: func(t *testing.T, c *container) {
+				secret := filepath.Join(c.bundle, "secret")
+				mkdir(t, secret)
+				mkdir(t, filepath.Join(c.bundle, "from"))
+				symlink(t, secret, filepath.Join(c.bundle, "from/link"))
+				c.mount("bind", filepath.Join(c.bundle, "from"), "/a", "bind")
+				c.mount("bind", c.path("a/link"), "/b", "bind")
+			},
+			fails: "mounts[1]",
+		},
+		"ID-mapped": {
+			edit: func(_ *testing.T, c *container) {
+				c.mount("tmpfs", "tmpfs", "/a")
+				c.mount("bind", c.path("a"), "/b", "bind", "idmap")
+			},
+			fails: "cannot be ID-mapped",
+		},
+	} {
+		for _, userns := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, userns=%t", name, userns), func(t *testing.T) {
+				t.Parallel()
+				con := newContainer(t)
+				if userns {
+					con.withUserNamespace(t)
+				}
+				c.edit(t, con)
+				con.script = c.script
+				out, err := con.run(t)
+				if c.fails != "" {
+					if err == nil || !strings.Contains(err.Error(), c.fails) {
+						t.Errorf("%q, %v; want an error with %q", out, err, c.fails)
+					}
+					return
+				}
+				if err != nil || out != c.want {
+					t.Errorf("%q, %v; want %q", out, err, c.want)
+				}
+			})
+		}
+	}
+}

@@ -26,7 +26,7 @@ func Explain(s *specs.Spec, bundle string) (backends.Explanation, error) {
 	x.Add("root", h.explainRoot()...)
 	var lines []backends.Line
 	for i := range s.Mounts {
-		lines = append(lines, backends.Line{Text: h.explainMount(&s.Mounts[i]), From: fmt.Sprintf("mounts[%d]", i)})
+		lines = append(lines, backends.Line{Text: h.explainMount(i), From: fmt.Sprintf("mounts[%d]", i)})
 	}
 	x.Add("mounts", lines...)
 	if err := h.planDevices(); err != nil {
@@ -64,10 +64,13 @@ func (h *host) explainRoot() []backends.Line {
 	return lines
 }
 
-func (h *host) explainMount(m *specs.Mount) string {
+func (h *host) explainMount(i int) string {
+	m := &h.spec.Mounts[i]
 	plan, o := h.planMount(m)
 	var how string
 	switch {
+	case isBind(m, o) && !o.copySymlink && h.insideSource(i, &plan, o):
+		how = fmt.Sprintf("bind of %q in the root, as the mounts above leave it", plan.Inside.Path)
 	case isBind(m, o):
 		how = fmt.Sprintf("bind of %q", plan.Source)
 	case plan.Type == "cgroup2" && !hasNamespace(h.spec, specs.CgroupNamespace):

@@ -31,12 +31,14 @@ func (r *Root) mount(m *Mount) error {
 		return r.symlink(m.Symlink, m.Destination, true)
 	}
 	how := lookup{missing: missingDir, nofollow: m.NoFollow || m.Type == "proc" || m.Type == "sysfs"}
-	tree := -1
-	if m.Tree != None {
-		var err error
-		if tree, err = r.file(m.Tree); err != nil {
-			return err
-		}
+	tree, err := r.source(m)
+	if err != nil {
+		return err
+	}
+	if m.Inside != nil {
+		defer unix.Close(tree)
+	}
+	if tree >= 0 {
 		st, err := fstat(tree)
 		if err != nil {
 			return err
@@ -71,6 +73,40 @@ func (r *Root) mount(m *Mount) error {
 	}
 	r.lateRO = append(r.lateRO, lateMount{late, fmt.Sprintf("mounts[%d] (%s)", m.Index, m.Destination)})
 	return nil
+}
+
+// source returns the detached mount that m attaches, or -1 if m is a new file system. The caller
+// closes it if it comes from inside the root.
+func (r *Root) source(m *Mount) (int, error) {
+	switch {
+	case m.Inside != nil:
+		return r.copyInside(m)
+	case m.Tree != None:
+		return r.file(m.Tree)
+	}
+	return -1, nil
+}
+
+// copyInside copies a mount, or a part of it, that the config's earlier mounts made in the root.
+func (r *Root) copyInside(m *Mount) (int, error) {
+	source, err := r.tree.open(m.Inside.Path, lookup{nofollow: m.Inside.NoFollow})
+	if err != nil {
+		return -1, fmt.Errorf("open the source in the root: %w", err)
+	}
+	defer unix.Close(source.fd)
+	fd, err := openTreeClone(source.fd, "", m.Inside.Recursive, true)
+	if err != nil {
+		return -1, fmt.Errorf("source %s in the root: open_tree: %w", source.real, err)
+	}
+	if err := setBindFlags(fd, options{flags: m.Inside.Flags, cleared: m.Inside.Cleared}); err != nil {
+		unix.Close(fd)
+		return -1, fmt.Errorf("set mount flags: %w", err)
+	}
+	if err := finishTree(fd, m); err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
 }
 
 // make makes a new file system that is ready to be attached.

@@ -88,8 +88,8 @@ func TestCheckHost(t *testing.T) {
 func TestOwnCgroupMount(t *testing.T) {
 	t.Parallel()
 	for _, userns := range []bool{false, true} {
-		h := host{spec: &specs.Spec{}, userns: userns}
-		plan, err := h.openMount(&specs.Mount{Destination: "/sys/fs/cgroup", Type: "cgroup"})
+		h := host{spec: &specs.Spec{Mounts: []specs.Mount{{Destination: "/sys/fs/cgroup", Type: "cgroup"}}}, userns: userns}
+		plan, err := h.openMount(0)
 		if err != nil || len(h.files) != 0 || plan.Tree != None {
 			t.Errorf("user namespace %v: %+v, %d files, %v", userns, plan, len(h.files), err)
 		}

@@ -80,7 +80,7 @@ func (h *host) open() error {
 		return err
 	}
 	for i := range h.spec.Mounts {
-		m, err := h.openMount(&h.spec.Mounts[i])
+		m, err := h.openMount(i)
 		if err != nil {
 			return &spec.FieldError{Path: fmt.Sprintf("mounts[%d]", i), Value: h.spec.Mounts[i].Destination, Err: err}
 		}

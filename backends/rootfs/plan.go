@@ -35,7 +35,18 @@ type Mount struct {
 	RecClear    uint64   // MOUNT_ATTR_* flags to clear on the whole tree
 	CopyUp      bool     // tmpcopyup
 	Symlink     string   // copy-symlink: make a symlink with this target instead
+	Inside      *Inside  // the source of a bind mount that earlier mounts decide; else nil
 	NoFollow    bool     // dest-nofollow: do not follow the last component
+}
+
+// Inside is the source of a bind mount that lies in the container's root and in a mount that the
+// config lists earlier. It is looked up inside the root when its turn comes.
+type Inside struct {
+	Path      string // from the root
+	Recursive bool
+	NoFollow  bool   // src-nofollow: do not follow the last component
+	Flags     uint64 // MS_* flags of the options
+	Cleared   uint64 // MS_* flags that the options take away
 }
 
 // Param is one parameter of a new file system. A parameter with Flag set has no value.

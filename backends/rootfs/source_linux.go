@@ -8,6 +8,8 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/spec"
 )
 
 // cgroupRoot is the cgroup2 mount point of a host with cgroup v2 only (cgroups(7)).
@@ -52,10 +54,16 @@ func (h *host) planMount(m *specs.Mount) (Mount, options) {
 	return plan, o
 }
 
-// openMount plans one mount and opens the host files that it needs.
-func (h *host) openMount(m *specs.Mount) (Mount, error) {
+// openMount plans the mount with index i and opens the host files that it needs.
+func (h *host) openMount(i int) (Mount, error) {
+	m := &h.spec.Mounts[i]
 	plan, o := h.planMount(m)
 	switch {
+	case isBind(m, o) && !o.copySymlink && h.insideSource(i, &plan, o):
+		if o.idmap || m.UIDMappings != nil || m.GIDMappings != nil {
+			return plan, fmt.Errorf("source %q is in a mount that the config lists earlier, and such a source cannot be ID-mapped", plan.Source)
+		}
+		return plan, nil
 	case isBind(m, o):
 		return plan, h.openBind(m, o, &plan)
 	case plan.Type == "cgroup2" && h.joinsCgroups:
@@ -66,6 +74,19 @@ func (h *host) openMount(m *specs.Mount) (Mount, error) {
 		return plan, h.openHostMade(o, &plan)
 	}
 	return plan, nil
+}
+
+// insideSource sets plan.Inside and returns true if earlier mounts decide the source of the bind
+// mount with index i.
+func (h *host) insideSource(i int, plan *Mount, o options) bool {
+	inside := spec.SourceInRoot(h.abs(h.spec.Root.Path), plan.Source, o.flags&unix.MS_REC != 0, h.spec.Mounts[:i])
+	if inside == "" {
+		return false
+	}
+	plan.Inside = &Inside{
+		Path: inside, Recursive: o.flags&unix.MS_REC != 0, NoFollow: o.sourceNoFollow, Flags: o.flags, Cleared: o.cleared,
+	}
+	return true
 }
 
 // hostMade reports whether a new file system is mounted on the host instead of in the container.

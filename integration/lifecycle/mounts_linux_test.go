@@ -150,3 +150,26 @@ func TestSharedMountNamespaceUndone(t *testing.T) {
 		t.Errorf("left behind after create was killed: %q, there was %q", got, was)
 	}
 }
+
+// TestSourceInEarlierMount checks a bind mount whose source is in the root, where an earlier mount
+// of the config puts it: mounts are made in the listed order (config.md#mounts).
+func TestSourceInEarlierMount(t *testing.T) {
+	t.Parallel()
+	b := newBox(t, "echo x >/made/sub/file; cat /bound/file >/out/file; exec sleep 1000")
+	from := filepath.Join(filepath.Dir(b.bundle), "from")
+	if err := os.MkdirAll(from+"/sub", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	b.spec.Mounts = append(b.spec.Mounts,
+		specs.Mount{Destination: "/made", Type: "bind", Source: from, Options: []string{"bind"}},
+		specs.Mount{Destination: "/bound", Type: "bind", Source: b.rootfs() + "/made/sub", Options: []string{"bind", "ro"}})
+	b.write()
+	if o := b.berth("validate", b.bundle); o.status != 0 {
+		t.Errorf("validate: %s%s", o.stdout, o.stderr)
+	}
+	b.create()
+	b.start()
+	if got := b.awaitFile("file"); got != "x\n" {
+		t.Errorf("the container reads %q", got)
+	}
+}
