@@ -27,7 +27,7 @@ func (r *Runtime) Pass(id string, call backends.Call) error {
 }
 
 // errNoCRIU is the reason why berth's own backends refuse checkpoint and restore.
-var errNoCRIU = errors.New("CRIU cannot restore a container into an enclosure that LXC or Proxmox VE makes; not supported for containers")
+var errNoCRIU = errors.New("CRIU cannot restore a container into an enclosure; not supported for containers")
 
 // General hands a command without a container, as it was given, over to a delegating backend. It
 // then does not return unless the other runtime cannot be run. With any other backend it does

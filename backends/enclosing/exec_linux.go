@@ -344,7 +344,7 @@ func (e *execution) openJoinedBeforeFork() error {
 	for _, t := range types {
 		name := namespaceFiles[t]
 		if name == "" {
-			return record.Damaged("a process is in no %.40q namespace from its birth", t)
+			return record.Damaged("a process cannot join a %.40q namespace before it is forked", t)
 		}
 		theirs := fmt.Sprintf("/proc/%d/ns/%s", e.c.Process.Pid, name)
 		same, err := sameFile(theirs, "/proc/self/ns/"+name)

@@ -200,7 +200,7 @@ func explainGuard(j *Job) []backends.Line {
 	}
 	defer network.Close() // does nothing if nil
 	if reach, err := mayReach(network); err == nil && reach {
-		lines = append(lines, backends.Line{Text: "seccomp: clone3 is answered with ENOSYS, so that no process is born in a cgroup without these programs", From: from})
+		lines = append(lines, backends.Line{Text: "seccomp: clone3 is answered with ENOSYS, so that no process can be created in a cgroup without these programs", From: from})
 	}
 	return lines
 }

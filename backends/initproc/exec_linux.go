@@ -88,8 +88,8 @@ func Exec(plan *ExecPlan, files *ExecFiles) (*Waiting, error) {
 	if err != nil {
 		return nil, fmt.Errorf("socketpair: %w", err)
 	}
-	w := &Waiting{syncSocket: os.NewFile(uintptr(pair[0]), "gate"), plan: plan, forks: files.PID != nil}
-	inner := os.NewFile(uintptr(pair[1]), "gate")
+	w := &Waiting{syncSocket: os.NewFile(uintptr(pair[0]), "sync socket"), plan: plan, forks: files.PID != nil}
+	inner := os.NewFile(uintptr(pair[1]), "sync socket")
 	defer inner.Close()
 	if err := w.makeSharedPage(); err != nil {
 		w.syncSocket.Close()
@@ -199,7 +199,7 @@ func (w *Waiting) follow() error {
 	var status unix.WaitStatus
 	err := link.Retry(func() error { _, err := unix.Wait4(w.Pid, &status, 0, nil); return err })
 	if err != nil {
-		return fmt.Errorf("wait for process %d, which is to bear the program's: %w", w.Pid, err)
+		return fmt.Errorf("wait for process %d, which forks the program's process: %w", w.Pid, err)
 	}
 	w.forks = false
 	if err := w.takeOver(); !errors.Is(err, errNotForked) {

@@ -23,10 +23,10 @@ func (s *initProcess) fork(root *rootfs.Root) (launch func() error, pid int, err
 	if err != nil {
 		return nil, 0, fmt.Errorf("socketpair: %w", err)
 	}
-	w := &Waiting{syncSocket: os.NewFile(uintptr(pair[0]), "gate"), plan: &ExecPlan{
+	w := &Waiting{syncSocket: os.NewFile(uintptr(pair[0]), "sync socket"), plan: &ExecPlan{
 		Namespaces: s.plan.Namespaces, Process: s.plan.Process, Terminal: s.plan.Terminal, Inherited: s.plan.Inherited,
 	}}
-	inner := os.NewFile(uintptr(pair[1]), "gate")
+	inner := os.NewFile(uintptr(pair[1]), "sync socket")
 	defer inner.Close()
 	if err := w.makeSharedPage(); err != nil {
 		return nil, 0, err

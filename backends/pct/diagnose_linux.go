@@ -74,7 +74,7 @@ func (e *Enclosure) diagnoseTool(ctx context.Context) backends.Finding {
 	took := time.Since(begin).Round(time.Millisecond)
 	f := finding(check, err, fmt.Sprintf("pct list took %v", took), "containers cannot be made on Proxmox VE")
 	if err == nil && took > slowCall {
-		f.Verdict, f.Advice = backends.Warn, "the node is slow: each container takes four such calls; see its load and 'systemctl status pve-cluster'"
+		f.Verdict, f.Advice = backends.Warn, "the node is slow: each container takes three such calls; see its load and 'systemctl status pve-cluster'"
 	}
 	return f
 }

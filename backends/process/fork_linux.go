@@ -58,7 +58,7 @@ type ForkOptions struct {
 // The thread cannot be used afterwards, because it runs as the container's user. The process can.
 func (p *Prepared) Fork(o ForkOptions) (pid int, err error) {
 	if o.SyncSocket < firstExtra+p.options.Preserve {
-		return -1, fmt.Errorf("descriptor %d is both the gate and to be preserved", o.SyncSocket)
+		return -1, fmt.Errorf("descriptor %d is both the sync socket and one to be preserved", o.SyncSocket)
 	}
 	c := &forkedChild{flags: uintptr(unix.SIGCHLD), syncSocket: uintptr(o.SyncSocket), terminal: o.Terminal, preserve: uintptr(p.options.Preserve),
 		pids: uintptr(o.PIDs), atOnce: o.AtOnce, hold: o.Hold}
@@ -70,7 +70,7 @@ func (p *Prepared) Fork(o ForkOptions) (pid int, err error) {
 	}
 	if c.pids != 0 {
 		if !p.options.Join || o.SharedPage == nil {
-			return -1, errors.New("a process to be born in a pid namespace wants Options.Join and a board")
+			return -1, errors.New("a fork into a pid namespace needs Options.Join and a shared page")
 		}
 		if err := c.join(p.attributes, o.SharedPage); err != nil {
 			return -1, err
@@ -88,7 +88,7 @@ func (p *Prepared) Spawn(path string, args, env []string, stdio [3]int) (pid int
 	if err != nil {
 		return -1, fmt.Errorf("socketpair: %w", err)
 	}
-	syncSocket := os.NewFile(uintptr(pair[0]), "gate")
+	syncSocket := os.NewFile(uintptr(pair[0]), "sync socket")
 	defer syncSocket.Close()
 	inner := pair[1]
 	defer func() { unix.Close(inner) }()
@@ -244,7 +244,7 @@ const (
 )
 
 var stepNames = []string{
-	"setsid", "set up stdio", "make the terminal the controlling one", "wait at the gate", "close and preserve descriptors",
+	"setsid", "set up stdio", "make the terminal the controlling one", "wait on the sync socket", "close and preserve descriptors",
 	"reset signals", "load the seccomp filter", "exec",
 	"join the pid namespace (one that the container's user namespace owns, or an inner one): setns",
 	"give up CAP_SYS_ADMIN: capset", "fork",

@@ -20,7 +20,7 @@ func (c *child) fork(p *Prepared) error {
 	if err != nil {
 		return err
 	}
-	syncSocket := os.NewFile(uintptr(pair[0]), "gate")
+	syncSocket := os.NewFile(uintptr(pair[0]), "sync socket")
 	// Use a number above the descriptors that the tests fail to preserve.
 	inner, err := unix.FcntlInt(uintptr(pair[1]), unix.F_DUPFD_CLOEXEC, 64)
 	if err != nil {

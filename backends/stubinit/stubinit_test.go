@@ -26,9 +26,15 @@ func start(t *testing.T, watched int) *exec.Cmd {
 
 func startWith(t *testing.T, watched int, task Task) *exec.Cmd {
 	t.Helper()
+	return startAs(t, watched, task, nil)
+}
+
+func startAs(t *testing.T, watched int, task Task, attr *syscall.SysProcAttr) *exec.Cmd {
+	t.Helper()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "stub-init")
-	if err := Install(path, os.Getgid()); err != nil {
+	// Another user executes it, too.
+	if err := errors.Join(os.Chmod(dir, 0o711), os.Chmod(filepath.Dir(dir), 0o711), Install(path, os.Getgid())); err != nil {
 		t.Fatal(err)
 	}
 	sock, err := unix.Socket(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
@@ -45,6 +51,7 @@ func startWith(t *testing.T, watched int, task Task) *exec.Cmd {
 	}
 	cmd := exec.Command(path, address, "nobody there\n")
 	cmd.Dir = dir
+	cmd.SysProcAttr = attr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -156,8 +163,7 @@ func TestNobodyListens(t *testing.T) {
 }
 
 // TestFootprint checks the figures that make up a container's overhead: one task, a few pages of
-// private memory, no descriptors but the pidfd and the signalfd. It also checks that the stub init
-// is not dumpable.
+// private memory, no descriptors but the pidfd and the signalfd.
 func TestFootprint(t *testing.T) {
 	t.Parallel()
 	process := sleeper(t)
@@ -187,9 +193,39 @@ func TestFootprint(t *testing.T) {
 	if private == 0 || private > 64 {
 		t.Errorf("%d kB private memory, want a few pages", private)
 	}
-	var stat unix.Stat_t
-	if err := unix.Stat(proc+"environ", &stat); err != nil || stat.Uid != 0 {
-		t.Errorf("dumpable: %v, owner %d", err, stat.Uid)
+}
+
+// TestNotDumpable checks that the stub init is not dumpable. The files in /proc of such a process
+// belong to root (proc(5)). The stub init runs as another user here, because root's files belong to
+// root anyway.
+func TestNotDumpable(t *testing.T) {
+	t.Parallel()
+	const nobody = 65534
+	attr := &syscall.SysProcAttr{
+		Credential:  &syscall.Credential{Uid: nobody, Gid: uint32(os.Getgid())},
+		AmbientCaps: []uintptr{unix.CAP_DAC_OVERRIDE, unix.CAP_SETPCAP, unix.CAP_KILL},
+	}
+	owner := func(pid int) uint32 {
+		t.Helper()
+		var stat unix.Stat_t
+		if err := unix.Stat(fmt.Sprintf("/proc/%d/environ", pid), &stat); err != nil {
+			t.Fatal(err)
+		}
+		return stat.Uid
+	}
+	process := sleeper(t)
+	stubInit := startAs(t, process.Process.Pid, Task{Bounding: 1 << unix.CAP_CHOWN}, attr)
+	if uid := owner(stubInit.Process.Pid); uid != 0 {
+		t.Errorf("the stub init's files belong to uid %d, so it is dumpable", uid)
+	}
+	dumpable := exec.Command("sleep", "1000")
+	dumpable.SysProcAttr = attr
+	if err := dumpable.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _, _ = dumpable.Process.Kill(), dumpable.Wait() }()
+	if uid := owner(dumpable.Process.Pid); uid != nobody {
+		t.Errorf("the files of an ordinary process belong to uid %d", uid)
 	}
 }
 

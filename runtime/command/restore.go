@@ -25,7 +25,7 @@ var restoreCommand = &cli.Command{
 		if err != nil {
 			return err
 		}
-		r, err := open(c)
+		r, err := openToCreate(c)
 		if err != nil {
 			return err
 		}
