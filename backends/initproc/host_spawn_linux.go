@@ -7,41 +7,10 @@ import (
 	"syscall"
 	"time"
 
-	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
 	"github.com/berth-oci/berth/backends/initproc/link"
 )
-
-const (
-	// processName is the init process's name until it execs.
-	processName = "berth-init"
-	// socketVar carries the number of the socket's descriptor to the init process.
-	socketVar = "_BERTH_INIT_SOCKET"
-)
-
-// Config says how Spawn starts an init process. It holds the part of a container that a process
-// cannot change about itself later.
-type Config struct {
-	// NewPID makes the init process PID 1 of a new pid namespace. Otherwise it is in the host's. It
-	// never starts in a pid namespace with other processes, because they could inspect it while it
-	// has the host's tree: see Plan.PIDNamespace.
-	NewPID bool
-	// NewTime makes a time namespace. Offsets are in the format of timens_offsets
-	// (time_namespaces(7)). TimePath is an existing time namespace to start in.
-	NewTime           bool
-	Offsets, TimePath string
-	// NewUser makes a user namespace with the given maps. UserPath is an existing one to start in.
-	NewUser          bool
-	UserPath         string
-	UIDMaps, GIDMaps []specs.LinuxIDMapping
-	// JoinBeforeFork are existing namespaces to start in, of the types cgroup, network, IPC and
-	// UTS. The init process has the right to join them only before it enters a user namespace.
-	JoinBeforeFork []*os.File
-	Stdio          [3]*os.File
-	// Inherited is the number of berth's descriptors from 3 on that the user's process inherits.
-	Inherited int
-}
 
 // Process is an init process as create sees it.
 type Process struct {
@@ -111,33 +80,6 @@ func (cfg *Config) fork(exe, inside *os.File, host link.Conn) (int, error) {
 		cfg.mapUser(attr.Sys)
 	}
 	return syscall.ForkExec(fmt.Sprintf("/proc/self/fd/%d", exe.Fd()), []string{processName}, attr)
-}
-
-func (cfg *Config) mapUser(sys *syscall.SysProcAttr) {
-	// The mount namespace is for preparation only: the kernel locks, for the container, the mounts
-	// that are looked up in it.
-	sys.Cloneflags |= unix.CLONE_NEWUSER | unix.CLONE_NEWNS
-	sys.UidMappings, sys.GidMappings = idMap(cfg.UIDMaps), idMap(cfg.GIDMaps)
-	sys.GidMappingsEnableSetgroups = true
-	sys.Credential = &syscall.Credential{}
-}
-
-// initEnv returns the few variables of berth's environment that the init process may need. The
-// user's process gets its environment from config.json alone.
-func initEnv() []string {
-	env := []string{"GOMAXPROCS=1", "GOGC=off"}
-	if v, ok := os.LookupEnv("GOCOVERDIR"); ok {
-		env = append(env, "GOCOVERDIR="+v)
-	}
-	return env
-}
-
-func idMap(maps []specs.LinuxIDMapping) []syscall.SysProcIDMap {
-	out := make([]syscall.SysProcIDMap, len(maps))
-	for i, m := range maps {
-		out[i] = syscall.SysProcIDMap{ContainerID: int(m.ContainerID), HostID: int(m.HostID), Size: int(m.Size)}
-	}
-	return out
 }
 
 // Prepare calls [link.Host.Prepare]. With Plan.PIDNamespace, Pid is then the process that was

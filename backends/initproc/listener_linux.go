@@ -25,27 +25,6 @@ func (w *Waiting) listens() bool {
 	return w.plan.Process.Seccomp != nil && w.plan.Process.Seccomp.Listener
 }
 
-// takeListener waits until the intermediate process has loaded its filter, takes the listener from
-// it, and tells it to go on and fork the program's process. If the program's process loads the
-// filter itself, takeListener waits until the intermediate process has ended.
-func (w *Waiting) takeListener() error {
-	if !w.listens() {
-		return nil
-	}
-	for w.sharedPage.Listener() < 0 || w.sharedPage.Child() != 0 {
-		ended := []unix.PollFd{{Fd: int32(w.pidfd), Events: unix.POLLIN}}
-		if n, err := unix.Poll(ended, 0); n > 0 || err != nil && !errors.Is(err, unix.EINTR) {
-			return nil // it has failed, or the child loads the filter
-		}
-		time.Sleep(50 * time.Microsecond)
-	}
-	if err := w.grabListener(); err != nil {
-		return err
-	}
-	w.sharedPage.Taken()
-	return nil
-}
-
 // grabListener duplicates the listener from the process.
 func (w *Waiting) grabListener() error {
 	fd, err := unix.PidfdGetfd(w.pidfd, w.sharedPage.Listener(), 0)

@@ -1,10 +1,6 @@
 package process
 
-import (
-	"github.com/opencontainers/runtime-spec/specs-go"
-
-	"github.com/berth-oci/berth/backends/seccomp"
-)
+import "github.com/berth-oci/berth/backends/seccomp"
 
 // Attributes are what a process gets before it becomes the user's program. FromSpec has checked
 // them. They use the kernel's terms and have no pointers into the spec. The zero value of an
@@ -41,28 +37,9 @@ type Attributes struct {
 	Warnings []error `json:"-"`
 }
 
-// FromSpec makes the attributes of process p in a container with spec s. s may be nil. FromSpec
-// looks at the host on which it runs: which capabilities and security modules its kernel has. The
-// caller sets Seccomp, ListenFDs and Keyring.
-//
-// Errors name the JSON path of the bad value.
-func FromSpec(p *specs.Process, s *specs.Spec) (*Attributes, error) {
-	basics, err := BasicsOf(p)
-	if err != nil {
-		return nil, err
-	}
-	a := &Attributes{Basics: *basics, NoNewPrivileges: p.NoNewPrivileges}
-	if s != nil && s.Linux != nil {
-		for _, ns := range s.Linux.Namespaces {
-			a.UserNamespace = a.UserNamespace || ns.Type == specs.UserNamespace
-		}
-	}
-	for _, step := range []func(p *specs.Process, s *specs.Spec) error{
-		a.takeCapabilities, a.takeLabels, a.takeLimits, a.takeSchedule, a.takePersonality, a.takeMemoryPolicy,
-	} {
-		if err := step(p, s); err != nil {
-			return nil, err
-		}
-	}
-	return a, nil
+// MemoryPolicy are the arguments of set_mempolicy(2): Mode includes its flags, and Nodes is a bit
+// mask.
+type MemoryPolicy struct {
+	Mode  int      `json:"mode"`
+	Nodes []uint64 `json:"nodes,omitempty"`
 }

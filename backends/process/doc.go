@@ -10,7 +10,7 @@
 //   - In the container's process, with its namespaces and its root in place, on a thread locked
 //     with runtime.LockOSThread, [Attributes.Prepare] sets everything whose failure create should
 //     report. From then on the thread runs as the container's user.
-//   - On the same thread, when the container is started, [Attributes.Exec] closes what the program
+//   - On the same thread, when the container is started, [Prepared.Exec] closes what the program
 //     must not inherit, loads the seccomp filter and execs.
 //
 // The steps have runc's order, and the errors that engines parse have runc's wording. There is one

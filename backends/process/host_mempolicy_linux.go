@@ -1,26 +1,17 @@
 package process
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
-	"unsafe"
 
-	"github.com/opencontainers/runtime-spec/specs-go"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
 	"github.com/berth-oci/berth/spec"
 )
-
-// MemoryPolicy are the arguments of set_mempolicy(2): Mode includes its flags, and Nodes is a bit
-// mask.
-type MemoryPolicy struct {
-	Mode  int      `json:"mode"`
-	Nodes []uint64 `json:"nodes,omitempty"`
-}
 
 var (
 	memoryModes = map[specs.MemoryPolicyModeType]int{
@@ -97,23 +88,4 @@ func nodeMask(list string) ([]uint64, error) {
 		}
 	}
 	return mask, nil
-}
-
-// set sets the policy of the calling thread. Its children and the program that it execs inherit the
-// policy.
-func (m *MemoryPolicy) set() error {
-	var mask unsafe.Pointer
-	bits := 0
-	if len(m.Nodes) > 0 {
-		// The kernel uses one bit less than it is given (set_mempolicy(2), "Bugs").
-		mask, bits = unsafe.Pointer(&m.Nodes[0]), 64*len(m.Nodes)+1
-	}
-	_, _, errno := unix.RawSyscall(unix.SYS_SET_MEMPOLICY, uintptr(m.Mode), uintptr(mask), uintptr(bits))
-	switch {
-	case errors.Is(errno, unix.ENOSYS):
-		return spec.Fieldf("linux.memoryPolicy", "the kernel has no NUMA support: set_mempolicy: %w", errno)
-	case errno != 0:
-		return spec.Fieldf("linux.memoryPolicy", "set_mempolicy(mode %#x, nodes %#x): %w", m.Mode, m.Nodes, errno)
-	}
-	return nil
 }

@@ -5,43 +5,14 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/moby/sys/user"
-	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
-
-	"github.com/berth-oci/berth/spec"
 )
-
-// takeEnv checks the environment and removes duplicates. The last value of a name counts and keeps
-// its position. An empty HOME counts as unset.
-func (a *Basics) takeEnv(p *specs.Process) error {
-	seen := make(map[string]bool, len(p.Env))
-	env := make([]string, 0, len(p.Env))
-	for i, entry := range slices.Backward(p.Env) {
-		name, value, ok := strings.Cut(entry, "=")
-		switch {
-		case !ok:
-			return spec.Fieldf(fmt.Sprintf("process.env[%d]", i), "invalid environment variable: missing '='")
-		case name == "":
-			return spec.Fieldf(fmt.Sprintf("process.env[%d]", i), "invalid environment variable: name cannot be empty")
-		case strings.IndexByte(entry, 0) >= 0:
-			return spec.Fieldf(fmt.Sprintf("process.env[%d]", i), "invalid environment variable %q: contains a NUL byte", name)
-		}
-		last := !seen[name]
-		seen[name] = true
-		if !last || name == "HOME" && value == "" {
-			continue
-		}
-		env = append(env, entry)
-	}
-	slices.Reverse(env)
-	a.Env = env
-	return nil
-}
 
 // Environment returns Env with the variables that only the process itself can set: HOME, if it is
 // unset, and LISTEN_FDS and LISTEN_PID, if ListenFDs is not 0.
@@ -109,4 +80,14 @@ func openRegular(name string) (*os.File, error) {
 		return nil, fmt.Errorf("read %s: %w", name, errNotRegular)
 	}
 	return file, nil
+}
+
+// LookPath finds the program in the PATH of env, the program's environment. The caller must already
+// run as the user. LookPath sets the PATH of the calling process.
+func LookPath(name string, env []string) (string, error) {
+	path, _ := lookupEnv(env, "PATH")
+	if err := os.Setenv("PATH", path); err != nil {
+		return "", fmt.Errorf("set PATH: %w", err)
+	}
+	return exec.LookPath(name)
 }

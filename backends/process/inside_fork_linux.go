@@ -1,7 +1,6 @@
 package process
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -193,62 +192,5 @@ func limitsOf(a *Attributes) (limits []rlimit) {
 	return limits
 }
 
-// join decides which steps the intermediate process does for the child.
-func (c *forkedChild) join(a *Attributes, sharedPage *SharedPage) (err error) {
-	c.child = sharedPage.word(wordChild)
-	c.early = c.loadsEarly(a.Seccomp)
-	c.drops = c.early || a.Seccomp == nil || a.NoNewPrivileges
-	c.capHeader, c.capData, err = a.finalCaps()
-	return err
-}
-
 // Path is the path of the program that Prepare found.
 func (p *Prepared) Path() string { return p.path }
-
-// Failure decodes the report that a child of Fork wrote to its sync socket. It returns nil if the
-// report is empty: the child then runs the program, or was killed. path is Prepared.Path.
-func (a *Attributes) Failure(report []byte, path string) error {
-	if len(report) == 0 {
-		return nil
-	}
-	if len(report) != reportSize {
-		return errors.New("the process has sent a damaged report")
-	}
-	step, errno := binary.NativeEndian.Uint32(report), syscall.Errno(binary.NativeEndian.Uint32(report[4:]))
-	if step == stepExec {
-		return &os.PathError{Op: "exec", Path: path, Err: errno}
-	}
-	if limits := a.childLimits(); step >= stepLimits && step-stepLimits < uint32(len(limits)) {
-		return limitError(limits[step-stepLimits], errno)
-	}
-	if int(step) >= len(stepNames) {
-		return fmt.Errorf("the process has sent a damaged report: %w", errno)
-	}
-	return fmt.Errorf("%s: %w", stepNames[step], errno)
-}
-
-// The steps of the child, as its report names them.
-const (
-	stepSession = iota
-	stepStdio
-	stepTerminal
-	stepSync
-	stepDescriptors
-	stepSignals
-	stepSeccomp
-	stepExec
-	stepJoin
-	stepCaps
-	stepBear
-	stepLimits = 1 << 8 // plus the index in childLimits
-)
-
-var stepNames = []string{
-	"setsid", "set up stdio", "make the terminal the controlling one", "wait on the sync socket", "close and preserve descriptors",
-	"reset signals", "load the seccomp filter", "exec",
-	"join the pid namespace (one that the container's user namespace owns, or an inner one): setns",
-	"give up CAP_SYS_ADMIN: capset", "fork",
-}
-
-// reportSize is the size of step and errno.
-const reportSize = 8

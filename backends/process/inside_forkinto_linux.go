@@ -2,11 +2,22 @@ package process
 
 import (
 	"fmt"
+	"syscall"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/berth-oci/berth/backends/seccomp"
 )
+
+// join decides which steps the intermediate process does for the child.
+func (c *forkedChild) join(a *Attributes, sharedPage *SharedPage) (err error) {
+	c.child = sharedPage.word(wordChild)
+	c.early = c.loadsEarly(a.Seccomp)
+	c.drops = c.early || a.Seccomp == nil || a.NoNewPrivileges
+	c.capHeader, c.capData, err = a.finalCaps()
+	return err
+}
 
 // finalCaps returns the arguments of capset(2) that drop the CAP_SYS_ADMIN that Prepare has kept in
 // the sets of the calling thread.
@@ -68,3 +79,52 @@ func (c *forkedChild) loadsEarly(f *seccomp.Filter) bool {
 // the intermediate process that forks it, and the kernel writes its pid into the intermediate
 // process's memory.
 const forkFlags = uint64(unix.SIGCHLD) | unix.CLONE_PARENT | unix.CLONE_PARENT_SETTID
+
+// forkInto forks the program's process into the pid namespace, and returns only in that process.
+//
+//go:norace
+//go:nosplit
+//go:noinline
+func (c *forkedChild) forkInto() (step uint32, errno syscall.Errno) {
+	// The child must not share this page. Through the child's memory, processes in the pid
+	// namespace could change the pid that berth reads from the page.
+	_, _, errno = unix.RawSyscall(unix.SYS_MADVISE, uintptr(unsafe.Pointer(c.child)), pageSize, unix.MADV_DONTFORK)
+	if errno != 0 {
+		return stepBear, errno
+	}
+	if c.early {
+		if errno = c.load(); errno != 0 {
+			return stepSeccomp, errno
+		}
+		if c.listener != nil {
+			if errno = c.await(c.taken); errno == 0 {
+				_, _, errno = unix.RawSyscall(unix.SYS_CLOSE, uintptr(*c.listener-1), 0, 0)
+			}
+			if errno != 0 {
+				return stepSeccomp, errno
+			}
+		}
+	}
+	if c.drops {
+		_, _, errno = unix.RawSyscall(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&c.capHeader)), uintptr(unsafe.Pointer(&c.capData)), 0)
+		if errno != 0 {
+			return stepCaps, errno
+		}
+	}
+	pid, _, errno := unix.RawSyscall6(unix.SYS_CLONE, uintptr(forkFlags), 0, uintptr(unsafe.Pointer(c.child)), 0, 0, 0)
+	if errno != 0 {
+		return stepBear, errno
+	}
+	for pid != 0 {
+		_, _, _ = unix.RawSyscall(unix.SYS_EXIT_GROUP, 0, 0, 0)
+	}
+	if step, errno = c.session(); errno != 0 {
+		return step, errno
+	}
+	if c.atOnce || c.hold {
+		if errno = c.wait(); errno != 0 {
+			return stepSync, errno
+		}
+	}
+	return c.setLimits(true)
+}

@@ -4,9 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"syscall"
 
-	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
 	"github.com/berth-oci/berth/backends/process/nofile"
@@ -20,71 +18,6 @@ type Limit struct {
 	Resource int    `json:"resource"`
 	Soft     uint64 `json:"soft"`
 	Hard     uint64 `json:"hard"`
-}
-
-var resources = map[string]int{
-	"RLIMIT_AS":         unix.RLIMIT_AS,
-	"RLIMIT_CORE":       unix.RLIMIT_CORE,
-	"RLIMIT_CPU":        unix.RLIMIT_CPU,
-	"RLIMIT_DATA":       unix.RLIMIT_DATA,
-	"RLIMIT_FSIZE":      unix.RLIMIT_FSIZE,
-	"RLIMIT_LOCKS":      unix.RLIMIT_LOCKS,
-	"RLIMIT_MEMLOCK":    unix.RLIMIT_MEMLOCK,
-	"RLIMIT_MSGQUEUE":   unix.RLIMIT_MSGQUEUE,
-	"RLIMIT_NICE":       unix.RLIMIT_NICE,
-	"RLIMIT_NOFILE":     unix.RLIMIT_NOFILE,
-	"RLIMIT_NPROC":      unix.RLIMIT_NPROC,
-	"RLIMIT_RSS":        unix.RLIMIT_RSS,
-	"RLIMIT_RTPRIO":     unix.RLIMIT_RTPRIO,
-	"RLIMIT_RTTIME":     unix.RLIMIT_RTTIME,
-	"RLIMIT_SIGPENDING": unix.RLIMIT_SIGPENDING,
-	"RLIMIT_STACK":      unix.RLIMIT_STACK,
-}
-
-func (a *Attributes) takeLimits(p *specs.Process, _ *specs.Spec) error {
-	seen := map[string]bool{}
-	for i, l := range p.Rlimits {
-		resource, ok := resources[l.Type]
-		switch {
-		case !ok:
-			return spec.Fieldf(fmt.Sprintf("process.rlimits[%d].type", i), "unknown limit %q", l.Type)
-		case seen[l.Type]:
-			return spec.Fieldf(fmt.Sprintf("process.rlimits[%d].type", i), "%s is there twice", l.Type)
-		case l.Soft > l.Hard:
-			return spec.Fieldf(fmt.Sprintf("process.rlimits[%d].soft", i), "%d is more than the hard limit, %d", l.Soft, l.Hard)
-		}
-		seen[l.Type] = true
-		a.Limits = append(a.Limits, Limit{Name: l.Type, Resource: resource, Soft: l.Soft, Hard: l.Hard})
-	}
-	if adj := p.OOMScoreAdj; adj != nil {
-		if *adj < -1000 || *adj > 1000 {
-			return spec.Fieldf("process.oomScoreAdj", "%d is not between -1000 and 1000", *adj)
-		}
-		a.OOMScoreAdj = adj
-	}
-	return nil
-}
-
-// setLimits sets the process's limits. If they have no RLIMIT_NOFILE, it restores the limit of open
-// files with which berth was started, because Go has raised it. Afterwards the process may be
-// unable to open any descriptor.
-func (a *Attributes) setLimits() error {
-	restore := nofile.Hard != 0
-	for _, l := range a.Limits {
-		lim := syscall.Rlimit{Cur: l.Soft, Max: l.Hard}
-		// Package syscall sets it, so that it forgets the limit that it would restore at exec.
-		if err := syscall.Setrlimit(l.Resource, &lim); err != nil {
-			return limitError(l, err)
-		}
-		restore = restore && l.Resource != unix.RLIMIT_NOFILE
-	}
-	if restore {
-		lim := syscall.Rlimit{Cur: nofile.Soft, Max: nofile.Hard}
-		if err := syscall.Setrlimit(unix.RLIMIT_NOFILE, &lim); err != nil {
-			return fmt.Errorf("restore RLIMIT_NOFILE to %d:%d: %w", lim.Cur, lim.Max, err)
-		}
-	}
-	return nil
 }
 
 // childLimits returns the limits that setLimits would set, for a forked child to set.

@@ -7,19 +7,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// options are a mount's options, sorted by their meaning.
-type options struct {
-	flags, cleared   uint64   // MS_* flags to set and to clear
-	propagation      []uint64 // MS_* propagation changes, in order
-	recSet, recClear uint64   // MOUNT_ATTR_* flags for the whole tree
-	copyUp           bool
-	idmap, ridmap    bool
-	copySymlink      bool
-	sourceNoFollow   bool
-	targetNoFollow   bool
-	data             []Param // the rest: the file system's own options
-}
-
 type flagOption struct {
 	clear bool
 	flag  uint64
@@ -196,38 +183,6 @@ func isLabelKey(key string) bool {
 		return true
 	}
 	return false
-}
-
-const (
-	atimeFlags = unix.MS_NOATIME | unix.MS_RELATIME | unix.MS_STRICTATIME | unix.MS_NODIRATIME
-	// lockFlags are the flags that the kernel locks if a mount comes from a more privileged user
-	// namespace (mount_namespaces(7)).
-	lockFlags = unix.MS_RDONLY | unix.MS_NODEV | unix.MS_NOEXEC | unix.MS_NOSUID | atimeFlags
-)
-
-// attrOf converts the per-mount part of mount(2)'s flags to MOUNT_ATTR_* flags of mount_setattr(2).
-// Among the access time flags it uses the kernel's precedence.
-func attrOf(flags uint64) uint64 {
-	var attr uint64
-	for _, f := range []struct{ ms, attr uint64 }{
-		{unix.MS_RDONLY, unix.MOUNT_ATTR_RDONLY},
-		{unix.MS_NOSUID, unix.MOUNT_ATTR_NOSUID},
-		{unix.MS_NODEV, unix.MOUNT_ATTR_NODEV},
-		{unix.MS_NOEXEC, unix.MOUNT_ATTR_NOEXEC},
-		{unix.MS_NODIRATIME, unix.MOUNT_ATTR_NODIRATIME},
-		{unix.MS_NOSYMFOLLOW, unix.MOUNT_ATTR_NOSYMFOLLOW},
-	} {
-		if flags&f.ms != 0 {
-			attr |= f.attr
-		}
-	}
-	switch {
-	case flags&unix.MS_STRICTATIME != 0:
-		attr |= unix.MOUNT_ATTR_STRICTATIME
-	case flags&unix.MS_NOATIME != 0:
-		attr |= unix.MOUNT_ATTR_NOATIME
-	}
-	return attr
 }
 
 // superblockParams converts the rest of mount(2)'s flags, which belong to the file system itself,

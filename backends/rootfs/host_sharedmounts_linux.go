@@ -110,27 +110,3 @@ func mountOf(path string) (id uint64, isRoot bool, err error) {
 	}
 	return st.Mnt_id, st.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0, nil
 }
-
-// isolatePropagation keeps later mounts in the root from propagating out of the namespace. A root
-// that was mounted on a shared mount has become shared itself (mount_namespaces(7)).
-func (r *Root) isolatePropagation() error {
-	if err := setPropagation(int(r.tree), unix.MS_SLAVE|unix.MS_REC); err != nil {
-		return err
-	}
-	return setPropagation(int(r.tree), unix.MS_PRIVATE)
-}
-
-// chroot makes the root the calling thread's root directory.
-func (r *Root) chroot() error { return Enter(int(r.tree)) }
-
-// Enter makes a directory the root and the working directory of the calling thread, which must not
-// share them with another thread (CLONE_FS).
-func Enter(root int) error {
-	if err := unix.Fchdir(root); err != nil {
-		return fmt.Errorf("fchdir: %w", err)
-	}
-	if err := unix.Chroot("."); err != nil {
-		return fmt.Errorf("chroot: %w", err)
-	}
-	return nil
-}

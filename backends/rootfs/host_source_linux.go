@@ -1,10 +1,8 @@
 package rootfs
 
 import (
-	"errors"
 	"fmt"
 	"path"
-	"slices"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -133,78 +131,6 @@ func readLinkAt(name string) (string, error) {
 	return string(buf[:max(n, 0)]), err
 }
 
-// finishTree applies what all kinds of mounts have in common: first the recursive flags, then the
-// propagation changes in their order.
-func finishTree(fd int, plan *Mount) error {
-	if plan.RecSet|plan.RecClear != 0 {
-		if err := setAttr(fd, plan.RecSet, plan.RecClear, true); err != nil {
-			return fmt.Errorf("set recursive flags: %w", err)
-		}
-	}
-	for _, p := range plan.Propagation {
-		if err := setPropagation(fd, p); err != nil {
-			return fmt.Errorf("set propagation: %w", err)
-		}
-	}
-	return nil
-}
-
-// setBindFlags does what "mount --bind -o FLAGS" is meant to do. The copy gets exactly the flags
-// that the options ask for, with three exceptions: it keeps all its flags if no flag is given, it
-// keeps its access time flags if no access time flag is given, and it keeps the flags that the
-// kernel has locked.
-func setBindFlags(fd int, o options) error {
-	if o.flags&^(unix.MS_BIND|unix.MS_REC|unix.MS_REMOUNT) == 0 && o.cleared == 0 {
-		return nil
-	}
-	var clear uint64 = unix.MOUNT_ATTR_RDONLY | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV |
-		unix.MOUNT_ATTR_NOEXEC | unix.MOUNT_ATTR_NOSYMFOLLOW
-	if o.flags&atimeFlags != 0 {
-		clear |= unix.MOUNT_ATTR__ATIME | unix.MOUNT_ATTR_NODIRATIME
-	}
-	err := setAttr(fd, attrOf(o.flags), clear, false)
-	if !errors.Is(err, unix.EPERM) {
-		return err
-	}
-	have, statErr := flagsOf(fd)
-	if statErr != nil {
-		return statErr
-	}
-	if locked := have & o.cleared & lockFlags; locked != 0 {
-		return fmt.Errorf("cannot clear locked flags %#x: %w", locked, err)
-	}
-	if o.flags&atimeFlags != 0 && o.flags&atimeFlags != have&atimeFlags {
-		return fmt.Errorf("cannot change locked access time flags %#x: %w", have&atimeFlags, err)
-	}
-	const atime = unix.MOUNT_ATTR__ATIME | unix.MOUNT_ATTR_NODIRATIME
-	return setAttr(fd, attrOf(o.flags|have&lockFlags)&^atime, clear&^atime, false)
-}
-
-// flagsOf reads a mount's flags as MS_* flags (statfs(2)). statfs has no flag for strictatime: it
-// is set if neither noatime nor relatime is.
-func flagsOf(fd int) (uint64, error) {
-	var st unix.Statfs_t
-	if err := unix.Fstatfs(fd, &st); err != nil {
-		return 0, fmt.Errorf("fstatfs: %w", err)
-	}
-	const nosymfollow = 0x2000 // ST_NOSYMFOLLOW, missing in x/sys
-	var flags uint64
-	for _, f := range []struct{ st, ms uint64 }{
-		{unix.ST_RDONLY, unix.MS_RDONLY}, {unix.ST_NOSUID, unix.MS_NOSUID},
-		{unix.ST_NODEV, unix.MS_NODEV}, {unix.ST_NOEXEC, unix.MS_NOEXEC},
-		{unix.ST_NOATIME, unix.MS_NOATIME}, {unix.ST_NODIRATIME, unix.MS_NODIRATIME},
-		{unix.ST_RELATIME, unix.MS_RELATIME}, {nosymfollow, unix.MS_NOSYMFOLLOW},
-	} {
-		if uint64(st.Flags)&f.st != 0 {
-			flags |= f.ms
-		}
-	}
-	if flags&(unix.MS_NOATIME|unix.MS_RELATIME) == 0 {
-		flags |= unix.MS_STRICTATIME
-	}
-	return flags, nil
-}
-
 // openCgroup opens what a cgroup2 mount needs from the host. A container in the host's cgroup
 // namespace gets a copy of the host's mount. A new cgroup2 mount made in the initial cgroup
 // namespace would change the options of the host's mount (nsdelegate, …).
@@ -244,13 +170,4 @@ func (h *host) openHostMade(o options, plan *Mount) error {
 	}
 	plan.Tree = h.keep(fd, plan.Type)
 	return finishTree(fd, plan)
-}
-
-// withLabel adds the SELinux context of linux.mountLabel to a file system's options. As in runc,
-// file systems that label each file themselves and the cgroup file systems do not get it.
-func withLabel(typ, label string, params []Param) []Param {
-	if label == "" || slices.Contains([]string{"proc", "sysfs", "mqueue", "cgroup", "cgroup2"}, typ) {
-		return params
-	}
-	return append(params[:len(params):len(params)], Param{Key: "context", Value: label})
 }

@@ -9,6 +9,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Refusal is a field of the config that this package cannot honour.
+type Refusal struct {
+	Path   string // JSON path of the field, such as mounts[3].options
+	Reason string
+}
+
 // Unsupported returns the config's fields that this package cannot honour or that make no sense.
 // [Open] fails with the first one.
 func Unsupported(s *specs.Spec) []Refusal {

@@ -58,6 +58,21 @@ func (r *Root) pivot() error {
 	return nil
 }
 
+// chroot makes the root the calling thread's root directory.
+func (r *Root) chroot() error { return Enter(int(r.tree)) }
+
+// Enter makes a directory the root and the working directory of the calling thread, which must not
+// share them with another thread (CLONE_FS).
+func Enter(root int) error {
+	if err := unix.Fchdir(root); err != nil {
+		return fmt.Errorf("fchdir: %w", err)
+	}
+	if err := unix.Chroot("."); err != nil {
+		return fmt.Errorf("chroot: %w", err)
+	}
+	return nil
+}
+
 // replaceNull replaces standard descriptors that are /dev/null with the container's /dev/null.
 func (r *Root) replaceNull() error {
 	path, err := r.openNull()

@@ -76,6 +76,15 @@ func (r *Root) attach(at string) error {
 	return nil
 }
 
+// isolatePropagation keeps later mounts in the root from propagating out of the namespace. A root
+// that was mounted on a shared mount has become shared itself (mount_namespaces(7)).
+func (r *Root) isolatePropagation() error {
+	if err := setPropagation(int(r.tree), unix.MS_SLAVE|unix.MS_REC); err != nil {
+		return err
+	}
+	return setPropagation(int(r.tree), unix.MS_PRIVATE)
+}
+
 // ProcOf makes Mount create proc file systems of the pid namespace pid instead of the caller's. The
 // caller keeps ownership of pid, which must stay open until Mount has returned.
 func (r *Root) ProcOf(pid *os.File) { r.pid = pid }

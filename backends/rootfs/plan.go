@@ -66,9 +66,3 @@ type Device struct {
 	Tree         int  // index of the host's node as a detached mount, or None
 	Bind         bool // bind the host's node, as mknod is not possible
 }
-
-// Refusal is a field of the config that this package cannot honour.
-type Refusal struct {
-	Path   string // JSON path of the field, such as mounts[3].options
-	Reason string
-}

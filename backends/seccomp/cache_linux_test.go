@@ -11,7 +11,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/opencontainers/runtime-spec/specs-go"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
 func cached(t testing.TB, s *specs.LinuxSeccomp, dir string) *Filter {
