@@ -116,7 +116,7 @@ func TestCreating(t *testing.T) {
 		{"cannot start a container that is being created", "start ID"},
 		{"is not stopped: creating", "delete ID"},
 		{"container not running", "pause ID"},
-		{"container not running", "resume ID"},
+		{"container not paused", "resume ID"},
 		{"container not running", "update --pids-limit 10 ID"},
 	} {
 		b.refused(c.words, strings.Fields(strings.ReplaceAll(c.args, "ID", b.id))...)

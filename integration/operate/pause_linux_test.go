@@ -93,7 +93,7 @@ func TestStopped(t *testing.T) {
 	b.expect("kill", b.id, "KILL")
 	wait(t, func() bool { return b.status() == "stopped" })
 	for words, want := range map[string]string{
-		"pause": "container not running", "resume": "container not running",
+		"pause": "container not running", "resume": "container not paused",
 		"update --pids-limit=5": "container not running", "events --stats": "is not running", "events": "is not running",
 		"exec": "exec failed: cannot exec in a stopped container",
 	} {
