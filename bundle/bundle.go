@@ -61,11 +61,7 @@ func resolved(path string) string {
 func newBundle(dir string, s *specs.Spec) *Bundle {
 	b := &Bundle{Dir: dir, Spec: s}
 	if s.Root != nil && s.Root.Path != "" {
-		b.Rootfs = s.Root.Path
-		if !filepath.IsAbs(b.Rootfs) {
-			b.Rootfs = filepath.Join(dir, b.Rootfs)
-		}
-		b.Rootfs = resolved(b.Rootfs)
+		b.Rootfs = resolved(b.abs(s.Root.Path))
 		s.Root.Path = b.Rootfs
 	}
 	return b

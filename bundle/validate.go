@@ -39,6 +39,14 @@ func Validate(dir, platform string) (*Bundle, spec.Problems, error) {
 	return b, problems, nil
 }
 
+// abs returns a path of the config as an absolute one: it is relative to the bundle.
+func (b *Bundle) abs(path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(b.Dir, path)
+}
+
 // absent reports the files on the host that config.json names and that do not exist: sources of
 // bind mounts, and the programs of hooks. It skips files that the caller has no permission to look
 // up.
@@ -47,9 +55,7 @@ func (b *Bundle) absent(platform string) (ps spec.Problems) {
 		if file == "" {
 			return
 		}
-		if !filepath.IsAbs(file) {
-			file = filepath.Join(b.Dir, file)
-		}
+		file = b.abs(file)
 		switch _, err := stat(file); {
 		case err == nil, errors.Is(err, fs.ErrPermission):
 		case errors.Is(err, fs.ErrNotExist):
@@ -65,7 +71,7 @@ func (b *Bundle) absent(platform string) (ps spec.Problems) {
 			if slices.Contains(m.Options, "src-nofollow") || slices.Contains(m.Options, "copy-symlink") {
 				stat = os.Lstat // the mount's source is the link itself
 			}
-			if spec.SourceInRoot(b.Rootfs, m.Source, true, b.Spec.Mounts[:i]) != "" {
+			if spec.SourceInRoot(b.Rootfs, b.abs(m.Source), true, b.Spec.Mounts[:i]) != "" {
 				continue // an earlier mount may make it
 			}
 			look(spec.Error, fmt.Sprintf("mounts[%d].source", i), m.Source, "what is to be mounted", "config.md#mounts", stat)

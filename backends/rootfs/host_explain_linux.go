@@ -66,10 +66,10 @@ func (h *host) explainRoot() []backends.Line {
 
 func (h *host) explainMount(i int) string {
 	m := &h.spec.Mounts[i]
-	plan, o := h.planMount(m)
+	plan, o := h.planMount(i)
 	var how string
 	switch {
-	case isBind(m, o) && !o.copySymlink && h.insideSource(i, &plan, o):
+	case plan.Inside != nil:
 		how = fmt.Sprintf("bind of %q in the root, as the mounts above leave it", plan.Inside.Path)
 	case isBind(m, o):
 		how = fmt.Sprintf("bind of %q", plan.Source)

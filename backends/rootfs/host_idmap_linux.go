@@ -14,7 +14,7 @@ import (
 // idmap maps the ids of a bind mount (mount_setattr(2), MOUNT_ATTR_IDMAP) if the config asks for
 // it. It uses the mount's own mappings or, without any, the container's.
 func (h *host) idmap(m *specs.Mount, o options, fd int) error {
-	if !o.idmap && m.UIDMappings == nil && m.GIDMappings == nil {
+	if !isIDMapped(m, o) {
 		return nil
 	}
 	ns, err := h.idmapNamespace(m)

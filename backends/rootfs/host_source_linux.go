@@ -22,8 +22,9 @@ var insideTypes = map[string]bool{
 	"mqueue": true, "proc": true, "ramfs": true, "rpc_pipefs": true, "sysfs": true, "tmpfs": true,
 }
 
-// planMount plans a mount as far as possible without looking at the host.
-func (h *host) planMount(m *specs.Mount) (Mount, options) {
+// planMount plans the mount with index i as far as possible without looking at the host.
+func (h *host) planMount(i int) (Mount, options) {
+	m := &h.spec.Mounts[i]
 	o := parseOptions(m.Options)
 	plan := Mount{
 		Destination: m.Destination,
@@ -38,6 +39,9 @@ func (h *host) planMount(m *specs.Mount) (Mount, options) {
 	}
 	if isBind(m, o) {
 		plan.Type, plan.Source = "bind", h.abs(m.Source)
+		if inside := spec.SourceInRoot(h.abs(h.spec.Root.Path), plan.Source, o.flags&unix.MS_REC != 0, h.spec.Mounts[:i]); inside != "" && !o.copySymlink {
+			plan.Inside = &Inside{Path: inside, NoFollow: o.sourceNoFollow, Flags: o.flags, Cleared: o.cleared}
+		}
 		return plan, o
 	}
 	plan.LateRO = o.flags&unix.MS_RDONLY != 0 && (m.Type == "tmpfs" || path.Clean("/"+m.Destination) == "/dev")
@@ -55,10 +59,10 @@ func (h *host) planMount(m *specs.Mount) (Mount, options) {
 // openMount plans the mount with index i and opens the host files that it needs.
 func (h *host) openMount(i int) (Mount, error) {
 	m := &h.spec.Mounts[i]
-	plan, o := h.planMount(m)
+	plan, o := h.planMount(i)
 	switch {
-	case isBind(m, o) && !o.copySymlink && h.insideSource(i, &plan, o):
-		if o.idmap || m.UIDMappings != nil || m.GIDMappings != nil {
+	case plan.Inside != nil:
+		if isIDMapped(m, o) {
 			return plan, fmt.Errorf("source %q is in a mount that the config lists earlier, and such a source cannot be ID-mapped", plan.Source)
 		}
 		return plan, nil
@@ -74,19 +78,6 @@ func (h *host) openMount(i int) (Mount, error) {
 	return plan, nil
 }
 
-// insideSource sets plan.Inside and returns true if earlier mounts decide the source of the bind
-// mount with index i.
-func (h *host) insideSource(i int, plan *Mount, o options) bool {
-	inside := spec.SourceInRoot(h.abs(h.spec.Root.Path), plan.Source, o.flags&unix.MS_REC != 0, h.spec.Mounts[:i])
-	if inside == "" {
-		return false
-	}
-	plan.Inside = &Inside{
-		Path: inside, Recursive: o.flags&unix.MS_REC != 0, NoFollow: o.sourceNoFollow, Flags: o.flags, Cleared: o.cleared,
-	}
-	return true
-}
-
 // hostMade reports whether a new file system is mounted on the host instead of in the container.
 func (h *host) hostMade(m *specs.Mount) bool {
 	return !insideTypes[m.Type] && (!h.userns || m.Type == "overlay")
@@ -95,6 +86,11 @@ func (h *host) hostMade(m *specs.Mount) bool {
 // isBind reports whether a mount is a bind mount. The spec marks it with the option bind or rbind
 // and calls the type a dummy then. berth accepts type "bind" without the option.
 func isBind(m *specs.Mount, o options) bool { return o.flags&unix.MS_BIND != 0 || m.Type == "bind" }
+
+// isIDMapped reports whether the config wants a mount to be ID-mapped.
+func isIDMapped(m *specs.Mount, o options) bool {
+	return o.idmap || m.UIDMappings != nil || m.GIDMappings != nil
+}
 
 // openBind opens the source of a bind mount and sets all its flags.
 func (h *host) openBind(m *specs.Mount, o options, plan *Mount) error {
@@ -116,10 +112,7 @@ func (h *host) openBind(m *specs.Mount, o options, plan *Mount) error {
 	if err := h.idmap(m, o, fd); err != nil {
 		return err
 	}
-	if err := setBindFlags(fd, o); err != nil {
-		return fmt.Errorf("set mount flags: %w", err)
-	}
-	return finishTree(fd, plan)
+	return finishBind(fd, o, plan)
 }
 
 func readLinkAt(name string) (string, error) {
@@ -146,10 +139,7 @@ func (h *host) openCgroup(o options, plan *Mount) error {
 	if err := setPropagation(fd, unix.MS_PRIVATE|unix.MS_REC); err != nil {
 		return err
 	}
-	if err := setBindFlags(fd, o); err != nil {
-		return fmt.Errorf("set mount flags: %w", err)
-	}
-	return finishTree(fd, plan)
+	return finishBind(fd, o, plan)
 }
 
 // openHostMade mounts a new file system on the host.

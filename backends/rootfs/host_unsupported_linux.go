@@ -72,8 +72,7 @@ func unsupportedMount(m *specs.Mount, add func(reason, field string)) {
 	if bind && len(o.data) > 0 {
 		add(fmt.Sprintf("bind mounts cannot have any filesystem-specific options applied: %q", o.data[0]), "options")
 	}
-	idmapped := o.idmap || m.UIDMappings != nil || m.GIDMappings != nil
-	if idmapped && !bind {
+	if isIDMapped(m, o) && !bind {
 		add("id-mapped mounts are only supported for bind-mounts", "options")
 	}
 	if o.copyUp && m.Type != "tmpfs" {

@@ -94,15 +94,11 @@ func (r *Root) copyInside(m *Mount) (int, error) {
 		return -1, fmt.Errorf("open the source in the root: %w", err)
 	}
 	defer unix.Close(source.fd)
-	fd, err := openTreeClone(source.fd, "", m.Inside.Recursive, true)
+	fd, err := openTreeClone(source.fd, "", m.Inside.Flags&unix.MS_REC != 0, true)
 	if err != nil {
 		return -1, fmt.Errorf("source %s in the root: open_tree: %w", source.real, err)
 	}
-	if err := setBindFlags(fd, options{flags: m.Inside.Flags, cleared: m.Inside.Cleared}); err != nil {
-		unix.Close(fd)
-		return -1, fmt.Errorf("set mount flags: %w", err)
-	}
-	if err := finishTree(fd, m); err != nil {
+	if err := finishBind(fd, options{flags: m.Inside.Flags, cleared: m.Inside.Cleared}, m); err != nil {
 		unix.Close(fd)
 		return -1, err
 	}

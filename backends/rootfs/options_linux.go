@@ -53,6 +53,14 @@ func attrOf(flags uint64) uint64 {
 	return attr
 }
 
+// finishBind sets the flags of the copy of a mount, and then does what finishTree does.
+func finishBind(fd int, o options, plan *Mount) error {
+	if err := setBindFlags(fd, o); err != nil {
+		return fmt.Errorf("set mount flags: %w", err)
+	}
+	return finishTree(fd, plan)
+}
+
 // finishTree applies what all kinds of mounts have in common: first the recursive flags, then the
 // propagation changes in their order.
 func finishTree(fd int, plan *Mount) error {

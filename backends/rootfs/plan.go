@@ -42,11 +42,10 @@ type Mount struct {
 // Inside is the source of a bind mount that lies in the container's root and in a mount that the
 // config lists earlier. It is looked up inside the root when its turn comes.
 type Inside struct {
-	Path      string // from the root
-	Recursive bool
-	NoFollow  bool   // src-nofollow: do not follow the last component
-	Flags     uint64 // MS_* flags of the options
-	Cleared   uint64 // MS_* flags that the options take away
+	Path     string // from the root
+	NoFollow bool   // src-nofollow: do not follow the last component
+	Flags    uint64 // MS_* flags of the options; MS_REC copies what is mounted below, too
+	Cleared  uint64 // MS_* flags that the options take away
 }
 
 // Param is one parameter of a new file system. A parameter with Flag set has no value.
