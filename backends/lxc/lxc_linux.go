@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"hash/fnv"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,6 +20,7 @@ import (
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/cgroup"
 	"github.com/berth-oci/berth/backends/enclosing"
+	"github.com/berth-oci/berth/backends/lxcconf"
 	"github.com/berth-oci/berth/backends/lxcsocket"
 	"github.com/berth-oci/berth/spec"
 )
@@ -40,7 +40,7 @@ func (Enclosure) Name() string { return "lxc" }
 
 // Usable fails if lxc-start is missing, or if the host does not use cgroup v2 alone.
 func (Enclosure) Usable() error {
-	if _, err := find("lxc-start"); err != nil {
+	if _, err := lxcconf.Find("lxc-start"); err != nil {
 		return err
 	}
 	return cgroup.CheckUnified()
@@ -108,19 +108,7 @@ func (Enclosure) PlanCgroup(j *enclosing.Job) error {
 		return err
 	}
 	j.Data.Cgroup, j.Data.Limits, j.Data.Scope = p.Path, p.Limits, p.Scoped()
-	return CheckCgroup(p.Path)
-}
-
-// CheckCgroup returns an error if LXC would refuse the cgroup path or read another one from its
-// configuration. LXC refuses ".." as a way upwards, and strips blanks and quotes around a value.
-func CheckCgroup(path string) error {
-	if strings.Contains(path, "..") {
-		return spec.Fieldf("linux.cgroupsPath", "%q holds two dots in a row, which LXC refuses", path)
-	}
-	if value := strings.TrimPrefix(path, "/"); value != strings.Trim(value, " \t\"'") {
-		return spec.Fieldf("linux.cgroupsPath", "%q begins or ends with a blank or a quote, which LXC would take away", path)
-	}
-	return nil
+	return lxcconf.CheckCgroup(p.Path)
 }
 
 // StartEnclosure starts the container with lxc-start, which stays as the container's monitor. It
@@ -139,7 +127,7 @@ func (e Enclosure) StartEnclosure(ctx context.Context, j *enclosing.Job) error {
 		return err
 	}
 	defer opened.Close()
-	if err := LinkCgroup(j); err != nil {
+	if err := lxcconf.LinkCgroup(j); err != nil {
 		return err
 	}
 	config := configFile(j)
@@ -147,7 +135,7 @@ func (e Enclosure) StartEnclosure(ctx context.Context, j *enclosing.Job) error {
 		return err
 	}
 	words := startWords(j)
-	cmd, err := command(words[0], words[1:]...)
+	cmd, err := lxcconf.Command(words[0], words[1:]...)
 	if err != nil {
 		return err
 	}
@@ -195,11 +183,33 @@ func (e Enclosure) StartEnclosure(ctx context.Context, j *enclosing.Job) error {
 	}
 }
 
+// startError returns why LXC could not start the container, in LXC's own words.
+func startError(j *enclosing.Job, err error) error {
+	if reason := lxcconf.LogErrors(j.LogFile()); reason != "" {
+		return fmt.Errorf("start LXC container %s: %w: %s", j.Data.Name, err, reason)
+	}
+	if said := lxcconf.Said(stderrFile(j.Container)); said != "" {
+		return fmt.Errorf("start LXC container %s: %w: %s", j.Data.Name, err, said)
+	}
+	return fmt.Errorf("start LXC container %s: %w; LXC wrote nothing to %s", j.Data.Name, err, j.LogFile())
+}
+
+func stderrFile(c *backends.Container) string { return filepath.Join(c.Dir, "lxc.stderr") }
+
 // configFile returns the path of LXC's configuration.
 func configFile(j *enclosing.Job) string { return filepath.Join(j.Dir, "lxc.conf") }
 
 func startWords(j *enclosing.Job) []string {
 	return []string{"lxc-start", "-n", j.Data.Name, "-f", configFile(j), "-F"}
+}
+
+// Versions returns lxc-start with its version.
+func (Enclosure) Versions() ([]backends.Tool, error) {
+	tool, err := lxcconf.Version()
+	if tool.Path == "" {
+		return nil, err
+	}
+	return []backends.Tool{tool}, err
 }
 
 // Explain returns LXC's configuration and the command line of lxc-start.
@@ -214,8 +224,8 @@ func (e Enclosure) Explain(j *enclosing.Job) (backends.Explanation, error) {
 	return x, nil
 }
 
-func (Enclosure) config(j *enclosing.Job) *Config {
-	c := &Config{}
+func (Enclosure) config(j *enclosing.Job) *lxcconf.Config {
+	c := &lxcconf.Config{}
 	// Without a rootfs LXC leaves the container in the host's tree. From there the init process
 	// moves it into its own root, to which LXC adds nothing.
 	c.Set("lxc.autodev", "0")
@@ -231,8 +241,8 @@ func (Enclosure) config(j *enclosing.Job) *Config {
 	c.Set("lxc.cgroup.dir.monitor", monitorCgroup(j.Data))
 	c.Set("lxc.cgroup.dir.monitor.pivot", pivotCgroup(j.Data))
 	c.Set("lxc.apparmor.profile", "unconfined")
-	if err := Inside(c, j, j.StubInitDir(), ""); err != nil {
-		c.fail(err)
+	if err := lxcconf.Inside(c, j, j.StubInitDir(), ""); err != nil {
+		return lxcconf.Broken(err)
 	}
 	return c
 }
@@ -259,29 +269,7 @@ func (e Enclosure) DestroyEnclosure(ctx context.Context, _ *backends.Container, 
 			return err
 		}
 	}
-	return RemoveCgroup(d)
-}
-
-// RemoveCgroup removes the cgroup that cgroup.Find chose for a container, if it is still the
-// container's.
-func RemoveCgroup(d *enclosing.Data) error {
-	defer cgroup.TrimDefault(d.Limits)
-	own := d.Cgrouped()
-	if !own && (d.LimitsID != 0 || !d.Claimed) {
-		// The cgroup is gone or was never made. One of the same name belongs to another container.
-		if d.Scope && d.LimitsID != 0 {
-			cgroup.ForgetScope(d.Limits)
-		}
-		return nil
-	}
-	place, err := cgroup.At(d.Limits, d.Scope)
-	if err != nil {
-		return err
-	}
-	if !own {
-		return place.Withdraw()
-	}
-	return place.Remove()
+	return lxcconf.RemoveCgroup(d)
 }
 
 func (Enclosure) endMonitor(ctx context.Context, d *enclosing.Data) error {
@@ -300,21 +288,4 @@ func (Enclosure) endMonitor(ctx context.Context, d *enclosing.Data) error {
 		return fmt.Errorf("the monitor of LXC container %s: %w", d.Name, err)
 	}
 	return nil
-}
-
-// find returns the path of one of LXC's programs.
-func find(name string) (string, error) {
-	return backends.FindTool(name, fmt.Sprintf("LXC %d or later is to be installed (Debian's package lxc), or path set in the section lxc of berth's configuration", oldest))
-}
-
-// command returns a call of one of LXC's programs. The program's environment is PATH alone, which
-// may be empty.
-func command(name string, args ...string) (*exec.Cmd, error) {
-	path, err := find(name)
-	if err != nil {
-		return nil, err
-	}
-	cmd := exec.Command(path, args...)
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
-	return cmd, nil
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/cgroup"
 	"github.com/berth-oci/berth/backends/enclosing"
-	"github.com/berth-oci/berth/backends/lxc"
+	"github.com/berth-oci/berth/backends/lxcconf"
 )
 
 // followsConfig reports whether the container goes into the cgroup that config.json names instead
@@ -48,7 +48,7 @@ func (e *Enclosure) planCgroup(j *enclosing.Job, vmid int) error {
 		return err
 	}
 	j.Data.Cgroup, j.Data.Limits, j.Data.Scope = p.Path, p.Limits, p.Scoped()
-	return lxc.CheckCgroup(p.Path)
+	return lxcconf.CheckCgroup(p.Path)
 }
 
 // openCgroup prepares the cgroup that config.json names: it creates the systemd scope around the
@@ -69,7 +69,7 @@ func (e *Enclosure) openCgroup(j *enclosing.Job) (io.Closer, error) {
 
 // cgroups adds the lines that make LXC use the cgroup that config.json names. They come after
 // Proxmox VE's lines and override them.
-func (e *Enclosure) cgroups(c *lxc.Config, j *enclosing.Job) {
+func (e *Enclosure) cgroups(c *lxcconf.Config, j *enclosing.Job) {
 	if !e.followsConfig(j.Container) {
 		return
 	}
@@ -83,7 +83,7 @@ func removeCgroup(d *enclosing.Data) error {
 	if d.Limits == "" || d.Limits == ownCgroup(d.Name) {
 		return nil
 	}
-	return lxc.RemoveCgroup(d)
+	return lxcconf.RemoveCgroup(d)
 }
 
 // ownCgroup returns the cgroup in which Proxmox VE puts a CT.

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/berth-oci/berth/backends/enclosing"
-	"github.com/berth-oci/berth/backends/lxc"
+	"github.com/berth-oci/berth/backends/lxcconf"
 )
 
 // These are the causes of a failed call of pct that some caller distinguishes.
@@ -164,10 +164,10 @@ func newError(args []string, stdout, stderr string, err error) *Error {
 // startReason returns what LXC said: from LXC's log, or, if LXC failed before it read the
 // configuration that names the log, from the stderr that Proxmox VE keeps.
 func startReason(j *enclosing.Job, vmid int) string {
-	if reason := lxc.LogErrors(j.LogFile()); reason != "" {
+	if reason := lxcconf.LogErrors(j.LogFile()); reason != "" {
 		return reason
 	}
-	return lxc.Said(fmt.Sprintf("/run/pve/ct-%d.stderr", vmid))
+	return lxcconf.Said(fmt.Sprintf("/run/pve/ct-%d.stderr", vmid))
 }
 
 func startError(vmid int, reason string, err error) error {

@@ -5,13 +5,13 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
-	"github.com/berth-oci/berth/backends/lxc"
+	"github.com/berth-oci/berth/backends/lxcconf"
 	"github.com/berth-oci/berth/spec"
 )
 
 // addLines adds the administrator's lines. Lines about the network are added only if LXC makes the
 // network namespace. In any other namespace they would change the host's or an engine's network.
-func (e *Enclosure) addLines(c *lxc.Config, s *specs.Spec) {
+func (e *Enclosure) addLines(c *lxcconf.Config, s *specs.Spec) {
 	_, network := spec.Namespace(s, specs.NetworkNamespace)
 	for _, line := range e.settings.Lines {
 		key, value, _ := strings.Cut(line, "=")

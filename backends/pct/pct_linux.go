@@ -21,7 +21,7 @@ import (
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/cgroup"
 	"github.com/berth-oci/berth/backends/enclosing"
-	"github.com/berth-oci/berth/backends/lxc"
+	"github.com/berth-oci/berth/backends/lxcconf"
 	"github.com/berth-oci/berth/backends/lxcsocket"
 	"github.com/berth-oci/berth/spec"
 )
@@ -167,7 +167,7 @@ func (e *Enclosure) StartEnclosure(ctx context.Context, j *enclosing.Job) error 
 		return err
 	}
 	defer opened.Close()
-	if err := lxc.LinkCgroup(j); err != nil {
+	if err := lxcconf.LinkCgroup(j); err != nil {
 		return err
 	}
 	if err := e.config(j).Write(configFile(j)); err != nil {

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/berth-oci/berth/backends"
-	"github.com/berth-oci/berth/backends/lxc"
+	"github.com/berth-oci/berth/backends/lxcconf"
 )
 
 // Versions returns pct, which has no version of its own, Proxmox VE's manager, and LXC.
@@ -22,7 +22,7 @@ func (e *Enclosure) Versions() ([]backends.Tool, error) {
 	if manager.Path != "" {
 		tools = append(tools, manager)
 	}
-	starter, startErr := lxc.Version()
+	starter, startErr := lxcconf.Version()
 	if starter.Path != "" {
 		tools = append(tools, starter)
 	}

@@ -1,4 +1,6 @@
-package lxc
+// Package lxcconf knows LXC for the backends that enclose containers with it, lxc and pct: the lines
+// of LXC's configuration that both write, what LXC says when it fails, and its programs.
+package lxcconf
 
 import (
 	"fmt"

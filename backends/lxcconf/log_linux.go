@@ -1,27 +1,11 @@
-package lxc
+package lxcconf
 
 import (
 	"bufio"
-	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strings"
-
-	"github.com/berth-oci/berth/backends"
-	"github.com/berth-oci/berth/backends/enclosing"
 )
-
-// startError returns why LXC could not start the container, in LXC's own words.
-func startError(j *enclosing.Job, err error) error {
-	if reason := LogErrors(j.LogFile()); reason != "" {
-		return fmt.Errorf("start LXC container %s: %w: %s", j.Data.Name, err, reason)
-	}
-	if said := Said(stderrFile(j.Container)); said != "" {
-		return fmt.Errorf("start LXC container %s: %w: %s", j.Data.Name, err, said)
-	}
-	return fmt.Errorf("start LXC container %s: %w; LXC wrote nothing to %s", j.Data.Name, err, j.LogFile())
-}
 
 const maxStderr = 2048
 
@@ -36,8 +20,6 @@ func Said(path string) string {
 	said, _ := io.ReadAll(io.LimitReader(f, maxStderr))
 	return strings.TrimSpace(string(said))
 }
-
-func stderrFile(c *backends.Container) string { return filepath.Join(c.Dir, "lxc.stderr") }
 
 // maxReasons is how many of LXC's messages an error carries. The first ones are the cause, the
 // others follow from it.

@@ -1,8 +1,10 @@
-package lxc
+package lxcconf
 
 import (
 	"errors"
 	"fmt"
+	"os"
+	"os/exec"
 	"strconv"
 	"strings"
 
@@ -13,20 +15,11 @@ import (
 // needs.
 const oldest = 5
 
-// Versions returns lxc-start with its version.
-func (Enclosure) Versions() ([]backends.Tool, error) {
-	tool, err := Version()
-	if tool.Path == "" {
-		return nil, err
-	}
-	return []backends.Tool{tool}, err
-}
-
 // Version returns lxc-start with its path and version. It fails if the version cannot be read or is
 // older than oldest.
 func Version() (backends.Tool, error) {
 	tool := backends.Tool{Name: "lxc-start"}
-	cmd, err := command(tool.Name, "--version")
+	cmd, err := Command(tool.Name, "--version")
 	if err != nil {
 		return tool, err
 	}
@@ -41,4 +34,21 @@ func Version() (backends.Tool, error) {
 		return tool, errors.New("LXC " + tool.Version + " is too old: " + strconv.Itoa(oldest) + " or later is needed")
 	}
 	return tool, nil
+}
+
+// Find returns the path of one of LXC's programs.
+func Find(name string) (string, error) {
+	return backends.FindTool(name, fmt.Sprintf("LXC %d or later is to be installed (Debian's package lxc), or path set in the section lxc of berth's configuration", oldest))
+}
+
+// Command returns a call of one of LXC's programs. The program's environment is PATH alone, which
+// may be empty.
+func Command(name string, args ...string) (*exec.Cmd, error) {
+	path, err := Find(name)
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(path, args...)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
+	return cmd, nil
 }

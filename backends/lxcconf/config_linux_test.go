@@ -1,4 +1,4 @@
-package lxc
+package lxcconf
 
 import (
 	"os"
@@ -70,5 +70,19 @@ func TestLogErrors(t *testing.T) {
 	}
 	if got := LogErrors(path + "x"); got != "" {
 		t.Errorf("of no file: %q", got)
+	}
+}
+
+// TestCheckCgroup checks that a path is refused if LXC would read another one from its
+// configuration.
+func TestCheckCgroup(t *testing.T) {
+	t.Parallel()
+	for path, good := range map[string]bool{
+		"/a/b": true, "/a b/c d": true, "/a\"b": true, "/.x": true,
+		"/a..b": false, "/ a": false, "/a ": false, "/a\t": false, "/\"a\"": false, "/'a'": false, "/a'": false,
+	} {
+		if err := CheckCgroup(path); (err == nil) != good || err != nil && !strings.HasPrefix(err.Error(), "linux.cgroupsPath: ") {
+			t.Errorf("%q: %v", path, err)
+		}
 	}
 }

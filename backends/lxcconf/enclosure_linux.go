@@ -1,4 +1,4 @@
-package lxc
+package lxcconf
 
 import (
 	"errors"
@@ -132,4 +132,38 @@ func namespaceFrom(s *specs.Spec, t specs.LinuxNamespaceType) string {
 		}
 	}
 	return "linux.namespaces"
+}
+
+// CheckCgroup returns an error if LXC would refuse the cgroup path or read another one from its
+// configuration. LXC refuses ".." as a way upwards, and strips blanks and quotes around a value.
+func CheckCgroup(path string) error {
+	if strings.Contains(path, "..") {
+		return spec.Fieldf("linux.cgroupsPath", "%q holds two dots in a row, which LXC refuses", path)
+	}
+	if value := strings.TrimPrefix(path, "/"); value != strings.Trim(value, " \t\"'") {
+		return spec.Fieldf("linux.cgroupsPath", "%q begins or ends with a blank or a quote, which LXC would take away", path)
+	}
+	return nil
+}
+
+// RemoveCgroup removes the cgroup that cgroup.Find chose for a container, if it is still the
+// container's.
+func RemoveCgroup(d *enclosing.Data) error {
+	defer cgroup.TrimDefault(d.Limits)
+	own := d.Cgrouped()
+	if !own && (d.LimitsID != 0 || !d.Claimed) {
+		// The cgroup is gone or was never made. One of the same name belongs to another container.
+		if d.Scope && d.LimitsID != 0 {
+			cgroup.ForgetScope(d.Limits)
+		}
+		return nil
+	}
+	place, err := cgroup.At(d.Limits, d.Scope)
+	if err != nil {
+		return err
+	}
+	if !own {
+		return place.Withdraw()
+	}
+	return place.Remove()
 }
