@@ -170,11 +170,14 @@ func CheckRecorded(p string) error {
 	if !path.IsAbs(p) || path.Clean(p) != p || checkPath(p) != nil {
 		return fmt.Errorf("%.100q is no container's cgroup", p)
 	}
-	if first, err := Of(1); err == nil && (first == p || strings.HasPrefix(first, p+"/")) {
+	if first, err := Of(1); err == nil && Below(first, p) {
 		return fmt.Errorf("%.100q has the host's first process in it", p)
 	}
 	return nil
 }
+
+// Below reports whether the cgroup p is the cgroup parent or one below it.
+func Below(p, parent string) bool { return p == parent || strings.HasPrefix(p, parent+"/") }
 
 // Open prepares the container's cgroup. For a scope it makes the systemd scope around the process
 // pid, with the properties from the container's annotations. Otherwise it enables the controllers

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 )
 
 // Administrator is an Enclosure whose tool administrators use directly.
@@ -18,7 +19,7 @@ func (b Backend) Administer(c *backends.Container, words []string) error {
 	if !ok {
 		return fmt.Errorf("container %q is not one of Proxmox VE's: its backend is %s", c.ID, c.Backend)
 	}
-	d, err := data(c)
+	d, err := enclosure.DataOf(c)
 	if err != nil {
 		return err
 	}

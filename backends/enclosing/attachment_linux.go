@@ -8,16 +8,10 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
+	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 	"github.com/berth-oci/berth/backends/rootfs"
 	"github.com/berth-oci/berth/spec"
 )
-
-// joinedMounts is a mount namespace that a container has joined: its path in config.json, and its
-// inode.
-type joinedMounts struct {
-	Path  string `json:"path"`
-	Inode uint64 `json:"inode"`
-}
 
 // findAttachment notes where the root will be mounted, if the container shares its mount namespace.
 func findAttachment(j *Job) error {
@@ -38,13 +32,13 @@ func findAttachment(j *Job) error {
 		return fmt.Errorf("mount namespace: %w", err)
 	}
 	path, _ := spec.Namespace(j.Spec, specs.MountNamespace)
-	j.Data.MountNamespace = &joinedMounts{Path: path, Inode: info.Sys().(*syscall.Stat_t).Ino}
+	j.Data.MountNamespace = &enclosure.JoinedMounts{Path: path, Inode: info.Sys().(*syscall.Stat_t).Ino}
 	return nil
 }
 
 // detach unmounts the root from a shared mount namespace. If the path of a joined namespace no
 // longer leads to it, detach leaves the namespace alone: it has ended, or only others use it.
-func detach(d *Data) error {
+func detach(d *enclosure.Data) error {
 	if d.Attachment == nil {
 		return nil
 	}

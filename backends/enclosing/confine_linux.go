@@ -9,6 +9,8 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 )
 
 // ownProfile returns the AppArmor profile that the enclosure's tool has given its init. The
@@ -43,7 +45,7 @@ func profileOf(pid int) (string, error) {
 }
 
 // confined gives a process the container's own profile if the process names none.
-func (d *Data) confined(p *specs.Process) *specs.Process {
+func confined(d *enclosure.Data, p *specs.Process) *specs.Process {
 	if p.ApparmorProfile == "" {
 		p.ApparmorProfile = d.Profile
 	}

@@ -5,12 +5,14 @@ import (
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 )
 
 func TestConfined(t *testing.T) {
-	d := &Data{Profile: "lxc-1"}
+	d := &enclosure.Data{Profile: "lxc-1"}
 	for named, want := range map[string]string{"": "lxc-1", "unconfined": "unconfined", "own": "own"} {
-		if got := d.confined(&specs.Process{ApparmorProfile: named}).ApparmorProfile; got != want {
+		if got := confined(d, &specs.Process{ApparmorProfile: named}).ApparmorProfile; got != want {
 			t.Errorf("%q: %q, want %q", named, got, want)
 		}
 	}
@@ -22,7 +24,7 @@ func TestOwnProfile(t *testing.T) {
 		{ApparmorProfile: "own"},
 		{Capabilities: &specs.LinuxCapabilities{Bounding: []string{"CAP_KILL", "CAP_SYS_ADMIN"}}},
 	} {
-		j := &Job{Spec: &specs.Spec{Process: p}, Data: &Data{}}
+		j := &Job{Spec: &specs.Spec{Process: p}, Data: &enclosure.Data{}}
 		j.Data.StubInit.Pid = -1 // must not be read
 		if got, err := j.ownProfile(); got != "" || err != nil {
 			t.Errorf("%+v: %q, %v", p, got, err)

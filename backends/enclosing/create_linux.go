@@ -16,6 +16,7 @@ import (
 
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/cgroup"
+	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 	"github.com/berth-oci/berth/backends/hooks"
 	"github.com/berth-oci/berth/backends/initproc"
 	"github.com/berth-oci/berth/backends/initproc/link"
@@ -44,7 +45,7 @@ type creation struct {
 // each step before it takes it, and undoes it if a later step fails.
 func (b Backend) Create(ctx context.Context, c *backends.Container, s *specs.Spec, o backends.CreateOptions, save func() error) error {
 	ready := make(chan struct{})
-	cr := &creation{Backend: b, opts: &o, job: &Job{Container: c, Spec: s, Data: &Data{}, Ready: ready, save: save}}
+	cr := &creation{Backend: b, opts: &o, job: &Job{Container: c, Spec: s, Data: &enclosure.Data{}, Ready: ready, save: save}}
 	defer cr.oom.end()
 	watched, stop := cr.watch(ctx)
 	err := cr.run(watched, ready)
@@ -155,7 +156,7 @@ func (cr *creation) run(ctx context.Context, ready chan struct{}) error {
 		return err
 	}
 	cr.oom.begin(j.Data.Limits)
-	if err := limit(j.Data, limits); err != nil {
+	if err := j.Data.Limit(limits); err != nil {
 		return err
 	}
 	if err := enterResctrl(j); err != nil {
@@ -177,7 +178,7 @@ func (cr *creation) run(ctx context.Context, ready chan struct{}) error {
 	if setPidsLimit != nil {
 		setPidsLimit()
 		limits.SkipDevices = true
-		if err := limit(j.Data, limits); err != nil {
+		if err := j.Data.Limit(limits); err != nil {
 			return err
 		}
 	}
@@ -329,21 +330,12 @@ var errNoStubInit = errors.New("the enclosure is up but its init, berth's stub i
 // see it from its first moment on, and must not leave their own cgroup with its help.
 func (cr *creation) attach(prep *preparation, caller *caller) error {
 	j := cr.job
-	j.Data.StubInit = caller.process
-	ppid, err := backends.Parent(caller.process.Pid)
-	if err == nil {
-		j.Data.Monitor, err = backends.FindProcess(ppid)
+	if err := j.Data.Attached(caller.process); err != nil {
+		return err
 	}
-	if err != nil {
-		return fmt.Errorf("the enclosure ended: %w", err)
-	}
-	path, err := cgroup.Of(caller.process.Pid)
-	if err != nil {
-		return fmt.Errorf("the enclosure ended: %w", err)
-	}
-	j.Data.Cgroup = path
+	path := j.Data.Cgroup
 	cr.placed.Store(&path)
-	j.Data.LimitsID = cgroup.ID(j.Data.Limits)
+	var err error
 	if j.Data.Profile, err = j.ownProfile(); err != nil {
 		return err
 	}
@@ -394,22 +386,6 @@ func (cr *creation) placeParkedInit() error {
 		return fmt.Errorf("berth's own cgroup: %w", err)
 	}
 	return cgroup.Enter(own, cr.initProc.ParkedInit())
-}
-
-// limit writes limits to the container's cgroup.
-func limit(d *Data, r *cgroups.Resources) error {
-	if !d.Scope {
-		err := cgroup.Limit(d.Limits, r)
-		if err == nil && d.Cgroup != d.Limits {
-			err = cgroup.LimitInner(d.Cgroup, r)
-		}
-		return err
-	}
-	place, err := cgroup.At(d.Limits, true)
-	if err != nil {
-		return err
-	}
-	return place.Limit(r)
 }
 
 // prepareInside sends the init process its plan, runs the hooks that run on the host, and returns

@@ -6,8 +6,6 @@ package enclosing
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -16,10 +14,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/berth-oci/berth/backends"
-	"github.com/berth-oci/berth/backends/cgroup"
-	"github.com/berth-oci/berth/backends/record"
-	"github.com/berth-oci/berth/backends/resctrl"
-	"github.com/berth-oci/berth/backends/rootfs"
+	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 	"github.com/berth-oci/berth/spec"
 )
 
@@ -47,75 +42,14 @@ type Enclosure interface {
 	Explain(j *Job) (backends.Explanation, error)
 	// DestroyEnclosure removes the enclosure, even if it is running or half made, and returns when
 	// nothing of it is left. If there is no enclosure, it does nothing.
-	DestroyEnclosure(ctx context.Context, c *backends.Container, d *Data) error
-}
-
-// Data is what an enclosing backend remembers of a container.
-type Data struct {
-	// Name is the tool's name for the enclosure: the LXC name, or the VMID in Proxmox VE.
-	Name string `json:"name"`
-	// Making is true while the tool makes the enclosure. What exists of the enclosure may not show
-	// yet which container it belongs to.
-	Making bool `json:"making,omitempty"`
-	// Cgroup is the cgroup of the container's processes. Limits is the cgroup that carries the
-	// container's limits, which is the same or one above. Both are relative to the mount.
-	Cgroup string `json:"cgroup"`
-	Limits string `json:"limits"`
-	// LimitsID identifies the directory of Limits, because another container may later have a
-	// cgroup of the same name. It is 0 while the cgroup does not exist.
-	LimitsID uint64 `json:"limitsID,omitempty"`
-	// Claimed is true if the cgroup Limits was free when create chose it. If Claimed is false and
-	// LimitsID is 0, the cgroup belongs to somebody else.
-	Claimed bool `json:"claimed,omitempty"`
-	// SharedPIDs is true if the container has no pid namespace of its own. Its processes then do
-	// not end with the first one.
-	SharedPIDs bool `json:"sharedPIDs,omitempty"`
-	// Scope is true if Limits is a systemd scope.
-	Scope bool `json:"scope,omitempty"`
-	// Attachment is where the root is mounted if the container shares its mount namespace.
-	// MountNamespace is that mount namespace if config.json names it by path.
-	Attachment     *rootfs.Attachment `json:"attachment,omitempty"`
-	MountNamespace *joinedMounts      `json:"mountNamespace,omitempty"`
-	// JoinedBeforeFork lists the types of those namespaces with a path in config.json that berth
-	// joins before it forks the first process. The stub init is not in them.
-	JoinedBeforeFork []specs.LinuxNamespaceType `json:"fromBirth,omitempty"`
-	// Resctrl is the resctrl group of linux.intelRdt.
-	Resctrl resctrl.Group `json:"resctrl,omitzero"`
-	// Profile is the enclosure's own AppArmor profile, if the container's processes run under it.
-	Profile string `json:"profile,omitempty"`
-	// StubInit is the enclosure's init. Monitor is the tool's process above it.
-	StubInit backends.Process `json:"warden"`
-	Monitor  backends.Process `json:"monitor"`
-}
-
-// Cgrouped reports whether the container's cgroup still exists and is still the container's own.
-func (d *Data) Cgrouped() bool {
-	return d.LimitsID != 0 && cgroup.ID(d.Limits) == d.LimitsID
-}
-
-// Claim notes that the container will get the cgroup Limits. The error wraps cgroup.ErrTaken if the
-// cgroup belongs to somebody else.
-func (d *Data) Claim() error {
-	if err := cgroup.CheckFree(d.Limits); err != nil {
-		return err
-	}
-	d.Claimed = true
-	return nil
-}
-
-// Unclaim takes back Claim if err says that the cgroup could not be opened because somebody else
-// has taken it.
-func (d *Data) Unclaim(err error) {
-	if errors.Is(err, cgroup.ErrTaken) {
-		d.Claimed = false
-	}
+	DestroyEnclosure(ctx context.Context, c *backends.Container, d *enclosure.Data) error
 }
 
 // Job is one container that is being created.
 type Job struct {
 	*backends.Container
 	Spec *specs.Spec
-	Data *Data
+	Data *enclosure.Data
 	// InitPid is the pid of the init process.
 	InitPid int
 	// Ready is closed when the stub init has called.
@@ -153,11 +87,9 @@ func (j *Job) forksProcess() bool {
 
 // Save writes the record, so that Delete knows about the next step.
 func (j *Job) Save() error {
-	data, err := json.Marshal(j.Data)
-	if err != nil {
+	if err := j.Data.PutInto(j.Container); err != nil {
 		return err
 	}
-	j.Container.Data = data
 	return j.save()
 }
 
@@ -213,15 +145,4 @@ func (b Backend) mount(j *Job) error {
 	s.Mounts = slices.Concat(s.Mounts, list)
 	j.Spec = &s
 	return nil
-}
-
-func data(c *backends.Container) (*Data, error) {
-	d := &Data{}
-	if len(c.Data) == 0 {
-		return d, nil
-	}
-	if err := record.Strictly(c.Data, d); err != nil {
-		return nil, fmt.Errorf("data: %w", err)
-	}
-	return d, nil
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/cgroup"
+	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 	"github.com/berth-oci/berth/backends/initproc"
 	"github.com/berth-oci/berth/backends/initproc/link"
 	"github.com/berth-oci/berth/backends/process"
@@ -27,7 +28,7 @@ var _ backends.Operator = Backend{}
 // execution is one run of Exec.
 type execution struct {
 	c       *backends.Container
-	data    *Data
+	data    *enclosure.Data
 	process *specs.Process
 	plan    *initproc.ExecPlan
 	files   *initproc.ExecFiles
@@ -38,7 +39,7 @@ type execution struct {
 // nothing in the container can have changed those.
 func (b Backend) Exec(_ context.Context, c *backends.Container, p *specs.Process, o backends.ExecOptions) (backends.Process, error) {
 	none := backends.Process{}
-	d, err := data(c)
+	d, err := enclosure.DataOf(c)
 	if err != nil {
 		return none, err
 	}
@@ -75,7 +76,7 @@ func (e *execution) prepare(p *specs.Process, o *backends.ExecOptions) error {
 		return err
 	}
 	e.saved = k
-	e.process = e.data.confined(complete(p, k.Process))
+	e.process = confined(e.data, complete(p, k.Process))
 	if err := spec.CheckProcess(e.process, spec.Linux).Err(); err != nil {
 		return err
 	}
@@ -403,7 +404,7 @@ func (e *execution) enterCgroup(pid int, sub string) error {
 	}
 	if sub != "" {
 		at := path.Join(e.data.Cgroup, sub)
-		if !below(at, e.data.Cgroup) {
+		if !cgroup.Below(at, e.data.Cgroup) {
 			return fmt.Errorf("--cgroup %s: bad sub cgroup path: it is outside of the container's cgroup", sub)
 		}
 		err := cgroup.Enter(at, pid)
@@ -417,7 +418,7 @@ func (e *execution) enterCgroup(pid int, sub string) error {
 		return err
 	}
 	first, ferr := cgroup.Of(e.c.Process.Pid)
-	if ferr != nil || !below(first, e.data.Limits) {
+	if ferr != nil || !cgroup.Below(first, e.data.Limits) {
 		return err
 	}
 	return cgroup.Enter(first, pid)
@@ -446,8 +447,4 @@ func (e *execution) follow(pid int, sub string) error {
 		return fmt.Errorf("%w; the cgroup of its first process: %w", gone, err)
 	}
 	return nil
-}
-
-func below(p, parent string) bool {
-	return p == parent || len(p) > len(parent) && p[:len(parent)] == parent && p[len(parent)] == '/'
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/cgroup"
+	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 	"github.com/berth-oci/berth/backends/hooks"
 	"github.com/berth-oci/berth/backends/process"
 	"github.com/berth-oci/berth/backends/rootfs"
@@ -16,7 +17,7 @@ import (
 
 // Explain goes through the steps of Create without taking them.
 func (b Backend) Explain(c *backends.Container, s *specs.Spec, o backends.CreateOptions) (backends.Explanation, error) {
-	j := &Job{Container: c, Spec: s, Data: &Data{}}
+	j := &Job{Container: c, Spec: s, Data: &enclosure.Data{}}
 	if _, kind := spec.Namespace(s, specs.UserNamespace); kind == spec.New {
 		j.UIDMap, j.GIDMap = s.Linux.UIDMappings, s.Linux.GIDMappings
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/cgroup"
+	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 	"github.com/berth-oci/berth/backends/initproc/link"
 )
 
@@ -22,11 +23,11 @@ func (b Backend) Status(c *backends.Container) (specs.ContainerState, error) {
 	if !c.Process.Alive() {
 		return specs.StateStopped, nil
 	}
-	d, err := data(c)
+	d, err := enclosure.DataOf(c)
 	if err != nil {
 		return "", err
 	}
-	if paused, err := d.paused(); err != nil {
+	if paused, err := d.Paused(); err != nil {
 		return "", err
 	} else if paused && d.Cgrouped() {
 		return statePaused, nil
@@ -45,16 +46,6 @@ func (b Backend) Status(c *backends.Container) (specs.ContainerState, error) {
 	return specs.StateRunning, nil
 }
 
-// paused checks the cgroup that Pause freezes, and the cgroup of the processes, which somebody else
-// may have frozen.
-func (d *Data) paused() (bool, error) {
-	is, err := cgroup.Frozen(d.Limits)
-	if err != nil || is || d.Cgroup == d.Limits {
-		return is, err
-	}
-	return cgroup.Frozen(d.Cgroup)
-}
-
 // Start tells the init process to exec the user's program. If the listener of the seccomp filter
 // cannot be sent to its agent, the process could wait for ever, so Start kills it.
 func (b Backend) Start(_ context.Context, c *backends.Container) error {
@@ -71,7 +62,7 @@ func (b Backend) Start(_ context.Context, c *backends.Container) error {
 
 // Kill sends a signal to the first process, or to all processes in the cgroup.
 func (b Backend) Kill(_ context.Context, c *backends.Container, sig os.Signal, all bool) error {
-	d, err := data(c)
+	d, err := enclosure.DataOf(c)
 	if err != nil {
 		return err
 	}
@@ -113,7 +104,7 @@ func (b Backend) Kill(_ context.Context, c *backends.Container, sig os.Signal, a
 
 // release thaws a paused container that has been killed, so that it can end. SIGKILL reaches a
 // frozen process, but other processes in the cgroup have to notice that it has ended.
-func release(d *Data) error {
+func release(d *enclosure.Data) error {
 	if !d.Cgrouped() {
 		return nil
 	}
@@ -133,7 +124,7 @@ func signalMember(group string, pid int, sig syscall.Signal) error {
 	}
 	err = p.SignalIf(sig, func() bool {
 		path, err := cgroup.Of(pid)
-		return err == nil && below(path, group)
+		return err == nil && cgroup.Below(path, group)
 	})
 	if errors.Is(err, os.ErrProcessDone) {
 		return nil
@@ -143,7 +134,7 @@ func signalMember(group string, pid int, sig syscall.Signal) error {
 
 // Delete ends what still runs and removes the enclosure.
 func (b Backend) Delete(ctx context.Context, c *backends.Container, _ bool) error {
-	d, err := data(c)
+	d, err := enclosure.DataOf(c)
 	if err != nil {
 		return err
 	}
@@ -154,7 +145,7 @@ func (b Backend) Delete(ctx context.Context, c *backends.Container, _ bool) erro
 // enclosure ends by itself, and then removes the enclosure. If the enclosure has not come up,
 // remove destroys it first: the enclosure's tool may hang when its init ends. That init is in the
 // process's pid namespace, and the process cannot end before the init was waited for.
-func (b Backend) remove(ctx context.Context, c *backends.Container, d *Data) error {
+func (b Backend) remove(ctx context.Context, c *backends.Container, d *enclosure.Data) error {
 	if d.Monitor.Pid == 0 {
 		if err := b.DestroyEnclosure(ctx, c, d); err != nil {
 			return err

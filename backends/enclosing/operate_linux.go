@@ -10,6 +10,7 @@ import (
 
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/cgroup"
+	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 )
 
 // statePaused is a state that runc adds to those of the specification.
@@ -17,8 +18,8 @@ const statePaused specs.ContainerState = "paused"
 
 // live returns the data of a container whose cgroup still exists. Otherwise the error is
 // os.ErrProcessDone.
-func live(c *backends.Container) (*Data, error) {
-	d, err := data(c)
+func live(c *backends.Container) (*enclosure.Data, error) {
+	d, err := enclosure.DataOf(c)
 	if err == nil && !d.Cgrouped() {
 		err = os.ErrProcessDone
 	}

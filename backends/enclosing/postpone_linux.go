@@ -1,18 +1,17 @@
 package enclosing
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"github.com/berth-oci/berth/backends"
-	"github.com/berth-oci/berth/backends/resctrl"
+	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 )
 
 // Renaming is an Enclosure whose name no other container gets while the enclosure exists, not even
 // one with the same id.
 type Renaming interface {
 	// OwnCgroup reports whether the container's cgroup is named after the enclosure.
-	OwnCgroup(d *Data) bool
+	OwnCgroup(d *enclosure.Data) bool
 }
 
 var _ backends.Postponing = Backend{}
@@ -27,14 +26,10 @@ func (b Backend) Postpone(c *backends.Container) error {
 	if c.Process.Alive() {
 		return fmt.Errorf("process %d of container %q still runs", c.Process.Pid, c.ID)
 	}
-	d, err := data(c)
+	d, err := enclosure.DataOf(c)
 	if err != nil {
 		return err
 	}
-	if !r.OwnCgroup(d) {
-		d.LimitsID, d.Claimed = noID, false
-	}
-	d.Attachment, d.MountNamespace, d.Resctrl = nil, nil, resctrl.Group{}
-	c.Data, err = json.Marshal(d)
-	return err
+	d.Disown(!r.OwnCgroup(d))
+	return d.PutInto(c)
 }

@@ -11,20 +11,17 @@ import (
 
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/cgroup"
+	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 )
 
 // Finder is an Enclosure that can be found without a record.
 type Finder interface {
 	// Find sets d.Name if the container's enclosure exists, and sets in c and d whatever else
 	// DestroyEnclosure needs. When it is called, d holds what Recover has found.
-	Find(c *backends.Container, d *Data) error
+	Find(c *backends.Container, d *enclosure.Data) error
 }
 
 var _ backends.Recoverer = Backend{}
-
-// noID is the LimitsID of a cgroup that is not known to be the container's. No cgroup has this ID,
-// so none is removed.
-const noID = ^uint64(0)
 
 // Recover ends the processes of a container and removes its enclosure. A cgroup is the container's
 // if its stub init or its init process is in it. The stub init is the process that runs the file in
@@ -35,14 +32,14 @@ func (b Backend) Recover(ctx context.Context, c *backends.Container) (done []str
 		return nil, nil
 	}
 	found := *c
-	d := &Data{LimitsID: noID}
+	d := &enclosure.Data{LimitsID: enclosure.NoID}
 	if err := anchor(&found, d); err != nil {
 		return nil, err
 	}
 	if err := f.Find(&found, d); err != nil || d.Name == "" {
 		return nil, err
 	}
-	if d.LimitsID != noID {
+	if d.LimitsID != enclosure.NoID {
 		if err := cgroup.Kill(d.Cgroup); err != nil {
 			return nil, err
 		}
@@ -59,7 +56,7 @@ func (b Backend) Recover(ctx context.Context, c *backends.Container) (done []str
 
 // anchor looks for the stub init and the init process of a container, and sets the cgroup that they
 // are in.
-func anchor(c *backends.Container, d *Data) error {
+func anchor(c *backends.Container, d *enclosure.Data) error {
 	link, _ := os.Readlink(filepath.Join(c.Dir, "cgroup"))
 	linked := strings.TrimPrefix(link, cgroup.Mount)
 	if stubInit := runs(filepath.Join(c.Dir, stubInitDir, StubInitFile)); stubInit != 0 {
@@ -68,7 +65,7 @@ func anchor(c *backends.Container, d *Data) error {
 			return nil //nolint:nilerr // it has ended
 		}
 		d.Cgroup = path
-		if linked != "" && below(path, linked) {
+		if linked != "" && cgroup.Below(path, linked) {
 			d.Cgroup = linked // the process has moved to one below
 		}
 		if d.StubInit, err = backends.FindProcess(stubInit); err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/cgroup"
+	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 	"github.com/berth-oci/berth/spec"
 )
 
@@ -17,7 +18,7 @@ import (
 type Adjuster interface {
 	// Adjust tells the tool the limits from now on, and the limits before. The exact values are
 	// written to the cgroup afterwards.
-	Adjust(ctx context.Context, c *backends.Container, d *Data, now, before *specs.LinuxResources) error
+	Adjust(ctx context.Context, c *backends.Container, d *enclosure.Data, now, before *specs.LinuxResources) error
 }
 
 // Update changes the limits that r names. Limits depend on each other (swap on memory, quota on
@@ -66,13 +67,13 @@ func (b Backend) Update(ctx context.Context, c *backends.Container, r *specs.Lin
 	return k.write(c)
 }
 
-func apply(d *Data, r *specs.LinuxResources) error {
+func apply(d *enclosure.Data, r *specs.LinuxResources) error {
 	limits, err := cgroup.Resources(r, nil)
 	if err != nil {
 		return err
 	}
 	limits.SkipDevices = true
-	return limit(d, limits)
+	return d.Limit(limits)
 }
 
 // merge returns a copy of a, with the values that b names.

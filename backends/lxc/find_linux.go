@@ -8,6 +8,7 @@ import (
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/cgroup"
 	"github.com/berth-oci/berth/backends/enclosing"
+	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 )
 
 var (
@@ -20,8 +21,8 @@ func (Enclosure) Named(c *backends.Container, name string) bool { return name ==
 
 // Find finds the LXC container by the name in its LXC configuration, or by the monitor's cgroups.
 // It sets d.Name, and the fields for a systemd scope if d.Cgroup is in one.
-func (Enclosure) Find(c *backends.Container, d *enclosing.Data) error {
-	named := enclosing.Data{Name: Name(c)}
+func (Enclosure) Find(c *backends.Container, d *enclosure.Data) error {
+	named := enclosure.Data{Name: Name(c)}
 	config, _ := os.ReadFile(filepath.Join(c.Dir, "lxc.conf"))
 	if !strings.Contains(string(config), "lxc.cgroup.dir.monitor = "+monitorCgroup(&named)+"\n") &&
 		cgroup.ID(monitorCgroup(&named)) == 0 && cgroup.ID(pivotCgroup(&named)) == 0 {

@@ -20,6 +20,7 @@ import (
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/cgroup"
 	"github.com/berth-oci/berth/backends/enclosing"
+	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 	"github.com/berth-oci/berth/backends/lxcconf"
 	"github.com/berth-oci/berth/backends/lxcsocket"
 	"github.com/berth-oci/berth/spec"
@@ -107,7 +108,7 @@ func (Enclosure) PlanCgroup(j *enclosing.Job) error {
 	if err != nil {
 		return err
 	}
-	j.Data.Cgroup, j.Data.Limits, j.Data.Scope = p.Path, p.Limits, p.Scoped()
+	j.Data.PlaceIn(p)
 	return lxcconf.CheckCgroup(p.Path)
 }
 
@@ -249,13 +250,13 @@ func (Enclosure) config(j *enclosing.Job) *lxcconf.Config {
 
 // monitorCgroup is the monitor's cgroup. pivotCgroup is where the monitor is before it has made
 // that cgroup and while it removes it.
-func monitorCgroup(d *enclosing.Data) string { return "lxc.monitor." + d.Name }
-func pivotCgroup(d *enclosing.Data) string   { return "lxc.pivot." + d.Name }
+func monitorCgroup(d *enclosure.Data) string { return "lxc.monitor." + d.Name }
+func pivotCgroup(d *enclosure.Data) string   { return "lxc.pivot." + d.Name }
 
 // DestroyEnclosure waits until LXC has cleaned up: LXC notices the end of the container by itself.
 // Then it removes what LXC can no longer remove: the monitor's cgroups, with the monitor if it is
 // still in them, and the container's cgroup.
-func (e Enclosure) DestroyEnclosure(ctx context.Context, _ *backends.Container, d *enclosing.Data) error {
+func (e Enclosure) DestroyEnclosure(ctx context.Context, _ *backends.Container, d *enclosure.Data) error {
 	if d.Name == "" {
 		return nil
 	}
@@ -272,7 +273,7 @@ func (e Enclosure) DestroyEnclosure(ctx context.Context, _ *backends.Container, 
 	return lxcconf.RemoveCgroup(d)
 }
 
-func (Enclosure) endMonitor(ctx context.Context, d *enclosing.Data) error {
+func (Enclosure) endMonitor(ctx context.Context, d *enclosure.Data) error {
 	const patience = 10 * time.Second
 	// The stub init sees the process end and ends, and then LXC ends. If LXC does not end, both are
 	// killed.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/berth-oci/berth/backends/cgroup"
 	"github.com/berth-oci/berth/backends/enclosing"
+	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 	"github.com/berth-oci/berth/spec"
 )
 
@@ -148,7 +149,7 @@ func CheckCgroup(path string) error {
 
 // RemoveCgroup removes the cgroup that cgroup.Find chose for a container, if it is still the
 // container's.
-func RemoveCgroup(d *enclosing.Data) error {
+func RemoveCgroup(d *enclosure.Data) error {
 	defer cgroup.TrimDefault(d.Limits)
 	own := d.Cgrouped()
 	if !own && (d.LimitsID != 0 || !d.Claimed) {

@@ -13,6 +13,7 @@ import (
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/cgroup"
 	"github.com/berth-oci/berth/backends/enclosing"
+	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 )
 
 var _ enclosing.Adjuster = (*Enclosure)(nil)
@@ -20,7 +21,7 @@ var _ enclosing.Adjuster = (*Enclosure)(nil)
 // Adjust changes the limits of the container that Proxmox VE shows: memory, swap, CPU limit and CPU
 // weight. It does not call pct if none of them differs. It fails with os.ErrProcessDone if the CT
 // is not the container's any more.
-func (e *Enclosure) Adjust(ctx context.Context, c *backends.Container, d *enclosing.Data, now, before *specs.LinuxResources) error {
+func (e *Enclosure) Adjust(ctx context.Context, c *backends.Container, d *enclosure.Data, now, before *specs.LinuxResources) error {
 	vmid, err := strconv.Atoi(d.Name)
 	if err != nil {
 		return fmt.Errorf("state of container %q: VMID %q: %w", c.ID, d.Name, err)

@@ -8,6 +8,7 @@ import (
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/cgroup"
 	"github.com/berth-oci/berth/backends/enclosing"
+	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 	"github.com/berth-oci/berth/backends/lxcconf"
 )
 
@@ -47,7 +48,7 @@ func (e *Enclosure) planCgroup(j *enclosing.Job, vmid int) error {
 	if err != nil {
 		return err
 	}
-	j.Data.Cgroup, j.Data.Limits, j.Data.Scope = p.Path, p.Limits, p.Scoped()
+	j.Data.PlaceIn(p)
 	return lxcconf.CheckCgroup(p.Path)
 }
 
@@ -79,7 +80,7 @@ func (e *Enclosure) cgroups(c *lxcconf.Config, j *enclosing.Job) {
 
 // removeCgroup removes the cgroup that config.json names. It goes by the container's record,
 // because the setting may have changed since create.
-func removeCgroup(d *enclosing.Data) error {
+func removeCgroup(d *enclosure.Data) error {
 	if d.Limits == "" || d.Limits == ownCgroup(d.Name) {
 		return nil
 	}
@@ -92,4 +93,4 @@ func ownCgroup(name string) string { return "/lxc/" + name }
 var _ enclosing.Renaming = (*Enclosure)(nil)
 
 // OwnCgroup reports whether the CT is in Proxmox VE's cgroup, which is named after the VMID.
-func (e *Enclosure) OwnCgroup(d *enclosing.Data) bool { return d.Limits == ownCgroup(d.Name) }
+func (e *Enclosure) OwnCgroup(d *enclosure.Data) bool { return d.Limits == ownCgroup(d.Name) }

@@ -16,12 +16,13 @@ import (
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/cgroup"
 	"github.com/berth-oci/berth/backends/enclosing"
+	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 )
 
 // DestroyEnclosure destroys the CT if it still exists and is still the container's, and removes the
 // container's cgroup. A CT that is somebody else's by now is left alone. It fails with ErrVolume if
 // somebody has added a volume on a storage to the CT.
-func (e *Enclosure) DestroyEnclosure(ctx context.Context, c *backends.Container, d *enclosing.Data) error {
+func (e *Enclosure) DestroyEnclosure(ctx context.Context, c *backends.Container, d *enclosure.Data) error {
 	if d.Name == "" {
 		return nil
 	}
@@ -88,7 +89,7 @@ const naturalEnd = 5 * time.Second
 //
 // If the record names no monitor, the monitor has not started the stub init yet. It may then hang
 // because its init ended too early. endMonitor kills it after limit.
-func endMonitor(ctx context.Context, d *enclosing.Data, limit time.Duration) error {
+func endMonitor(ctx context.Context, d *enclosure.Data, limit time.Duration) error {
 	const patience = 10 * time.Second
 	if d.Monitor.Pid != 0 {
 		if enclosing.WaitGone(ctx, d.StubInit, patience) == nil {

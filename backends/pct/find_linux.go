@@ -7,6 +7,7 @@ import (
 
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/enclosing"
+	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 )
 
 var (
@@ -23,7 +24,7 @@ func (*Enclosure) Named(_ *backends.Container, name string) bool {
 
 // Find finds the container's CT among those in berth's range by its signs, without a record. It
 // does nothing on a host that is not a Proxmox VE node.
-func (e *Enclosure) Find(c *backends.Container, d *enclosing.Data) error {
+func (e *Enclosure) Find(c *backends.Container, d *enclosure.Data) error {
 	if !OnProxmox() {
 		return nil
 	}

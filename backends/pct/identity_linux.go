@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/berth-oci/berth/backends"
-	"github.com/berth-oci/berth/backends/enclosing"
+	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 )
 
 // markerKey begins the line of a CT's description that names its container. The rest of the line is
@@ -35,7 +35,7 @@ const (
 	making
 )
 
-func claims(d *enclosing.Data, vmid int) claim {
+func claims(d *enclosure.Data, vmid int) claim {
 	switch {
 	case d.Name != vmidArg(vmid):
 		return unclaimed

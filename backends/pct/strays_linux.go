@@ -14,7 +14,7 @@ import (
 
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/cgroup"
-	"github.com/berth-oci/berth/backends/enclosing"
+	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 )
 
 const checkCTs = "CTs"
@@ -126,7 +126,7 @@ func recorded(c *backends.Container, vmid int) claim {
 	owed, _ := filepath.Glob(filepath.Join(c.Root, backends.OwedDir, "*", backends.RecordFile))
 	for _, file := range append([]string{filepath.Join(c.Dir, backends.RecordFile)}, owed...) {
 		var record backends.Container
-		var d enclosing.Data
+		var d enclosure.Data
 		data, err := os.ReadFile(file)
 		if errors.Is(err, os.ErrNotExist) {
 			continue
@@ -161,7 +161,7 @@ func (e *Enclosure) destroyStray(ctx context.Context, c *backends.Container, vmi
 	if err := cgroup.Kill("/lxc/" + name); err != nil {
 		return err
 	}
-	if err := endMonitor(ctx, &enclosing.Data{Name: name}, naturalEnd); err != nil {
+	if err := endMonitor(ctx, &enclosure.Data{Name: name}, naturalEnd); err != nil {
 		return err
 	}
 	return e.destroy(ctx, c, vmid, unclaimed)
