@@ -2,11 +2,10 @@ package enclosing
 
 import (
 	"fmt"
-	"strconv"
-	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
+	"github.com/berth-oci/berth/backends/process"
 	"github.com/berth-oci/berth/spec"
 )
 
@@ -41,30 +40,9 @@ func complete(p, own *specs.Process) *specs.Process {
 
 // cpus parses a list such as "0-3,7".
 func cpus(list string) ([]int, error) {
-	var named [maxCPU + 1]bool
-	for part := range strings.SplitSeq(list, ",") {
-		part = strings.TrimSpace(part)
-		if part == "" {
-			continue
-		}
-		low, high, isRange := strings.Cut(part, "-")
-		first, err := strconv.Atoi(low)
-		last := first
-		if err == nil && isRange {
-			last, err = strconv.Atoi(high)
-		}
-		if err != nil || first < 0 || last < first || last > maxCPU {
-			return nil, fmt.Errorf("%q is not a list of processors such as 0-3,7", list)
-		}
-		for n := first; n <= last; n++ {
-			named[n] = true
-		}
-	}
-	var out []int
-	for n, is := range named {
-		if is {
-			out = append(out, n)
-		}
+	out, ok := spec.ParseList(list, process.MaxCPU)
+	if !ok {
+		return nil, fmt.Errorf("%q is not a list of processors such as 0-3,7", list)
 	}
 	if len(out) == 0 {
 		return nil, fmt.Errorf("%q names no processor", list)
@@ -87,6 +65,3 @@ func checkAffinity(a *specs.CPUAffinity) error {
 	}
 	return nil
 }
-
-// maxCPU is the largest CPU number that a list may name.
-const maxCPU = 8191

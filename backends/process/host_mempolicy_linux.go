@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
-	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
@@ -65,27 +63,16 @@ func (a *Attributes) takeMemoryPolicy(_ *specs.Process, s *specs.Spec) error {
 
 // nodeMask turns a list such as "0-3,7" into a bit mask.
 func nodeMask(list string) ([]uint64, error) {
+	numbers, ok := spec.ParseList(list, maxNode)
+	if !ok {
+		return nil, fmt.Errorf("%q is not a list of nodes such as 0-3,7", list)
+	}
 	var mask []uint64
-	for part := range strings.SplitSeq(list, ",") {
-		part = strings.TrimSpace(part)
-		if part == "" {
-			continue
+	for _, n := range numbers {
+		for len(mask) <= n/64 {
+			mask = append(mask, 0)
 		}
-		low, high, isRange := strings.Cut(part, "-")
-		first, err := strconv.Atoi(low)
-		last := first
-		if err == nil && isRange {
-			last, err = strconv.Atoi(high)
-		}
-		if err != nil || first < 0 || last < first || last >= maxNode {
-			return nil, fmt.Errorf("%q is not a list of nodes such as 0-3,7", list)
-		}
-		for n := first; n <= last; n++ {
-			for len(mask) <= n/64 {
-				mask = append(mask, 0)
-			}
-			mask[n/64] |= 1 << (n % 64)
-		}
+		mask[n/64] |= 1 << (n % 64)
 	}
 	return mask, nil
 }

@@ -49,14 +49,14 @@ func (m *MemoryPolicy) set() error {
 	return nil
 }
 
-// maxCPU is more than any kernel's NR_CPUS. sched_setaffinity(2) ignores the CPUs that do not
-// exist.
-const maxCPU = 8192
+// MaxCPU is more than the largest number of a CPU in any kernel (NR_CPUS). sched_setaffinity(2)
+// ignores the CPUs that do not exist.
+const MaxCPU = 8192
 
 // resetAffinity lets the thread run on all CPUs of its cgroup, whatever CPUs berth's caller was
 // bound to. Engines assign CPUs by cgroup. If the kernel refuses, the thread keeps its affinity.
 func resetAffinity() {
-	all := unix.NewCPUSet(maxCPU)
+	all := unix.NewCPUSet(MaxCPU)
 	all.Fill()
 	_ = unix.SchedSetaffinityDynamic(0, all)
 }
