@@ -19,14 +19,14 @@ func Explain(r *specs.LinuxResources, nodes []specs.LinuxDevice) ([]backends.Lin
 		return nil, err
 	}
 	var x, last []backends.Line
-	lacks := map[string]string{}
+	lacks := map[string]error{}
 	for _, l := range Preflight(res) {
-		lacks[l.Field] = l.Reason
+		lacks[l.Path] = l.Err
 	}
 	for _, w := range writes(res) {
 		line := backends.Line{Text: w.String(), From: w.field}
-		if reason := lacks[w.field]; reason != "" {
-			line.Text += "; create refuses it: " + reason
+		if reason := lacks[w.field]; reason != nil {
+			line.Text += "; create refuses it: " + reason.Error()
 		}
 		if strings.HasPrefix(w.field, "linux.resources.unified[") {
 			last = append(last, line)

@@ -182,7 +182,7 @@ var kernelWords = regexp.MustCompile(`(?i)no such file or directory|not found|pe
 
 func fieldsOf(lacks Lacks) (list []string) {
 	for _, l := range lacks {
-		list = append(list, strings.TrimPrefix(l.Field, "linux.resources."))
+		list = append(list, strings.TrimPrefix(l.Path, "linux.resources."))
 	}
 	return list
 }
@@ -265,10 +265,10 @@ func TestLacksUnknown(t *testing.T) {
 	if got := preflight(root, res); len(got) > 0 {
 		t.Errorf("foreseen: %v", got)
 	}
-	if got := missing(root, "/a", res); len(got) != 1 || !strings.Contains(got[0].Reason, "cgroup /a has no io controller") {
+	if got := missing(root, "/a", res); len(got) != 1 || !strings.Contains(got[0].Err.Error(), "cgroup /a has no io controller") {
 		t.Errorf("missing: %v", got)
 	}
-	if got := missing(root, "/a/b", res); len(got) != 1 || !strings.Contains(got[0].Reason, "no io.bfq.weight and no io.weight") {
+	if got := missing(root, "/a/b", res); len(got) != 1 || !strings.Contains(got[0].Err.Error(), "no io.bfq.weight and no io.weight") {
 		t.Errorf("missing: %v", got)
 	}
 	if got := missing(root, "/gone", res); got != nil {

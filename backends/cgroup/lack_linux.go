@@ -15,18 +15,10 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// Lack is a limit for which the host has no controller or the controller has no file. Its text does
-// not quote the kernel's error, because engines would read that as a missing program in the
-// container.
-type Lack struct {
-	// Field is the limit's JSON path. Reason says what is missing.
-	Field, Reason string
-}
-
-func (l *Lack) Error() string { return l.Field + ": " + l.Reason }
-
-// Lacks are all limits that a host or a cgroup cannot apply. Its error text describes the first.
-type Lacks []*Lack
+// Lacks are all limits that a host or a cgroup cannot apply, because it lacks the controller or the
+// controller's file. The text describes the first. It does not quote the kernel's error, because
+// engines would read that as a missing program in the container.
+type Lacks []*spec.FieldError
 
 func (l Lacks) Error() string {
 	if n := len(l) - 1; n > 0 {
@@ -109,8 +101,8 @@ func missing(mount, path string, r *cgroups.Resources) (lacks Lacks) {
 		case w.controller != "" && !slices.Contains(host, w.controller):
 			lacks = append(lacks, w.noController(mount, host))
 		case w.controller != "" && !slices.Contains(have, w.controller):
-			lacks = append(lacks, &Lack{w.field, fmt.Sprintf("cgroup %s has no %s controller (its %s has %s): one above it does not give it on, as processes are in that, or in what is made of threads (cgroups(7), cgroup.subtree_control)",
-				path, w.controller, controllersFile, listed(have))})
+			lacks = append(lacks, w.errorf("cgroup %s has no %s controller (its %s has %s): one above it does not give it on, as processes are in that, or in what is made of threads (cgroups(7), cgroup.subtree_control)",
+				path, w.controller, controllersFile, listed(have)))
 		case !w.hasFile(dir):
 			lacks = append(lacks, w.noFile())
 		}
@@ -125,12 +117,12 @@ func (w *write) hasFile(dir string) bool {
 	})
 }
 
-func (w *write) noController(mount string, have []string) *Lack {
-	return &Lack{w.field, fmt.Sprintf("the host's cgroups have no %s controller (%s has %s): leave the limit out, or see that the kernel has the controller and that whatever berth runs in gives it to berth",
-		w.controller, filepath.Join(mount, controllersFile), listed(have))}
+func (w *write) noController(mount string, have []string) *spec.FieldError {
+	return w.errorf("the host's cgroups have no %s controller (%s has %s): leave the limit out, or see that the kernel has the controller and that whatever berth runs in gives it to berth",
+		w.controller, filepath.Join(mount, controllersFile), listed(have))
 }
 
-func (w *write) noFile() *Lack {
+func (w *write) noFile() *spec.FieldError {
 	owner := "cgroups of this kernel have no "
 	if w.controller != "" {
 		owner = "the " + w.controller + " controller of this kernel has no "
@@ -139,7 +131,11 @@ func (w *write) noFile() *Lack {
 	if w.lacking != "" {
 		reason += ": " + w.lacking
 	}
-	return &Lack{w.field, reason}
+	return w.errorf("%s", reason)
+}
+
+func (w *write) errorf(format string, args ...any) *spec.FieldError {
+	return &spec.FieldError{Path: w.field, Err: fmt.Errorf(format, args...)}
 }
 
 const controllersFile = "cgroup.controllers"

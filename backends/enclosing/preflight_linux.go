@@ -35,7 +35,9 @@ func (b Backend) Preflight(s *specs.Spec) spec.Problems {
 	refuse(err)
 	if err == nil {
 		for _, l := range cgroup.Preflight(limits) {
-			ps = append(ps, spec.Problem{Path: l.Field, Level: spec.Error, Message: l.Reason, Ref: "config-linux.md#control-groups"})
+			p := spec.ProblemOf(l, spec.Error)
+			p.Ref = "config-linux.md#control-groups"
+			ps = append(ps, p)
 		}
 		for _, w := range cgroup.Ignored(limits) {
 			ps = append(ps, spec.ProblemOf(w, spec.Warning))
