@@ -16,7 +16,7 @@ func LogWarnings(list []error) {
 			continue
 		}
 		if i == mostWarnings {
-			logrus.Warnf("and %d more warnings like these: see berth validate, or the debug log", len(list)-mostWarnings)
+			logrus.Warnf("and %d more such warnings: 'berth validate' and the debug log list them", len(list)-mostWarnings)
 		}
 		logrus.Debug(w)
 	}

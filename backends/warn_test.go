@@ -21,7 +21,7 @@ func TestLogWarnings(t *testing.T) {
 		count, lines int
 		last         string
 	}{
-		{0, 0, ""}, {1, 1, "w0"}, {mostWarnings, mostWarnings, "w9"}, {500, mostWarnings + 1, "and 490 more warnings"},
+		{0, 0, ""}, {1, 1, "w0"}, {mostWarnings, mostWarnings, "w9"}, {500, mostWarnings + 1, "and 490 more such warnings"},
 	} {
 		out.Reset()
 		var list []error

@@ -44,11 +44,11 @@ func (c *checker) capabilities(caps *specs.LinuxCapabilities) {
 			path := func() string { return at("process.capabilities."+set.name, i) }
 			switch {
 			case !knownCapabilities()[name]:
-				c.warnf(path(), "is not a known capability and ignored: %s", quote(name))
+				c.warnf(path(), "%s is not a known capability and is ignored", quote(name))
 			case set.name == "effective" && !permitted[name]:
-				c.warnf(path(), "%s is not in permitted", name)
+				c.warnf(path(), "%s is not in process.capabilities.permitted", name)
 			case set.name == "ambient" && !(permitted[name] && inheritable[name]):
-				c.warnf(path(), "%s is not in both permitted and inheritable", name)
+				c.warnf(path(), "%s is not in both process.capabilities.permitted and process.capabilities.inheritable", name)
 			}
 		}
 	}

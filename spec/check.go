@@ -98,9 +98,9 @@ func oneOf[T ~string](c *checker, path string, value T, allowed ...T) bool {
 		words[i] = string(a)
 	}
 	if value == "" {
-		c.errorf(path, "is required: one of %s", strings.Join(words, ", "))
+		c.errorf(path, "is required and must be one of %s", strings.Join(words, ", "))
 	} else {
-		c.errorf(path, "must be one of %s, is %s", strings.Join(words, ", "), quote(string(value)))
+		c.errorf(path, "must be one of %s, not %s", strings.Join(words, ", "), quote(string(value)))
 	}
 	return false
 }
@@ -109,9 +109,9 @@ func oneOf[T ~string](c *checker, path string, value T, allowed ...T) bool {
 func (c *checker) absolute(path, value string) bool {
 	switch {
 	case value == "":
-		c.errorf(path, "is required: an absolute path")
+		c.errorf(path, "is required and must be an absolute path")
 	case value[0] != '/':
-		c.errorf(path, "must be an absolute path, is %s", quote(value))
+		c.errorf(path, "must be an absolute path, not %s", quote(value))
 	default:
 		return true
 	}
@@ -123,7 +123,7 @@ func (c *checker) absolute(path, value string) bool {
 // that berth writes.
 func (c *checker) printable(path, value string) bool {
 	if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		c.errorf(path, "must not hold control characters, is %s", quote(value))
+		c.errorf(path, "must not contain control characters: %s", quote(value))
 		return false
 	}
 	return true
@@ -149,7 +149,7 @@ func (c *checker) root() {
 	case c.s.Root == nil:
 		c.errorf("root", "root must be specified")
 	case c.s.Root.Path == "":
-		c.errorf("root.path", "is required: the root file system's directory, absolute or relative to the bundle")
+		c.errorf("root.path", "is required: the directory of the root file system, absolute or relative to the bundle")
 	}
 }
 

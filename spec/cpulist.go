@@ -63,12 +63,12 @@ func (c *checker) cpuList(path, list string) int {
 		case strings.Trim(trimmed, "0123456789-:/alN") == "" && strings.ContainsAny(trimmed, ":lN"):
 			odd = true
 		default:
-			c.errorf(path, "must be numbers and ranges such as 0-3,7, has %s", quote(trimmed))
+			c.errorf(path, "must be a list of numbers and ranges, such as 0-3,7: %s is neither", quote(trimmed))
 			return ranges
 		}
 	}
 	if odd {
-		c.warnf(path, "should be numbers and ranges such as 0-3,7, is %s", quote(list))
+		c.warnf(path, "should be a list of numbers and ranges, such as 0-3,7, not %s", quote(list))
 	}
 	return ranges
 }

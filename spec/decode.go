@@ -35,14 +35,14 @@ func (d *decoder) report(l Level, format string, args ...any) {
 func (d *decoder) spend(n int) bool {
 	if d.budget -= n; d.budget < 0 && !d.full {
 		d.full = true
-		d.report(Error, "the document holds too many values")
+		d.report(Error, "the document has too many values")
 	}
 	return !d.full
 }
 
 // wrong reports that the next value has the wrong type, skips it, and returns false.
 func (d *decoder) wrong(want string) bool {
-	d.report(Error, "must be %s, is %s", want, kind(d.peek()))
+	d.report(Error, "must be %s, not %s", want, kind(d.peek()))
 	d.skip()
 	return false
 }
@@ -95,7 +95,7 @@ func (d *decoder) value(v reflect.Value) bool {
 		return d.integer(v, b)
 	default:
 		if err := json.Unmarshal(d.skip(), v.Addr().Interface()); err != nil {
-			d.report(Error, "has a wrong type")
+			d.report(Error, "has the wrong type")
 			return false
 		}
 	}
@@ -130,7 +130,7 @@ func (d *decoder) object(v reflect.Value) {
 	for i, f := range o.fields {
 		if f.required && seen&(1<<i) == 0 && !optional(v, f.name) {
 			d.path = append(d.path, step{name: f.name})
-			d.report(Warning, "is required, and missing")
+			d.report(Warning, "is required but missing")
 			d.path = d.path[:len(d.path)-1]
 		}
 	}
@@ -144,12 +144,12 @@ func (d *decoder) unknown(o *object, name string) {
 	}
 	d.path = append(d.path, at)
 	if like := o.variant(name); like != "" {
-		d.report(Warning, "is unknown and ignored: names are case-sensitive, %q is another (runc would take it)", like)
+		d.report(Warning, "is unknown and ignored: names are case-sensitive, and this is not %q (runc would read it as that)", like)
 		if n := len(d.ps) - 1; d.ps[n].Path == d.path.String() {
 			d.ps[n].Ignored = true
 		}
 	} else if len(d.ps) < maxUnknown {
-		d.report(Warning, "is not in the specification, and ignored")
+		d.report(Warning, "is not in the specification and is ignored")
 	}
 	d.path = d.path[:len(d.path)-1]
 	d.skip()
@@ -221,7 +221,7 @@ func (d *decoder) integer(v reflect.Value, b byte) bool {
 	}
 	lit, bits := d.literal(), v.Type().Bits()
 	if len(lit) > 40 || bytes.ContainsAny(lit, ".eE") {
-		d.report(Error, "must be an integer without fraction or exponent, is %s", lit[:min(len(lit), 40)])
+		d.report(Error, "must be an integer without fraction or exponent, not %s", lit[:min(len(lit), 40)])
 		return false
 	}
 	var err error
@@ -231,7 +231,7 @@ func (d *decoder) integer(v reflect.Value, b byte) bool {
 			v.SetInt(n)
 			return true
 		}
-		d.report(Error, "must be from %d to %d, is %s", int64(-1)<<(bits-1), int64(1)<<(bits-1)-1, lit)
+		d.report(Error, "must be from %d to %d, not %s", int64(-1)<<(bits-1), int64(1)<<(bits-1)-1, lit)
 		return false
 	}
 	var n uint64
@@ -239,6 +239,6 @@ func (d *decoder) integer(v reflect.Value, b byte) bool {
 		v.SetUint(n)
 		return true
 	}
-	d.report(Error, "must be from 0 to %d, is %s", uint64(1)<<(bits-1)-1+1<<(bits-1), lit)
+	d.report(Error, "must be from 0 to %d, not %s", uint64(1)<<(bits-1)-1+1<<(bits-1), lit)
 	return false
 }

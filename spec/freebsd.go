@@ -19,13 +19,13 @@ func (c *checker) freebsd(f *specs.FreeBSD) {
 		path := at("freebsd.devices", i)
 		switch {
 		case d.Path == "":
-			c.errorf(path+".path", "is required: a path relative to /dev")
+			c.errorf(path+".path", "is required and must be a path relative to /dev")
 		case d.Path[0] == '/' || !clean(d.Path):
-			c.errorf(path+".path", "must be a path relative to /dev, without . and .., is %s", quote(d.Path))
+			c.errorf(path+".path", "must be a path relative to /dev, without . and .., not %s", quote(d.Path))
 		}
 		c.printable(path+".path", d.Path)
 		if m := d.Mode; m != nil && *m > 0o7777 {
-			c.errorf(path+".mode", "must be at most %d (07777), is %d; JSON numbers are decimal", 0o7777, *m)
+			c.errorf(path+".mode", "must be at most %d (octal 07777), not %d: numbers in JSON are decimal", 0o7777, *m)
 		}
 	}
 	if f.Jail != nil {
@@ -61,12 +61,12 @@ func (c *checker) jail(j *specs.FreeBSDJail) {
 	c.printable(path+".parent", j.Parent)
 	for i, a := range j.Ip4Addr {
 		if ip, err := netip.ParseAddr(a); err != nil || !ip.Is4() {
-			c.errorf(at(path+".ip4Addr", i), "must be a numeric IPv4 address, is %s", quote(a))
+			c.errorf(at(path+".ip4Addr", i), "must be a numeric IPv4 address, not %s", quote(a))
 		}
 	}
 	for i, a := range j.Ip6Addr {
 		if ip, err := netip.ParseAddr(a); err != nil || !ip.Is6() || ip.Zone() != "" {
-			c.errorf(at(path+".ip6Addr", i), "must be a numeric IPv6 address, is %s", quote(a))
+			c.errorf(at(path+".ip6Addr", i), "must be a numeric IPv6 address, not %s", quote(a))
 		}
 	}
 	if j.Interface != "" {
@@ -76,18 +76,18 @@ func (c *checker) jail(j *specs.FreeBSDJail) {
 		c.interfaceName(at(path+".vnetInterfaces", i), n)
 	}
 	if len(j.VnetInterfaces) > 0 && j.Vnet != shareNew {
-		c.errorf(path+".vnetInterfaces", `need a vnet of the container: "vnet": "new"`)
+		c.errorf(path+".vnetInterfaces", `needs a vnet of the container's own: freebsd.jail.vnet must be "new"`)
 	}
 	if j.Vnet == shareNew && (j.Ip4 != "" || j.Ip6 != "") {
-		c.warnf(path+".vnet", "ip4 and ip6 should be left out with a new vnet")
+		c.warnf(path+".vnet", `ip4 and ip6 should be omitted if vnet is "new"`)
 	}
 	if e := j.EnforceStatfs; e != nil && (*e < 0 || *e > 2) {
-		c.errorf(path+".enforceStatfs", "must be 0, 1 or 2, is %d", *e)
+		c.errorf(path+".enforceStatfs", "must be 0, 1 or 2, not %d", *e)
 	}
 	if j.Allow != nil {
 		for i, fs := range j.Allow.Mount {
 			if fs == "" || strings.Trim(fs, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" {
-				c.errorf(at(path+".allow.mount", i), "must be the name of a file system, is %s", quote(fs))
+				c.errorf(at(path+".allow.mount", i), "must be the name of a file system, not %s", quote(fs))
 			}
 		}
 	}

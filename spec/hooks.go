@@ -10,7 +10,7 @@ func (c *checker) hooks() {
 			c.absolute(path+".path", h.Path)
 			c.environment(path+".env", h.Env)
 			if t := h.Timeout; t != nil && (*t <= 0 || *t > math.MaxInt32) {
-				c.errorf(path+".timeout", "must be from 1 to %d seconds, is %d", math.MaxInt32, *t)
+				c.errorf(path+".timeout", "must be from 1 to %d seconds, not %d", math.MaxInt32, *t)
 			}
 		}
 	}

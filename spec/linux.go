@@ -27,7 +27,7 @@ func (c *checker) linux(l *specs.Linux) {
 	if p := l.Personality; p != nil {
 		oneOf(c, "linux.personality.domain", p.Domain, specs.PerLinux, specs.PerLinux32)
 		if len(p.Flags) > 0 {
-			c.warnf("linux.personality.flags", "are ignored: the specification has none")
+			c.warnf("linux.personality.flags", "are ignored: the specification defines no flags")
 		}
 	}
 }
@@ -44,11 +44,11 @@ const (
 func (c *checker) cgroupsPath(p string) {
 	const path = "linux.cgroupsPath"
 	if slices.Contains(strings.Split(p, "/"), "..") {
-		c.errorf(path, "must not have .. in it, is %s", quote(p))
+		c.errorf(path, "must not contain the component \"..\": %s", quote(p))
 	}
 	tooLong := func(name string) bool { return len(name) > maxCgroupName }
 	if len(p) > maxCgroupPath || slices.ContainsFunc(strings.Split(p, "/"), tooLong) {
-		c.errorf(path, "must have at most %d bytes and %d in a name, has %d", maxCgroupPath, maxCgroupName, len(p))
+		c.errorf(path, "must be at most %d bytes long, and each name in it at most %d: it is %d bytes long", maxCgroupPath, maxCgroupName, len(p))
 	}
 	c.printable(path, p)
 }
@@ -60,7 +60,7 @@ func (c *checker) rootfsPropagation(p string) {
 	switch p {
 	case "":
 	case "rshared", "rslave", "rprivate", "runbindable":
-		c.warnf(path, "should be %s: the specification has no %s", p[1:], p)
+		c.warnf(path, "should be %s: the specification does not define %s", p[1:], p)
 	default:
 		oneOf(c, path, p, "shared", "slave", "private", "unbindable")
 	}
@@ -75,7 +75,7 @@ func (c *checker) hiddenPaths(l *specs.Linux) {
 		paths []string
 	}{{"linux.maskedPaths", l.MaskedPaths}, {"linux.readonlyPaths", l.ReadonlyPaths}} {
 		if len(list.paths) > 0 && kind == Host {
-			c.errorf(list.path, "unable to restrict sys entries without a private MNT namespace: linux.namespaces needs mount")
+			c.errorf(list.path, "unable to restrict sys entries without a private MNT namespace: linux.namespaces must have mount")
 		}
 		for i, p := range list.paths {
 			c.absolute(at(list.path, i), p)
@@ -95,17 +95,17 @@ func (c *checker) memoryPolicy(m *specs.LinuxMemoryPolicy) {
 		oneOf(c, at(path+".flags", i), f, specs.MpolFNumaBalancing, specs.MpolFRelativeNodes, specs.MpolFStaticNodes)
 	}
 	if slices.Contains(m.Flags, specs.MpolFRelativeNodes) && slices.Contains(m.Flags, specs.MpolFStaticNodes) {
-		c.errorf(path+".flags", "MPOL_F_RELATIVE_NODES and MPOL_F_STATIC_NODES exclude each other")
+		c.errorf(path+".flags", "MPOL_F_RELATIVE_NODES and MPOL_F_STATIC_NODES are mutually exclusive")
 	}
 	nodes := c.cpuList(path+".nodes", m.Nodes)
 	switch m.Mode {
 	case specs.MpolDefault, specs.MpolLocal:
 		if nodes > 0 {
-			c.errorf(path+".nodes", "must be empty with %s", m.Mode)
+			c.errorf(path+".nodes", "must be empty with mode %s", m.Mode)
 		}
 	case specs.MpolBind, specs.MpolInterleave, specs.MpolWeightedInterleave, specs.MpolPreferredMany:
 		if nodes == 0 {
-			c.errorf(path+".nodes", "is required with %s", m.Mode)
+			c.errorf(path+".nodes", "is required with mode %s", m.Mode)
 		}
 	}
 }
@@ -117,21 +117,21 @@ func (c *checker) intelRdt(r *specs.LinuxIntelRdt) {
 	}
 	const path = "linux.intelRdt"
 	if id := r.ClosID; id == "." || id == ".." || id != "/" && strings.Contains(id, "/") {
-		c.errorf(path+".closID", "must be a directory's name, or / for the default class, is %s", quote(id))
+		c.errorf(path+".closID", "must be the name of a directory, or / for the default class, not %s", quote(id))
 	}
 	c.printable(path+".closID", r.ClosID)
 	line := func(path, s string) {
 		if strings.Contains(s, "\n") {
-			c.errorf(path, "must be one line, is %s", quote(s))
+			c.errorf(path, "must be a single line, not %s", quote(s))
 		}
 	}
 	line(path+".l3CacheSchema", r.L3CacheSchema)
 	if s := r.L3CacheSchema; s != "" && !strings.HasPrefix(s, "L3:") {
-		c.warnf(path+".l3CacheSchema", "should start with L3:, is %s", quote(s))
+		c.warnf(path+".l3CacheSchema", "should start with L3:, but is %s", quote(s))
 	}
 	line(path+".memBwSchema", r.MemBwSchema)
 	if s := r.MemBwSchema; s != "" && !strings.HasPrefix(s, "MB:") {
-		c.errorf(path+".memBwSchema", "must start with MB:, is %s", quote(s))
+		c.errorf(path+".memBwSchema", "must start with MB:, but is %s", quote(s))
 	}
 	for i, s := range r.Schemata {
 		line(at(path+".schemata", i), s)
@@ -149,14 +149,14 @@ func (c *checker) timeOffsets(l *specs.Linux) {
 	case Host:
 		c.errorf(path, "time namespace offsets specified, but time namespace isn't enabled in the config")
 	case Path:
-		c.errorf(path, "cannot be set for a time namespace that is joined by its path")
+		c.errorf(path, "cannot be set if linux.namespaces gives the time namespace a path")
 	}
 	for _, clock := range slices.Sorted(maps.Keys(l.TimeOffsets)) {
 		if clock != "monotonic" && clock != "boottime" {
-			c.errorf(path+key(clock), "must be one of monotonic, boottime")
+			c.errorf(path+key(clock), "must be monotonic or boottime")
 		}
 		if n := l.TimeOffsets[clock].Nanosecs; n >= 1e9 {
-			c.errorf(path+key(clock)+".nanosecs", "must be below 1000000000, is %d", n)
+			c.errorf(path+key(clock)+".nanosecs", "must be less than 1000000000, not %d", n)
 		}
 	}
 }

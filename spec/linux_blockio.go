@@ -11,9 +11,9 @@ func (c *checker) blockIO(b *specs.LinuxBlockIO) {
 	const path = "linux.resources.blockIO"
 	weight := func(path string, w *uint16) {
 		if n := value(w); n > 1000 {
-			c.errorf(path, "must be from 10 to 1000, is %d", n)
+			c.errorf(path, "must be from 10 to 1000, not %d", n)
 		} else if n > 0 && n < 10 {
-			c.warnf(path, "should be from 10 to 1000, is %d", n)
+			c.warnf(path, "should be from 10 to 1000, not %d", n)
 		}
 	}
 	weight(path+".weight", b.Weight)
@@ -42,6 +42,6 @@ func (c *checker) blockIO(b *specs.LinuxBlockIO) {
 
 func (c *checker) blockDevice(path string, d specs.LinuxBlockIODevice) {
 	if d.Major < 0 || d.Major > maxMajor || d.Minor < 0 || d.Minor > maxMinor {
-		c.errorf(path, "major and minor must be from 0 to %d and %d, are %d and %d", maxMajor, maxMinor, d.Major, d.Minor)
+		c.errorf(path, "major must be from 0 to %d and minor from 0 to %d, not %d and %d", maxMajor, maxMinor, d.Major, d.Minor)
 	}
 }

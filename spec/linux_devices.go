@@ -29,23 +29,23 @@ func (c *checker) devices(list []specs.LinuxDevice) {
 		oneOf(c, path+".type", d.Type, "c", "b", "u", "p")
 		if d.Type != "p" {
 			if d.Major < 0 || d.Major > maxMajor {
-				c.errorf(path+".major", "must be from 0 to %d, is %d", maxMajor, d.Major)
+				c.errorf(path+".major", "must be from 0 to %d, not %d", maxMajor, d.Major)
 			}
 			if d.Minor < 0 || d.Minor > maxMinor {
-				c.errorf(path+".minor", "must be from 0 to %d, is %d", maxMinor, d.Minor)
+				c.errorf(path+".minor", "must be from 0 to %d, not %d", maxMinor, d.Minor)
 			}
 			n := number{d.Type, d.Major, d.Minor}
 			if first, ok := numbers[n]; ok {
-				c.warnf(path, "should not be the device of %s again", at("linux.devices", first))
+				c.warnf(path, "has the same type, major and minor as %s", at("linux.devices", first))
 			}
 			numbers[n] = i
 		}
 		if first, ok := paths[d.Path]; ok && d.Path != "" {
-			c.warnf(path+".path", "is that of %s", at("linux.devices", first))
+			c.warnf(path+".path", "is also the path of %s", at("linux.devices", first))
 		}
 		paths[d.Path] = i
 		if m := d.FileMode; m != nil && *m > 0o177777 {
-			c.warnf(path+".fileMode", "should be permission bits, is %d (%#o); JSON numbers are decimal", *m, uint32(*m))
+			c.warnf(path+".fileMode", "should be permission bits, not %d (octal %#o): numbers in JSON are decimal", *m, uint32(*m))
 		}
 	}
 }
@@ -80,6 +80,6 @@ func (c *checker) interfaceName(path, name string) {
 	const maxName = 15 // IFNAMSIZ - 1
 	bad := func(r rune) bool { return r == '/' || r == ':' || unicode.IsSpace(r) || unicode.IsControl(r) }
 	if name == "" || len(name) > maxName || name == "." || name == ".." || strings.ContainsFunc(name, bad) {
-		c.errorf(path, "must be a network device's name: 1 to %d bytes without slash, colon or space, not . or .., is %s", maxName, quote(name))
+		c.errorf(path, "must be the name of a network device, not %[2]s: 1 to %[1]d bytes without slash, colon or space, and neither . nor ..", maxName, quote(name))
 	}
 }

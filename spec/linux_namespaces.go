@@ -39,18 +39,18 @@ func (c *checker) userMappings(l *specs.Linux) {
 		}
 	case Path:
 		if len(l.UIDMappings)+len(l.GIDMappings) > 0 {
-			c.warnf(uid, "should not be set beside a user namespace that is joined by its path; they must be that namespace's own")
+			c.warnf(uid, "should not be set if linux.namespaces gives the user namespace a path: that namespace has its own mappings")
 		}
 	case New:
 		for _, m := range []struct {
 			path, id string
 			list     []specs.LinuxIDMapping
-		}{{uid, "user", l.UIDMappings}, {gid, "group", l.GIDMappings}} {
+		}{{uid, "uid", l.UIDMappings}, {gid, "gid", l.GIDMappings}} {
 			switch {
 			case len(m.list) == 0:
 				c.errorf(m.path, "user namespaces enabled, but no mappings specified: at least one is required")
 			case !Mapped(m.list, 0):
-				c.warnf(m.path, "maps no %s to 0 in the container", m.id)
+				c.warnf(m.path, "does not map %s 0 of the container", m.id)
 			}
 		}
 		if p := c.s.Process; p != nil && len(l.UIDMappings) > 0 && len(l.GIDMappings) > 0 {
@@ -80,7 +80,7 @@ const maxMappings = 340
 // range has a size, ends below 4294967295, and overlaps no other on either side.
 func (c *checker) mappings(path string, list []specs.LinuxIDMapping) {
 	if len(list) > maxMappings {
-		c.errorf(path, "must be at most %d entries, are %d", maxMappings, len(list))
+		c.errorf(path, "must have at most %d entries, not %d", maxMappings, len(list))
 		return
 	}
 	for i, m := range list {
@@ -106,7 +106,7 @@ func (c *checker) overlaps(path, side string, list []specs.LinuxIDMapping, start
 	for n := 1; n < len(order); n++ {
 		a, b := order[n-1], order[n]
 		if uint64(start(list[a]))+uint64(list[a].Size) > uint64(start(list[b])) {
-			c.errorf(at(path, b), "%s range overlaps that of %s", side, at(path, a))
+			c.errorf(at(path, b), "the %s range overlaps that of %s", side, at(path, a))
 		}
 	}
 }

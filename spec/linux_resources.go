@@ -19,7 +19,7 @@ func (c *checker) resources(r *specs.LinuxResources) {
 	c.memory(r.Memory)
 	c.cpu(r.CPU)
 	if p := r.Pids; p != nil && p.Limit != nil && *p.Limit < -1 {
-		c.warnf(path+".pids.limit", "should be -1 for no limit, is %d", *p.Limit)
+		c.warnf(path+".pids.limit", "should be -1 for no limit, not %d", *p.Limit)
 	}
 	c.blockIO(r.BlockIO)
 	c.hugepages(r.HugepageLimits)
@@ -31,7 +31,7 @@ func (c *checker) resources(r *specs.LinuxResources) {
 	for _, name := range slices.Sorted(maps.Keys(r.Rdma)) {
 		p := path + ".rdma" + key(name)
 		if name == "" || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' }) {
-			c.errorf(p, "must be a device's name")
+			c.errorf(p, "must be the name of a device")
 		}
 		if d := r.Rdma[name]; d.HcaHandles == nil && d.HcaObjects == nil {
 			c.errorf(p, "must have hcaHandles or hcaObjects")
@@ -40,7 +40,7 @@ func (c *checker) resources(r *specs.LinuxResources) {
 	for _, file := range slices.Sorted(maps.Keys(r.Unified)) {
 		p := path + ".unified" + key(file)
 		if file == "" || file == "." || file == ".." || strings.Contains(file, "/") {
-			c.errorf(p, "must be a file name of the cgroup, without slashes")
+			c.errorf(p, "must be the name of a file in the cgroup, without slashes")
 		}
 		c.printable(p, file)
 	}
@@ -56,11 +56,11 @@ func (c *checker) deviceRules(rules []specs.LinuxDeviceCgroup) {
 		}
 		switch {
 		case d.Access == "":
-			c.warnf(path+".access", "is empty: the rule has no effect, and runc refuses it")
+			c.warnf(path+".access", "is empty: the rule has no effect here, and runc refuses it")
 		case !strings.ContainsAny(d.Access, "rwm"):
-			c.errorf(path+".access", "must be of r, w and m, is %s", quote(d.Access))
+			c.errorf(path+".access", "must consist of r, w and m, not %s", quote(d.Access))
 		case strings.Trim(d.Access, "rwm") != "":
-			c.warnf(path+".access", "is %s: runc and crun pass over what is not r, w or m", quote(d.Access))
+			c.warnf(path+".access", "should consist of r, w and m, not %s: other letters are ignored", quote(d.Access))
 		}
 		for _, n := range []struct {
 			name  string
@@ -68,7 +68,7 @@ func (c *checker) deviceRules(rules []specs.LinuxDeviceCgroup) {
 			last  int64
 		}{{"major", d.Major, maxMajor}, {"minor", d.Minor, maxMinor}} {
 			if n.value != nil && (*n.value < -1 || *n.value > n.last) {
-				c.errorf(path+"."+n.name, "must be from 0 to %d, or -1 for all, is %d", n.last, *n.value)
+				c.errorf(path+"."+n.name, "must be from 0 to %d, or -1 for all, not %d", n.last, *n.value)
 			}
 		}
 	}
@@ -82,9 +82,9 @@ func (c *checker) hugepages(limits []specs.LinuxHugepageLimit) {
 		size := strings.TrimLeft(h.Pagesize, "0123456789")
 		switch {
 		case size == h.Pagesize || !slices.Contains([]string{"KB", "MB", "GB", "TB", "PB"}, size):
-			c.errorf(path, "must be a number with KB, MB or GB, such as 2MB, is %s", quote(h.Pagesize))
+			c.errorf(path, "must be a number followed by KB, MB or GB, such as 2MB, not %s", quote(h.Pagesize))
 		case seen[h.Pagesize]:
-			c.warnf(path, "occurs twice: %s; the last one counts", h.Pagesize)
+			c.warnf(path, "%s occurs twice: the last limit takes effect", h.Pagesize)
 		}
 		seen[h.Pagesize] = true
 	}

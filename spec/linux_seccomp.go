@@ -31,7 +31,7 @@ func (c *checker) seccomp(s *specs.LinuxSeccomp) {
 		c.errnoRet(path+".defaultErrnoRet", s.DefaultAction, s.DefaultErrnoRet)
 	}
 	if s.DefaultAction == specs.ActNotify {
-		c.errorf(path+".defaultAction", "SCMP_ACT_NOTIFY cannot be used as default action: the filter could not be handed over")
+		c.errorf(path+".defaultAction", "SCMP_ACT_NOTIFY cannot be used as default action: the filter's descriptor could not be sent to the listener")
 	}
 	for i, a := range s.Architectures {
 		oneOf(c, at(path+".architectures", i), a, seccompArchs...)
@@ -41,7 +41,7 @@ func (c *checker) seccomp(s *specs.LinuxSeccomp) {
 			specs.LinuxSeccompFlagSpecAllow, specs.LinuxSeccompFlagWaitKillableRecv)
 	}
 	if s.ListenerPath != "" && s.ListenerPath[0] != '/' {
-		c.warnf(path+".listenerPath", "should be an absolute path, is %s", quote(s.ListenerPath))
+		c.warnf(path+".listenerPath", "should be an absolute path, not %s", quote(s.ListenerPath))
 	}
 	if s.ListenerMetadata != "" && s.ListenerPath == "" {
 		c.errorf(path+".listenerMetadata", "must not be set without listenerPath")
@@ -53,17 +53,17 @@ func (c *checker) seccomp(s *specs.LinuxSeccomp) {
 
 func (c *checker) syscall(path string, s *specs.LinuxSeccomp, call *specs.LinuxSyscall) {
 	if len(call.Names) == 0 {
-		c.errorf(path+".names", "is required: the name of at least one system call")
+		c.errorf(path+".names", "is required and must name at least one system call")
 	}
 	if i := slices.Index(call.Names, ""); i >= 0 {
-		c.errorf(at(path+".names", i), "must be the name of a system call, is empty")
+		c.errorf(at(path+".names", i), "must be the name of a system call, but is empty")
 	}
 	if oneOf(c, path+".action", call.Action, seccompActions...) {
 		c.errnoRet(path+".errnoRet", call.Action, call.ErrnoRet)
 	}
 	if call.Action == specs.ActNotify {
 		if slices.Contains(call.Names, "write") {
-			c.errorf(path+".names", "SCMP_ACT_NOTIFY cannot be used for the write syscall: the filter could not be handed over")
+			c.errorf(path+".names", "SCMP_ACT_NOTIFY cannot be used for the write syscall: the filter's descriptor could not be sent to the listener")
 		}
 		if s.ListenerPath == "" {
 			c.warnf(path+".action", "SCMP_ACT_NOTIFY needs linux.seccomp.listenerPath")
@@ -71,7 +71,7 @@ func (c *checker) syscall(path string, s *specs.LinuxSeccomp, call *specs.LinuxS
 	}
 	for j, a := range call.Args {
 		if a.Index > 5 {
-			c.errorf(at(path+".args", j)+".index", "must be from 0 to 5, is %d", a.Index)
+			c.errorf(at(path+".args", j)+".index", "must be from 0 to 5, not %d", a.Index)
 		}
 		oneOf(c, at(path+".args", j)+".op", a.Op, seccompOperators...)
 	}
@@ -85,8 +85,8 @@ func (c *checker) errnoRet(path string, action specs.LinuxSeccompAction, code *u
 	case action != specs.ActErrno && action != specs.ActTrace:
 		c.errorf(path, "errno value specified for action %s: only SCMP_ACT_ERRNO and SCMP_ACT_TRACE take one", action)
 	case *code > 0xffff:
-		c.errorf(path, "must be at most 65535, is %d", *code)
+		c.errorf(path, "must be at most 65535, not %d", *code)
 	case *code > 4095 && action == specs.ActErrno:
-		c.warnf(path, "should be at most 4095, is %d", *code)
+		c.warnf(path, "should be at most 4095, not %d", *code)
 	}
 }

@@ -29,11 +29,11 @@ func SysctlPath(name string) (string, error) {
 	}
 	for part := range strings.SplitSeq(file, "/") {
 		if part == "" || part == "." || part == ".." {
-			return "", errors.New("must be names separated by dots, such as net.ipv4.ip_forward")
+			return "", errors.New("must consist of names separated by dots, such as net.ipv4.ip_forward")
 		}
 	}
 	if strings.ContainsFunc(file, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
-		return "", errors.New("must not hold spaces or control characters")
+		return "", errors.New("must not contain spaces or control characters")
 	}
 	return file, nil
 }
@@ -58,9 +58,9 @@ func (c *checker) sysctls(list map[string]string) {
 		}
 		ns := sysctlNamespace(file)
 		if ns == "" {
-			c.errorf(path, "is not in a separate kernel namespace: allowed are net.*, fs.mqueue.*, System V IPC's kernel.*, kernel.domainname, user.*")
+			c.errorf(path, "is not in a separate kernel namespace: only net.*, fs.mqueue.*, user.*, kernel.domainname and the kernel.* parameters of System V IPC are allowed")
 		} else if _, kind := Namespace(c.s, ns); kind == Host {
-			c.errorf(path, "is not allowed in the host's %s namespace: linux.namespaces needs %s", ns, ns)
+			c.errorf(path, "is not allowed in the host's %s namespace: linux.namespaces must have %s", ns, ns)
 		}
 	}
 }

@@ -16,7 +16,7 @@ import (
 func TestEnginesConfigs(t *testing.T) {
 	t.Parallel()
 	want := map[string][]string{
-		"cri-containerd-userns.json": {"warning linux.uidMappings: beside a user namespace that is joined"},
+		"cri-containerd-userns.json": {"warning linux.uidMappings: should not be set if linux.namespaces gives the user"},
 		"cri-o.json":                 {"warning linux.rootfsPropagation: should be slave"},
 		"podman5-systemd.json": {"warning mounts[5].options[5]: is empty", "warning mounts[6].options[5]: is empty",
 			"warning mounts[13].options[5]: is empty", "warning mounts[16].options[5]: is empty", "warning linux.rootfsPropagation: should be slave"},
@@ -78,7 +78,7 @@ func TestLoad(t *testing.T) {
 		_, _, _, err := Load(bundle(t, `{"ociVersion":"1.0.2","process":{"args":["a"],"cwd":"x"}}`))
 		var invalid *InvalidError
 		if !errors.As(err, &invalid) || len(invalid.Problems) != 2 ||
-			err.Error() != "invalid config.json: root: root must be specified (and 1 more; see berth validate)" {
+			err.Error() != "invalid config.json: root: root must be specified (and 1 more: 'berth validate' lists them)" {
 			t.Errorf("got %v", err)
 		}
 	})

@@ -28,21 +28,21 @@ func (c *checker) mounts() {
 		path := at("mounts", i)
 		switch {
 		case m.Destination == "":
-			c.errorf(path+".destination", "is required: a path in the container")
+			c.errorf(path+".destination", "is required and must be a path in the container")
 		case m.Destination[0] != '/' && c.platform == Linux:
-			c.warnf(path+".destination", "mount destination %s is not absolute; it is taken as relative to /", quote(m.Destination))
+			c.warnf(path+".destination", "mount destination %s is not absolute: it is taken as relative to /", quote(m.Destination))
 		default:
 			c.absolute(path+".destination", m.Destination)
 		}
 		for j, o := range m.Options {
 			if o == "" {
-				c.warnf(at(path+".options", j), "is empty, and ignored")
+				c.warnf(at(path+".options", j), "is empty and is ignored")
 			}
 		}
 		if c.platform == Linux {
 			c.linuxMount(path, m)
 		} else if m.Type == "" {
-			c.errorf(path+".type", "is required: a file system of %s, such as nullfs", c.platform)
+			c.errorf(path+".type", "is required and must be a file system of %s, such as nullfs", c.platform)
 		}
 	}
 }
@@ -52,16 +52,16 @@ func (c *checker) linuxMount(path string, m specs.Mount) {
 	bind, remount := IsBind(m), slices.Contains(m.Options, "remount")
 	switch {
 	case bind && !remount && m.Source == "":
-		c.errorf(path+".source", "is required for a bind mount: a path, absolute or relative to the bundle")
+		c.errorf(path+".source", "is required for a bind mount and must be a path, absolute or relative to the bundle")
 	case !bind && !remount && m.Type == "":
-		c.errorf(path+".type", "is required unless the options hold bind or rbind: a file system type")
+		c.errorf(path+".type", "is required unless the options include bind or rbind")
 	case !bind && m.Type == "bind":
-		c.warnf(path+".type", "makes no bind mount: the options need bind or rbind")
+		c.warnf(path+".type", "does not make a bind mount: only the options bind and rbind do")
 	}
 	if bind {
 		for j, o := range m.Options {
 			if name, _, _ := strings.Cut(o, "="); o != "" && !genericOptions()[name] {
-				c.warnf(at(path+".options", j), "bind mounts have no filesystem-specific options: %s", quote(o))
+				c.warnf(at(path+".options", j), "bind mounts cannot have any filesystem-specific options applied: %s", quote(o))
 			}
 		}
 	}
@@ -73,20 +73,20 @@ func (c *checker) mountMappings(path string, m specs.Mount) {
 		return
 	}
 	if m.Options == nil || !slices.Contains(m.Options, "idmap") && !slices.Contains(m.Options, "ridmap") {
-		c.warnf(path+".options", "should hold idmap or ridmap, since the mount has mappings")
+		c.warnf(path+".options", "should include idmap or ridmap, because the mount has mappings")
 	}
 	switch u, g := len(m.UIDMappings), len(m.GIDMappings); {
 	case u == 0 && g == 0:
 		if _, kind := Namespace(c.s, specs.UserNamespace); kind == Host {
-			c.errorf(path+".options", "idmap and ridmap need uidMappings and gidMappings, or a user namespace of the container")
+			c.errorf(path+".options", "idmap and ridmap need uidMappings and gidMappings, or a user namespace for the container")
 		}
 	case u == 0:
-		c.errorf(path+".uidMappings", "is required along with gidMappings")
+		c.errorf(path+".uidMappings", "is required if gidMappings is set")
 	case g == 0:
-		c.errorf(path+".gidMappings", "is required along with uidMappings")
+		c.errorf(path+".gidMappings", "is required if uidMappings is set")
 	}
 	if !IsBind(m) {
-		c.warnf(path, "id-mapped mounts are only sure to work for bind mounts")
+		c.warnf(path, "id-mapped mounts are only guaranteed to work for bind mounts")
 	}
 	c.mappings(path+".uidMappings", m.UIDMappings)
 	c.mappings(path+".gidMappings", m.GIDMappings)

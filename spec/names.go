@@ -15,14 +15,14 @@ func (c *checker) names() {
 			continue
 		}
 		if len(name) > limit {
-			c.errorf(what, "must be at most %d bytes, has %d", limit, len(name))
+			c.errorf(what, "must be at most %d bytes long, not %d", limit, len(name))
 		}
 		c.printable(what, name)
 		if c.platform != Linux {
 			continue
 		}
 		if _, kind := Namespace(c.s, specs.UTSNamespace); kind == Host {
-			c.errorf(what, "unable to set %s without a private UTS namespace: linux.namespaces needs uts", what)
+			c.errorf(what, "unable to set %s without a private UTS namespace: linux.namespaces must have uts", what)
 		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 func (c *checker) newer(minor int) {
 	since := func(m int, version, path string, present bool) {
 		if present && minor < m {
-			c.warnf(path, "came with version %s, the config says %s", version, c.s.Version)
+			c.warnf(path, "was added in version %s, but ociVersion is %s", version, c.s.Version)
 		}
 	}
 	s := c.s

@@ -27,7 +27,7 @@ func (c *checker) walkNUL(p path, v reflect.Value) {
 	case reflect.String:
 		if strings.IndexByte(v.String(), 0) >= 0 {
 			if at := p.String(); at != "linux.seccomp.listenerMetadata" {
-				c.errorf(at, "must not hold a NUL byte, is %s", quote(v.String()))
+				c.errorf(at, "must not contain a NUL byte: %s", quote(v.String()))
 			}
 		}
 	case reflect.Pointer:
@@ -47,7 +47,7 @@ func (c *checker) walkNUL(p path, v reflect.Value) {
 		for it := v.MapRange(); it.Next(); {
 			k := append(p, step{name: it.Key().String(), kind: mapKey})
 			if strings.IndexByte(it.Key().String(), 0) >= 0 {
-				c.errorf(k.String(), "its name must not hold a NUL byte")
+				c.errorf(k.String(), "the key must not contain a NUL byte")
 			}
 			c.walkNUL(k, it.Value())
 		}

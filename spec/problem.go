@@ -98,7 +98,7 @@ type InvalidError struct {
 func (e *InvalidError) Error() string {
 	first := "invalid config.json: " + strings.TrimPrefix(e.Problems[0].String(), "config.json: ")
 	if n := len(e.Problems) - 1; n > 0 {
-		return fmt.Sprintf("%s (and %d more; see berth validate)", first, n)
+		return fmt.Sprintf("%s (and %d more: 'berth validate' lists them)", first, n)
 	}
 	return first
 }
@@ -112,7 +112,7 @@ func (ps *Problems) add(p Problem) {
 	case n < maxProblems:
 		*ps = append(*ps, p)
 	case n == maxProblems:
-		*ps = append(*ps, Problem{Level: Error, Message: "too many problems, the rest is not listed"})
+		*ps = append(*ps, Problem{Level: Error, Message: "there are too many problems: the rest are not listed"})
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 func (c *checker) process(p *specs.Process) {
 	if p == nil {
 		// Whether a missing process is an error depends on the backend.
-		c.warnf("process", "is required when start is called")
+		c.warnf("process", "is required for start")
 		return
 	}
 	switch {
@@ -24,7 +24,7 @@ func (c *checker) process(p *specs.Process) {
 	c.absolute("process.cwd", p.Cwd)
 	c.environment("process.env", p.Env)
 	if p.CommandLine != "" {
-		c.warnf("process.commandLine", "is for Windows, and ignored")
+		c.warnf("process.commandLine", "is only for Windows and is ignored")
 	}
 	if b := p.ConsoleSize; b != nil && p.Terminal && (b.Height > 0xffff || b.Width > 0xffff) {
 		c.errorf("process.consoleSize", "height and width must be at most 65535")
@@ -35,7 +35,7 @@ func (c *checker) process(p *specs.Process) {
 		return
 	}
 	if a := p.OOMScoreAdj; a != nil && (*a < -1000 || *a > 1000) {
-		c.errorf("process.oomScoreAdj", "must be from -1000 to 1000, is %d", *a)
+		c.errorf("process.oomScoreAdj", "must be from -1000 to 1000, not %d", *a)
 	}
 	c.printable("process.apparmorProfile", p.ApparmorProfile)
 	c.printable("process.selinuxLabel", p.SelinuxLabel)
@@ -53,9 +53,9 @@ func (c *checker) process(p *specs.Process) {
 func (c *checker) environment(path string, env []string) {
 	for i, e := range env {
 		if n := strings.IndexByte(e, '='); n < 0 {
-			c.warnf(at(path, i), "should be NAME=VALUE, is %s without =", quote(e))
+			c.warnf(at(path, i), "should be NAME=VALUE: %s has no =", quote(e))
 		} else if n == 0 {
-			c.warnf(at(path, i), "should be NAME=VALUE, has no name")
+			c.warnf(at(path, i), "should be NAME=VALUE, but has no name")
 		}
 	}
 }
@@ -68,25 +68,25 @@ func (c *checker) user(u *specs.User) {
 		groups = 65536 // NGROUPS_MAX of Linux, limits.h
 	)
 	if u.UID == none {
-		c.errorf("process.user.uid", "must be below %d", uint32(none))
+		c.errorf("process.user.uid", "must be less than %d", uint32(none))
 	}
 	if u.GID == none {
-		c.errorf("process.user.gid", "must be below %d", uint32(none))
+		c.errorf("process.user.gid", "must be less than %d", uint32(none))
 	}
 	if len(u.AdditionalGids) > groups {
-		c.errorf("process.user.additionalGids", "must be at most %d", groups)
+		c.errorf("process.user.additionalGids", "must have at most %d entries, not %d", groups, len(u.AdditionalGids))
 	}
 	for i, g := range u.AdditionalGids {
 		if g == none {
-			c.errorf(at("process.user.additionalGids", i), "must be below %d", uint32(none))
+			c.errorf(at("process.user.additionalGids", i), "must be less than %d", uint32(none))
 		}
 	}
 	if u.Username != "" {
-		c.warnf("process.user.username", "is for Windows, and ignored: uid and gid count")
+		c.warnf("process.user.username", "is only for Windows and is ignored: uid and gid are used")
 	}
 	if m := u.Umask; m != nil && *m > 0o7777 {
-		c.errorf("process.user.umask", "must be at most %d (0777), is %d; JSON numbers are decimal", 0o777, *m)
+		c.errorf("process.user.umask", "must be at most %d (octal 0777), not %d: numbers in JSON are decimal", 0o777, *m)
 	} else if m != nil && *m > 0o777 {
-		c.warnf("process.user.umask", "should be at most %d (0777), is %d (%#o); umask(2) ignores the rest", 0o777, *m, *m)
+		c.warnf("process.user.umask", "should be at most %d (octal 0777), not %d (octal %#o): umask(2) ignores the other bits", 0o777, *m, *m)
 	}
 }

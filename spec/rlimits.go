@@ -24,13 +24,13 @@ func (c *checker) rlimits(list []specs.POSIXRlimit) {
 		name, ok := strings.CutPrefix(r.Type, "RLIMIT_")
 		switch {
 		case !ok || !slices.Contains(rlimitNames[c.platform], name):
-			c.errorf(path+".type", "must be a resource of getrlimit(2) on %s, such as RLIMIT_NOFILE, is %s", c.platform, quote(r.Type))
+			c.errorf(path+".type", "must be a resource of getrlimit(2) on %s, such as RLIMIT_NOFILE, not %s", c.platform, quote(r.Type))
 		case seen[name]:
-			c.errorf(path+".type", "occurs twice: %s", r.Type)
+			c.errorf(path+".type", "%s occurs twice", r.Type)
 		}
 		seen[name] = true
 		if r.Soft > r.Hard {
-			c.errorf(path, "soft (%d) must not be above hard (%d)", r.Soft, r.Hard)
+			c.errorf(path, "soft must not be greater than hard: %d > %d", r.Soft, r.Hard)
 		}
 	}
 }

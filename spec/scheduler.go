@@ -16,20 +16,20 @@ func (c *checker) scheduler(s *specs.Scheduler) {
 			specs.SchedFlagKeepPolicy, specs.SchedFlagKeepParams, specs.SchedFlagUtilClampMin, specs.SchedFlagUtilClampMax)
 	}
 	if s.Policy == specs.SchedISO {
-		c.warnf(path+".policy", "SCHED_ISO is in no mainline kernel")
+		c.warnf(path+".policy", "SCHED_ISO is not in any mainline kernel")
 	}
 	if (s.Policy == specs.SchedOther || s.Policy == specs.SchedBatch) && (s.Nice < -20 || s.Nice > 19) {
-		c.errorf(path+".nice", "must be from -20 to 19 with %s, is %d", s.Policy, s.Nice)
+		c.errorf(path+".nice", "must be from -20 to 19 with policy %s, not %d", s.Policy, s.Nice)
 	}
 	switch realtime := s.Policy == specs.SchedFIFO || s.Policy == specs.SchedRR; {
 	case !realtime && s.Priority != 0:
-		c.errorf(path+".priority", "is for SCHED_FIFO and SCHED_RR alone")
+		c.errorf(path+".priority", "must be 0 unless policy is SCHED_FIFO or SCHED_RR")
 	case realtime && (s.Priority < 1 || s.Priority > 99):
-		c.errorf(path+".priority", "must be from 1 to 99 with %s, is %d", s.Policy, s.Priority)
+		c.errorf(path+".priority", "must be from 1 to 99 with policy %s, not %d", s.Policy, s.Priority)
 	}
 	if s.Policy != specs.SchedDeadline {
 		if s.Runtime != 0 || s.Deadline != 0 || s.Period != 0 {
-			c.errorf(path, "runtime, deadline and period are for SCHED_DEADLINE alone")
+			c.errorf(path, "runtime, deadline and period may be set only with policy SCHED_DEADLINE")
 		}
 		return
 	}
@@ -38,7 +38,7 @@ func (c *checker) scheduler(s *specs.Scheduler) {
 		period = s.Deadline
 	}
 	if s.Runtime < 1024 || s.Runtime > s.Deadline || s.Deadline > period || period >= 1<<63 {
-		c.errorf(path, "must have 1024 <= runtime <= deadline <= period, has %d, %d, %d", s.Runtime, s.Deadline, s.Period)
+		c.errorf(path, "runtime, deadline and period must be 1024 <= runtime <= deadline <= period, not %d, %d and %d", s.Runtime, s.Deadline, s.Period)
 	}
 }
 
@@ -49,6 +49,6 @@ func (c *checker) ioPriority(p *specs.LinuxIOPriority) {
 	}
 	oneOf(c, "process.ioPriority.class", p.Class, specs.IOPRIO_CLASS_RT, specs.IOPRIO_CLASS_BE, specs.IOPRIO_CLASS_IDLE)
 	if p.Priority < 0 || p.Priority > 7 {
-		c.errorf("process.ioPriority.priority", "must be from 0 to 7, is %d", p.Priority)
+		c.errorf("process.ioPriority.priority", "must be from 0 to 7, not %d", p.Priority)
 	}
 }

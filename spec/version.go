@@ -19,13 +19,13 @@ func (c *checker) version() {
 	major, minor, ok := parseVersion(v)
 	switch {
 	case v == "":
-		c.errorf("ociVersion", "is required: a version from 1.0.0 to 1.%d", newest)
+		c.errorf("ociVersion", "is required and must be a version from 1.0.0 to 1.%d", newest)
 	case !ok:
-		c.errorf("ociVersion", "must be a version as SemVer 2.0.0 writes it, such as 1.0.2, is %s", quote(v))
+		c.errorf("ociVersion", "must be a version in the form of SemVer 2.0.0, such as 1.0.2, not %s", quote(v))
 	case major != 1:
-		c.errorf("ociVersion", "must be from 1.0.0 to 1.%d, is %s", newest, quote(v))
+		c.errorf("ociVersion", "must be from 1.0.0 to 1.%d, not %s", newest, quote(v))
 	case minor > newest:
-		c.warnf("ociVersion", "is newer than 1.%d: what later versions added is ignored", newest)
+		c.warnf("ociVersion", "is newer than 1.%d: fields of later versions are ignored", newest)
 	default:
 		c.newer(minor)
 	}

@@ -22,7 +22,7 @@ type Lacks []*spec.FieldError
 
 func (l Lacks) Error() string {
 	if n := len(l) - 1; n > 0 {
-		return fmt.Sprintf("%v (and %d more; see berth validate)", l[0], n)
+		return fmt.Sprintf("%v (and %d more: 'berth validate' lists them)", l[0], n)
 	}
 	return l[0].Error()
 }

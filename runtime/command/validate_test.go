@@ -43,7 +43,7 @@ func TestValidate(t *testing.T) {
 		"no source": {func(s *specs.Spec) {
 			s.Mounts = append(s.Mounts, specs.Mount{Destination: "/x", Type: "bind", Source: "elsewhere", Options: []string{"rbind", "ro"}})
 		}, nil, 1, []string{"/elsewhere\" does not exist", "[config.md#mounts]", "].source: ", "not valid: 1 error, 0 warnings"}},
-		"warning": {func(s *specs.Spec) { s.Version = "1.0.2"; s.Domainname = "d" }, nil, 0, []string{"warning: domainname: came with version 1.1.0", "valid: 0 errors, 1 warning\n"}},
+		"warning": {func(s *specs.Spec) { s.Version = "1.0.2"; s.Domainname = "d" }, nil, 0, []string{"warning: domainname: was added in version 1.1.0", "valid: 0 errors, 1 warning\n"}},
 		"json": {func(s *specs.Spec) { s.Mounts[1].Destination = "" }, []string{"--json"}, 1,
 			[]string{`"valid": false`, `"path": "mounts[1].destination"`, `"url": "https://github.com/opencontainers/runtime-spec/`}},
 		"jail":            {func(s *specs.Spec) { s.FreeBSD = &specs.FreeBSD{Jail: &specs.FreeBSDJail{Ip4: "never"}} }, []string{"--backend", "jail"}, 1, []string{"error: freebsd.jail.ip4: "}},
