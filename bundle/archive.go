@@ -52,7 +52,7 @@ func pack(ctx context.Context, dir, file string) error {
 		return err
 	}
 	if err = errors.Join(layer.Pack(ctx, dir, w), w.Close()); err != nil {
-		return fmt.Errorf("archive for the CT: %w", err)
+		return fmt.Errorf("make the archive for the CT: %w", err)
 	}
 	return nil
 }

@@ -105,7 +105,7 @@ func command(config *image.Execution, c *Choices) ([]string, error) {
 	}
 	args := slices.Concat(entrypoint, cmd)
 	if len(args) == 0 {
-		return nil, errors.New("the image has neither an entry point nor a command: give one behind --")
+		return nil, errors.New("the image has neither an entry point nor a command: give a command after --")
 	}
 	return args, nil
 }

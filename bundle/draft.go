@@ -39,13 +39,13 @@ func NewDraft(final string) (*Draft, error) {
 		return nil, err
 	}
 	if len(entries) > 0 {
-		return nil, fmt.Errorf("%s is there already, and is not empty: %w", final, fs.ErrExist)
+		return nil, fmt.Errorf("make bundle %s: the directory exists and is not empty: %w", final, fs.ErrExist)
 	}
 	parent, prefix := filepath.Dir(final), "."+filepath.Base(final)+".berth-"
 	sweep(parent, prefix)
 	dir, err := os.MkdirTemp(parent, prefix)
 	if err != nil {
-		return nil, fmt.Errorf("directory for the bundle: %w", err)
+		return nil, fmt.Errorf("make a directory for the bundle: %w", err)
 	}
 	d := &Draft{Dir: dir, final: final}
 	if d.lock, err = lock(dir); err == nil {
@@ -71,7 +71,7 @@ func (d *Draft) Commit(s *specs.Spec) error {
 	}
 	// rename(2) replaces an empty directory and fails on anything else.
 	if err := os.Rename(d.Dir, d.final); err != nil {
-		return fmt.Errorf("give the bundle its name: %w", err)
+		return fmt.Errorf("move the finished bundle to its place: %w", err)
 	}
 	return d.lock.Close()
 }

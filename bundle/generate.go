@@ -76,7 +76,7 @@ func (o *GenerateOptions) configure(source *Source, rootfs string) (*specs.Spec,
 		return nil, err
 	}
 	if len(refused) > 0 {
-		o.Warn("the image's labels %q do not become annotations: runtimes, or berth's configuration, would act on them", refused)
+		o.Warn("labels %q of the image are not made annotations, because runtimes or berth's configuration act on annotations of these names", refused)
 	}
 	data, err := json.Marshal(s)
 	if err != nil {
@@ -84,7 +84,7 @@ func (o *GenerateOptions) configure(source *Source, rootfs string) (*specs.Spec,
 	}
 	// The configuration of an image is as untrusted as its layers.
 	if _, problems := spec.Validate(data, o.Platform); problems.Err() != nil {
-		return nil, fmt.Errorf("the image's configuration makes no valid config.json: %w", problems.Err())
+		return nil, fmt.Errorf("the image's configuration does not give a valid config.json: %w", problems.Err())
 	}
 	return s, nil
 }

@@ -265,8 +265,8 @@ func TestImageWithoutTransport(t *testing.T) {
 		entries []tar.Header
 		words   string
 	}{
-		"an OCI layout":      {oci, "write oci-archive:"},
-		"of docker save":     {[]tar.Header{reg("manifest.json"), reg("repositories"), reg("x.json")}, "write docker-archive:"},
+		"an OCI layout":      {oci, "give it as oci-archive:"},
+		"of docker save":     {[]tar.Header{reg("manifest.json"), reg("repositories"), reg("x.json")}, "give it as docker-archive:"},
 		"a root with a file": {[]tar.Header{reg("manifest.json"), {Name: "etc", Typeflag: tar.TypeDir}}, ""},
 		"a root":             {[]tar.Header{reg("index.json"), {Name: "blobs", Typeflag: tar.TypeDir}}, ""},
 	} {
@@ -283,7 +283,7 @@ func TestImageWithoutTransport(t *testing.T) {
 		}
 	}
 	dir := t.TempDir()
-	if err := Generate(t.Context(), filepath.Join(dir, "b"), options(t, layout)); err == nil || !strings.Contains(err.Error(), "write oci:"+layout) {
+	if err := Generate(t.Context(), filepath.Join(dir, "b"), options(t, layout)); err == nil || !strings.Contains(err.Error(), "give it as oci:"+layout) {
 		t.Errorf("a layout: %v", err)
 	}
 	if left := names(t, dir); left != "" {

@@ -138,7 +138,7 @@ func (s *Source) unpackArchive(ctx context.Context, root *layer.Root, dir string
 		return err
 	}
 	if root.Entries() == 0 {
-		return fmt.Errorf("%s holds nothing", name)
+		return fmt.Errorf("%s is empty", name)
 	}
 	if err := notImage(s.file.Name(), dir); err != nil {
 		return err

@@ -29,10 +29,10 @@ func notImage(source, dir string) error {
 		return nil
 	}
 	if source == dir && transport == image.DockerArchive {
-		return fmt.Errorf("%s is what docker save writes, unpacked, and no root file system: give its archive as %s:FILE", source, transport)
+		return fmt.Errorf("%s is an unpacked archive from docker save, not a root file system: give the archive as %s:FILE", source, transport)
 	}
 	if source == os.Stdin.Name() {
-		source = "FILE, with the archive in a file"
+		source = "FILE (store the archive in a file)"
 	}
-	return fmt.Errorf("this is an image and no root file system: write %s:%s", transport, source)
+	return fmt.Errorf("the source is an image, not a root file system: give it as %s:%s", transport, source)
 }

@@ -37,11 +37,11 @@ func resolveUser(rootfs, who string) (*specs.User, error) {
 	// (CVE-2024-40635).
 	users, err := wellFormed(passwd, 2, 3)
 	if err != nil {
-		return nil, fmt.Errorf("/etc/passwd of the image: %w", err)
+		return nil, fmt.Errorf("read /etc/passwd of the image: %w", err)
 	}
 	groups, err := wellFormed(group, 2)
 	if err != nil {
-		return nil, fmt.Errorf("/etc/group of the image: %w", err)
+		return nil, fmt.Errorf("read /etc/group of the image: %w", err)
 	}
 	u, err := user.GetExecUser(who, nil, users, groups)
 	if err != nil {
@@ -73,7 +73,7 @@ func resolveUser(rootfs, who string) (*specs.User, error) {
 func kernelID(text string) (uint32, error) {
 	id, err := strconv.ParseUint(text, 10, 32)
 	if err != nil || id == math.MaxUint32 {
-		return 0, fmt.Errorf("%.40q is no uid or gid", text)
+		return 0, fmt.Errorf("%.40q is not a valid uid or gid", text)
 	}
 	return uint32(id), nil
 }
@@ -112,7 +112,7 @@ func (a *account) without() string {
 	if a.dropped == 0 {
 		return ""
 	}
-	return fmt.Sprintf(" (%d lines without a uid or gid, a number below %d, are not looked at)", a.dropped, uint32(math.MaxUint32))
+	return fmt.Sprintf(" (%d lines are ignored, because they have no uid or gid that is a number less than %d)", a.dropped, uint32(math.MaxUint32))
 }
 
 // accounts opens a file in a root file system. If the file does not exist, it returns an empty
@@ -123,15 +123,15 @@ func accounts(rootfs, path string) (io.ReadCloser, error) {
 		return io.NopCloser(emptyReader{}), nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s of the image: %w", path, err)
+		return nil, fmt.Errorf("read %s of the image: %w", path, err)
 	}
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New("it is not a regular file")
+		err = errors.New("not a regular file")
 	}
 	if err != nil {
 		f.Close()
-		return nil, fmt.Errorf("%s of the image: %w", path, err)
+		return nil, fmt.Errorf("read %s of the image: %w", path, err)
 	}
 	return f, nil
 }

@@ -59,9 +59,9 @@ func (b *Bundle) absent(platform string) (ps spec.Problems) {
 		switch _, err := stat(file); {
 		case err == nil, errors.Is(err, fs.ErrPermission):
 		case errors.Is(err, fs.ErrNotExist):
-			ps = append(ps, spec.Problem{Path: path, Level: level, Message: fmt.Sprintf("%.300q does not exist: %s must be there", file, what), Ref: ref})
+			ps = append(ps, spec.Problem{Path: path, Level: level, Message: fmt.Sprintf("%.300q does not exist: it must be %s", file, what), Ref: ref})
 		default:
-			ps = append(ps, spec.Problem{Path: path, Level: level, Message: fmt.Sprintf("%.300q: %s must be there: %v", file, what, errors.Unwrap(err)), Ref: ref})
+			ps = append(ps, spec.Problem{Path: path, Level: level, Message: fmt.Sprintf("%.300q must be %s: %v", file, what, errors.Unwrap(err)), Ref: ref})
 		}
 	}
 	for i, m := range b.Spec.Mounts {
@@ -74,7 +74,7 @@ func (b *Bundle) absent(platform string) (ps spec.Problems) {
 			if spec.SourceInRoot(b.Rootfs, b.abs(m.Source), true, b.Spec.Mounts[:i]) != "" {
 				continue // an earlier mount may make it
 			}
-			look(spec.Error, fmt.Sprintf("mounts[%d].source", i), m.Source, "what is to be mounted", "config.md#mounts", stat)
+			look(spec.Error, fmt.Sprintf("mounts[%d].source", i), m.Source, "the source of the mount", "config.md#mounts", stat)
 		}
 	}
 	for _, kind := range spec.HookKinds {
@@ -98,7 +98,7 @@ func checkRootfs(path string) error {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%s does not exist: a directory must be there", path)
+		return fmt.Errorf("%s does not exist: it must be a directory", path)
 	case err != nil:
 		return err
 	case !info.IsDir():

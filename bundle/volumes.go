@@ -20,7 +20,7 @@ func mountVolumes(g *generate.Generator, rootfs string, volumes map[string]struc
 	for _, name := range slices.Sorted(maps.Keys(volumes)) {
 		at := path.Join("/", name)
 		if at == "/" {
-			return fmt.Errorf("the image has its root as a volume (config.Volumes): --volumes directory does without")
+			return fmt.Errorf("the image has its root as a volume (config.Volumes): use --volumes directory")
 		}
 		m := specs.Mount{Destination: at, Type: "tmpfs", Source: "tmpfs", Options: []string{"nosuid", "nodev"}}
 		attributes, err := directoryOptions(rootfs, at)
@@ -50,7 +50,7 @@ func directoryOptions(rootfs, at string) ([]string, error) {
 	}
 	st, ok := info.Sys().(*syscall.Stat_t)
 	if !info.IsDir() || !ok {
-		return nil, errors.New("it is not a directory")
+		return nil, errors.New("not a directory")
 	}
 	return []string{
 		"tmpcopyup", fmt.Sprintf("mode=%04o", uint32(st.Mode)&0o7777),
@@ -72,7 +72,7 @@ func makeVolumes(rootfs string, volumes map[string]struct{}) error {
 			continue
 		}
 		if err := root.MkdirAll(at[1:], 0o755); err != nil {
-			return fmt.Errorf("directory for the volume %s of the image: %w", at, err)
+			return fmt.Errorf("make a directory for volume %s of the image: %w", at, err)
 		}
 	}
 	return nil

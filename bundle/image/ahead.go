@@ -77,7 +77,7 @@ func (a *ahead) run(r io.Reader, c check) {
 		if err == io.EOF {
 			err = c.verify(sum, total)
 		} else if c.size >= 0 && total > c.size {
-			err = fmt.Errorf("%s is longer than the %d bytes that its descriptor says", c.what, c.size)
+			err = fmt.Errorf("%s is longer than the %d bytes in its descriptor", c.what, c.size)
 		}
 		select {
 		case a.full <- chunk{buf[:n], err}:
@@ -93,11 +93,11 @@ func (a *ahead) run(r io.Reader, c check) {
 // verify returns io.EOF if the digest and the size are right.
 func (c *check) verify(sum hash.Hash, total int64) error {
 	if c.size >= 0 && total != c.size {
-		return fmt.Errorf("%s is cut short or too long: it has %d bytes, its descriptor says %d", c.what, total, c.size)
+		return fmt.Errorf("%s has the wrong size: it has %d bytes, but must have %d by its descriptor", c.what, total, c.size)
 	}
 	if sum != nil {
 		if got, ok := c.digest.is(sum); !ok {
-			return fmt.Errorf("%s has the wrong digest: it is %s, and must be %s", c.what, got, c.digest)
+			return fmt.Errorf("%s has the wrong digest: it is %s, but must be %s", c.what, got, c.digest)
 		}
 	}
 	return io.EOF

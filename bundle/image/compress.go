@@ -56,17 +56,17 @@ func Decompress(r io.Reader) (io.ReadCloser, error) {
 	case gzipped:
 		z, err := gzip.NewReader(b)
 		if err != nil {
-			return nil, fmt.Errorf("gzip: %w", err)
+			return nil, fmt.Errorf("decompress gzip: %w", err)
 		}
 		return z, nil
 	case zstandard:
 		z, err := zstd.NewReader(b, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
 		if err != nil {
-			return nil, fmt.Errorf("zstd: %w", err)
+			return nil, fmt.Errorf("decompress zstd: %w", err)
 		}
 		return z.IOReadCloser(), nil
 	case bzipped, xzipped:
-		return nil, fmt.Errorf("the stream is compressed by bzip2 or xz: gzip and zstd can be read")
+		return nil, fmt.Errorf("the data is compressed with bzip2 or xz: only gzip and zstd are supported")
 	}
 	return io.NopCloser(b), nil
 }

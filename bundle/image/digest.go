@@ -32,10 +32,10 @@ func (d Digest) check() error {
 	algorithm, encoded := d.split()
 	make, ok := algorithms[algorithm]
 	if !ok {
-		return fmt.Errorf("digest %.100q: it is sha256:, sha384: or sha512: and the hash in hexadecimal", string(d))
+		return fmt.Errorf("digest %.100q: must be sha256:, sha384: or sha512:, followed by the hash in hexadecimal", string(d))
 	}
 	if n := 2 * make().Size(); len(encoded) != n || strings.Trim(encoded, "0123456789abcdef") != "" {
-		return fmt.Errorf("digest %.200q: the hash must be %d of the digits 0-9 and a-f", string(d), n)
+		return fmt.Errorf("digest %.200q: the hash must have %d digits, 0-9 and a-f", string(d), n)
 	}
 	return nil
 }

@@ -23,7 +23,7 @@ func openDocker(s store, name string) (*Image, error) {
 	var list []dockerImage
 	if err := document(s, dockerIndex, "", &list); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("this is no archive of docker save: %w", err)
+			return nil, fmt.Errorf("not an archive from docker save: %w", err)
 		}
 		return nil, err
 	}
@@ -39,7 +39,7 @@ func openDocker(s store, name string) (*Image, error) {
 		return nil, err
 	}
 	if len(d.Layers) > maxLayers {
-		return nil, fmt.Errorf("the image has %d layers", len(d.Layers))
+		return nil, fmt.Errorf("the image has %d layers: at most %d are allowed", len(d.Layers), maxLayers)
 	}
 	ids, err := diffIDs(&i.Config, len(d.Layers))
 	if err != nil {
@@ -79,7 +79,7 @@ func dockerByName(list []dockerImage, name string) (*dockerImage, error) {
 	case name == "" && len(list) == 1:
 		return &list[0], nil
 	case name == "":
-		return nil, fmt.Errorf("there are %d images; name one of: %s", len(list), choices(names))
+		return nil, fmt.Errorf("the archive has %d images: name one of them: %s", len(list), choices(names))
 	}
-	return nil, fmt.Errorf("there is no image %q; there are: %s", name, choices(names))
+	return nil, fmt.Errorf("no image %q: the archive has %s", name, choices(names))
 }

@@ -70,7 +70,7 @@ func document(s store, name string, d Digest, into any) error {
 	}
 	defer f.Close()
 	if size > maxDocument {
-		return fmt.Errorf("%s has %d bytes, more than such a document may have", name, size)
+		return fmt.Errorf("%s has %d bytes: at most %d are allowed", name, size, maxDocument)
 	}
 	data, err := io.ReadAll(io.LimitReader(f, maxDocument+1))
 	if err != nil {
@@ -94,7 +94,7 @@ func document(s store, name string, d Digest, into any) error {
 func diffIDs(config *Config, n int) ([]Digest, error) {
 	ids := config.RootFS.DiffIDs
 	if len(ids) != n {
-		return nil, fmt.Errorf("the image has %d layers, and digests for %d in its configuration (rootfs.diff_ids)", n, len(ids))
+		return nil, fmt.Errorf("the image has %d layers, but its configuration has %d digests (rootfs.diff_ids)", n, len(ids))
 	}
 	for _, id := range ids {
 		if err := id.check(); err != nil {

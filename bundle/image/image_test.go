@@ -169,9 +169,9 @@ func TestDamagedLayersAreRefused(t *testing.T) {
 		"wrong digest":                   {plain, plain, damage(plain, 5000), "wrong digest"},
 		"wrong digest, compressed":       {zstdOf(plain), plain, damage(zstdOf(plain), 12), ""},
 		"damaged stream":                 {compressed, plain, damage(compressed, len(compressed)/2), ""},
-		"cut short":                      {plain, plain, plain[:1000], "cut short"},
-		"cut short, compressed":          {compressed, plain, compressed[:len(compressed)/2], "cut short"},
-		"too long":                       {plain, plain, append(bytes.Clone(plain), 0), "too long"},
+		"cut short":                      {plain, plain, plain[:1000], "bytes, but must have"},
+		"cut short, compressed":          {compressed, plain, compressed[:len(compressed)/2], "bytes, but must have"},
+		"too long":                       {plain, plain, append(bytes.Clone(plain), 0), "bytes, but must have"},
 		"not what the configuration has": {compressed, plain[1:], compressed, "uncompressed layer has the wrong digest"},
 		"plain, other configuration":     {plain, plain[1:], plain, "not compressed"},
 		"xz":                             {append([]byte{0xfd, '7', 'z', 'X', 'Z', 0}, plain...), plain, append([]byte{0xfd, '7', 'z', 'X', 'Z', 0}, plain...), "bzip2 or xz"},
@@ -207,11 +207,11 @@ func TestImageIsFound(t *testing.T) {
 		{"list", amd64, "linux/amd64", true},
 		{"list", arm, "linux/arm/v7", true},
 		{"list", Platform{OS: "linux", Architecture: "arm"}, "linux/arm/v7", true},
-		{"list", Platform{OS: "freebsd", Architecture: "amd64"}, "there are: linux/amd64, linux/arm/v7", false},
+		{"list", Platform{OS: "freebsd", Architecture: "amd64"}, "the index has linux/amd64, linux/arm/v7", false},
 		{"example.org/one:v1", amd64, "linux/amd64", true},
-		{"example.org/one:v1", arm, "the image is for linux/amd64", false},
+		{"example.org/one:v1", arm, "the image is for platform linux/amd64", false},
 		{"@" + string(one.Digest), amd64, "linux/amd64", true},
-		{"nothing", amd64, `there is no image "nothing"; there are: :list, :example.org/one:v1`, false},
+		{"nothing", amd64, `no image "nothing": the layout has :list, :example.org/one:v1`, false},
 		{"", amd64, "name one of", false},
 	} {
 		i, err := b.open(c.name, c.p)
@@ -238,7 +238,7 @@ func TestPlatformOfTheConfiguration(t *testing.T) {
 		ok   bool
 	}{
 		"the only one":          {func(b *builder) []v1.Descriptor { return []v1.Descriptor{silent(b.image(amd64, layers, layers))} }, amd64, "linux/amd64", true},
-		"the only one, another": {func(b *builder) []v1.Descriptor { return []v1.Descriptor{silent(b.image(arm, layers, layers))} }, amd64, "there are: linux/arm/v7", false},
+		"the only one, another": {func(b *builder) []v1.Descriptor { return []v1.Descriptor{silent(b.image(arm, layers, layers))} }, amd64, "the index has linux/arm/v7", false},
 		"one of two": {func(b *builder) []v1.Descriptor {
 			return []v1.Descriptor{silent(b.image(arm, layers, layers)), silent(b.image(amd64, layers, layers))}
 		}, amd64, "linux/amd64", true},
@@ -252,7 +252,7 @@ func TestPlatformOfTheConfiguration(t *testing.T) {
 		"an index without platform": {func(b *builder) []v1.Descriptor {
 			return []v1.Descriptor{b.document(v1.MediaTypeImageIndex, v1.Index{Manifests: []v1.Descriptor{silent(b.image(amd64, layers, layers))}})}
 		}, amd64, "linux/amd64", true},
-		"nothing": {func(*builder) []v1.Descriptor { return nil }, amd64, "no image", false},
+		"nothing": {func(*builder) []v1.Descriptor { return nil }, amd64, "the index has no image", false},
 	} {
 		b := newBuilder(t)
 		b.add(b.document(v1.MediaTypeImageIndex, v1.Index{Manifests: c.list(b)}), "")
@@ -314,7 +314,7 @@ func TestHostileLayoutsAreRefused(t *testing.T) {
 		change func(b *builder)
 		words  string
 	}{
-		"no layout":        {func(b *builder) { os.Remove(filepath.Join(b.dir, v1.ImageLayoutFile)) }, "no OCI image layout"},
+		"no layout":        {func(b *builder) { os.Remove(filepath.Join(b.dir, v1.ImageLayoutFile)) }, "not an OCI image layout"},
 		"unknown version":  {func(b *builder) { b.write(v1.ImageLayoutFile, []byte(`{"imageLayoutVersion":"9"}`)) }, "imageLayoutVersion"},
 		"no JSON":          {func(b *builder) { b.write(v1.ImageIndexFile, []byte(`{`)) }, "index.json"},
 		"manifest changed": {func(b *builder) { b.write(blobName(Digest(b.index.Manifests[0].Digest)), []byte(`{}`)) }, "does not have the digest"},
@@ -331,12 +331,12 @@ func TestHostileLayoutsAreRefused(t *testing.T) {
 			os.Remove(path)
 			os.Symlink("/etc/passwd", path)
 		}, "escapes"},
-		"too large": {func(b *builder) { b.write(v1.ImageIndexFile, bytes.Repeat([]byte(" "), maxDocument+1)) }, "more than"},
+		"too large": {func(b *builder) { b.write(v1.ImageIndexFile, bytes.Repeat([]byte(" "), maxDocument+1)) }, "at most"},
 		"no image":  {func(b *builder) { b.index.Manifests = nil; b.add(b.document("text/plain", 1), "") }, "media type"},
 		"artifact": {func(b *builder) {
 			b.index.Manifests = nil
 			b.add(b.document(v1.MediaTypeImageManifest, v1.Manifest{Config: b.document(v1.MediaTypeEmptyJSON, struct{}{})}), "")
-		}, "no image's configuration"},
+		}, "not an image configuration"},
 		"fewer digests than layers": {func(b *builder) {
 			b.index.Manifests = nil
 			c := b.document(v1.MediaTypeImageConfig, v1.Image{Platform: v1.Platform{OS: "linux", Architecture: "amd64"}})
@@ -346,7 +346,7 @@ func TestHostileLayoutsAreRefused(t *testing.T) {
 			b.index.Manifests = nil
 			c := b.document(v1.MediaTypeImageConfig, v1.Image{Platform: v1.Platform{OS: "linux", Architecture: "amd64"}, RootFS: v1.RootFS{DiffIDs: []digest.Digest{digest.FromBytes(layers[0])}}})
 			b.add(b.document(v1.MediaTypeImageManifest, v1.Manifest{Config: c, Layers: []v1.Descriptor{b.blob(v1.MediaTypeImageLayer+"+encrypted", layers[0])}}), "")
-		}, "cannot be unpacked"},
+		}, "is not supported"},
 		"index in itself": {func(b *builder) {
 			d := b.index.Manifests[0]
 			for range 6 {
@@ -405,11 +405,11 @@ func TestDockerArchive(t *testing.T) {
 		words string
 	}{
 		"plain": {whole, "", ""}, "gzip": {gzipOf(whole), "", ""}, "zstd": {zstdOf(whole), "", ""}, "by name": {whole, "example.org/x:v1", ""},
-		"other name":            {whole, "y", "there are: example.org/x:v1"},
+		"other name":            {whole, "y", "the archive has example.org/x:v1"},
 		"configuration changed": {other, "", "does not have the digest"},
 		"cut short":             {whole[:len(whole)/2], "", ""},
-		"another archive":       {tarOf(t, []string{"f"}, [][]byte{plain}), "", "no archive of docker save"},
-		"no archive":            {bytes.Repeat([]byte("x"), 4096), "", "no tar archive"},
+		"another archive":       {tarOf(t, []string{"f"}, [][]byte{plain}), "", "not an archive from docker save"},
+		"no archive":            {bytes.Repeat([]byte("x"), 4096), "", "not a tar archive"},
 	} {
 		path := filepath.Join(t.TempDir(), "image")
 		if err := os.WriteFile(path, c.data, 0o644); err != nil {

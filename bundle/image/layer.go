@@ -40,7 +40,7 @@ func (l *Layer) Open(count func(n int)) (io.ReadCloser, error) {
 	}
 	if l.Digest != "" && size != l.Size {
 		f.Close()
-		return nil, fmt.Errorf("it is cut short or too long: it has %d bytes, its descriptor says %d", size, l.Size)
+		return nil, fmt.Errorf("the file has %d bytes, but must have %d by its descriptor", size, l.Size)
 	}
 	head := make([]byte, headSize)
 	n, err := io.ReadFull(f, head)
@@ -52,7 +52,7 @@ func (l *Layer) Open(count func(n int)) (io.ReadCloser, error) {
 	if compressionOf(head[:n]) == none {
 		if l.Digest != "" && l.Digest != l.DiffID {
 			f.Close()
-			return nil, fmt.Errorf("it is not compressed, and so its digest %s must be the one in the configuration, %s", l.Digest, l.DiffID)
+			return nil, fmt.Errorf("the layer is not compressed, so its digest %s must equal that in the configuration, %s", l.Digest, l.DiffID)
 		}
 		a := readAhead(stored, check{what: "the layer", digest: l.DiffID, size: l.Size, count: count})
 		return &stream{a, []io.Closer{a, f}}, nil

@@ -22,12 +22,12 @@ func openLayout(s store, name string, p Platform) (*Image, error) {
 	var layout layoutDocument
 	if err := document(s, layoutFile, "", &layout); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("this is no OCI image layout: %w", err)
+			return nil, fmt.Errorf("not an OCI image layout: %w", err)
 		}
 		return nil, err
 	}
 	if !strings.HasPrefix(layout.Version, "1.") {
-		return nil, fmt.Errorf("%s: imageLayoutVersion %q is not known: it is 1.0.0", layoutFile, layout.Version)
+		return nil, fmt.Errorf("%s: imageLayoutVersion must be 1.0.0, not %q", layoutFile, layout.Version)
 	}
 	var index indexDocument
 	if err := document(s, indexFile, "", &index); err != nil {
@@ -39,7 +39,7 @@ func openLayout(s store, name string, p Platform) (*Image, error) {
 	}
 	if d == nil {
 		if !oneName(index.Manifests) {
-			return nil, fmt.Errorf("there are several images; name one of: %s", choices(namesOf(index.Manifests)))
+			return nil, fmt.Errorf("the layout has several images: name one of them: %s", choices(namesOf(index.Manifests)))
 		}
 		if d, err = byPlatform(s, index.Manifests, p); err != nil {
 			return nil, err
@@ -63,10 +63,10 @@ func openLayout(s store, name string, p Platform) (*Image, error) {
 				return nil, err
 			}
 		default:
-			return nil, fmt.Errorf("%s has the media type %q, which is no image's", d.Digest, d.MediaType)
+			return nil, fmt.Errorf("%s has the media type %q, which is not that of an image", d.Digest, d.MediaType)
 		}
 	}
-	return nil, fmt.Errorf("indexes are nested deeper than %d", maxNested)
+	return nil, fmt.Errorf("indexes are nested more than %d deep", maxNested)
 }
 
 func namesOf(list []descriptor) []string {
@@ -95,7 +95,7 @@ func byName(list []descriptor, name string) (*descriptor, error) {
 			return &list[i], nil
 		}
 	}
-	return nil, fmt.Errorf("there is no image %q; there are: %s", name, choices(namesOf(list)))
+	return nil, fmt.Errorf("no image %q: the layout has %s", name, choices(namesOf(list)))
 }
 
 // oneName reports whether all descriptors have the same name and a platform: one image for several
@@ -145,17 +145,17 @@ func byPlatform(s store, list []descriptor, p Platform) (*descriptor, error) {
 	}
 	switch {
 	case len(found) > 0:
-		return nil, fmt.Errorf("there is no image for %s; there are: %s", p, choices(found))
+		return nil, fmt.Errorf("no image for platform %s: the index has %s", p, choices(found))
 	case failed != nil:
-		return nil, fmt.Errorf("the index lists no image with its platform, nor one that tells it: %w", failed)
+		return nil, fmt.Errorf("the index has no image whose platform is known: %w", failed)
 	}
-	return nil, errors.New("the index lists no image")
+	return nil, errors.New("the index has no image")
 }
 
 // readManifest reads a manifest and the configuration to which it refers.
 func readManifest(s store, d *descriptor) (*manifestDocument, *Config, error) {
 	if d.MediaType != mediaTypeManifest && d.MediaType != dockerManifest {
-		return nil, nil, fmt.Errorf("%s has the media type %q, which is no image's", d.Digest, d.MediaType)
+		return nil, nil, fmt.Errorf("%s has the media type %q, which is not that of an image", d.Digest, d.MediaType)
 	}
 	var m manifestDocument
 	if err := blobDocument(s, d, &m); err != nil {
@@ -166,7 +166,7 @@ func readManifest(s store, d *descriptor) (*manifestDocument, *Config, error) {
 		return nil, nil, err
 	}
 	if c.OS == "" && c.Architecture == "" {
-		return nil, nil, fmt.Errorf("%s is no image's configuration: it has no os and architecture", m.Config.Digest)
+		return nil, nil, fmt.Errorf("%s is not an image configuration: it has neither os nor architecture", m.Config.Digest)
 	}
 	return &m, &c, nil
 }
@@ -191,10 +191,10 @@ func openManifest(s store, d *descriptor, p Platform) (*Image, error) {
 	}
 	i := &Image{Config: *c}
 	if own := c.platform(); !p.matches(&own) {
-		return nil, fmt.Errorf("the image is for %s, not for %s; --platform chooses another", &own, p)
+		return nil, fmt.Errorf("the image is for platform %s, not for %s: --platform chooses another", &own, p)
 	}
 	if len(m.Layers) > maxLayers {
-		return nil, fmt.Errorf("the image has %d layers", len(m.Layers))
+		return nil, fmt.Errorf("the image has %d layers: at most %d are allowed", len(m.Layers), maxLayers)
 	}
 	ids, err := diffIDs(&i.Config, len(m.Layers))
 	if err != nil {
@@ -205,7 +205,7 @@ func openManifest(s store, d *descriptor, p Platform) (*Image, error) {
 			return nil, fmt.Errorf("layer %d: %w", n+1, err)
 		}
 		if !isLayer(l.MediaType) {
-			return nil, fmt.Errorf("layer %d (%s): media type %q cannot be unpacked", n+1, l.Digest, l.MediaType)
+			return nil, fmt.Errorf("layer %d (%s): media type %q is not supported", n+1, l.Digest, l.MediaType)
 		}
 		i.Layers = append(i.Layers, Layer{Number: n + 1, Digest: l.Digest, DiffID: ids[n], Size: l.Size, store: s, file: blobName(l.Digest)})
 	}

@@ -23,7 +23,7 @@ func HostPlatform(os string) Platform {
 func ParsePlatform(text string) (Platform, error) {
 	words := strings.Split(text, "/")
 	if len(words) < 2 || len(words) > 3 || words[0] == "" || words[1] == "" {
-		return Platform{}, fmt.Errorf("platform %q: it is OS/ARCHITECTURE or OS/ARCHITECTURE/VARIANT, such as linux/arm64/v8", text)
+		return Platform{}, fmt.Errorf("platform %q: must be OS/ARCHITECTURE or OS/ARCHITECTURE/VARIANT, such as linux/arm64/v8", text)
 	}
 	p := Platform{OS: words[0], Architecture: words[1]}
 	if len(words) == 3 {

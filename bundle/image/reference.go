@@ -37,11 +37,11 @@ func ParseReference(text string) (r Reference, ok bool, err error) {
 	} else if path, name, ok := strings.Cut(rest, ":"); ok {
 		r.Path, r.Name = path, name
 		if name == "" {
-			return r, true, fmt.Errorf("%s: the name behind the last colon is empty", text)
+			return r, true, fmt.Errorf("%s: the name after the last colon is empty", text)
 		}
 	}
 	if r.Path == "" {
-		return r, true, fmt.Errorf("%s: there is no path behind %q", text, transport+":")
+		return r, true, fmt.Errorf("%s: no path after %q", text, transport+":")
 	}
 	return r, true, nil
 }

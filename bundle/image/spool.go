@@ -40,7 +40,7 @@ func seekable(ctx context.Context, f *os.File, limits layer.Limits) (*os.File, e
 	defer r.Close()
 	temporary, err := os.CreateTemp("", "berth-archive-")
 	if err != nil {
-		return nil, fmt.Errorf("temporary file for the uncompressed archive: %w", err)
+		return nil, fmt.Errorf("make a temporary file for the uncompressed archive: %w", err)
 	}
 	_ = os.Remove(temporary.Name())
 	n, err := io.Copy(temporary, io.LimitReader(r, limits.Stream()))
@@ -51,7 +51,7 @@ func seekable(ctx context.Context, f *os.File, limits layer.Limits) (*os.File, e
 	}
 	if err != nil {
 		temporary.Close()
-		return nil, fmt.Errorf("uncompress to a temporary file in %s: %w", os.TempDir(), err)
+		return nil, fmt.Errorf("uncompress the archive to a temporary file in %s: %w", os.TempDir(), err)
 	}
 	return temporary, nil
 }

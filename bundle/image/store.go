@@ -120,11 +120,11 @@ func (a *archive) index(ctx context.Context) error {
 		case err == io.EOF:
 			return nil
 		case errors.Is(err, io.ErrUnexpectedEOF):
-			return fmt.Errorf("the archive is cut short: %w", err)
+			return fmt.Errorf("the archive is truncated: %w", err)
 		case err != nil:
-			return fmt.Errorf("this is no tar archive: %w", err)
+			return fmt.Errorf("not a tar archive: %w", err)
 		case n >= maxFiles:
-			return fmt.Errorf("the archive holds more than %d files", maxFiles)
+			return fmt.Errorf("the archive has more than %d files", maxFiles)
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
 		}

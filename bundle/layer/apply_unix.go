@@ -91,7 +91,7 @@ func (r *Root) Apply(ctx context.Context, name string, archive io.Reader) error 
 		// The error comes from the stream, not from the content of the archive.
 		return &Error{Layer: name, Entry: entry, Err: source.err}
 	case errors.Is(err, tar.ErrHeader) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, tar.ErrFieldTooLong):
-		return &Error{Layer: name, Entry: entry, Err: fmt.Errorf("damaged or cut short: %w", err)}
+		return &Error{Layer: name, Entry: entry, Err: fmt.Errorf("damaged or truncated: %w", err)}
 	}
 	return &Error{Layer: name, Entry: entry, Err: err}
 }
@@ -106,7 +106,7 @@ func (a *applier) entries(archive *tar.Reader) (string, error) {
 		}
 		if err != nil {
 			if last != "" {
-				err = fmt.Errorf("in it or behind it: %w", err)
+				err = fmt.Errorf("in this entry or after it: %w", err)
 			}
 			return last, err
 		}
@@ -153,7 +153,7 @@ func (a *applier) changing(fd int, real string) error {
 	}
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
-		return fmt.Errorf("look at directory %s: %w", real, err)
+		return fmt.Errorf("stat directory %s: %w", real, err)
 	}
 	a.times[real] = st.Mtim
 	return nil
@@ -228,7 +228,7 @@ func timespec(t time.Time) unix.Timespec {
 	return ts
 }
 
-var errNotRoot = errors.New("only root can give files to others: run berth as root")
+var errNotRoot = errors.New("only root can give files to other users: run berth as root")
 
 func ownerError(err error) error {
 	if errors.Is(err, os.ErrPermission) && os.Geteuid() != 0 {

@@ -141,10 +141,10 @@ func (a *applier) find(name string, create bool) (place, error) {
 					depth = 0
 				}
 				if links++; links > maxLinks {
-					return place{}, hostile("more than %d symbolic links in its path", maxLinks)
+					return place{}, hostile("its path has more than %d symbolic links", maxLinks)
 				}
 				if len(target)+len(pending)+depth > maxDepth {
-					return place{}, hostile("a path with more than %d components", maxDepth)
+					return place{}, hostile("its path has more than %d components", maxDepth)
 				}
 				pending = append(target, pending...)
 				continue

@@ -30,7 +30,7 @@ func (a *applier) entry(h *tar.Header, data io.Reader) error {
 		return nil
 	}
 	if h.Uid < 0 || h.Gid < 0 || int64(h.Uid) >= math.MaxUint32 || int64(h.Gid) >= math.MaxUint32 {
-		return hostile("owner %d:%d is none", h.Uid, h.Gid)
+		return hostile("owner %d:%d is not a valid uid and gid", h.Uid, h.Gid)
 	}
 	if name == "." && h.Typeflag != tar.TypeDir {
 		return hostile("the root must be a directory")
@@ -60,7 +60,7 @@ func (a *applier) entry(h *tar.Header, data io.Reader) error {
 	case tar.TypeChar, tar.TypeBlock:
 		return a.device(p, h)
 	}
-	return hostile("type %q is not one that a layer may have", h.Typeflag)
+	return hostile("type %q is not allowed in a layer", h.Typeflag)
 }
 
 // inMeta reports whether a name belongs to AUFS's own directories. Engines skip those too.
@@ -125,7 +125,7 @@ func (a *applier) link(name, to string) error {
 		return err
 	}
 	if p.real == from.real {
-		return hostile("a hard link to itself")
+		return hostile("it is a hard link to itself")
 	}
 	if err := a.changing(p.dir, p.parent); err != nil {
 		return err
@@ -158,14 +158,14 @@ func (a *applier) node(p place, h *tar.Header, f func() error) error {
 
 func (a *applier) device(p place, h *tar.Header) error {
 	if !a.options.Devices {
-		return hostile("a device node; an image does not need one, --devices allows them")
+		return hostile("it is a device node: images do not need device nodes, and --devices allows them")
 	}
 	kind := uint32(unix.S_IFCHR)
 	if h.Typeflag == tar.TypeBlock {
 		kind = unix.S_IFBLK
 	}
 	if h.Devmajor < 0 || h.Devminor < 0 || h.Devmajor > 0xfff || h.Devminor > 0xfffff {
-		return hostile("device %d:%d is none", h.Devmajor, h.Devminor)
+		return hostile("device number %d:%d is not valid", h.Devmajor, h.Devminor)
 	}
 	return a.node(p, h, func() error { return makeNode(p, kind|0o600, h.Devmajor, h.Devminor) })
 }

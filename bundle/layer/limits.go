@@ -47,23 +47,23 @@ func (b *budget) stream(n int) error {
 
 // StreamError returns the error for archives that hold more than Limits.Stream.
 func StreamError(l Limits) error {
-	return fmt.Errorf("%w: uncompressed, what was read has more than %s, where all files may have %s", ErrTooLarge, Bytes(l.Stream()), Bytes(l.Total))
+	return fmt.Errorf("%w: the uncompressed archives exceed %s: the limit for all files is %s", ErrTooLarge, Bytes(l.Stream()), Bytes(l.Total))
 }
 
 // file counts a file of the given size.
 func (b *budget) file(size int64) error {
 	if size > b.limits.File {
-		return fmt.Errorf("%w: the file has %s, a file may have %s", ErrTooLarge, Bytes(size), Bytes(b.limits.File))
+		return fmt.Errorf("%w: the file has %s: the limit for one file is %s", ErrTooLarge, Bytes(size), Bytes(b.limits.File))
 	}
 	if b.total += size; b.total > b.limits.Total {
-		return fmt.Errorf("%w: with this file there are %s, all files may have %s", ErrTooLarge, Bytes(b.total), Bytes(b.limits.Total))
+		return fmt.Errorf("%w: with this file all files have %s: the limit is %s", ErrTooLarge, Bytes(b.total), Bytes(b.limits.Total))
 	}
 	return nil
 }
 
 func (b *budget) entry() error {
 	if b.count++; b.count > b.limits.Entries {
-		return fmt.Errorf("%w: the layers hold more than %d entries", ErrTooLarge, b.limits.Entries)
+		return fmt.Errorf("%w: the layers have more than %d entries", ErrTooLarge, b.limits.Entries)
 	}
 	return nil
 }

@@ -17,14 +17,14 @@ func clean(name string) (string, error) {
 	for part := range strings.SplitSeq(name, "/") {
 		switch part {
 		case "..":
-			return "", hostile(`a path with ".."`)
+			return "", hostile(`its path has a component ".."`)
 		case "", ".":
 		default:
 			depth++
 		}
 	}
 	if depth > maxDepth {
-		return "", hostile("a path with more than %d components", maxDepth)
+		return "", hostile("its path has more than %d components", maxDepth)
 	}
 	return path.Clean("./" + strings.TrimLeft(name, "/")), nil
 }

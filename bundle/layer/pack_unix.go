@@ -27,7 +27,7 @@ func Pack(ctx context.Context, dir string, w io.Writer) error {
 	p := &packer{ctx: ctx, w: tar.NewWriter(w), links: map[inode]string{}, buffer: make([]byte, copySize)}
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
-		return fmt.Errorf("look at %s: %w", dir, err)
+		return fmt.Errorf("stat %s: %w", dir, err)
 	}
 	p.device = uint64(st.Dev)
 	h := header("./", &st)
@@ -136,7 +136,7 @@ func (p *packer) content(dir int, name, real string, size int64) error {
 	defer f.Close()
 	n, err := io.CopyBuffer(onlyWriter{p.w}, onlyReader{io.LimitReader(f, size)}, p.buffer)
 	if err == nil && n < size {
-		err = fmt.Errorf("the file became shorter while it was read")
+		err = fmt.Errorf("the file was truncated while it was read")
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", real, err)

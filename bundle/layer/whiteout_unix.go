@@ -18,7 +18,7 @@ import (
 func (a *applier) whiteout(dir, base string) error {
 	name := strings.TrimPrefix(base, whiteoutPrefix)
 	if name == "" || name == "." || name == ".." {
-		return hostile("a whiteout of nothing")
+		return hostile("it is a whiteout without a name")
 	}
 	if a.touched == nil || base != whiteoutOpaque && strings.HasPrefix(base, whiteoutMeta) {
 		return nil

@@ -30,7 +30,7 @@ func setXattrs(p place, fd int, list map[string]string, existed bool) error {
 			err = unix.Lsetxattr(path, name, []byte(value), 0)
 		}
 		if errors.Is(err, unix.ENOTSUP) {
-			return fmt.Errorf("extended attribute %s: the file system of the bundle cannot hold it", name)
+			return fmt.Errorf("set extended attribute %s: the bundle's file system does not support it", name)
 		}
 		if err != nil {
 			return fmt.Errorf("set extended attribute %s: %w", name, err)

@@ -30,7 +30,7 @@ func TestPlatformIsChosen(t *testing.T) {
 	}{
 		"the host's": {nil, "echo done", ""},
 		"asked for":  {[]string{"--platform", "linux/riscv64"}, "other", ""},
-		"missing":    {[]string{"--platform", "linux/s390x"}, "", "no image for linux/s390x; there are: linux/"},
+		"missing":    {[]string{"--platform", "linux/s390x"}, "", "no image for platform linux/s390x: the index has linux/"},
 	} {
 		bundle := filepath.Join(dir, strings.ReplaceAll(name, " ", "-"))
 		words := append([]string{*program, "bundle", "-q"}, c.flags...)
