@@ -2,11 +2,14 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"reflect"
+	"strings"
 
 	"github.com/pelletier/go-toml/v2"
 )
@@ -36,7 +39,7 @@ func (e *Error) Error() string {
 // reads File, which may be absent. If it refuses the content, the error is an *Error, or several of
 // them joined.
 func Load(path string, known []string) (*Config, error) {
-	f, err := os.Open(cmpOr(path, File))
+	f, err := os.Open(cmp.Or(path, File))
 	if errors.Is(err, fs.ErrNotExist) && path == "" {
 		return Default(), nil
 	}
@@ -54,62 +57,60 @@ func Load(path string, known []string) (*Config, error) {
 	return Parse(f.Name(), data, known)
 }
 
-func cmpOr(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
-}
-
 // Parse reads a configuration. file is its name in errors.
 func Parse(file string, data []byte, known []string) (*Config, error) {
-	c := Default()
-	lines, err := index(data)
-	if err == nil {
-		d := toml.NewDecoder(bytes.NewReader(data))
-		d.DisallowUnknownFields()
-		err = d.Decode(c)
-	}
-	if err != nil {
-		return nil, syntaxError(file, lines, err)
+	var document map[string]any
+	if err := toml.Unmarshal(data, &document); err != nil {
+		return nil, invalid(file, err)
 	}
 	var errs []error
-	check(c, known, func(key, format string, args ...any) {
-		errs = append(errs, &Error{File: file, Line: lines.line(key), Key: key, Message: fmt.Sprintf(format, args...)})
-	})
+	fail := func(key, format string, args ...any) {
+		e := &Error{File: file, Line: newIndex(data).line(key), Key: key, Message: fmt.Sprintf(format, args...)}
+		errs = append(errs, e)
+	}
+	c := Default()
+	if _, table := document["rule"].(map[string]any); table {
+		fail("rule", "rules are a list: write [[rule]]")
+	} else if checkTypes(reflect.TypeFor[Config](), document, "", fail); len(errs) == 0 {
+		errs = decode(file, data, c)
+	}
+	if len(errs) == 0 {
+		check(c, known, fail)
+	}
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
 	return c, nil
 }
 
-// syntaxError turns the decoder's errors into an *Error, or several of them joined.
-func syntaxError(file string, lines keyLines, err error) error {
-	var decode *toml.DecodeError
-	var strict *toml.StrictMissingError
-	var own *Error
+// decode reads a document whose values have the right types into a configuration.
+func decode(file string, data []byte, c *Config) []error {
+	d := toml.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	err := d.Decode(c)
+	var missing *toml.StrictMissingError
 	switch {
-	case errors.As(err, &own):
-		own.File = file
-		return own
-	case errors.As(err, &strict):
-		var errs []error
-		for i := range strict.Errors {
-			e := &strict.Errors[i]
-			line, _ := e.Position()
-			errs = append(errs, &Error{File: file, Line: line, Key: lines.key(line, e.Key()), Message: "there is no such setting"})
-		}
-		return errors.Join(errs...)
-	case errors.As(err, &decode):
-		line, _ := decode.Position()
-		return &Error{File: file, Line: line, Key: lines.key(line, decode.Key()), Message: trimPrefix(decode.Error())}
+	case err == nil:
+		return nil
+	case !errors.As(err, &missing):
+		return []error{invalid(file, err)}
 	}
-	return fmt.Errorf("%s: %w", file, err)
+	x := newIndex(data)
+	var errs []error
+	for i := range missing.Errors {
+		e := &missing.Errors[i]
+		line, _ := e.Position()
+		errs = append(errs, &Error{File: file, Line: line, Key: x.key(e), Message: "there is no such setting"})
+	}
+	return errs
 }
 
-func trimPrefix(s string) string {
-	if rest, ok := bytes.CutPrefix([]byte(s), []byte("toml: ")); ok {
-		return string(rest)
+// invalid turns the decoder's error about a text that is no TOML into an *Error.
+func invalid(file string, err error) error {
+	var e *toml.DecodeError
+	if !errors.As(err, &e) {
+		return fmt.Errorf("%s: %w", file, err)
 	}
-	return s
+	line, _ := e.Position()
+	return &Error{File: file, Line: line, Key: strings.Join(e.Key(), "."), Message: strings.TrimPrefix(e.Error(), "toml: ")}
 }
