@@ -46,9 +46,8 @@ func Run(args []string) int {
 	words := arrange(app, fromRunj(args))
 	err := app.Run(words)
 	if opened != nil {
-		name, _ := app.Metadata[commandKey].(string)
-		opened.Log(name, begin, err)
-		finishOwed(name, globals(app))
+		opened.Log(called[0], begin, err)
+		finishOwed(called[0], words[1:len(words)-len(called)])
 	}
 	return exitCode(err)
 }
@@ -174,6 +173,7 @@ func globalFlags() []cli.Flag {
 
 // before sets up what every command needs.
 func before(c *cli.Context) error {
+	called = c.Args().Slice()
 	if err := setUpLog(c); err != nil {
 		return err
 	}
@@ -214,6 +214,9 @@ func openToCreate(c *cli.Context) (*runtime.Runtime, error) {
 
 // opened is the runtime that the command works with, or nil before open.
 var opened *runtime.Runtime
+
+// called is the command's name and the words after it.
+var called []string
 
 // noArguments fails if a command got arguments. The words are runc's.
 func noArguments(c *cli.Context) error {

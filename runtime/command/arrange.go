@@ -12,15 +12,11 @@ import (
 var inOrder = map[string]bool{"exec": true, "kill": true, "pct": true, "ps": true}
 
 // arrange puts the flags of a command before its arguments, because they may stand among these
-// (berth update ID --memory 1g). It makes the flags quick (see named), and keeps the words after
-// the command's name for a runtime to which the command is handed over.
+// (berth update ID --memory 1g). It makes the flags quick (see named).
 func arrange(app *cli.App, args []string) []string {
 	app.Flags = withNames(app.Flags)
-	at := 1
-	for at < len(args) && isFlag(args[at]) {
-		at += flagWords(app.Flags, args[at:])
-	}
-	if at >= len(args) {
+	at := commandAt(app.Flags, args)
+	if at == len(args) {
 		return args
 	}
 	command := app.Command(args[at])
@@ -30,27 +26,24 @@ func arrange(app *cli.App, args []string) []string {
 	quick := *command
 	quick.Flags = withNames(command.Flags)
 	app.Commands[slices.Index(app.Commands, command)] = &quick
-	words := args[at+1:]
-	if !inOrder[command.Name] {
-		words = flagsFirst(command.Flags, words)
+	if inOrder[command.Name] {
+		return args
 	}
-	app.Metadata = map[string]any{wordsKey: words, commandKey: command.Name, globalsKey: args[1:at]}
-	return append(append([]string{}, args[:at+1]...), words...)
+	return slices.Concat(args[:at+1], flagsFirst(command.Flags, args[at+1:]))
 }
 
-const wordsKey, commandKey, globalsKey = "words", "command", "globals"
-
-// globals returns the words before the command's name.
-func globals(app *cli.App) []string {
-	list, _ := app.Metadata[globalsKey].([]string)
-	return list
+// commandAt returns the index of the command's name, or the length of args if there is none. flags
+// are those of all commands.
+func commandAt(flags []cli.Flag, args []string) int {
+	at := min(1, len(args))
+	for at < len(args) && isFlag(args[at]) {
+		at += flagWords(flags, args[at:])
+	}
+	return at
 }
 
 // words returns the words after the command's name.
-func words(c *cli.Context) []string {
-	list, _ := c.App.Metadata[wordsKey].([]string)
-	return list
-}
+func words(c *cli.Context) []string { return c.Lineage()[1].Args().Tail() }
 
 func flagsFirst(flags []cli.Flag, words []string) []string {
 	first, rest := split(flags, words)
@@ -59,21 +52,17 @@ func flagsFirst(flags []cli.Flag, words []string) []string {
 
 // split separates flags, with their values, from arguments.
 func split(flags []cli.Flag, words []string) (first, rest []string) {
-	for len(words) > 0 {
-		if words[0] == "--" {
-			rest = append(rest, words...)
-			break
-		}
+	for len(words) > 0 && words[0] != "--" {
 		if !isFlag(words[0]) {
 			rest = append(rest, words[0])
 			words = words[1:]
 			continue
 		}
-		n := min(flagWords(flags, words), len(words))
+		n := flagWords(flags, words)
 		first = append(first, words[:n]...)
 		words = words[n:]
 	}
-	return first, rest
+	return first, append(rest, words...)
 }
 
 // isFlag is true for a flag. A lone - is an argument, and so is all that follows --.
@@ -82,27 +71,10 @@ func isFlag(word string) bool { return len(word) > 1 && word[0] == '-' && word !
 // flagWords returns the number of words that a flag takes, its value included.
 func flagWords(flags []cli.Flag, words []string) int {
 	name, _, valued := strings.Cut(strings.TrimLeft(words[0], "-"), "=")
-	if valued {
-		return 1
-	}
 	for _, f := range flags {
-		for _, n := range f.Names() {
-			if n != name {
-				continue
-			}
-			if isBool(f) {
-				return 1
-			}
-			return 2
+		if !valued && slices.Contains(f.Names(), name) && f.(cli.DocGenerationFlag).TakesValue() {
+			return min(2, len(words))
 		}
 	}
 	return 1
-}
-
-func isBool(f cli.Flag) bool {
-	if n, ok := f.(*named); ok {
-		f = n.documented
-	}
-	_, is := f.(*cli.BoolFlag)
-	return is
 }

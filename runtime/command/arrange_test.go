@@ -1,6 +1,7 @@
 package command
 
 import (
+	"io"
 	"strings"
 	"testing"
 
@@ -8,7 +9,6 @@ import (
 )
 
 func TestArrange(t *testing.T) {
-	app := &cli.App{Flags: globalFlags(), Commands: []*cli.Command{deleteCommand, execCommand, killCommand, psCommand, updateCommand}}
 	for _, c := range []struct{ args, want, words string }{
 		{"berth", "berth", ""},
 		{"berth --root /x", "berth --root /x", ""},
@@ -17,20 +17,28 @@ func TestArrange(t *testing.T) {
 		{"berth --debug --log=l delete x -f", "berth --debug --log=l delete -f x", "-f x"},
 		{"berth update x --memory 1 --pids-limit=2", "berth update --memory 1 --pids-limit=2 x", "--memory 1 --pids-limit=2 x"},
 		{"berth update x -r -", "berth update -r - x", "-r - x"},
-		{"berth update --memory", "berth update --memory", "--memory"},
+		{"berth update --memory", "berth update --memory", ""},
 		{"berth update x --memory -1", "berth update --memory -1 x", "--memory -1 x"},
 		{"berth delete -- --force", "berth delete -- --force", "-- --force"},
-		{"berth delete x --nosuch", "berth delete --nosuch x", "--nosuch x"},
+		{"berth delete x --nosuch", "berth delete --nosuch x", ""},
 		{"berth exec -t x ls --all -t", "berth exec -t x ls --all -t", "-t x ls --all -t"},
 		{"berth kill x 9 --all", "berth kill x 9 --all", "x 9 --all"},
 		{"berth ps x -ef", "berth ps x -ef", "x -ef"},
+		{"berth --debug -- delete x -f", "berth --debug -- delete x -f", "x -f"},
 		{"berth nosuch x --force", "berth nosuch x --force", ""},
 	} {
-		app.Metadata = nil
+		app := App()
+		var after []string
+		app.Before, app.CommandNotFound, app.Writer = nil, nil, io.Discard
+		for i, command := range app.Commands {
+			quiet := *command
+			quiet.Action = func(c *cli.Context) error { after = words(c); return nil }
+			app.Commands[i] = &quiet
+		}
 		got := arrange(app, strings.Fields(c.args))
-		words, _ := app.Metadata[wordsKey].([]string)
-		if strings.Join(got, " ") != c.want || strings.Join(words, " ") != c.words {
-			t.Errorf("%s: got %q and %q", c.args, got, words)
+		_ = app.Run(got)
+		if strings.Join(got, " ") != c.want || strings.Join(after, " ") != c.words {
+			t.Errorf("%s: got %q and %q", c.args, got, after)
 		}
 	}
 }

@@ -12,11 +12,8 @@ func fromRunj(args []string) []string {
 	if len(args) == 0 || filepath.Base(args[0]) != "runj" {
 		return args
 	}
-	at := 1
-	for at < len(args) && isFlag(args[at]) {
-		at += flagWords(globalFlags(), args[at:])
-	}
-	if at >= len(args) {
+	at := commandAt(globalFlags(), args)
+	if at == len(args) {
 		return args
 	}
 	before, command, words := args[:at], args[at], args[at+1:]
