@@ -31,6 +31,8 @@ func TestProcessRules(t *testing.T) {
 		{"rlimit soft", `{"process":{"rlimits":[{"type":"RLIMIT_AS","soft":2,"hard":1}]}}`, []string{"error process.rlimits[0]: soft must not be greater than hard: 2 > 1"}},
 		{"rlimit without hard", `{"process":{"rlimits":[{"type":"RLIMIT_AS","soft":0}]}}`, []string{"warning process.rlimits[0].hard: is required"}},
 		{"oomScoreAdj", `{"process":{"oomScoreAdj":-1001}}`, []string{"error process.oomScoreAdj: -1000 to 1000"}},
+		{"NUL bytes", `{"process":{"args":["a","b\u0000"],"cwd":"/\u0000","env":["A=\u0000"],"selinuxLabel":"a\u0000"}}`,
+			[]string{"error process.selinuxLabel: control", "error process.args[1]: NUL", "error process.env[0]: NUL", "error process.cwd: NUL", "error process.selinuxLabel: NUL"}},
 		{"AppArmor profile", `{"process":{"apparmorProfile":"a\nb"}}`, []string{"error process.apparmorProfile: control"}},
 		{"scheduler policy", `{"process":{"scheduler":{"policy":"SCHED_X","flags":["Y"]}}}`,
 			[]string{"error process.scheduler.policy: one of SCHED_OTHER", "error process.scheduler.flags[0]: SCHED_FLAG_RECLAIM"}},

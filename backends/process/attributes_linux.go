@@ -2,7 +2,7 @@ package process
 
 import "github.com/berth-oci/berth/backends/seccomp"
 
-// Attributes are what a process gets before it becomes the user's program. FromSpec has checked
+// Attributes are what a process gets before it becomes the user's program. Package spec has checked
 // them. They use the kernel's terms and have no pointers into the spec. The zero value of an
 // optional field means that nothing is to be set.
 type Attributes struct {

@@ -3,10 +3,10 @@
 //
 // It works in three places:
 //
-//   - On the host, when a container is created, [FromSpec] checks the values and makes [Attributes]
-//     of them: plain data that goes to the container's process as JSON. [Attributes.Grant] does
-//     what needs the host's privileges: it raises the hard limits of the container's process and
-//     sets its OOM score.
+//   - On the host, when a container is created, [FromSpec] turns the values into [Attributes] for
+//     this kernel: plain data that goes to the container's process as JSON. [Attributes.Grant]
+//     does what needs the host's privileges: it raises the hard limits of the container's process
+//     and sets its OOM score.
 //   - In the container's process, with its namespaces and its root in place, on a thread locked
 //     with runtime.LockOSThread, [Attributes.Prepare] sets everything whose failure create should
 //     report. From then on the thread runs as the container's user.

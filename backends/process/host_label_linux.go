@@ -19,23 +19,16 @@ const unconfined = "unconfined"
 func (a *Attributes) takeLabels(p *specs.Process, _ *specs.Spec) error {
 	if profile := p.ApparmorProfile; profile != "" {
 		switch {
-		case strings.ContainsAny(profile, "\x00\n"):
-			return spec.Fieldf("process.apparmorProfile", "%q contains a NUL byte or a newline", profile)
 		case hasAppArmor():
 			a.AppArmorProfile = profile
 		case profile != unconfined:
 			return spec.Fieldf("process.apparmorProfile", "profile %q specified but apparmor is not enabled on the host", profile)
 		}
 	}
-	if label := p.SelinuxLabel; label != "" {
-		switch {
-		case strings.IndexByte(label, 0) >= 0:
-			return spec.Fieldf("process.selinuxLabel", "%q contains a NUL byte", label)
-		case !hasSELinux():
-			return spec.Fieldf("process.selinuxLabel", "label is specified but selinux is disabled or not supported")
-		}
-		a.SELinuxLabel = label
+	if p.SelinuxLabel != "" && !hasSELinux() {
+		return spec.Fieldf("process.selinuxLabel", "label is specified but selinux is disabled or not supported")
 	}
+	a.SELinuxLabel = p.SelinuxLabel
 	return nil
 }
 

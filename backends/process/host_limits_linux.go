@@ -5,8 +5,6 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
-
-	"github.com/berth-oci/berth/spec"
 )
 
 var resources = map[string]int{
@@ -29,25 +27,13 @@ var resources = map[string]int{
 }
 
 func (a *Attributes) takeLimits(p *specs.Process, _ *specs.Spec) error {
-	seen := map[string]bool{}
 	for i, l := range p.Rlimits {
-		resource, ok := resources[l.Type]
-		switch {
-		case !ok:
-			return spec.Fieldf(fmt.Sprintf("process.rlimits[%d].type", i), "unknown limit %q", l.Type)
-		case seen[l.Type]:
-			return spec.Fieldf(fmt.Sprintf("process.rlimits[%d].type", i), "%s is there twice", l.Type)
-		case l.Soft > l.Hard:
-			return spec.Fieldf(fmt.Sprintf("process.rlimits[%d].soft", i), "%d is more than the hard limit, %d", l.Soft, l.Hard)
+		resource, err := lookUp(resources, fmt.Sprintf("process.rlimits[%d].type", i), l.Type)
+		if err != nil {
+			return err
 		}
-		seen[l.Type] = true
 		a.Limits = append(a.Limits, Limit{Name: l.Type, Resource: resource, Soft: l.Soft, Hard: l.Hard})
 	}
-	if adj := p.OOMScoreAdj; adj != nil {
-		if *adj < -1000 || *adj > 1000 {
-			return spec.Fieldf("process.oomScoreAdj", "%d is not between -1000 and 1000", *adj)
-		}
-		a.OOMScoreAdj = adj
-	}
+	a.OOMScoreAdj = p.OOMScoreAdj
 	return nil
 }

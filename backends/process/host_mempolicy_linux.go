@@ -42,14 +42,14 @@ func (a *Attributes) takeMemoryPolicy(_ *specs.Process, s *specs.Spec) error {
 		return nil
 	}
 	m := s.Linux.MemoryPolicy
-	mode, ok := memoryModes[m.Mode]
-	if !ok {
-		return spec.Fieldf("linux.memoryPolicy.mode", "unknown mode %q", m.Mode)
+	mode, err := lookUp(memoryModes, "linux.memoryPolicy.mode", m.Mode)
+	if err != nil {
+		return err
 	}
 	for i, name := range m.Flags {
-		flag, ok := memoryFlags[name]
-		if !ok {
-			return spec.Fieldf(fmt.Sprintf("linux.memoryPolicy.flags[%d]", i), "unknown flag %q", name)
+		flag, err := lookUp(memoryFlags, fmt.Sprintf("linux.memoryPolicy.flags[%d]", i), name)
+		if err != nil {
+			return err
 		}
 		mode |= flag
 	}

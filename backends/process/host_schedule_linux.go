@@ -39,41 +39,26 @@ var (
 	}
 )
 
-// takeSchedule checks process.scheduler against sched_setattr(2), and process.ioPriority.
 func (a *Attributes) takeSchedule(p *specs.Process, _ *specs.Spec) error {
 	if s := p.Scheduler; s != nil {
-		policy, ok := schedulers[s.Policy]
-		realtime := s.Policy == specs.SchedFIFO || s.Policy == specs.SchedRR
-		nice := s.Policy == specs.SchedOther || s.Policy == specs.SchedBatch
-		switch {
-		case !ok:
-			return spec.Fieldf("process.scheduler.policy", "unknown policy %q", s.Policy)
-		case nice && (s.Nice < -20 || s.Nice > 19):
-			return spec.Fieldf("process.scheduler.nice", "%d is not between -20 and 19", s.Nice)
-		case s.Priority != 0 && !realtime:
-			return spec.Fieldf("process.scheduler.priority", "%s takes none", s.Policy)
-		case s.Priority < 0:
-			return spec.Fieldf("process.scheduler.priority", "%d is negative", s.Priority)
-		case s.Policy != specs.SchedDeadline && (s.Runtime != 0 || s.Deadline != 0 || s.Period != 0):
-			return spec.Fieldf("process.scheduler", "runtime, deadline and period are for %s only", specs.SchedDeadline)
+		policy, err := lookUp(schedulers, "process.scheduler.policy", s.Policy)
+		if err != nil {
+			return err
 		}
 		a.Scheduler = &Scheduler{Policy: policy, Nice: s.Nice, Priority: uint32(s.Priority),
 			Runtime: s.Runtime, Deadline: s.Deadline, Period: s.Period}
 		for i, name := range s.Flags {
-			flag, ok := schedulerFlags[name]
-			if !ok {
-				return spec.Fieldf(fmt.Sprintf("process.scheduler.flags[%d]", i), "unknown flag %q", name)
+			flag, err := lookUp(schedulerFlags, fmt.Sprintf("process.scheduler.flags[%d]", i), name)
+			if err != nil {
+				return err
 			}
 			a.Scheduler.Flags |= flag
 		}
 	}
 	if io := p.IOPriority; io != nil {
-		class, ok := ioClasses[io.Class]
-		switch {
-		case !ok:
-			return spec.Fieldf("process.ioPriority.class", "unknown class %q", io.Class)
-		case io.Priority < 0 || io.Priority > ioLevelMax:
-			return spec.Fieldf("process.ioPriority.priority", "%d is not between 0 and %d", io.Priority, ioLevelMax)
+		class, err := lookUp(ioClasses, "process.ioPriority.class", io.Class)
+		if err != nil {
+			return err
 		}
 		value := class<<ioClassShift | io.Priority
 		a.IOPriority = &value
@@ -81,6 +66,7 @@ func (a *Attributes) takeSchedule(p *specs.Process, _ *specs.Spec) error {
 	return nil
 }
 
+// takePersonality refuses flags, of which the specification has none yet and spec only warns.
 func (a *Attributes) takePersonality(_ *specs.Process, s *specs.Spec) error {
 	if s == nil || s.Linux == nil || s.Linux.Personality == nil {
 		return nil
@@ -88,9 +74,9 @@ func (a *Attributes) takePersonality(_ *specs.Process, s *specs.Spec) error {
 	if len(s.Linux.Personality.Flags) > 0 {
 		return spec.Fieldf("linux.personality.flags", "the specification defines none yet")
 	}
-	value, ok := personalities[s.Linux.Personality.Domain]
-	if !ok {
-		return spec.Fieldf("linux.personality.domain", "unknown domain %q", s.Linux.Personality.Domain)
+	value, err := lookUp(personalities, "linux.personality.domain", s.Linux.Personality.Domain)
+	if err != nil {
+		return err
 	}
 	a.Personality = &value
 	return nil

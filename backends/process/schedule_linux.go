@@ -19,8 +19,7 @@ type Scheduler struct {
 
 const (
 	ioClassShift = 13 // linux/ioprio.h
-	ioLevelMax   = 7
-	ioWhoProcess = 1 // IOPRIO_WHO_PROCESS
+	ioWhoProcess = 1  // IOPRIO_WHO_PROCESS
 )
 
 // setScheduler sets the scheduler of process pid, or of the calling thread if pid is 0. A thread
