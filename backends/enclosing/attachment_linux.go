@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/berth-oci/berth/backends/enclosing/enclosure"
+	"github.com/berth-oci/berth/backends/enclosing/namespace"
 	"github.com/berth-oci/berth/backends/rootfs"
 	"github.com/berth-oci/berth/spec"
 )
@@ -18,7 +19,7 @@ func findAttachment(j *Job) error {
 	if !rootfs.SharedMountNamespace(j.Spec) {
 		return nil
 	}
-	ns := j.namespaces[specs.MountNamespace]
+	ns := j.Joined[specs.MountNamespace]
 	a, err := rootfs.FindAttachment(ns, j.Rootfs)
 	if err != nil {
 		return err
@@ -44,7 +45,7 @@ func detach(d *enclosure.Data) error {
 	}
 	var ns *os.File
 	if m := d.MountNamespace; m != nil {
-		f, err := openNamespace(m.Path, unix.CLONE_NEWNS)
+		f, err := namespace.Open(m.Path, unix.CLONE_NEWNS)
 		if err != nil {
 			return nil //nolint:nilerr // see above
 		}

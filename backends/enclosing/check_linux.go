@@ -5,6 +5,7 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
+	"github.com/berth-oci/berth/backends/enclosing/namespace"
 	"github.com/berth-oci/berth/backends/rootfs"
 	"github.com/berth-oci/berth/spec"
 )
@@ -25,7 +26,7 @@ func checkInit(s *specs.Spec) spec.Problems {
 	}
 	if _, kind := spec.Namespace(s, specs.UserNamespace); kind == spec.New {
 		for path, maps := range map[string][]specs.LinuxIDMapping{"linux.uidMappings": l.UIDMappings, "linux.gidMappings": l.GIDMappings} {
-			if _, mapped := HostID(0, maps); !mapped {
+			if _, mapped := namespace.HostID(0, maps); !mapped {
 				refuse(path, "the container's ID 0 must be mapped, or it cannot be prepared from inside its user namespace")
 			}
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/cgroup"
 	"github.com/berth-oci/berth/backends/enclosing/enclosure"
+	"github.com/berth-oci/berth/backends/enclosing/namespace"
 	"github.com/berth-oci/berth/backends/hooks"
 	"github.com/berth-oci/berth/backends/initproc"
 	"github.com/berth-oci/berth/backends/initproc/link"
@@ -86,11 +87,11 @@ func (cr *creation) run(ctx context.Context, ready chan struct{}) error {
 	}
 	defer prep.close()
 	keepFileSize(prep.process, fileSize)
-	if j.namespaces, err = openNamespaces(j.Spec); err != nil {
+	if j.Joined, err = namespace.OpenAll(j.Spec); err != nil {
 		return err
 	}
-	defer j.namespaces.close()
-	if err := keepInCgroup(prep.process, j.Spec, j.namespaces[specs.NetworkNamespace]); err != nil {
+	defer j.Joined.Close()
+	if err := keepInCgroup(prep.process, j.Spec, j.Joined[specs.NetworkNamespace]); err != nil {
 		return err
 	}
 	if err := j.findJoinedBeforeFork(); err != nil {
@@ -237,17 +238,17 @@ func (cr *creation) spawn(prep *preparation) error {
 		}
 	}
 	if cfg.NewUser || cfg.UserPath != "" {
-		if j.UIDMap, j.GIDMap, err = idMaps(j.InitPid); err != nil {
+		if j.UIDMap, j.GIDMap, err = namespace.IDMaps(j.InitPid); err != nil {
 			return err
 		}
 		if p := j.Spec.Process; p != nil && !p.Terminal {
-			if err := givePipes(cfg.Stdio, p.User.UID, j.UIDMap); err != nil {
+			if err := namespace.GivePipes(cfg.Stdio, p.User.UID, j.UIDMap); err != nil {
 				return err
 			}
 		}
 	}
 	if cfg.UserPath != "" {
-		return checkJoined(j)
+		return namespace.CheckJoined(j.Spec, j.UIDMap, j.GIDMap)
 	}
 	return nil
 }
@@ -436,5 +437,30 @@ func (cr *creation) finish() error {
 		return err
 	}
 	_ = os.RemoveAll(filepath.Join(j.StubInitDir(), StubInitSocket))
+	return nil
+}
+
+// findJoinedBeforeFork notes which of the namespaces with a path in config.json berth has to join
+// before it forks the container's process. A process in a user namespace can only join namespaces
+// that belong to that user namespace (setns(2)), and LXC joins the user namespace first.
+// config-linux.md wants the other namespaces joined all the same.
+func (j *Job) findJoinedBeforeFork() error {
+	_, kind := spec.Namespace(j.Spec, specs.UserNamespace)
+	if kind == spec.Host {
+		return nil
+	}
+	for _, t := range []specs.LinuxNamespaceType{specs.NetworkNamespace, specs.IPCNamespace, specs.UTSNamespace} {
+		ns, named := j.Joined[t]
+		if !named {
+			continue
+		}
+		own, err := namespace.Belongs(ns, j.Joined[specs.UserNamespace])
+		if err != nil {
+			return spec.Fieldf("linux.namespaces", "the user namespace that %s belongs to: %w", ns.Name(), err)
+		}
+		if !own {
+			j.Data.JoinedBeforeFork = append(j.Data.JoinedBeforeFork, t)
+		}
+	}
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/enclosing/enclosure"
+	"github.com/berth-oci/berth/backends/enclosing/namespace"
 	"github.com/berth-oci/berth/spec"
 )
 
@@ -57,8 +58,10 @@ type Job struct {
 	// UIDMap and GIDMap are the ID maps of the init process's user namespace, as the kernel shows
 	// them. They are empty if the init process is in the host's user namespace.
 	UIDMap, GIDMap []specs.LinuxIDMapping
-	namespaces     namespaces
-	save           func() error
+	// Joined holds the namespaces that config.json names by path, open until Create has ended. It is
+	// nil for Explain.
+	Joined namespace.Opened
+	save   func() error
 }
 
 // InitFile returns the path of a file of the init process below /proc/PID. name is a path such as
@@ -83,6 +86,33 @@ func (j *Job) OwnPIDs() bool {
 func (j *Job) forksProcess() bool {
 	_, kind := spec.Namespace(j.Spec, specs.PIDNamespace)
 	return kind == spec.Path
+}
+
+// Namespace is like spec.Namespace, but its path leads to the namespace that was checked. The path
+// is valid until Create has ended. For Explain it is the path in config.json.
+func (j *Job) Namespace(t specs.LinuxNamespaceType) (path string, kind spec.NamespaceKind) {
+	path, kind = spec.Namespace(j.Spec, t)
+	if kind == spec.Path && j.Joined != nil {
+		path = j.Joined.Path(t)
+	}
+	return path, kind
+}
+
+// JoinedBeforeFork reports whether berth joins an existing namespace before it forks the
+// container's process. The enclosure must not join it then. This is always so for a cgroup
+// namespace with a path, because LXC would make a new one.
+func (j *Job) JoinedBeforeFork(t specs.LinuxNamespaceType) bool {
+	if _, kind := spec.Namespace(j.Spec, t); kind != spec.Path || namespace.Files[t] == "" {
+		return false
+	}
+	if t == specs.CgroupNamespace {
+		return true
+	}
+	if j.Joined == nil { // for Explain: nothing belongs to a new user namespace yet
+		_, user := spec.Namespace(j.Spec, specs.UserNamespace)
+		return user == spec.New
+	}
+	return slices.Contains(j.Data.JoinedBeforeFork, t)
 }
 
 // Save writes the record, so that Delete knows about the next step.

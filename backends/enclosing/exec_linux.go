@@ -15,6 +15,7 @@ import (
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/cgroup"
 	"github.com/berth-oci/berth/backends/enclosing/enclosure"
+	"github.com/berth-oci/berth/backends/enclosing/namespace"
 	"github.com/berth-oci/berth/backends/initproc"
 	"github.com/berth-oci/berth/backends/initproc/link"
 	"github.com/berth-oci/berth/backends/process"
@@ -191,7 +192,7 @@ func (e *execution) open() error {
 		if name == "cgroup" && cgroups != spec.New || name == "mnt" && e.data.Attachment != nil {
 			continue // LXC always gives its init a new one
 		}
-		if slices.ContainsFunc(e.data.JoinedBeforeFork, func(t specs.LinuxNamespaceType) bool { return cloneFlags[t] == flag }) {
+		if slices.ContainsFunc(e.data.JoinedBeforeFork, func(t specs.LinuxNamespaceType) bool { return namespace.CloneFlags[t] == flag }) {
 			continue // the stub init is not in it
 		}
 		theirs := fmt.Sprintf("/proc/%d/ns/%s", stubInit.Pid, name)
@@ -253,14 +254,14 @@ func (e *execution) givePipes() error {
 	if e.process.Terminal {
 		return nil
 	}
-	maps, err := readMap(fmt.Sprintf("/proc/%d/uid_map", e.data.StubInit.Pid))
+	maps, err := namespace.ReadMap(fmt.Sprintf("/proc/%d/uid_map", e.data.StubInit.Pid))
 	if err == nil && !e.data.StubInit.Alive() {
 		err = unix.ESRCH
 	}
 	if err != nil {
 		return fmt.Errorf("the container's user namespace: %w", err)
 	}
-	return givePipes(e.files.Stdio, e.process.User.UID, maps)
+	return namespace.GivePipes(e.files.Stdio, e.process.User.UID, maps)
 }
 
 // openMounts opens the first process's root, and its mount namespace if that was joined by path. It
@@ -343,7 +344,7 @@ func (e *execution) openJoinedBeforeFork() error {
 		types = append(types, specs.CgroupNamespace)
 	}
 	for _, t := range types {
-		name := namespaceFiles[t]
+		name := namespace.Files[t]
 		if name == "" {
 			return record.Damaged("a process cannot join a %.40q namespace before it is forked", t)
 		}

@@ -9,6 +9,7 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
+	"github.com/berth-oci/berth/backends/enclosing/namespace"
 	"github.com/berth-oci/berth/backends/process"
 	"github.com/berth-oci/berth/backends/rootfs"
 	"github.com/berth-oci/berth/backends/seccomp"
@@ -105,7 +106,7 @@ func TestFeatures(t *testing.T) {
 			s.Linux.UIDMappings = []specs.LinuxIDMapping{{Size: 1}}
 			s.Linux.GIDMappings = s.Linux.UIDMappings
 		}
-		_, known := cloneFlags[kind]
+		_, known := namespace.CloneFlags[kind]
 		honoured := len(checkInit(s)) == 0 && (known || kind == specs.MountNamespace)
 		if said := slices.Contains(f.Linux.Namespaces, string(kind)); said != honoured {
 			t.Errorf("namespace %s: features says %v, and it is %v", kind, said, honoured)

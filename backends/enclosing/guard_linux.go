@@ -11,6 +11,7 @@ import (
 
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/cgroup"
+	"github.com/berth-oci/berth/backends/enclosing/namespace"
 	"github.com/berth-oci/berth/backends/lxcsocket"
 	"github.com/berth-oci/berth/backends/process"
 	"github.com/berth-oci/berth/spec"
@@ -44,7 +45,7 @@ func (cr *creation) openGuard() (*lxcsocket.Guard, error) {
 	if _, kind := spec.Namespace(j.Spec, specs.UserNamespace); kind != spec.Host && !mapsHostRoot(j.UIDMap) {
 		return nil, nil
 	}
-	return nil, unguarded(j.Spec, j.namespaces[specs.NetworkNamespace], err)
+	return nil, unguarded(j.Spec, j.Joined[specs.NetworkNamespace], err)
 }
 
 // guard attaches g to the container's cgroup. If g is nil, it does nothing.
@@ -67,7 +68,7 @@ func mapsHostRoot(maps []specs.LinuxIDMapping) bool {
 // namespace. network is that namespace if config.json names it by path, else nil. cause is the
 // reason why there is no guard.
 func unguarded(s *specs.Spec, network *os.File, cause error) error {
-	at := namespaceField(s, specs.NetworkNamespace)
+	at := namespace.Field(s, specs.NetworkNamespace)
 	if network != nil {
 		at += ".path"
 	}
@@ -112,7 +113,7 @@ func keepInCgroup(a *process.Attributes, s *specs.Spec, network *os.File) error 
 	}
 	reach, err := mayReach(network)
 	if err != nil {
-		return &spec.FieldError{Path: namespaceField(s, specs.NetworkNamespace), Err: err}
+		return &spec.FieldError{Path: namespace.Field(s, specs.NetworkNamespace), Err: err}
 	}
 	if reach {
 		a.Seccomp = a.Seccomp.WithoutClone3()
@@ -130,19 +131,6 @@ func mayReach(network *os.File) (bool, error) {
 	return reason != "", err
 }
 
-// namespaceField returns the JSON path of the namespace of type t, or the path of the list if the
-// type is not in it.
-func namespaceField(s *specs.Spec, t specs.LinuxNamespaceType) string {
-	i := -1
-	if s.Linux != nil {
-		i = slices.IndexFunc(s.Linux.Namespaces, func(ns specs.LinuxNamespace) bool { return ns.Type == t })
-	}
-	if i < 0 {
-		return "linux.namespaces"
-	}
-	return fmt.Sprintf("linux.namespaces[%d]", i)
-}
-
 // openNetwork opens the network namespace that config.json names by path. It returns nil if
 // config.json names none.
 func openNetwork(s *specs.Spec) (*os.File, error) {
@@ -150,7 +138,7 @@ func openNetwork(s *specs.Spec) (*os.File, error) {
 	if kind != spec.Path {
 		return nil, nil
 	}
-	return openNamespace(path, cloneFlags[specs.NetworkNamespace])
+	return namespace.Open(path, namespace.CloneFlags[specs.NetworkNamespace])
 }
 
 // preflightGuard returns the error that openGuard would return, as far as it can be known before
@@ -183,7 +171,7 @@ func explainGuard(j *Job) []backends.Line {
 	if !shares(j.Spec) {
 		return nil
 	}
-	from := namespaceField(j.Spec, specs.NetworkNamespace)
+	from := namespace.Field(j.Spec, specs.NetworkNamespace)
 	what := "abstract addresses @lxc/… and @…/command"
 	g, err := loadGuard()
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/enclosing/namespace"
 	"github.com/berth-oci/berth/backends/initproc/link"
 	"github.com/berth-oci/berth/backends/stubinit"
 )
@@ -21,7 +22,7 @@ type listener struct {
 // listen puts the stub init and its socket into a directory that only root and the container's
 // mapped root group can enter.
 func (j *Job) listen() (*listener, error) {
-	mappedRoot, _ := HostID(0, j.GIDMap)
+	mappedRoot, _ := namespace.HostID(0, j.GIDMap)
 	gid := int(mappedRoot)
 	if err := j.passable(); err != nil {
 		return nil, err

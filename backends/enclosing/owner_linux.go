@@ -7,6 +7,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/berth-oci/berth/backends/cgroup"
+	"github.com/berth-oci/berth/backends/enclosing/namespace"
 	"github.com/berth-oci/berth/spec"
 )
 
@@ -23,7 +24,7 @@ func (j *Job) ownCgroup() error {
 	}
 	if len(j.UIDMap) > 0 {
 		var mapped bool
-		if uid, mapped = HostID(uid, j.UIDMap); !mapped {
+		if uid, mapped = namespace.HostID(uid, j.UIDMap); !mapped {
 			return nil
 		}
 	}

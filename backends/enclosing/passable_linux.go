@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/backends/enclosing/namespace"
 )
 
 // runtimeDir is the only place where berth gives others access to a directory. Programs make what
@@ -19,7 +21,7 @@ const runtimeDir = "/run/"
 // engine can give several runtimes one state directory. crun and runc make it for root alone (0700)
 // if they come first.
 func (j *Job) passable() error {
-	if mappedRoot, _ := HostID(0, j.UIDMap); mappedRoot == 0 {
+	if mappedRoot, _ := namespace.HostID(0, j.UIDMap); mappedRoot == 0 {
 		return nil
 	}
 	for dir := j.Root; dir != "/"; dir = filepath.Dir(dir) {

@@ -1,9 +1,11 @@
 package enclosing
 
 import (
+	"github.com/opencontainers/cgroups"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/berth-oci/berth/backends/cgroup"
+	"github.com/berth-oci/berth/backends/enclosing/namespace"
 	"github.com/berth-oci/berth/backends/process"
 	"github.com/berth-oci/berth/backends/resctrl"
 	"github.com/berth-oci/berth/backends/rootfs"
@@ -66,13 +68,20 @@ func preflightNamespaces(s *specs.Spec) error {
 	if s.Linux == nil {
 		return nil
 	}
-	if err := checkTime(s); err != nil {
+	if err := namespace.CheckTime(s); err != nil {
 		return err
 	}
-	if err := checkMaps(s.Linux); err != nil {
+	if err := namespace.CheckMaps(s.Linux); err != nil {
 		return err
 	}
-	open, err := openNamespaces(s)
-	open.close()
+	open, err := namespace.OpenAll(s)
+	open.Close()
 	return err
+}
+
+func resources(s *specs.Spec) (*cgroups.Resources, error) {
+	if s.Linux == nil {
+		return cgroup.Resources(nil, nil)
+	}
+	return cgroup.Resources(s.Linux.Resources, s.Linux.Devices)
 }

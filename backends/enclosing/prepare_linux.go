@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/enclosing/namespace"
 	"github.com/berth-oci/berth/backends/initproc"
 	"github.com/berth-oci/berth/backends/initproc/link"
 	"github.com/berth-oci/berth/backends/process"
@@ -40,10 +41,10 @@ func prepare(j *Job, o *backends.CreateOptions) (*preparation, error) {
 	if err := checkAffinity(j.Spec.Process.ExecCPUAffinity); err != nil {
 		return nil, err
 	}
-	if err := checkMaps(j.Spec.Linux); err != nil {
+	if err := namespace.CheckMaps(j.Spec.Linux); err != nil {
 		return nil, err
 	}
-	if err := checkTime(j.Spec); err != nil {
+	if err := namespace.CheckTime(j.Spec); err != nil {
 		return nil, err
 	}
 	backends.LogWarnings(warnings(p.process, j.Spec))
@@ -76,16 +77,6 @@ func prepare(j *Job, o *backends.CreateOptions) (*preparation, error) {
 	return p, nil
 }
 
-// checkTime refuses a new time namespace if the kernel's time namespaces are of no use to berth.
-func checkTime(s *specs.Spec) error {
-	if _, kind := spec.Namespace(s, specs.TimeNamespace); kind == spec.New {
-		if err := initproc.CheckTime(); err != nil {
-			return spec.Fieldf("linux.namespaces", "time: %w", err)
-		}
-	}
-	return nil
-}
-
 // warnings returns what the process does without because of this kernel, this host or this
 // libseccomp.
 func warnings(a *process.Attributes, s *specs.Spec) []error {
@@ -114,10 +105,10 @@ func (p *preparation) openRoot(j *Job) error {
 		defer ns.Close()
 		o.Namespace = ns
 	}
-	o.Namespaces = rootfs.Namespaces(j.namespaces)
+	o.Namespaces = rootfs.Namespaces(j.Joined)
 	var err error
-	if f, ok := j.namespaces[specs.CgroupNamespace]; ok {
-		if o.HostCgroups, err = hostCgroups(f); err != nil {
+	if f, ok := j.Joined[specs.CgroupNamespace]; ok {
+		if o.HostCgroups, err = namespace.HostCgroups(f); err != nil {
 			return err
 		}
 		if !o.HostCgroups {
@@ -164,12 +155,12 @@ func (p *preparation) plan(j *Job, stubInit, start *os.File) (*initproc.Plan, []
 	flags, loopback := joined(j)
 	plan.Loopback = loopback
 	plan.Namespaces, plan.Member, plan.MountNamespace = flags, add(stubInit), initproc.None
-	if f, ok := j.namespaces[specs.MountNamespace]; ok {
+	if f, ok := j.Joined[specs.MountNamespace]; ok {
 		plan.MountNamespace = add(f)
 	}
 	plan.StartSocket = add(start)
 	plan.PIDNamespace = initproc.None
-	if f, ok := j.namespaces[specs.PIDNamespace]; ok {
+	if f, ok := j.Joined[specs.PIDNamespace]; ok {
 		plan.PIDNamespace = add(f)
 		_, kind := j.Namespace(specs.TimeNamespace)
 		plan.NewTime, plan.Offsets = kind == spec.New, offsets(s)
@@ -230,7 +221,7 @@ func initConfig(j *Job, o *backends.CreateOptions, inherited int) (*initproc.Con
 	path, kind = j.Namespace(specs.TimeNamespace)
 	cfg.NewTime, cfg.TimePath = kind == spec.New && !j.forksProcess(), path
 	cfg.Offsets = offsets(j.Spec)
-	for t, ns := range j.namespaces {
+	for t, ns := range j.Joined {
 		if j.JoinedBeforeFork(t) {
 			cfg.JoinBeforeFork = append(cfg.JoinBeforeFork, ns)
 		}

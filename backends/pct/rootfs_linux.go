@@ -8,6 +8,7 @@ import (
 
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/enclosing"
+	"github.com/berth-oci/berth/backends/enclosing/namespace"
 )
 
 // rootfs returns the directory that Proxmox VE gets as the CT's rootfs: the container's own, or a
@@ -28,8 +29,8 @@ func makeRootfs(j *enclosing.Job, dir string) error {
 	if dir == j.Rootfs {
 		return nil
 	}
-	uid, _ := enclosing.HostID(0, j.UIDMap)
-	gid, _ := enclosing.HostID(0, j.GIDMap)
+	uid, _ := namespace.HostID(0, j.UIDMap)
+	gid, _ := namespace.HostID(0, j.GIDMap)
 	// LXC mounts on these directories as the container's root user.
 	for _, d := range []string{dir, dir + "/dev", dir + "/proc", dir + "/sys"} {
 		if err := os.Mkdir(d, 0o755); err != nil && !os.IsExist(err) {

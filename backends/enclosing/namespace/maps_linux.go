@@ -1,4 +1,4 @@
-package enclosing
+package namespace
 
 import (
 	"cmp"
@@ -7,24 +7,23 @@ import (
 	"slices"
 	"strings"
 
-	cgroups "github.com/opencontainers/cgroups"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
-	"github.com/berth-oci/berth/backends/cgroup"
 	"github.com/berth-oci/berth/spec"
 )
 
-// idMaps reads the ID maps of the user namespace that a process is in (user_namespaces(7)). Host
+// IDMaps reads the ID maps of the user namespace that a process is in (user_namespaces(7)). Host
 // IDs are those of the initial user namespace.
-func idMaps(pid int) (uids, gids []specs.LinuxIDMapping, err error) {
-	if uids, err = readMap(fmt.Sprintf("/proc/%d/uid_map", pid)); err != nil {
+func IDMaps(pid int) (uids, gids []specs.LinuxIDMapping, err error) {
+	if uids, err = ReadMap(fmt.Sprintf("/proc/%d/uid_map", pid)); err != nil {
 		return nil, nil, err
 	}
-	gids, err = readMap(fmt.Sprintf("/proc/%d/gid_map", pid))
+	gids, err = ReadMap(fmt.Sprintf("/proc/%d/gid_map", pid))
 	return uids, gids, err
 }
 
-func readMap(path string) ([]specs.LinuxIDMapping, error) {
+// ReadMap reads one of the files uid_map and gid_map of a process.
+func ReadMap(path string) ([]specs.LinuxIDMapping, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
@@ -56,8 +55,8 @@ func HostID(id uint32, maps []specs.LinuxIDMapping) (host uint32, mapped bool) {
 // into the same space.
 const mostMapText = 4096 - len("newuidmap 4194304") - 1
 
-// checkMaps refuses mappings whose text is too long.
-func checkMaps(l *specs.Linux) error {
+// CheckMaps refuses mappings whose text is too long.
+func CheckMaps(l *specs.Linux) error {
 	if l == nil {
 		return nil
 	}
@@ -77,20 +76,20 @@ func checkMaps(l *specs.Linux) error {
 	return nil
 }
 
-// checkJoined refuses a joined user namespace in which the container cannot be prepared. It also
-// refuses mappings in config.json that are not the namespace's own: files would belong to other
-// users than the mappings say.
-func checkJoined(j *Job) error {
-	l := j.Spec.Linux
+// CheckJoined refuses a joined user namespace in which the container cannot be prepared. uids and
+// gids are the namespace's own maps. CheckJoined also refuses mappings in config.json that are not
+// the same: files would belong to other users than the mappings say.
+func CheckJoined(s *specs.Spec, uids, gids []specs.LinuxIDMapping) error {
+	l := s.Linux
 	for _, side := range []struct {
 		path        string
 		want, being []specs.LinuxIDMapping
-	}{{"linux.uidMappings", l.UIDMappings, j.UIDMap}, {"linux.gidMappings", l.GIDMappings, j.GIDMap}} {
+	}{{"linux.uidMappings", l.UIDMappings, uids}, {"linux.gidMappings", l.GIDMappings, gids}} {
 		if len(side.want) > 0 && !slices.Equal(joinedUp(side.want), joinedUp(side.being)) {
 			return spec.Fieldf(side.path, "%v is not how the user namespace to join maps, which is %v: leave the mappings out", side.want, side.being)
 		}
 		if _, mapped := HostID(0, side.being); !mapped {
-			return spec.Fieldf(namespaceField(j.Spec, specs.UserNamespace)+".path", "the %s of that user namespace map nothing to ID 0, as which the container is prepared inside", strings.TrimPrefix(side.path, "linux."))
+			return spec.Fieldf(Field(s, specs.UserNamespace)+".path", "the %s of that user namespace map nothing to ID 0, as which the container is prepared inside", strings.TrimPrefix(side.path, "linux."))
 		}
 	}
 	return nil
@@ -112,11 +111,4 @@ func joinedUp(maps []specs.LinuxIDMapping) []specs.LinuxIDMapping {
 		parts = append(parts, m)
 	}
 	return parts
-}
-
-func resources(s *specs.Spec) (*cgroups.Resources, error) {
-	if s.Linux == nil {
-		return cgroup.Resources(nil, nil)
-	}
-	return cgroup.Resources(s.Linux.Resources, s.Linux.Devices)
 }

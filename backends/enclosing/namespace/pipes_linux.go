@@ -1,4 +1,4 @@
-package enclosing
+package namespace
 
 import (
 	"fmt"
@@ -8,12 +8,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// givePipes makes the user of a process in a user namespace the owner of the pipes among stdin,
+// GivePipes makes the user of a process in a user namespace the owner of the pipes among stdin,
 // stdout and stderr. If root on the host owned a pipe, the process could not open it again through
 // /proc/self/fd, to which /dev/stderr leads. Nor could the process change the owner, who is not
 // mapped (user_namespaces(7)). Files, named FIFOs and devices keep their owner, because they belong
 // to somebody.
-func givePipes(stdio [3]*os.File, uid uint32, maps []specs.LinuxIDMapping) error {
+func GivePipes(stdio [3]*os.File, uid uint32, maps []specs.LinuxIDMapping) error {
 	host, mapped := HostID(uid, maps)
 	if !mapped {
 		return nil // the change of user fails later, with a better message

@@ -1,4 +1,4 @@
-package enclosing
+package namespace
 
 import (
 	"errors"
@@ -29,11 +29,11 @@ func TestCheckJoined(t *testing.T) {
 		"parts that are not": {uids: maps{{ContainerID: 0, HostID: 100000, Size: 400}, {ContainerID: 400, HostID: 100401, Size: 600}, being[1]}, being: being, want: "linux.uidMappings: "},
 		"nothing to 0":       {being: being[1:], want: "linux.namespaces[1].path: the uidMappings"},
 	} {
-		j := &Job{UIDMap: c.being, GIDMap: c.being, Spec: &specs.Spec{Linux: &specs.Linux{
+		s := &specs.Spec{Linux: &specs.Linux{
 			Namespaces:  []specs.LinuxNamespace{{Type: specs.PIDNamespace}, {Type: specs.UserNamespace, Path: "/x"}},
 			UIDMappings: c.uids, GIDMappings: c.gids,
-		}}}
-		if err := checkJoined(j); (err == nil) != (c.want == "") || err != nil && !strings.HasPrefix(err.Error(), c.want) {
+		}}
+		if err := CheckJoined(s, c.being, c.being); (err == nil) != (c.want == "") || err != nil && !strings.HasPrefix(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
 	}
@@ -57,7 +57,7 @@ func TestCheckMaps(t *testing.T) {
 		"too many uids": {&specs.Linux{UIDMappings: maps(fits + 1)}, "linux.uidMappings"},
 		"too many gids": {&specs.Linux{UIDMappings: maps(1), GIDMappings: maps(340)}, "linux.gidMappings"},
 	} {
-		err := checkMaps(c.linux)
+		err := CheckMaps(c.linux)
 		var field *spec.FieldError
 		if errors.As(err, &field); (err != nil) != (c.path != "") || err != nil && field.Path != c.path {
 			t.Errorf("%s: %v, want an error of %q", name, err, c.path)
