@@ -1,10 +1,12 @@
 package backends
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -62,6 +64,33 @@ func (p Process) SignalIf(sig syscall.Signal, still func() bool) error {
 	}
 	if err != nil {
 		return fmt.Errorf("signal process %d: %w", p.Pid, err)
+	}
+	return nil
+}
+
+// WaitGone waits until the process has ended, for at most the time patience. A zombie has ended.
+func (p Process) WaitGone(ctx context.Context, patience time.Duration) error {
+	pidfd, err := p.Open()
+	if errors.Is(err, os.ErrProcessDone) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer pidfd.Close()
+	deadline := time.Now().Add(patience)
+	for p.Alive() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		left := time.Until(deadline)
+		if left <= 0 {
+			return fmt.Errorf("process %d still runs after %v", p.Pid, patience)
+		}
+		fds := []unix.PollFd{{Fd: int32(pidfd.Fd()), Events: unix.POLLIN}}
+		if _, err := unix.Poll(fds, int(min(left, time.Second).Milliseconds())+1); err != nil && !errors.Is(err, unix.EINTR) {
+			return err
+		}
 	}
 	return nil
 }

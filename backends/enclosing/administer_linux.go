@@ -7,15 +7,9 @@ import (
 	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 )
 
-// Administrator is an Enclosure whose tool administrators use directly.
-type Administrator interface {
-	// Administer does the work of backends.Administered for the enclosure with that name.
-	Administer(name string, words []string) error
-}
-
 // Administer passes the command to the enclosure.
 func (b Backend) Administer(c *backends.Container, words []string) error {
-	a, ok := b.Enclosure.(Administrator)
+	a, ok := b.Tool.(enclosure.Administrator)
 	if !ok {
 		return fmt.Errorf("container %q is not one of Proxmox VE's: its backend is %s", c.ID, c.Backend)
 	}

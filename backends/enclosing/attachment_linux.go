@@ -15,7 +15,7 @@ import (
 )
 
 // findAttachment notes where the root will be mounted, if the container shares its mount namespace.
-func findAttachment(j *Job) error {
+func findAttachment(j *enclosure.Job) error {
 	if !rootfs.SharedMountNamespace(j.Spec) {
 		return nil
 	}

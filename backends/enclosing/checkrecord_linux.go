@@ -5,12 +5,6 @@ import (
 	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 )
 
-// Naming is an Enclosure that knows which names it can have chosen.
-type Naming interface {
-	// Named reports whether the container's enclosure can have that name.
-	Named(c *backends.Container, name string) bool
-}
-
 var _ backends.RecordChecker = Backend{}
 
 // CheckRecord refuses a record that Create cannot have written.
@@ -20,7 +14,7 @@ func (b Backend) CheckRecord(c *backends.Container) error {
 		return err
 	}
 	return d.Check(c, b.Name(), func(name string) bool {
-		n, ok := b.Enclosure.(Naming)
+		n, ok := b.Tool.(enclosure.Naming)
 		return !ok || n.Named(c, name)
 	})
 }

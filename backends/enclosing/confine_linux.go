@@ -16,7 +16,7 @@ import (
 // ownProfile returns the AppArmor profile that the enclosure's tool has given its init. The
 // container's processes get it if config.json names none. It is "" if there is no profile, and for
 // a container with CAP_SYS_ADMIN: this is how engines ask for a privileged container.
-func (j *Job) ownProfile() (string, error) {
+func ownProfile(j *enclosure.Job) (string, error) {
 	p := j.Spec.Process
 	if p.ApparmorProfile != "" || p.Capabilities != nil && slices.Contains(p.Capabilities.Bounding, "CAP_SYS_ADMIN") {
 		return "", nil

@@ -24,9 +24,9 @@ func TestOwnProfile(t *testing.T) {
 		{ApparmorProfile: "own"},
 		{Capabilities: &specs.LinuxCapabilities{Bounding: []string{"CAP_KILL", "CAP_SYS_ADMIN"}}},
 	} {
-		j := &Job{Spec: &specs.Spec{Process: p}, Data: &enclosure.Data{}}
+		j := &enclosure.Job{Spec: &specs.Spec{Process: p}, Data: &enclosure.Data{}}
 		j.Data.StubInit.Pid = -1 // must not be read
-		if got, err := j.ownProfile(); got != "" || err != nil {
+		if got, err := ownProfile(j); got != "" || err != nil {
 			t.Errorf("%+v: %q, %v", p, got, err)
 		}
 	}

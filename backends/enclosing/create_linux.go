@@ -31,7 +31,7 @@ const startTimeout = 2 * time.Minute
 // creation is one run of Create.
 type creation struct {
 	Backend
-	job      *Job
+	job      *enclosure.Job
 	opts     *backends.CreateOptions
 	initProc *initproc.Process
 	// first is the init process, for goroutines other than the one that runs Create.
@@ -46,7 +46,7 @@ type creation struct {
 // each step before it takes it, and undoes it if a later step fails.
 func (b Backend) Create(ctx context.Context, c *backends.Container, s *specs.Spec, o backends.CreateOptions, save func() error) error {
 	ready := make(chan struct{})
-	cr := &creation{Backend: b, opts: &o, job: &Job{Container: c, Spec: s, Data: &enclosure.Data{}, Ready: ready, save: save}}
+	cr := &creation{Backend: b, opts: &o, job: enclosure.NewJob(c, s, ready, save)}
 	defer cr.oom.end()
 	watched, stop := cr.watch(ctx)
 	err := cr.run(watched, ready)
@@ -78,7 +78,7 @@ func (cr *creation) run(ctx context.Context, ready chan struct{}) error {
 	}
 	backends.LogWarnings(cgroup.Ignored(limits))
 	setPidsLimit := deferPidsLimit(limits)
-	if err := cr.mount(j); err != nil {
+	if err := j.AddMounts(cr.Tool); err != nil {
 		return err
 	}
 	prep, err := prepare(j, cr.opts)
@@ -94,7 +94,7 @@ func (cr *creation) run(ctx context.Context, ready chan struct{}) error {
 	if err := keepInCgroup(prep.process, j.Spec, j.Joined[specs.NetworkNamespace]); err != nil {
 		return err
 	}
-	if err := j.findJoinedBeforeFork(); err != nil {
+	if err := findJoinedBeforeFork(j); err != nil {
 		return err
 	}
 	if err := cr.PlanCgroup(j); err != nil {
@@ -150,10 +150,10 @@ func (cr *creation) run(ctx context.Context, ready chan struct{}) error {
 	if err := cr.attach(prep, caller); err != nil {
 		return err
 	}
-	if err := j.guard(guard); err != nil {
+	if err := guardCgroup(j, guard); err != nil {
 		return err
 	}
-	if err := j.ownCgroup(); err != nil {
+	if err := ownCgroup(j); err != nil {
 		return err
 	}
 	cr.oom.begin(j.Data.Limits)
@@ -232,7 +232,7 @@ func (cr *creation) spawn(prep *preparation) error {
 	}
 	first := j.Process
 	cr.first.Store(&first)
-	if !j.forksProcess() {
+	if !j.ForksProcess() {
 		if err := prep.process.Grant(j.InitPid); err != nil {
 			return err
 		}
@@ -256,7 +256,7 @@ func (cr *creation) spawn(prep *preparation) error {
 // startEnclosure starts the enclosure and returns the stub init when it has called. It closes ready
 // at that moment. The enclosure's tool may still be running then. wait waits for it.
 func (cr *creation) startEnclosure(ctx context.Context, ready chan struct{}) (*caller, func() error, error) {
-	l, err := cr.job.listen()
+	l, err := listen(cr.job)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -337,13 +337,13 @@ func (cr *creation) attach(prep *preparation, caller *caller) error {
 	path := j.Data.Cgroup
 	cr.placed.Store(&path)
 	var err error
-	if j.Data.Profile, err = j.ownProfile(); err != nil {
+	if j.Data.Profile, err = ownProfile(j); err != nil {
 		return err
 	}
 	if err := j.Save(); err != nil {
 		return err
 	}
-	if err := cgroup.Enter(path, j.InitPid); err != nil || j.forksProcess() {
+	if err := cgroup.Enter(path, j.InitPid); err != nil || j.ForksProcess() {
 		return err
 	}
 	return cr.watchProcess(caller, prep.process.Capabilities.Bounding)
@@ -412,7 +412,7 @@ func (cr *creation) prepareInside(ctx context.Context, prep *preparation, caller
 		}
 		return hooks.OnHost(ctx, "createRuntime", spec.Hooks(j.Spec, spec.CreateRuntime), state)
 	})
-	if err == nil && j.forksProcess() {
+	if err == nil && j.ForksProcess() {
 		err = cr.adopt(prep, caller)
 	}
 	return err
@@ -421,7 +421,7 @@ func (cr *creation) prepareInside(ctx context.Context, prep *preparation, caller
 // finish records the container as created and lets the init process outlive berth.
 func (cr *creation) finish() error {
 	j := cr.job
-	if err := j.linkProcess(); err != nil {
+	if err := linkProcess(j); err != nil {
 		return err
 	}
 	j.Complete = true
@@ -436,7 +436,7 @@ func (cr *creation) finish() error {
 	if err := cr.initProc.Free(); err != nil {
 		return err
 	}
-	_ = os.RemoveAll(filepath.Join(j.StubInitDir(), StubInitSocket))
+	_ = os.RemoveAll(filepath.Join(j.StubInitDir(), enclosure.StubInitSocket))
 	return nil
 }
 
@@ -444,7 +444,7 @@ func (cr *creation) finish() error {
 // before it forks the container's process. A process in a user namespace can only join namespaces
 // that belong to that user namespace (setns(2)), and LXC joins the user namespace first.
 // config-linux.md wants the other namespaces joined all the same.
-func (j *Job) findJoinedBeforeFork() error {
+func findJoinedBeforeFork(j *enclosure.Job) error {
 	_, kind := spec.Namespace(j.Spec, specs.UserNamespace)
 	if kind == spec.Host {
 		return nil
@@ -461,6 +461,17 @@ func (j *Job) findJoinedBeforeFork() error {
 		if !own {
 			j.Data.JoinedBeforeFork = append(j.Data.JoinedBeforeFork, t)
 		}
+	}
+	return nil
+}
+
+// linkProcess makes that link, unless the pid namespace is the container's own.
+func linkProcess(j *enclosure.Job) error {
+	if j.OwnPIDs() {
+		return nil
+	}
+	if err := os.Symlink(fmt.Sprintf("/proc/%d", j.Process.Pid), j.ProcessLink()); err != nil {
+		return fmt.Errorf("the container's process: %w", err)
 	}
 	return nil
 }

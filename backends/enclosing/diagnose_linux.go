@@ -8,7 +8,7 @@ import (
 
 // Diagnose asks the enclosure, if it has something to check.
 func (b Backend) Diagnose(ctx context.Context) []backends.Finding {
-	if e, ok := b.Enclosure.(backends.Diagnoser); ok {
+	if e, ok := b.Tool.(backends.Diagnoser); ok {
 		return e.Diagnose(ctx)
 	}
 	return nil

@@ -17,17 +17,17 @@ import (
 
 // Explain goes through the steps of Create without taking them.
 func (b Backend) Explain(c *backends.Container, s *specs.Spec, o backends.CreateOptions) (backends.Explanation, error) {
-	j := &Job{Container: c, Spec: s, Data: &enclosure.Data{}}
+	j := enclosure.NewJob(c, s, nil, nil)
 	if _, kind := spec.Namespace(s, specs.UserNamespace); kind == spec.New {
 		j.UIDMap, j.GIDMap = s.Linux.UIDMappings, s.Linux.GIDMappings
 	}
-	if err := b.mount(j); err != nil {
+	if err := j.AddMounts(b.Tool); err != nil {
 		return nil, err
 	}
 	if err := b.PlanCgroup(j); err != nil {
 		return nil, err
 	}
-	x, err := b.Enclosure.Explain(j)
+	x, err := b.Tool.Explain(j)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +90,7 @@ func seccompOf(s *specs.Spec) *specs.LinuxSeccomp {
 	return s.Linux.Seccomp
 }
 
-func explainLimits(j *Job) ([]backends.Line, error) {
+func explainLimits(j *enclosure.Job) ([]backends.Line, error) {
 	if j.Spec.Linux == nil {
 		return nil, nil
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/cgroup"
+	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 	"github.com/berth-oci/berth/backends/enclosing/namespace"
 	"github.com/berth-oci/berth/backends/lxcsocket"
 	"github.com/berth-oci/berth/backends/process"
@@ -48,8 +49,8 @@ func (cr *creation) openGuard() (*lxcsocket.Guard, error) {
 	return nil, unguarded(j.Spec, j.Joined[specs.NetworkNamespace], err)
 }
 
-// guard attaches g to the container's cgroup. If g is nil, it does nothing.
-func (j *Job) guard(g *lxcsocket.Guard) error {
+// guardCgroup attaches g to the container's cgroup. If g is nil, it does nothing.
+func guardCgroup(j *enclosure.Job, g *lxcsocket.Guard) error {
 	if g == nil {
 		return nil
 	}
@@ -167,7 +168,7 @@ func preflightGuard(s *specs.Spec) error {
 }
 
 // explainGuard returns what the guard does.
-func explainGuard(j *Job) []backends.Line {
+func explainGuard(j *enclosure.Job) []backends.Line {
 	if !shares(j.Spec) {
 		return nil
 	}

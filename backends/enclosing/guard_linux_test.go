@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 	"github.com/berth-oci/berth/backends/lxcsocket"
 	"github.com/berth-oci/berth/backends/process"
 )
@@ -145,7 +146,7 @@ func looseSocket(t *testing.T) *os.File {
 func TestSocketsTold(t *testing.T) {
 	old, oldDelegate := loadGuard, namespacesDelegate
 	defer func() { loadGuard, namespacesDelegate = old, oldDelegate }()
-	j := &Job{Spec: &specs.Spec{Linux: &specs.Linux{Namespaces: []specs.LinuxNamespace{{Type: specs.NetworkNamespace, Path: "/proc/self/ns/net"}}}}}
+	j := &enclosure.Job{Spec: &specs.Spec{Linux: &specs.Linux{Namespaces: []specs.LinuxNamespace{{Type: specs.NetworkNamespace, Path: "/proc/self/ns/net"}}}}}
 	for name, c := range map[string]struct {
 		guard             *lxcsocket.Guard
 		err               error

@@ -157,7 +157,7 @@ func (b Backend) remove(ctx context.Context, c *backends.Container, d *enclosure
 	if err := release(d); err != nil {
 		return err
 	}
-	if err := WaitGone(ctx, c.Process, 10*time.Second); err != nil {
+	if err := c.Process.WaitGone(ctx, 10*time.Second); err != nil {
 		return fmt.Errorf("the container's process: %w", err)
 	}
 	if d.SharedPIDs && d.Cgrouped() {
@@ -166,31 +166,4 @@ func (b Backend) remove(ctx context.Context, c *backends.Container, d *enclosure
 		}
 	}
 	return errors.Join(detach(d), b.DestroyEnclosure(ctx, c, d), d.Resctrl.Remove())
-}
-
-// WaitGone waits until a process has ended, for at most the time patience. A zombie has ended.
-func WaitGone(ctx context.Context, p backends.Process, patience time.Duration) error {
-	pidfd, err := p.Open()
-	if errors.Is(err, os.ErrProcessDone) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer pidfd.Close()
-	deadline := time.Now().Add(patience)
-	for p.Alive() {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		left := time.Until(deadline)
-		if left <= 0 {
-			return fmt.Errorf("process %d still runs after %v", p.Pid, patience)
-		}
-		fds := []unix.PollFd{{Fd: int32(pidfd.Fd()), Events: unix.POLLIN}}
-		if _, err := unix.Poll(fds, int(min(left, time.Second).Milliseconds())+1); err != nil && !errors.Is(err, unix.EINTR) {
-			return err
-		}
-	}
-	return nil
 }

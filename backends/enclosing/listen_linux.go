@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 	"github.com/berth-oci/berth/backends/enclosing/namespace"
 	"github.com/berth-oci/berth/backends/initproc/link"
 	"github.com/berth-oci/berth/backends/stubinit"
@@ -21,20 +22,20 @@ type listener struct {
 
 // listen puts the stub init and its socket into a directory that only root and the container's
 // mapped root group can enter.
-func (j *Job) listen() (*listener, error) {
+func listen(j *enclosure.Job) (*listener, error) {
 	mappedRoot, _ := namespace.HostID(0, j.GIDMap)
 	gid := int(mappedRoot)
-	if err := j.passable(); err != nil {
+	if err := passable(j); err != nil {
 		return nil, err
 	}
 	dir := j.StubInitDir()
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("install the stub init: %w", err)
 	}
-	if err := stubinit.Install(dir+"/"+StubInitFile, gid); err != nil {
+	if err := stubinit.Install(dir+"/"+enclosure.StubInitFile, gid); err != nil {
 		return nil, err
 	}
-	fd, err := link.Bind(unix.SOCK_SEQPACKET, dir, StubInitSocket, 0o660, gid)
+	fd, err := link.Bind(unix.SOCK_SEQPACKET, dir, enclosure.StubInitSocket, 0o660, gid)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/berth-oci/berth/backends/cgroup"
+	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 	"github.com/berth-oci/berth/backends/enclosing/namespace"
 	"github.com/berth-oci/berth/spec"
 )
@@ -14,7 +15,7 @@ import (
 // ownCgroup makes process.user.uid the owner of the container's cgroup if the container has a
 // cgroup namespace of its own and can write below /sys/fs/cgroup. An init in the container needs
 // this (runtime-spec, config-linux.md, "Cgroup ownership").
-func (j *Job) ownCgroup() error {
+func ownCgroup(j *enclosure.Job) error {
 	if _, kind := j.Namespace(specs.CgroupNamespace); kind != spec.New || !writesCgroups(j.Spec) {
 		return nil
 	}

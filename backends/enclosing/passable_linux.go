@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 	"github.com/berth-oci/berth/backends/enclosing/namespace"
 )
 
@@ -20,7 +21,7 @@ const runtimeDir = "/run/"
 // way to the stub init. It still cannot list them. berth makes its directories like this, but an
 // engine can give several runtimes one state directory. crun and runc make it for root alone (0700)
 // if they come first.
-func (j *Job) passable() error {
+func passable(j *enclosure.Job) error {
 	if mappedRoot, _ := namespace.HostID(0, j.UIDMap); mappedRoot == 0 {
 		return nil
 	}

@@ -9,6 +9,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 )
 
 func TestPassable(t *testing.T) {
@@ -45,8 +46,8 @@ func TestPassable(t *testing.T) {
 			if err := os.MkdirAll(root, 0o700); err != nil {
 				t.Fatal(err)
 			}
-			j := &Job{Container: &backends.Container{Root: root}, UIDMap: c.maps}
-			err = j.passable()
+			j := &enclosure.Job{Container: &backends.Container{Root: root}, UIDMap: c.maps}
+			err = passable(j)
 			if c.err == "" && err != nil || c.err != "" && (err == nil || !strings.Contains(err.Error(), c.err)) {
 				t.Errorf("%v", err)
 			}

@@ -7,19 +7,12 @@ import (
 	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 )
 
-// Renaming is an Enclosure whose name no other container gets while the enclosure exists, not even
-// one with the same id.
-type Renaming interface {
-	// OwnCgroup reports whether the container's cgroup is named after the enclosure.
-	OwnCgroup(d *enclosure.Data) bool
-}
-
 var _ backends.Postponing = Backend{}
 
 // Postpone leaves only the enclosure to a later Delete. The rest of the container is gone, or could
 // belong to another container.
 func (b Backend) Postpone(c *backends.Container) error {
-	r, ok := b.Enclosure.(Renaming)
+	r, ok := b.Tool.(enclosure.Renaming)
 	if !ok {
 		return fmt.Errorf("what is left of container %q has the name that another one of this id would have", c.ID)
 	}

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 	"github.com/berth-oci/berth/backends/enclosing/namespace"
 	"github.com/berth-oci/berth/backends/initproc"
 	"github.com/berth-oci/berth/backends/initproc/link"
@@ -32,7 +33,7 @@ type preparation struct {
 }
 
 // prepare does everything that can fail because of the config, before anything is made.
-func prepare(j *Job, o *backends.CreateOptions) (*preparation, error) {
+func prepare(j *enclosure.Job, o *backends.CreateOptions) (*preparation, error) {
 	p := &preparation{}
 	var err error
 	if p.process, err = process.FromSpec(j.Spec.Process, j.Spec); err != nil {
@@ -86,7 +87,7 @@ func warnings(a *process.Attributes, s *specs.Spec) []error {
 // openHostTree opens a copy of the host's mounts for hooks that run before the pivot. It is for an
 // enclosure whose init has a root of its own. It does nothing if the init process does not enter
 // that init's mount namespace.
-func (p *preparation) openHostTree(j *Job) (err error) {
+func (p *preparation) openHostTree(j *enclosure.Job) (err error) {
 	if !rootfs.SharedMountNamespace(j.Spec) && spec.HasHooks(j.Spec, spec.Prestart, spec.CreateRuntime, spec.CreateContainer) {
 		p.hostTree, err = initproc.OpenHostTree()
 	}
@@ -95,7 +96,7 @@ func (p *preparation) openHostTree(j *Job) (err error) {
 
 // openRoot opens the root and the sources of all mounts. With a user namespace it does so in the
 // mount namespace of the init process.
-func (p *preparation) openRoot(j *Job) error {
+func (p *preparation) openRoot(j *enclosure.Job) error {
 	var o rootfs.Options
 	if len(j.UIDMap) > 0 {
 		ns, err := os.Open(fmt.Sprintf("/proc/%d/ns/mnt", j.InitPid))
@@ -131,7 +132,7 @@ func (p *preparation) close() {
 }
 
 // plan returns the plan for the init process, and the descriptors that go with it.
-func (p *preparation) plan(j *Job, stubInit, start *os.File) (*initproc.Plan, []*os.File, error) {
+func (p *preparation) plan(j *enclosure.Job, stubInit, start *os.File) (*initproc.Plan, []*os.File, error) {
 	s := j.Spec
 	plan := &initproc.Plan{
 		Hostname: s.Hostname, Domainname: s.Domainname,
@@ -184,7 +185,7 @@ func (p *preparation) plan(j *Job, stubInit, start *os.File) (*initproc.Plan, []
 // a user namespace lacks the rights to enter them again. Namespaces that were joined before the
 // fork are left out too. An existing cgroup namespace is always one of these, because LXC would
 // make a new one. loopback is true if the network namespace is new.
-func joined(j *Job) (flags int, loopback bool) {
+func joined(j *enclosure.Job) (flags int, loopback bool) {
 	s := j.Spec
 	if !rootfs.SharedMountNamespace(s) {
 		flags = unix.CLONE_NEWNS
@@ -207,7 +208,7 @@ func joined(j *Job) (flags int, loopback bool) {
 }
 
 // initConfig returns what the init process is started with.
-func initConfig(j *Job, o *backends.CreateOptions, inherited int) (*initproc.Config, error) {
+func initConfig(j *enclosure.Job, o *backends.CreateOptions, inherited int) (*initproc.Config, error) {
 	cfg := &initproc.Config{Stdio: o.Stdio, Inherited: inherited}
 	for i, f := range []*os.File{os.Stdin, os.Stdout, os.Stderr} {
 		if cfg.Stdio[i] == nil {
@@ -219,7 +220,7 @@ func initConfig(j *Job, o *backends.CreateOptions, inherited int) (*initproc.Con
 	path, kind := j.Namespace(specs.UserNamespace)
 	cfg.NewUser, cfg.UserPath = kind == spec.New, path
 	path, kind = j.Namespace(specs.TimeNamespace)
-	cfg.NewTime, cfg.TimePath = kind == spec.New && !j.forksProcess(), path
+	cfg.NewTime, cfg.TimePath = kind == spec.New && !j.ForksProcess(), path
 	cfg.Offsets = offsets(j.Spec)
 	for t, ns := range j.Joined {
 		if j.JoinedBeforeFork(t) {

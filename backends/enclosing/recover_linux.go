@@ -14,20 +14,13 @@ import (
 	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 )
 
-// Finder is an Enclosure that can be found without a record.
-type Finder interface {
-	// Find sets d.Name if the container's enclosure exists, and sets in c and d whatever else
-	// DestroyEnclosure needs. When it is called, d holds what Recover has found.
-	Find(c *backends.Container, d *enclosure.Data) error
-}
-
 var _ backends.Recoverer = Backend{}
 
 // Recover ends the processes of a container and removes its enclosure. A cgroup is the container's
 // if its stub init or its init process is in it. The stub init is the process that runs the file in
 // the state directory. The init process is named in LXC's configuration.
 func (b Backend) Recover(ctx context.Context, c *backends.Container) (done []string, err error) {
-	f, ok := b.Enclosure.(Finder)
+	f, ok := b.Tool.(enclosure.Finder)
 	if !ok {
 		return nil, nil
 	}
@@ -43,7 +36,7 @@ func (b Backend) Recover(ctx context.Context, c *backends.Container) (done []str
 		if err := cgroup.Kill(d.Cgroup); err != nil {
 			return nil, err
 		}
-		if err := WaitGone(ctx, found.Process, 10*time.Second); err != nil {
+		if err := found.Process.WaitGone(ctx, 10*time.Second); err != nil {
 			return nil, err
 		}
 		done = append(done, "killed the processes in cgroup "+d.Cgroup)
@@ -59,7 +52,7 @@ func (b Backend) Recover(ctx context.Context, c *backends.Container) (done []str
 func anchor(c *backends.Container, d *enclosure.Data) error {
 	link, _ := os.Readlink(filepath.Join(c.Dir, "cgroup"))
 	linked := strings.TrimPrefix(link, cgroup.Mount)
-	if stubInit := runs(filepath.Join(c.Dir, stubInitDir, StubInitFile)); stubInit != 0 {
+	if stubInit := runs(filepath.Join(enclosure.StubInitDir(c), enclosure.StubInitFile)); stubInit != 0 {
 		path, err := CgroupOf(stubInit)
 		if err != nil {
 			return nil //nolint:nilerr // it has ended

@@ -1,11 +1,12 @@
 package enclosing
 
 import (
+	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 	"github.com/berth-oci/berth/backends/resctrl"
 )
 
 // planResctrl notes the resctrl group of linux.intelRdt, so that Delete knows about it.
-func planResctrl(j *Job) error {
+func planResctrl(j *enclosure.Job) error {
 	r := j.Spec.Linux.IntelRdt
 	if r == nil {
 		return nil
@@ -20,14 +21,14 @@ func planResctrl(j *Job) error {
 
 // enterResctrl makes the group and moves the init process into it, unless the init process forks
 // the user process.
-func enterResctrl(j *Job) error {
+func enterResctrl(j *enclosure.Job) error {
 	if j.Spec.Linux.IntelRdt == nil {
 		return nil
 	}
 	if err := j.Data.Resctrl.Make(j.Spec.Linux.IntelRdt); err != nil {
 		return err
 	}
-	if j.forksProcess() {
+	if j.ForksProcess() {
 		return nil
 	}
 	return j.Data.Resctrl.Enter(j.InitPid)

@@ -9,6 +9,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 	"github.com/berth-oci/berth/backends/record"
 )
 
@@ -31,7 +32,7 @@ type savedConfig struct {
 func (k *savedConfig) spec() *specs.Spec { return &specs.Spec{Linux: k.Linux} }
 
 // saveConfig writes the file for a container that is being created.
-func saveConfig(j *Job, o *backends.CreateOptions) error {
+func saveConfig(j *enclosure.Job, o *backends.CreateOptions) error {
 	l := j.Spec.Linux
 	k := &savedConfig{Process: j.Spec.Process, NoNewKeyring: o.NoNewKeyring, Linux: &specs.Linux{
 		Namespaces: l.Namespaces, Seccomp: l.Seccomp, Personality: l.Personality, MemoryPolicy: l.MemoryPolicy,

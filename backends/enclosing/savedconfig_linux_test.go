@@ -9,6 +9,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 	"github.com/berth-oci/berth/backends/record"
 )
 
@@ -19,7 +20,7 @@ func TestKeptSeccompFlags(t *testing.T) {
 		c := &backends.Container{ID: "x", Dir: t.TempDir()}
 		s := minimal()
 		s.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.ActAllow, Flags: flags}
-		if err := saveConfig(&Job{Container: c, Spec: s}, &backends.CreateOptions{}); err != nil {
+		if err := saveConfig(&enclosure.Job{Container: c, Spec: s}, &backends.CreateOptions{}); err != nil {
 			t.Fatal(err)
 		}
 		k, err := loadSavedConfig(c)

@@ -18,7 +18,7 @@ var _ backends.Versioner = Backend{}
 func (b Backend) Versions() ([]backends.Tool, error) {
 	var tools []backends.Tool
 	var err error
-	if e, ok := b.Enclosure.(backends.Versioner); ok {
+	if e, ok := b.Tool.(backends.Versioner); ok {
 		tools, err = e.Versions()
 	}
 	var name unix.Utsname

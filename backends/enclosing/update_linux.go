@@ -13,14 +13,6 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// Adjuster is an Enclosure whose tool keeps limits of its own, which have to follow the
-// container's.
-type Adjuster interface {
-	// Adjust tells the tool the limits from now on, and the limits before. The exact values are
-	// written to the cgroup afterwards.
-	Adjust(ctx context.Context, c *backends.Container, d *enclosure.Data, now, before *specs.LinuxResources) error
-}
-
 // Update changes the limits that r names. Limits depend on each other (swap on memory, quota on
 // period), so Update writes all of the container's limits again. Device rules cannot be changed, as
 // in runc.
@@ -51,14 +43,14 @@ func (b Backend) Update(ctx context.Context, c *backends.Container, r *specs.Lin
 	if asked, err := cgroup.Resources(r, nil); err == nil {
 		backends.LogWarnings(cgroup.Ignored(asked))
 	}
-	if a, ok := b.Enclosure.(Adjuster); ok {
+	if a, ok := b.Tool.(enclosure.Adjuster); ok {
 		if err := a.Adjust(ctx, c, d, now, before); err != nil {
 			return err
 		}
 	}
 	if err := apply(d, now); err != nil {
 		// Restore what was written in part, or by the tool.
-		if a, ok := b.Enclosure.(Adjuster); ok {
+		if a, ok := b.Tool.(enclosure.Adjuster); ok {
 			err = errors.Join(err, a.Adjust(context.WithoutCancel(ctx), c, d, before, now))
 		}
 		return errors.Join(err, apply(d, before))

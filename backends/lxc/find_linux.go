@@ -7,13 +7,12 @@ import (
 
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/cgroup"
-	"github.com/berth-oci/berth/backends/enclosing"
 	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 )
 
 var (
-	_ enclosing.Finder = Enclosure{}
-	_ enclosing.Naming = Enclosure{}
+	_ enclosure.Finder = Enclosure{}
+	_ enclosure.Naming = Enclosure{}
 )
 
 // Named reports whether name is the one that Name makes of the container's id.

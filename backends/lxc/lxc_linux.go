@@ -30,11 +30,11 @@ import (
 // directory end in a hash of that directory.
 const DefaultRoot = "/run/berth"
 
-// Enclosure implements enclosing.Enclosure with plain LXC containers.
+// Enclosure implements enclosure.Tool with plain LXC containers.
 type Enclosure struct{}
 
 // New returns the lxc backend.
-func New() backends.Backend { return enclosing.Backend{Enclosure: Enclosure{}} }
+func New() backends.Backend { return enclosing.New(Enclosure{}) }
 
 // Name returns "lxc".
 func (Enclosure) Name() string { return "lxc" }
@@ -101,7 +101,7 @@ func hash(s string) uint32 {
 }
 
 // PlanCgroup chooses the container's name and the cgroup that config.json names, or a default one.
-func (Enclosure) PlanCgroup(j *enclosing.Job) error {
+func (Enclosure) PlanCgroup(j *enclosure.Job) error {
 	j.Data.Name = Name(j.Container)
 	cgroup.WarmUp()
 	p, err := cgroup.Find(j.CgroupsPath, cgroup.Default{Name: label(j.ID), Space: space(j.Root)}, j.SystemdCgroup)
@@ -114,7 +114,7 @@ func (Enclosure) PlanCgroup(j *enclosing.Job) error {
 
 // StartEnclosure starts the container with lxc-start, which stays as the container's monitor. It
 // returns when the stub init has reported, lxc-start has failed, or ctx is done.
-func (e Enclosure) StartEnclosure(ctx context.Context, j *enclosing.Job) error {
+func (e Enclosure) StartEnclosure(ctx context.Context, j *enclosure.Job) error {
 	if err := errors.Join(lxcsocket.CheckHome(), lxcsocket.CheckFree(j.Data.Name)); err != nil {
 		return fmt.Errorf("start LXC container %s: %w", j.Data.Name, err)
 	}
@@ -185,7 +185,7 @@ func (e Enclosure) StartEnclosure(ctx context.Context, j *enclosing.Job) error {
 }
 
 // startError returns why LXC could not start the container, in LXC's own words.
-func startError(j *enclosing.Job, err error) error {
+func startError(j *enclosure.Job, err error) error {
 	if reason := lxcconf.LogErrors(j.LogFile()); reason != "" {
 		return fmt.Errorf("start LXC container %s: %w: %s", j.Data.Name, err, reason)
 	}
@@ -198,9 +198,9 @@ func startError(j *enclosing.Job, err error) error {
 func stderrFile(c *backends.Container) string { return filepath.Join(c.Dir, "lxc.stderr") }
 
 // configFile returns the path of LXC's configuration.
-func configFile(j *enclosing.Job) string { return filepath.Join(j.Dir, "lxc.conf") }
+func configFile(j *enclosure.Job) string { return filepath.Join(j.Dir, "lxc.conf") }
 
-func startWords(j *enclosing.Job) []string {
+func startWords(j *enclosure.Job) []string {
 	return []string{"lxc-start", "-n", j.Data.Name, "-f", configFile(j), "-F"}
 }
 
@@ -214,7 +214,7 @@ func (Enclosure) Versions() ([]backends.Tool, error) {
 }
 
 // Explain returns LXC's configuration and the command line of lxc-start.
-func (e Enclosure) Explain(j *enclosing.Job) (backends.Explanation, error) {
+func (e Enclosure) Explain(j *enclosure.Job) (backends.Explanation, error) {
 	lines, err := e.config(j).Lines()
 	if err != nil {
 		return nil, err
@@ -225,7 +225,7 @@ func (e Enclosure) Explain(j *enclosing.Job) (backends.Explanation, error) {
 	return x, nil
 }
 
-func (Enclosure) config(j *enclosing.Job) *lxcconf.Config {
+func (Enclosure) config(j *enclosure.Job) *lxcconf.Config {
 	c := &lxcconf.Config{}
 	// Without a rootfs LXC leaves the container in the host's tree. From there the init process
 	// moves it into its own root, to which LXC adds nothing.
@@ -277,15 +277,15 @@ func (Enclosure) endMonitor(ctx context.Context, d *enclosure.Data) error {
 	const patience = 10 * time.Second
 	// The stub init sees the process end and ends, and then LXC ends. If LXC does not end, both are
 	// killed.
-	_ = enclosing.WaitGone(ctx, d.StubInit, patience)
-	err := enclosing.WaitGone(ctx, d.Monitor, patience)
+	_ = d.StubInit.WaitGone(ctx, patience)
+	err := d.Monitor.WaitGone(ctx, patience)
 	if err == nil {
 		return nil
 	}
 	for _, p := range []backends.Process{d.StubInit, d.Monitor} {
 		_ = p.Signal(unix.SIGKILL)
 	}
-	if err := enclosing.WaitGone(ctx, d.Monitor, patience); err != nil {
+	if err := d.Monitor.WaitGone(ctx, patience); err != nil {
 		return fmt.Errorf("the monitor of LXC container %s: %w", d.Name, err)
 	}
 	return nil

@@ -10,7 +10,6 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/berth-oci/berth/backends/cgroup"
-	"github.com/berth-oci/berth/backends/enclosing"
 	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 	"github.com/berth-oci/berth/spec"
 )
@@ -19,7 +18,7 @@ import (
 // of the init process), the ID maps, the stub init as LXC's init, and a stop hook. at is where the
 // stub init's directory is mounted in LXC's root; mountOptions are added to the options of that
 // mount. Inside fails if CheckPath refuses the path of the container's state directory.
-func Inside(c *Config, j *enclosing.Job, at, mountOptions string) error {
+func Inside(c *Config, j *enclosure.Job, at, mountOptions string) error {
 	if err := CheckPath(j.Dir); err != nil {
 		return err
 	}
@@ -27,7 +26,7 @@ func Inside(c *Config, j *enclosing.Job, at, mountOptions string) error {
 	c.IDMap(j.UIDMap, j.GIDMap)
 	c.Setf("lxc.mount.entry", "%s %s none bind,ro%s 0 0", j.StubInitDir(), strings.TrimPrefix(at, "/"), mountOptions)
 	c.Set("lxc.init.cwd", at)
-	c.Setf("lxc.init.cmd", "./%s %s", enclosing.StubInitFile, enclosing.StubInitSocket)
+	c.Setf("lxc.init.cmd", "./%s %s", enclosure.StubInitFile, enclosure.StubInitSocket)
 	c.From(stopSignalFrom(j.Annotations)).Setf("lxc.signal.halt", "%d", spec.StopSignal(j.Annotations))
 	c.Set("lxc.tty.max", "0")
 	c.Set("lxc.pty.max", "0")
@@ -53,7 +52,7 @@ func Inside(c *Config, j *enclosing.Job, at, mountOptions string) error {
 // to stop, and not if the container's process has ended. In a pid namespace that is not the
 // container's own, other processes may live on until delete, as under runc. State Z alone does not
 // mean that the process has ended: the kernel also shows it if only the first thread has.
-func unlessEnded(j *enclosing.Job) string {
+func unlessEnded(j *enclosure.Job) string {
 	if j.OwnPIDs() {
 		return ""
 	}
@@ -63,10 +62,10 @@ func unlessEnded(j *enclosing.Job) string {
 
 // cgroupLink returns the path of a symbolic link to the container's cgroup. The stop hook's shell
 // sees only the link, because the cgroup's name comes from config.json.
-func cgroupLink(j *enclosing.Job) string { return filepath.Join(j.Dir, "cgroup") }
+func cgroupLink(j *enclosure.Job) string { return filepath.Join(j.Dir, "cgroup") }
 
 // LinkCgroup creates the link to the container's cgroup for the stop hook.
-func LinkCgroup(j *enclosing.Job) error {
+func LinkCgroup(j *enclosure.Job) error {
 	err := os.Symlink(filepath.Join(cgroup.Mount, j.Data.Cgroup), cgroupLink(j))
 	if err != nil && !errors.Is(err, os.ErrExist) {
 		return fmt.Errorf("LXC config: %w", err)
@@ -93,7 +92,7 @@ func Hook(script string) string { return "/bin/sh -c '" + script + "'" }
 // The init process itself joins some namespaces with a path, without LXC: those that belong to
 // another user namespace, which LXC could not join, and a cgroup namespace, because LXC would
 // create a new one from the path.
-func namespaces(c *Config, j *enclosing.Job) {
+func namespaces(c *Config, j *enclosure.Job) {
 	clone := "mnt"
 	for _, ns := range []struct {
 		kind specs.LinuxNamespaceType

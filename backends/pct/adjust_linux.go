@@ -12,11 +12,10 @@ import (
 
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/cgroup"
-	"github.com/berth-oci/berth/backends/enclosing"
 	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 )
 
-var _ enclosing.Adjuster = (*Enclosure)(nil)
+var _ enclosure.Adjuster = (*Enclosure)(nil)
 
 // Adjust changes the limits of the container that Proxmox VE shows: memory, swap, CPU limit and CPU
 // weight. It does not call pct if none of them differs. It fails with os.ErrProcessDone if the CT

@@ -8,10 +8,10 @@ import (
 	"syscall"
 
 	"github.com/berth-oci/berth/backends"
-	"github.com/berth-oci/berth/backends/enclosing"
+	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 )
 
-var _ enclosing.Administrator = (*Enclosure)(nil)
+var _ enclosure.Administrator = (*Enclosure)(nil)
 
 // Administer replaces this process with pct for the container's CT. words are a subcommand of
 // pct(1) and the arguments after the VMID. Administer returns only if the subcommand would break

@@ -7,7 +7,6 @@ import (
 
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/cgroup"
-	"github.com/berth-oci/berth/backends/enclosing"
 	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 	"github.com/berth-oci/berth/backends/lxcconf"
 )
@@ -22,7 +21,7 @@ func (e *Enclosure) followsConfig(c *backends.Container) bool {
 // because the CT lacks some of the signs that it is the container's until it is complete. If the
 // cgroup comes from config.json, take claims it, and fails with cgroup.ErrTaken if it exists
 // already.
-func (e *Enclosure) take(j *enclosing.Job, vmid int) error {
+func (e *Enclosure) take(j *enclosure.Job, vmid int) error {
 	j.Data.Making = true
 	if err := e.planCgroup(j, vmid); err != nil {
 		return err
@@ -35,7 +34,7 @@ func (e *Enclosure) take(j *enclosing.Job, vmid int) error {
 	return j.Save()
 }
 
-func (e *Enclosure) planCgroup(j *enclosing.Job, vmid int) error {
+func (e *Enclosure) planCgroup(j *enclosure.Job, vmid int) error {
 	j.Data.Name = strconv.Itoa(vmid)
 	if !e.followsConfig(j.Container) {
 		j.Data.Limits = ownCgroup(j.Data.Name)
@@ -55,7 +54,7 @@ func (e *Enclosure) planCgroup(j *enclosing.Job, vmid int) error {
 // openCgroup prepares the cgroup that config.json names: it creates the systemd scope around the
 // init process, or enables the controllers down to the cgroup's path, which is kept until the
 // result is closed. It does nothing if the container is in Proxmox VE's cgroup.
-func (e *Enclosure) openCgroup(j *enclosing.Job) (io.Closer, error) {
+func (e *Enclosure) openCgroup(j *enclosure.Job) (io.Closer, error) {
 	if !e.followsConfig(j.Container) {
 		return io.NopCloser(nil), nil
 	}
@@ -70,7 +69,7 @@ func (e *Enclosure) openCgroup(j *enclosing.Job) (io.Closer, error) {
 
 // cgroups adds the lines that make LXC use the cgroup that config.json names. They come after
 // Proxmox VE's lines and override them.
-func (e *Enclosure) cgroups(c *lxcconf.Config, j *enclosing.Job) {
+func (e *Enclosure) cgroups(c *lxcconf.Config, j *enclosure.Job) {
 	if !e.followsConfig(j.Container) {
 		return
 	}
@@ -90,7 +89,7 @@ func removeCgroup(d *enclosure.Data) error {
 // ownCgroup returns the cgroup in which Proxmox VE puts a CT.
 func ownCgroup(name string) string { return "/lxc/" + name }
 
-var _ enclosing.Renaming = (*Enclosure)(nil)
+var _ enclosure.Renaming = (*Enclosure)(nil)
 
 // OwnCgroup reports whether the CT is in Proxmox VE's cgroup, which is named after the VMID.
 func (e *Enclosure) OwnCgroup(d *enclosure.Data) bool { return d.Limits == ownCgroup(d.Name) }

@@ -10,7 +10,6 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/berth-oci/berth/backends"
-	"github.com/berth-oci/berth/backends/enclosing"
 	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 )
 
@@ -132,7 +131,7 @@ func TestLines(t *testing.T) {
 			Annotations: map[string]string{"org.example.x": "a\nlxc.cap.drop ="},
 			Linux:       &specs.Linux{Namespaces: append(c.network, specs.LinuxNamespace{Type: specs.PIDNamespace})},
 		}
-		j := &enclosing.Job{Container: &backends.Container{ID: "a", Root: "/run/berth", Dir: "/run/berth/a"}, Spec: s, Data: &enclosure.Data{}}
+		j := &enclosure.Job{Container: &backends.Container{ID: "a", Root: "/run/berth", Dir: "/run/berth/a"}, Spec: s, Data: &enclosure.Data{}}
 		lines, err := e.config(j).Lines()
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)

@@ -10,7 +10,7 @@ import (
 	"github.com/google/renameio/v2"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
-	"github.com/berth-oci/berth/backends/enclosing"
+	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 	"github.com/berth-oci/berth/backends/lxcconf"
 	"github.com/berth-oci/berth/spec"
 )
@@ -29,7 +29,7 @@ const postStopHook = "/usr/share/lxc/hooks/lxc-pve-poststop-hook"
 
 // config returns the LXC configuration that the CT's configuration includes. It is read after
 // Proxmox VE's generated lines, and takes back those that are meant for a CT with an init system.
-func (e *Enclosure) config(j *enclosing.Job) *lxcconf.Config {
+func (e *Enclosure) config(j *enclosure.Job) *lxcconf.Config {
 	c := &lxcconf.Config{}
 	for _, key := range []string{
 		"lxc.mount.auto", "lxc.mount.entry", "lxc.environment", "lxc.hook.mount", "lxc.hook.autodev",
@@ -60,7 +60,7 @@ func (e *Enclosure) config(j *enclosing.Job) *lxcconf.Config {
 	}
 	c.Set("lxc.autodev", "1")
 	e.cgroups(c, j)
-	c.Set("lxc.hook.pre-start", lxcconf.Hook("test -S "+filepath.Join(j.StubInitDir(), enclosing.StubInitSocket)+
+	c.Set("lxc.hook.pre-start", lxcconf.Hook("test -S "+filepath.Join(j.StubInitDir(), enclosure.StubInitSocket)+
 		" || { printf \"%1024s%s\\n\" \"\" \"this is OCI container "+j.ID+" of berth: start it through its container engine\" >>/proc/$PPID/fd/2; exit 1; }"))
 	if _, err := os.Stat(postStopHook); err == nil {
 		// LXCFS has a post-stop hook that sleeps for half a second. That is useless for a container

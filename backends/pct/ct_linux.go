@@ -9,13 +9,13 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
-	"github.com/berth-oci/berth/backends/enclosing"
+	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 	"github.com/berth-oci/berth/spec"
 )
 
 // describe returns how the container appears in Proxmox VE: name, description, tags, pool and
 // limits. The limits are for display; the exact ones are set in the cgroup.
-func describe(j *enclosing.Job, s *Settings) *CreateOptions {
+func describe(j *enclosure.Job, s *Settings) *CreateOptions {
 	o := &CreateOptions{
 		Rootfs:  j.Rootfs,
 		Tags:    append([]string{"oci"}, s.Tags...),
@@ -128,7 +128,7 @@ func arch() string {
 // hostname returns the DNS name under which Proxmox VE shows the CT, and the JSON path of the field
 // that the name comes from ("" for the id). For a container of a Kubernetes pod the name is made of
 // the pod's and the container's name. Otherwise it is the container's hostname, or else its id.
-func hostname(j *enclosing.Job) (name, from string) {
+func hostname(j *enclosure.Job) (name, from string) {
 	type candidate struct{ name, from string }
 	candidates := []candidate{{j.Spec.Hostname, "hostname"}, {j.ID, ""}}
 	if pod, ok := spec.PodOf(j.Annotations); ok {

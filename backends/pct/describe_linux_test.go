@@ -8,7 +8,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/berth-oci/berth/backends"
-	"github.com/berth-oci/berth/backends/enclosing"
+	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 )
 
 // TestShownLimits checks that Proxmox VE accepts the shown numbers, whatever the limits are.
@@ -48,7 +48,7 @@ func TestShownLimits(t *testing.T) {
 func TestDescriptionFits(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("\x01\xff", 5000)
-	j := &enclosing.Job{
+	j := &enclosure.Job{
 		Container: &backends.Container{
 			Root: "/" + strings.Repeat("r", 4094), ID: strings.Repeat("i", 1024), Bundle: "/" + long,
 			Annotations: map[string]string{

@@ -15,7 +15,6 @@ import (
 
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/cgroup"
-	"github.com/berth-oci/berth/backends/enclosing"
 	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 )
 
@@ -92,8 +91,8 @@ const naturalEnd = 5 * time.Second
 func endMonitor(ctx context.Context, d *enclosure.Data, limit time.Duration) error {
 	const patience = 10 * time.Second
 	if d.Monitor.Pid != 0 {
-		if enclosing.WaitGone(ctx, d.StubInit, patience) == nil {
-			_ = enclosing.WaitGone(ctx, d.Monitor, patience)
+		if d.StubInit.WaitGone(ctx, patience) == nil {
+			_ = d.Monitor.WaitGone(ctx, patience)
 		}
 		return nil
 	}

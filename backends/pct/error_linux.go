@@ -7,7 +7,7 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/berth-oci/berth/backends/enclosing"
+	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 	"github.com/berth-oci/berth/backends/lxcconf"
 )
 
@@ -163,7 +163,7 @@ func newError(args []string, stdout, stderr string, err error) *Error {
 
 // startReason returns what LXC said: from LXC's log, or, if LXC failed before it read the
 // configuration that names the log, from the stderr that Proxmox VE keeps.
-func startReason(j *enclosing.Job, vmid int) string {
+func startReason(j *enclosure.Job, vmid int) string {
 	if reason := lxcconf.LogErrors(j.LogFile()); reason != "" {
 		return reason
 	}

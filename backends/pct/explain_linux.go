@@ -2,15 +2,15 @@ package pct
 
 import (
 	"github.com/berth-oci/berth/backends"
-	"github.com/berth-oci/berth/backends/enclosing"
+	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 )
 
 // configFile returns the path of the LXC configuration that the CT's configuration includes.
-func configFile(j *enclosing.Job) string { return included(j.Container) }
+func configFile(j *enclosure.Job) string { return included(j.Container) }
 
 // Explain returns the calls of pct and the included configuration. The VMID is the first that
 // create would try now.
-func (e *Enclosure) Explain(j *enclosing.Job) (backends.Explanation, error) {
+func (e *Enclosure) Explain(j *enclosure.Job) (backends.Explanation, error) {
 	used, err := e.cluster.IDs()
 	if err != nil {
 		return nil, err

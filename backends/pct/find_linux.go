@@ -6,13 +6,12 @@ import (
 	"strconv"
 
 	"github.com/berth-oci/berth/backends"
-	"github.com/berth-oci/berth/backends/enclosing"
 	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 )
 
 var (
-	_ enclosing.Finder = (*Enclosure)(nil)
-	_ enclosing.Naming = (*Enclosure)(nil)
+	_ enclosure.Finder = (*Enclosure)(nil)
+	_ enclosure.Naming = (*Enclosure)(nil)
 )
 
 // Named accepts every VMID (pct(1)), because the range may have been another one when the CT was

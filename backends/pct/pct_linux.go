@@ -21,6 +21,7 @@ import (
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/cgroup"
 	"github.com/berth-oci/berth/backends/enclosing"
+	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 	"github.com/berth-oci/berth/backends/lxcconf"
 	"github.com/berth-oci/berth/backends/lxcsocket"
 	"github.com/berth-oci/berth/spec"
@@ -71,10 +72,10 @@ func New(s Settings) backends.Backend {
 	if s.ClusterDir == "" {
 		s.ClusterDir = defaultCluster
 	}
-	return enclosing.Backend{Enclosure: &Enclosure{settings: s, cluster: Cluster{Dir: s.ClusterDir}}}
+	return enclosing.New(&Enclosure{settings: s, cluster: Cluster{Dir: s.ClusterDir}})
 }
 
-// Enclosure implements enclosing.Enclosure with Proxmox VE containers.
+// Enclosure implements enclosure.Tool with Proxmox VE containers.
 type Enclosure struct {
 	settings Settings
 	cluster  Cluster
@@ -141,7 +142,7 @@ func (e *Enclosure) client(c *backends.Container) *Client {
 
 // PlanCgroup fails if pct would refuse the rootfs. It plans no cgroup, because the cgroup depends
 // on the VMID, which claim chooses.
-func (e *Enclosure) PlanCgroup(j *enclosing.Job) error {
+func (e *Enclosure) PlanCgroup(j *enclosure.Job) error {
 	info, err := os.Lstat(j.Rootfs)
 	if err != nil {
 		return &spec.FieldError{Path: "root.path", Err: err}
@@ -157,7 +158,7 @@ func (e *Enclosure) PlanCgroup(j *enclosing.Job) error {
 
 // StartEnclosure creates the CT, adds berth's LXC configuration to it, and starts it. It returns
 // when pct start has ended.
-func (e *Enclosure) StartEnclosure(ctx context.Context, j *enclosing.Job) error {
+func (e *Enclosure) StartEnclosure(ctx context.Context, j *enclosure.Job) error {
 	vmid, err := e.claim(ctx, j)
 	if err != nil {
 		return err
@@ -186,7 +187,7 @@ func (e *Enclosure) StartEnclosure(ctx context.Context, j *enclosing.Job) error 
 // claim creates the CT and returns its VMID. The first VMID to try is derived from the container's
 // id, so the container keeps its number over a restart. pct create is the claim: if it fails
 // because the VMID is in use by now (ErrExists), claim tries the next one.
-func (e *Enclosure) claim(ctx context.Context, j *enclosing.Job) (int, error) {
+func (e *Enclosure) claim(ctx context.Context, j *enclosure.Job) (int, error) {
 	if err := e.clear(ctx, j); err != nil {
 		return 0, err
 	}
@@ -223,7 +224,7 @@ func (e *Enclosure) claim(ctx context.Context, j *enclosing.Job) (int, error) {
 }
 
 // options returns the options of pct create, without the VMID.
-func (e *Enclosure) options(j *enclosing.Job) *CreateOptions {
+func (e *Enclosure) options(j *enclosure.Job) *CreateOptions {
 	o := describe(j, &e.settings)
 	o.Rootfs, o.Template = rootfs(j), emptyArchive(j.Root)
 	return o
@@ -256,7 +257,7 @@ func hash(c *backends.Container) uint32 {
 // clear destroys a CT of this container that still exists although its record is gone, because the
 // host was restarted. A CT that cannot be destroyed now stays, and doctor reports it: the container
 // gets another VMID.
-func (e *Enclosure) clear(ctx context.Context, j *enclosing.Job) error {
+func (e *Enclosure) clear(ctx context.Context, j *enclosure.Job) error {
 	used, err := e.cluster.IDs()
 	if err != nil {
 		return err

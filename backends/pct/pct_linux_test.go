@@ -10,7 +10,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/berth-oci/berth/backends"
-	"github.com/berth-oci/berth/backends/enclosing"
+	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 )
 
 func TestCreateArgs(t *testing.T) {
@@ -97,7 +97,7 @@ func TestEmptyVMList(t *testing.T) {
 func TestDescribe(t *testing.T) {
 	t.Parallel()
 	limit, swap := int64(100<<20+1), int64(200<<20+1)
-	j := &enclosing.Job{
+	j := &enclosure.Job{
 		Container: &backends.Container{ID: strings.Repeat("ab", 32), Root: "/run/berth", Bundle: "/b\nberth-container: /run/berth/other", Rootfs: "/r"},
 		Spec: &specs.Spec{Hostname: "My_Host.example!", Linux: &specs.Linux{Resources: &specs.LinuxResources{
 			Memory: &specs.LinuxMemory{Limit: &limit, Swap: &swap}}}},

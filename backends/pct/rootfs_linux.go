@@ -7,7 +7,7 @@ import (
 	"syscall"
 
 	"github.com/berth-oci/berth/backends"
-	"github.com/berth-oci/berth/backends/enclosing"
+	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 	"github.com/berth-oci/berth/backends/enclosing/namespace"
 )
 
@@ -15,7 +15,7 @@ import (
 // stand-in if pct cannot see the container's. podman mounts the root of a container with a user
 // namespace where only berth sees it. The container does not notice the difference, because its
 // process gets the real root as a descriptor.
-func rootfs(j *enclosing.Job) string {
+func rootfs(j *enclosure.Job) string {
 	if visible(j.Rootfs) {
 		return j.Rootfs
 	}
@@ -25,7 +25,7 @@ func rootfs(j *enclosing.Job) string {
 func standIn(c *backends.Container) string { return filepath.Join(c.Root, c.ID, "rootfs") }
 
 // makeRootfs creates dir if it is a stand-in.
-func makeRootfs(j *enclosing.Job, dir string) error {
+func makeRootfs(j *enclosure.Job, dir string) error {
 	if dir == j.Rootfs {
 		return nil
 	}

@@ -17,7 +17,7 @@ import (
 
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/cgroup"
-	"github.com/berth-oci/berth/backends/enclosing"
+	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 	"github.com/berth-oci/berth/backends/lxc"
 	"github.com/berth-oci/berth/runtime/state"
 )
@@ -138,10 +138,10 @@ func (d *Doctor) watched(pid int) ([]int, error) {
 
 // stubInitName is the first word of a stub init's command line. A stub init is started with a dot
 // there, and replaces it by an at sign.
-const stubInitName = "@/" + enclosing.StubInitFile
+const stubInitName = "@/" + enclosure.StubInitFile
 
 func (p process) isStubInit() bool {
-	return len(p.args) == 2 && p.args[0] == stubInitName && p.args[1] == enclosing.StubInitSocket
+	return len(p.args) == 2 && p.args[0] == stubInitName && p.args[1] == enclosure.StubInitSocket
 }
 
 // monitor is the LXC monitor of a container of the lxc backend.
@@ -219,7 +219,7 @@ func (d *Doctor) endMonitor(ctx context.Context, m monitor) error {
 				cgroup.TrimDefault(path)
 			}()
 		}
-		if enclosing.WaitGone(ctx, m.Process, 5*time.Second) != nil {
+		if m.Process.WaitGone(ctx, 5*time.Second) != nil {
 			if err := kill(held, m.Pid); err != nil {
 				return err
 			}

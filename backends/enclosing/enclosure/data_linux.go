@@ -1,5 +1,6 @@
-// Package enclosure defines what the packages around a container's enclosure share. Data is what an
-// enclosing backend remembers of a container between two commands.
+// Package enclosure defines what all packages share that deal with a container in an enclosure: Tool
+// makes the enclosure, Job is a container that is being created, and Data is what berth remembers of
+// it between two commands.
 package enclosure
 
 import (
