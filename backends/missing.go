@@ -47,9 +47,9 @@ func FindTool(name, advice string) (string, error) {
 func CannotStart(path string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return &Missing{Text: "the program " + path + " cannot be started: it has gone, or the interpreter or loader that it names is not there", Err: err}
+		return &Missing{Text: "the program " + path + " cannot be started: it is gone, or its interpreter or loader does not exist", Err: err}
 	case errors.Is(err, fs.ErrPermission):
-		return &Missing{Text: "the program " + path + " cannot be started: the kernel refuses it, for its mode, a mount with noexec, or a security module", Err: err}
+		return &Missing{Text: "the program " + path + " cannot be started: the kernel refuses to execute it, because of its mode, a noexec mount or a security module", Err: err}
 	}
 	return fmt.Errorf("the program %s cannot be started: %w", path, err)
 }

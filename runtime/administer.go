@@ -17,7 +17,7 @@ func (r *Runtime) Administer(id string, words []string) error {
 	}
 	a, ok := b.(backends.Administered)
 	if !ok {
-		return fmt.Errorf("container %q is not one of Proxmox VE's: its backend is %s", id, c.Backend)
+		return fmt.Errorf("container %q is not a CT of Proxmox VE: its backend is %s", id, c.Backend)
 	}
 	return a.Administer(c, words)
 }

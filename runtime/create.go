@@ -148,7 +148,7 @@ func (r *Runtime) record(ctx context.Context, j *job) (*state.Entry, error) {
 			r.discardOver(j.id)
 		case readErr == nil && c.Owed != nil:
 			if err := r.clearTheWay(ctx, j.id); err != nil {
-				return nil, fmt.Errorf("container %q: %w: it is to be deleted, and could not be: %w", j.id, state.ErrExist, err)
+				return nil, fmt.Errorf("container %q: %w: its delete is not finished: %w", j.id, state.ErrExist, err)
 			}
 		}
 		e, err = r.store.Create(j.id)
@@ -157,7 +157,7 @@ func (r *Runtime) record(ctx context.Context, j *job) (*state.Entry, error) {
 		return nil, err
 	}
 	if _, d := r.holder(j.id); d != nil {
-		err := fmt.Errorf("container %q: %w: %s has it, and berth has no record of it", j.id, state.ErrExist, d.Name())
+		err := fmt.Errorf("container %q: %w: %s has it, but berth has no record of it", j.id, state.ErrExist, d.Name())
 		return nil, discard(e, err)
 	}
 	fill(e.Container, j)

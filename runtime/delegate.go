@@ -21,13 +21,13 @@ func (r *Runtime) Pass(id string, call backends.Call) error {
 	}
 	d, ok := b.(backends.Delegating)
 	if !ok {
-		return fmt.Errorf("%s: %w of the %s backend", call.Command, errNoCRIU, c.Backend)
+		return fmt.Errorf("%s: %w by the %s backend: CRIU cannot restore its containers", call.Command, errNotSupported, c.Backend)
 	}
 	return d.HandOver(c, call)
 }
 
-// errNoCRIU is the reason why berth's own backends refuse checkpoint and restore.
-var errNoCRIU = errors.New("CRIU cannot restore a container into an enclosure; not supported for containers")
+// errNotSupported is the error of checkpoint and restore with berth's own backends.
+var errNotSupported = errors.New("not supported")
 
 // General hands a command without a container, as it was given, over to a delegating backend. It
 // then does not return unless the other runtime cannot be run. With any other backend it does
@@ -113,7 +113,7 @@ func (r *Runtime) deleteDelegated(ctx context.Context, e *state.Entry, d backend
 	}
 	if !d.Has(e.Container) {
 		if !force {
-			return fmt.Errorf("container %q: %w: %s has lost it; 'berth delete --force %s' removes its record",
+			return fmt.Errorf("container %q: %w: %s no longer has it; 'berth delete --force %s' removes berth's record",
 				e.ID, state.ErrNotExist, e.Backend, e.ID)
 		}
 		return e.Remove()
@@ -171,7 +171,7 @@ func (r *Runtime) Restore(id string, o RunOptions) error {
 	}
 	d, ok := j.backend.(backends.Delegating)
 	if !ok {
-		return fmt.Errorf("restore: %w of the %s backend", errNoCRIU, j.backend.Name())
+		return fmt.Errorf("restore: %w by the %s backend: CRIU cannot restore its containers", errNotSupported, j.backend.Name())
 	}
 	return r.runDelegated(j, d, o.Detach, o.Call)
 }

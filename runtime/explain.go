@@ -16,7 +16,7 @@ func (r *Runtime) Explain(id string, o CreateOptions) (*backends.Container, back
 	}
 	e, ok := j.backend.(backends.Explaining)
 	if !ok {
-		return nil, nil, fmt.Errorf("the %s backend cannot explain what it would do", j.backend.Name())
+		return nil, nil, fmt.Errorf("the %s backend does not support explain", j.backend.Name())
 	}
 	c := &backends.Container{ID: id, Root: r.store.Root(), Dir: filepath.Join(r.store.Root(), id)}
 	fill(c, j)

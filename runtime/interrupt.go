@@ -12,7 +12,7 @@ import (
 )
 
 // errEnded is the cause with which a create is cancelled.
-var errEnded = errors.New("create was told to end (SIGTERM, as berth delete --force sends)")
+var errEnded = errors.New("create was interrupted by SIGTERM, which 'berth delete --force' sends")
 
 // cancellable returns a context that SIGTERM to this process cancels, which makes create undo what
 // it has done. A second SIGTERM ends the process in the usual way. If the signals are meant for the

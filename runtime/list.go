@@ -28,7 +28,7 @@ func (r *Runtime) List() ([]*Info, error) {
 		}
 		infos, err := r.delegated(m.Name)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("containers of the %s backend: %w", m.Name, err))
+			errs = append(errs, fmt.Errorf("list the containers of the %s backend: %w", m.Name, err))
 			continue
 		}
 		delegated[m.Name] = infos

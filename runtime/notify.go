@@ -36,7 +36,7 @@ func offerNotify(c *backends.Container, s *specs.Spec) error {
 	}
 	dir := filepath.Join(c.Dir, notifyDir)
 	if err := os.Mkdir(dir, 0o755); err != nil {
-		return fmt.Errorf("directory for %s: %w", notifyVar, err)
+		return fmt.Errorf("make a directory for %s: %w", notifyVar, err)
 	}
 	s.Mounts = append(slices.Clip(s.Mounts), specs.Mount{
 		Destination: notifyAt, Type: "bind", Source: dir, Options: []string{"bind", "nosuid", "noexec", "nodev", "ro"},
@@ -71,7 +71,7 @@ func listenNotify(c *backends.Container) (*notifier, error) {
 		err = os.Chmod(path, 0o777) // the container's user may be any
 	}
 	if err != nil {
-		return nil, fmt.Errorf("socket for %s: %w", notifyVar, err)
+		return nil, fmt.Errorf("make a socket for %s: %w", notifyVar, err)
 	}
 	return &notifier{conn: conn, host: host}, nil
 }
@@ -105,7 +105,7 @@ func (n *notifier) forward(p backends.Process) {
 		}
 	}
 	if err := n.tell(p.Pid); err != nil {
-		logrus.Warnf("%s: %v", notifyVar, err)
+		logrus.Warnf("tell the service manager on %s that the container is ready: %v", notifyVar, err)
 	}
 }
 

@@ -10,10 +10,10 @@ import (
 func checkOptions(j *job) error {
 	o := j.options
 	if o.NoPivot {
-		return fmt.Errorf("--no-pivot: not supported by the %s backend, whose containers always get a root of their own", j.backend.Name())
+		return fmt.Errorf("--no-pivot: not supported by the %s backend, because its containers always have their own root", j.backend.Name())
 	}
 	if o.NoCgroup {
-		return fmt.Errorf("--cgroup-manager=disabled: not supported by the %s backend, whose containers always have a cgroup", j.backend.Name())
+		return fmt.Errorf("--cgroup-manager=disabled: not supported by the %s backend, because its containers always have a cgroup", j.backend.Name())
 	}
 	if err := checkTerminal(j.bundle.Spec.Process.Terminal, o.ConsoleSocket != ""); err != nil {
 		return err
@@ -31,9 +31,9 @@ func checkOptions(j *job) error {
 func checkTerminal(terminal, socket bool) error {
 	switch {
 	case terminal && !socket:
-		return errors.New("cannot allocate tty if berth will detach without setting console socket: process.terminal is set, give --console-socket")
+		return errors.New("cannot allocate tty if berth will detach without setting console socket: process.terminal is true, so --console-socket is required")
 	case !terminal && socket:
-		return errors.New("cannot use console socket if berth will not detach or allocate tty: process.terminal is not set")
+		return errors.New("cannot use console socket if berth will not detach or allocate tty: process.terminal is not true")
 	}
 	return nil
 }
@@ -43,10 +43,10 @@ func checkTerminal(terminal, socket bool) error {
 // berth's own descriptors must not take the place of missing ones.
 func preserveFDs(n, listen, inherited int) (int, error) {
 	if n < 0 {
-		return 0, fmt.Errorf("--preserve-fds=%d is not a number of descriptors", n)
+		return 0, fmt.Errorf("--preserve-fds must be a number of descriptors, not %d", n)
 	}
 	if max(n, listen) > inherited {
-		return 0, fmt.Errorf("descriptor %d, which --preserve-fds or LISTEN_FDS names, is not open", 3+inherited)
+		return 0, fmt.Errorf("descriptor %d of --preserve-fds or LISTEN_FDS is not open", 3+inherited)
 	}
 	return min(n, inherited-listen), nil
 }

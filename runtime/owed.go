@@ -20,7 +20,7 @@ func (r *Runtime) begin(store *state.Store, e *state.Entry) {
 		return
 	}
 	if err := store.Owe(e, ""); err != nil {
-		logrus.Debugf("the delete is not recorded: %v", err)
+		logrus.Debugf("record that the delete begins: %v", err)
 	}
 }
 
@@ -29,7 +29,7 @@ func (r *Runtime) owe(store *state.Store, e *state.Entry, err error) error {
 	if oweErr := store.Owe(e, err.Error()); oweErr != nil {
 		return errors.Join(err, oweErr)
 	}
-	return fmt.Errorf("%w (a later call of berth finishes it, or 'berth doctor --fix')", err)
+	return fmt.Errorf("%w (a later create or delete finishes it, as does 'berth doctor --fix')", err)
 }
 
 // rest is how long berth leaves an unfinished delete alone before it tries again.
@@ -160,6 +160,6 @@ func (r *Runtime) clearTheWay(ctx context.Context, id string) error {
 	if err := e.Save(); err != nil {
 		return err
 	}
-	logrus.Warnf("what is left of an earlier container is set aside: %v", failed)
+	logrus.Warnf("the remains of an earlier container %q are set aside: %v", id, failed)
 	return r.store.SetAside(e)
 }

@@ -165,7 +165,7 @@ func TestNewerFormat(t *testing.T) {
 		err := f()
 		var newer *record.NewerError
 		if !errors.As(err, &newer) || errors.Is(err, state.ErrDamaged) || !strings.Contains(err.Error(), "berth 12.3 (abc)") ||
-			!strings.Contains(err.Error(), "use the berth that has written it") || !strings.Contains(err.Error(), "/r/state.json") {
+			!strings.Contains(err.Error(), "use the version of berth that wrote it") || !strings.Contains(err.Error(), "/r/state.json") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -49,15 +49,15 @@ func (r *Runtime) recover(ctx context.Context, id string) error {
 		}
 	}
 	if len(done) == 0 {
-		done = []string{"found nothing of it"}
+		done = []string{"found nothing"}
 	}
 	did := strings.Join(done, ", ")
 	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("container %q, whose record is damaged (%s): %w", id, did, err)
+		return fmt.Errorf("delete container %q, whose record is damaged (berth %s): %w", id, did, err)
 	}
 	if err := e.Remove(); err != nil {
 		return err
 	}
-	logrus.Warnf("the record of container %s was damaged: %s, and removed the record; poststop hooks, if it had any, have not run", id, did)
+	logrus.Warnf("the record of container %q was damaged: berth %s, and removed the record; poststop hooks, if the container had any, have not run", id, did)
 	return nil
 }

@@ -32,7 +32,7 @@ func newTerminal(p *specs.Process, socket *string) (*terminal, error) {
 	}
 	dir, err := os.MkdirTemp("", "berth-console-")
 	if err != nil {
-		return nil, fmt.Errorf("terminal: %w", err)
+		return nil, fmt.Errorf("make a console socket: %w", err)
 	}
 	t := &terminal{dir: dir, listen: -1, output: make(chan struct{})}
 	*socket = filepath.Join(dir, "sock")
@@ -44,7 +44,7 @@ func newTerminal(p *specs.Process, socket *string) (*terminal, error) {
 	}
 	if err != nil {
 		t.close()
-		return nil, fmt.Errorf("terminal: %w", err)
+		return nil, fmt.Errorf("make a console socket: %w", err)
 	}
 	if own, err := console.ConsoleFromFile(os.Stdin); err == nil {
 		t.own = own
@@ -60,20 +60,20 @@ func (t *terminal) attach() error {
 	}
 	master, err := t.receive()
 	if err != nil {
-		return fmt.Errorf("terminal: %w", err)
+		return fmt.Errorf("attach the container's terminal: %w", err)
 	}
 	if t.master, err = console.ConsoleFromFile(master); err != nil {
-		return fmt.Errorf("terminal: %w", err)
+		return fmt.Errorf("attach the container's terminal: %w", err)
 	}
 	// berth's own terminal already translates newlines: SetRaw leaves output processing on. The
 	// container's terminal must not translate them a second time.
 	if err := console.ClearONLCR(t.master.Fd()); err != nil {
-		return fmt.Errorf("terminal: %w", err)
+		return fmt.Errorf("attach the container's terminal: %w", err)
 	}
 	if t.own != nil {
 		t.resize()
 		if err := t.own.SetRaw(); err != nil {
-			return fmt.Errorf("terminal: %w", err)
+			return fmt.Errorf("attach the container's terminal: %w", err)
 		}
 	}
 	go func() { _, _ = io.Copy(t.master, os.Stdin) }()
@@ -97,11 +97,11 @@ func (t *terminal) receive() (*os.File, error) {
 	}
 	messages, err := unix.ParseSocketControlMessage(oob[:n])
 	if err != nil || len(messages) != 1 {
-		return nil, errors.Join(errors.New("no terminal arrived"), err)
+		return nil, errors.Join(errors.New("the console socket received no terminal"), err)
 	}
 	fds, err := unix.ParseUnixRights(&messages[0])
 	if err != nil || len(fds) != 1 {
-		return nil, errors.Join(errors.New("no terminal arrived"), err)
+		return nil, errors.Join(errors.New("the console socket received no terminal"), err)
 	}
 	return os.NewFile(uintptr(fds[0]), "terminal"), nil
 }

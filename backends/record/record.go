@@ -35,7 +35,7 @@ type NewerError struct {
 }
 
 func (e *NewerError) Error() string {
-	return fmt.Sprintf("it has format %d, written by %.100q; this is %q, which reads formats up to %d: use the berth that has written it, or a later one",
+	return fmt.Sprintf("it has format %d, written by %.100q, but this is %q, which reads formats up to %d: use the version of berth that wrote it, or a later one",
 		e.Format, e.Writer, Writer, Format)
 }
 
@@ -57,7 +57,7 @@ func Marshal(v any) ([]byte, error) {
 		return nil, err
 	}
 	if len(own) < len(`{"":0}`) || own[0] != '{' {
-		return nil, fmt.Errorf("a record of %T", v)
+		return nil, fmt.Errorf("encode a record: %T is not an object with fields", v)
 	}
 	head, err := json.Marshal(struct {
 		Format int    `json:"format"`
@@ -100,11 +100,11 @@ func Unmarshal(data []byte, v any) error {
 		return err
 	}
 	if format > 0 && !intact(data) {
-		return damaged(errors.New("its sum is not that of what it says"))
+		return damaged(errors.New("its checksum does not match its content"))
 	}
 	for _, key := range []string{keyFormat, keyWriter, keySum} {
 		if _, there := fields[key]; there && format == 0 {
-			return damaged(fmt.Errorf("it has %q and no format", key))
+			return damaged(fmt.Errorf("it has %q but no format", key))
 		}
 		delete(fields, key)
 	}
@@ -124,7 +124,7 @@ func formatOf(fields map[string]json.RawMessage) (int, error) {
 	}
 	var format *int
 	if err := json.Unmarshal(raw, &format); err != nil || format == nil || *format < 1 {
-		return 0, damaged(fmt.Errorf("%.40q is no format", raw))
+		return 0, damaged(fmt.Errorf("its format is %.40q, not a positive number", raw))
 	}
 	if *format > Format {
 		newer := &NewerError{Format: *format}
@@ -143,7 +143,7 @@ func Strictly(data []byte, v any) error {
 		return damaged(err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return damaged(errors.New("there is more behind it"))
+		return damaged(errors.New("there is more data after its end"))
 	}
 	return nil
 }

@@ -92,7 +92,7 @@ func TestFormats(t *testing.T) {
 		"format beyond numbers":    {`{"format":1e99,"name":"x"}`, "damaged"},
 		"a newer one":              {`{"format":2,"berth":"berth 9.9","things":{}}`, `format 2, written by "berth 9.9"`},
 		"a newer one, unknown":     {`{"format":2000}`, `format 2000, written by ""`},
-		"a newer one, odd":         {`{"format":7,"berth":["x"]}`, "use the berth that has written it, or a later one"},
+		"a newer one, odd":         {`{"format":7,"berth":["x"]}`, "use the version of berth that wrote it, or a later one"},
 		"a newer one, talkative":   {`{"format":7,"berth":"` + strings.Repeat("x", 5000) + `"}`, "format 7"},
 		"a newer one, cut short":   {`{"format":7,"berth":"b`, "damaged"},
 		"a newer one that is ours": {string(seal([]byte(`{"format":2,"berth":"b","name":"x"}`))), "format 2"},

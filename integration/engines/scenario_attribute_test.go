@@ -69,7 +69,7 @@ var attributeScenarios = []scenario{
 	{name: "--preserve-fd", script: `
 		echo five >5; once --preserve-fd 5 $i sh -c 'cat <&5; test -e /proc/self/fd/3 || echo no 3' 5<5`,
 		want:    "five\nno 3",
-		refused: refusal{"berth-lxc": "descriptor 3, which --preserve-fds .* names, is not open", "berth-pct": "descriptor 3, which --preserve-fds .* names, is not open"}},
+		refused: refusal{"berth-lxc": "descriptor 3 of --preserve-fds or LISTEN_FDS is not open", "berth-pct": "descriptor 3 of --preserve-fds or LISTEN_FDS is not open"}},
 	{name: "--runtime-flag, --log-level debug", script: `
 		podman --runtime-flag debug --log-level debug run --rm --network none $i echo in 2>e; grep -c level=debug e | awk '{print ($1 > 9)}'`,
 		want: "in\n1"},

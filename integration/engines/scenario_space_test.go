@@ -44,7 +44,7 @@ var spaceScenarios = []scenario{
 		podman run --detach --cgroups=disabled --name $n --network none $i sleep 1000 >/dev/null
 		podman exec $n echo in; [[ $(tail -1 /proc/$(ask $n .State.Pid)/cgroup) == $(tail -1 /proc/self/cgroup) ]] && echo the same cgroup; podman stop --time 0 $n >/dev/null 2>&1; podman wait $n`,
 		want:    "in\nthe same cgroup\n137",
-		refused: refusal{"berth-lxc": "not supported by the lxc backend, whose containers always have a cgroup", "berth-pct": "not supported by the pct backend, whose containers always have a cgroup"}},
+		refused: refusal{"berth-lxc": "not supported by the lxc backend, because its containers always have a cgroup", "berth-pct": "not supported by the pct backend, because its containers always have a cgroup"}},
 	// A CT is in Proxmox VE's cgroup, whatever cgroup an engine names.
 	{name: "--cgroup-parent", script: `
 		parent=${n//-/_}.slice; finally "systemctl stop $parent"; place=$parent; [[ $runtime != *-pct ]] || place=/lxc/

@@ -128,7 +128,7 @@ func TestCreating(t *testing.T) {
 		t.Errorf("the container's process is in state %s", state)
 	}
 	b.removed()
-	if o := create.within(soon); o.status != 1 || !strings.Contains(o.stderr, "told to end") {
+	if o := create.within(soon); o.status != 1 || !strings.Contains(o.stderr, "interrupted by SIGTERM") {
 		t.Errorf("create: status %d: %s", o.status, o.stderr)
 	}
 }

@@ -337,7 +337,7 @@ func TestDeleteKilled(t *testing.T) {
 	if err := unix.Kill(sleeper, unix.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	b.found("records", "a delete that was interrupted")
+	b.found("records", "its delete was interrupted")
 	for deadline := time.Now().Add(patience); vmids(t)[vmid]; {
 		other.create()
 		other.drop()

@@ -28,7 +28,7 @@ const (
 func check(c *Config, known []string, fail func(key, format string, args ...any)) {
 	backend := func(key, name string) {
 		if !slices.Contains(known, name) {
-			fail(key, "there is no backend %q; there are: %s", name, strings.Join(known, ", "))
+			fail(key, "must be one of %s, not %q", strings.Join(known, ", "), name)
 		}
 	}
 	if c.Default != "" {
@@ -36,7 +36,7 @@ func check(c *Config, known []string, fail func(key, format string, args ...any)
 	}
 	absolute := func(key, path string) {
 		if path != "" && !filepath.IsAbs(path) {
-			fail(key, "%q is no absolute path", path)
+			fail(key, "must be an absolute path, not %q", path)
 		}
 	}
 	absolute("lxc.path", c.LXC.Path)
@@ -51,12 +51,12 @@ func check(c *Config, known []string, fail func(key, format string, args ...any)
 		key := fmt.Sprintf("rule[%d]", i+1)
 		r := &c.Rules[i]
 		if r.Backend == "" {
-			fail(key, "the rule names no backend")
+			fail(key, "the rule has no backend")
 		} else {
 			backend(key+".backend", r.Backend)
 		}
 		if r.empty() {
-			fail(key, "the rule has no condition; \"default\" names the backend of all other containers")
+			fail(key, "the rule has no condition: use \"default\" for the backend of all other containers")
 		}
 	}
 }
@@ -65,12 +65,12 @@ func checkPct(p *Pct, fail func(key, format string, args ...any)) {
 	if len(p.VMIDs) != 0 {
 		first, last := p.VMIDs.First(), p.VMIDs.Last()
 		if first < minVMID || last > maxVMID || first > last {
-			fail("pct.vmid-range", "%v is no range: it is [first, last], from %d to %d", []int(p.VMIDs), minVMID, maxVMID)
+			fail("pct.vmid-range", "must be a range [first, last] from %d to %d, not %v", minVMID, maxVMID, []int(p.VMIDs))
 		}
 	}
 	named := func(key, pattern, name string) {
 		if name != "" && !regexp.MustCompile(pattern).MatchString(name) {
-			fail(key, "%q is not a name that Proxmox VE takes here", name)
+			fail(key, "%q is not a valid name in Proxmox VE", name)
 		}
 	}
 	named("pct.storage", storageName, p.Storage)
@@ -84,23 +84,23 @@ func checkPct(p *Pct, fail func(key, format string, args ...any)) {
 		checkLine(fmt.Sprintf("pct.lxc-lines[%d]", i+1), line, fail)
 	}
 	if p.QuorumWait < 0 {
-		fail("pct.quorum-wait", "%d is negative: it is a number of seconds", p.QuorumWait)
+		fail("pct.quorum-wait", "must be a number of seconds, at least 0, not %d", p.QuorumWait)
 	}
 	if p.Timeout < 0 {
-		fail("pct.timeout", "%d is negative: it is a number of seconds", p.Timeout)
+		fail("pct.timeout", "must be a number of seconds, at least 0, not %d", p.Timeout)
 	}
 }
 
 // checkNetwork requires what Proxmox VE accepts for a network device whose address it sets itself.
 func checkNetwork(n *Network, fail func(key, format string, args ...any)) {
 	if n.Bridge == "" && *n != (Network{}) {
-		fail("pct.network", "the network has no bridge")
+		fail("pct.network", "bridge is required")
 	}
 	if n.Tag < 0 || n.Tag > 4094 {
-		fail("pct.network.tag", "%d is no VLAN: they are from 1 to 4094", n.Tag)
+		fail("pct.network.tag", "must be a VLAN from 1 to 4094, or 0 for none, not %d", n.Tag)
 	}
 	if n.Rate < 0 {
-		fail("pct.network.rate", "%v is negative: it is in MB/s", n.Rate)
+		fail("pct.network.rate", "must be a number of MB/s, at least 0, not %v", n.Rate)
 	}
 	for _, family := range []struct {
 		address, gateway       string
@@ -115,14 +115,14 @@ func checkNetwork(n *Network, fail func(key, format string, args ...any)) {
 		case "", "dhcp", "manual":
 		default:
 			if p, err := netip.ParsePrefix(family.address); err != nil || !family.is(p.Addr()) || p.Addr().Zone() != "" {
-				fail(family.addressKey, "%q is no %s address with the length of its prefix, and neither dhcp nor manual", family.address, family.name)
+				fail(family.addressKey, "must be an %s address with its prefix length, dhcp or manual, not %q", family.name, family.address)
 			}
 		}
 		if family.gateway == "" {
 			continue
 		}
 		if a, err := netip.ParseAddr(family.gateway); err != nil || !family.is(a) || a.Zone() != "" {
-			fail(family.gatewayKey, "%q is no %s address", family.gateway, family.name)
+			fail(family.gatewayKey, "must be an %s address, not %q", family.name, family.gateway)
 		}
 	}
 }

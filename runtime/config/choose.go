@@ -27,15 +27,15 @@ type Choice struct{ Backend, Reason string }
 func (c *Chooser) General() (Choice, error) {
 	for _, choice := range []Choice{
 		{c.Flag, "--backend"},
-		{c.CalledAs, "the name that berth was called by"},
-		{c.Config.Default, "the default of the configuration"},
+		{c.CalledAs, "the name under which berth was called"},
+		{c.Config.Default, "the default in the configuration"},
 		{c.Host, "the host"},
 	} {
 		if choice.Backend != "" {
 			return choice, c.known(choice)
 		}
 	}
-	return Choice{}, fmt.Errorf("no backend: name one with --backend; there are: %s", strings.Join(c.Known, ", "))
+	return Choice{}, fmt.Errorf("no backend is chosen: use --backend with one of %s", strings.Join(c.Known, ", "))
 }
 
 // For chooses a backend for a container: by flag, by berth's name, by the container's annotation,
@@ -63,6 +63,6 @@ func (c *Chooser) known(choice Choice) error {
 	if slices.Contains(c.Known, choice.Backend) {
 		return nil
 	}
-	return fmt.Errorf("backend %q (named by %s): there is none of this name; there are: %s",
+	return fmt.Errorf("backend %q, chosen by %s, does not exist: the backends are %s",
 		choice.Backend, choice.Reason, strings.Join(c.Known, ", "))
 }

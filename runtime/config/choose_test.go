@@ -70,7 +70,7 @@ func TestChoose(t *testing.T) {
 		"default":               {Chooser{Config: &Config{Default: "pct", Rules: []Rule{{Backend: "crun", ID: "b"}}}, Host: "lxc"}, nil, "pct", ""},
 		"host":                  {Chooser{Config: &Config{}, Host: "lxc"}, nil, "lxc", ""},
 		"unknown flag":          {Chooser{Flag: "kvm", Config: &Config{}}, nil, "", "kvm"},
-		"unknown name":          {Chooser{CalledAs: "kvm", Config: &Config{}}, nil, "", "called by"},
+		"unknown name":          {Chooser{CalledAs: "kvm", Config: &Config{}}, nil, "", "was called"},
 		"unknown annotation":    {Chooser{Config: &Config{Annotation: DefaultAnnotation}}, map[string]string{DefaultAnnotation: "kvm"}, "", DefaultAnnotation},
 		"none":                  {Chooser{Config: &Config{}}, nil, "", "no backend"},
 	} {

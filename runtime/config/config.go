@@ -7,12 +7,12 @@ const File = "/etc/berth/config.toml"
 
 // Config is the content of the file. A setting with its zero value is left to the backend.
 type Config struct {
-	// Default is the backend of containers that nothing else decides on. If it is empty, that is
-	// the best backend of the host.
-	Default string `toml:"default" comment:"backend of containers that nothing else decides on"`
+	// Default is the backend of containers for which nothing else chooses one. If it is empty, that
+	// is the best backend of the host.
+	Default string `toml:"default" comment:"backend of containers for which nothing else chooses one"`
 	// Annotation is the key of the annotation with which a container asks for a backend. If it is
 	// empty, a container cannot ask.
-	Annotation string `toml:"annotation" comment:"annotation by which a container asks for a backend; empty: none"`
+	Annotation string `toml:"annotation" comment:"annotation with which a container can choose its backend; empty: none"`
 
 	LXC  LXC  `toml:"lxc"`
 	Pct  Pct  `toml:"pct"`
@@ -37,21 +37,21 @@ type Pct struct {
 	// Path is the pct program. If it is empty, pct is on PATH.
 	Path string `toml:"path" comment:"the pct program; empty: on PATH"`
 	// VMIDs is the range of VMIDs for berth's containers.
-	VMIDs VMIDs `toml:"vmid-range" comment:"range of the VMIDs of berth's containers, as [first, last]"`
+	VMIDs VMIDs `toml:"vmid-range" comment:"range of the VMIDs of berth's containers: [first, last]"`
 	// Pool is the resource pool of the containers. Tags are added to them.
-	Pool string   `toml:"pool" comment:"resource pool that the containers are in"`
-	Tags []string `toml:"tags,omitempty" comment:"tags that the containers bear"`
+	Pool string   `toml:"pool" comment:"resource pool of the containers"`
+	Tags []string `toml:"tags,omitempty" comment:"additional tags of the containers"`
 	// Storage is passed to pct create for volumes. A container's root is a directory and takes no
 	// space there.
 	Storage string `toml:"storage" comment:"storage for volumes of the containers; empty: Proxmox VE's default"`
 	// LXCFS shows containers their own limits in /proc, with the files of LXCFS.
-	LXCFS bool `toml:"lxcfs" comment:"true: containers see their own limits in /proc/meminfo and others; a container's own: annotation io.github.berth-oci.pct.lxcfs"`
+	LXCFS bool `toml:"lxcfs" comment:"true: containers see their own limits in /proc/meminfo and other files; per container: annotation io.github.berth-oci.pct.lxcfs"`
 	// Lines are added to the LXC configuration of each container.
-	Lines []string `toml:"lxc-lines,omitempty" comment:"lines for LXC's configuration of each container"`
+	Lines []string `toml:"lxc-lines,omitempty" comment:"additional lines in the LXC configuration of each container"`
 	// CgroupsPath puts a container into the cgroup that its config.json names.
-	CgroupsPath bool `toml:"cgroups-path" comment:"true: containers are in the cgroup that their engine names, so that a pod's limits hold; false: in lxc/VMID"`
+	CgroupsPath bool `toml:"cgroups-path" comment:"true: containers are in the cgroup that the engine sets, so that a pod's limits apply; false: in lxc/VMID"`
 	// Timeout is how long a call of pct may take, in seconds. 0 means the backend's own limit.
-	Timeout int `toml:"timeout" comment:"seconds that a call of pct may take; 0: berth's own bound"`
+	Timeout int `toml:"timeout" comment:"seconds that a call of pct may take; 0: berth's default"`
 	// QuorumWait is how long to wait for the cluster's quorum, in seconds.
 	QuorumWait int `toml:"quorum-wait" comment:"seconds to wait for the cluster's quorum; 0: fail at once"`
 	// Network is the network device of a container that asks for one.
@@ -61,14 +61,14 @@ type Pct struct {
 // Network is the network device of a container that asks Proxmox VE for one with the annotation
 // io.github.berth-oci.pct.net=bridge (pct(1), --net0).
 type Network struct {
-	Bridge string `toml:"bridge" comment:"bridge of the containers that ask for it; empty: none can"`
+	Bridge string `toml:"bridge" comment:"bridge for containers that ask for one; empty: they cannot"`
 	// Tag is the number of the VLAN. 0 means none.
 	Tag      int    `toml:"tag" comment:"VLAN; 0: none"`
-	IP       string `toml:"ip" comment:"ADDRESS/PREFIX, dhcp, manual or empty; a container's own: annotation io.github.berth-oci.pct.ip"`
+	IP       string `toml:"ip" comment:"ADDRESS/PREFIX, dhcp, manual or empty; per container: annotation io.github.berth-oci.pct.ip"`
 	Gateway  string `toml:"gateway"`
 	IP6      string `toml:"ip6" comment:"ADDRESS/PREFIX, dhcp, manual or empty"`
 	Gateway6 string `toml:"gateway6"`
-	Firewall bool   `toml:"firewall" comment:"packets pass Proxmox VE's firewall"`
+	Firewall bool   `toml:"firewall" comment:"true: use the Proxmox VE firewall"`
 	// Rate is in MB/s. 0 means no limit.
 	Rate float64 `toml:"rate" comment:"limit in MB/s; 0: none"`
 }

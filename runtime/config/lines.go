@@ -13,16 +13,16 @@ const lineKey = `^lxc\.(cgroup2\.[a-z0-9_.]+|net\.[0-9]+\.[a-z0-9_.]+|sysctl\.ne
 // checkLine requires one whole line of LXC's configuration (lxc.container.conf(5)).
 func checkLine(key, line string, fail func(key, format string, args ...any)) {
 	if strings.ContainsFunc(line, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
-		fail(key, "%q holds a control character: each line is an element of its own", line)
+		fail(key, "%q contains a control character: give each line as a separate element", line)
 		return
 	}
 	name, value, found := strings.Cut(line, "=")
 	name, value = strings.TrimSpace(name), strings.TrimSpace(value)
 	switch {
 	case !found || value == "":
-		fail(key, "%q is no line of the form KEY = VALUE", line)
+		fail(key, "must be KEY = VALUE, not %q", line)
 	case !regexp.MustCompile(lineKey).MatchString(name):
-		fail(key, "%q: a line may set lxc.cgroup2.*, lxc.net.N.*, lxc.sysctl.net.* and lxc.hook.pre-start, start-host, stop and post-stop; "+
-			"all else berth sets itself, or it is for LXC's init and would not reach the container's program", name)
+		fail(key, "must set lxc.cgroup2.*, lxc.net.N.*, lxc.sysctl.net.*, or lxc.hook.pre-start, start-host, stop or post-stop, not %q: "+
+			"berth sets the other keys itself, or they would apply only to LXC's init and not to the container's process", name)
 	}
 }

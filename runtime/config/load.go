@@ -44,15 +44,15 @@ func Load(path string, known []string) (*Config, error) {
 		return Default(), nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("configuration: %w", err)
+		return nil, fmt.Errorf("read configuration: %w", err)
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxSize+1))
 	if err != nil {
-		return nil, fmt.Errorf("configuration: %w", err)
+		return nil, fmt.Errorf("read configuration: %w", err)
 	}
 	if len(data) > maxSize {
-		return nil, fmt.Errorf("configuration: %s is larger than %d bytes", f.Name(), maxSize)
+		return nil, fmt.Errorf("read configuration: %s is larger than %d bytes", f.Name(), maxSize)
 	}
 	return Parse(f.Name(), data, known)
 }
@@ -100,7 +100,7 @@ func decode(file string, data []byte, c *Config) []error {
 	for i := range missing.Errors {
 		e := &missing.Errors[i]
 		line, _ := e.Position()
-		errs = append(errs, &Error{File: file, Line: line, Key: x.key(e), Message: "there is no such setting"})
+		errs = append(errs, &Error{File: file, Line: line, Key: x.key(e), Message: "unknown setting"})
 	}
 	return errs
 }

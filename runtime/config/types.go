@@ -10,7 +10,7 @@ import (
 
 // words has what a value is called, in Go and in TOML.
 var words = map[reflect.Kind]string{
-	reflect.String: "a string", reflect.Bool: "true or false", reflect.Slice: "a list",
+	reflect.String: "a string", reflect.Bool: "a boolean", reflect.Slice: "a list",
 	reflect.Int: "an integer", reflect.Int64: "an integer", reflect.Float64: "a number",
 	reflect.Struct: "a table", reflect.Map: "a table",
 }
@@ -26,7 +26,7 @@ func checkTypes(t reflect.Type, value any, key string, fail func(key, format str
 		is = words[reflect.TypeOf(value).Kind()]
 	}
 	if is != want && (want != "a number" || is != "an integer") {
-		fail(key, "expected %s, found %s", want, is)
+		fail(key, "must be %s, not %s", want, is)
 		return
 	}
 	switch v := value.(type) {

@@ -81,10 +81,10 @@ func (d *Doctor) backends(ctx context.Context) []backends.Finding {
 		case err == nil:
 			list = append(list, pass(check, "usable:"+tools))
 		case m.Name == d.Default:
-			list = append(list, fail(check, err.Error(), "containers get this backend by default: install what is missing, or set another default in the configuration"))
+			list = append(list, fail(check, err.Error(), "this is the default backend: install what is missing, or set another default in the configuration"))
 			continue
 		default:
-			list = append(list, pass(check, "not usable here: "+err.Error()))
+			list = append(list, pass(check, "not usable on this host: "+err.Error()))
 			continue
 		}
 		if e, ok := b.(backends.Diagnoser); ok {

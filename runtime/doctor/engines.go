@@ -80,11 +80,11 @@ func (d *Doctor) podman() backends.Finding {
 			err = toml.Unmarshal(data, &merged)
 		}
 		if err != nil {
-			return fail(check, fmt.Sprintf("%s: %v", name, err), "podman cannot read it either: mend the file")
+			return fail(check, fmt.Sprintf("%s: %v", name, err), "podman cannot read it either: correct the file")
 		}
 	}
 	e := merged.Engine
-	paste := lines("in /etc/containers/containers.conf.d/berth.conf:", "[engine]",
+	paste := lines("add to /etc/containers/containers.conf.d/berth.conf:", "[engine]",
 		`runtime_supports_json = ["crun", "runc", "berth", "berth-lxc", "berth-pct", "berth-crun", "berth-runc"]`,
 		"[engine.runtimes]", fmt.Sprintf("berth = [%q]", d.Program))
 	var known []string
@@ -95,17 +95,17 @@ func (d *Doctor) podman() backends.Finding {
 	}
 	slices.Sort(known)
 	if len(known) == 0 {
-		return warn(check, "installed; berth is not among its runtimes", paste)
+		return warn(check, "installed, but berth is not among its runtimes", paste)
 	}
 	for _, name := range known {
 		for _, program := range append([]string{name}, baseNames(e.Runtimes[name])...) {
 			if isBerth(program) && !slices.Contains(e.JSON, program) {
 				return warn(check, fmt.Sprintf("runtime_supports_json does not list %q", program),
-					"without it podman does not show berth's errors: "+paste)
+					"podman does not show berth's errors without it: "+paste)
 			}
 		}
 	}
-	return pass(check, "knows "+strings.Join(known, ", ")+"; its runtime is "+orDefault(e.Runtime, "crun or runc"))
+	return pass(check, "runtimes: "+strings.Join(known, ", ")+"; default: "+orDefault(e.Runtime, "crun or runc"))
 }
 
 func isBerth(path string) bool {
@@ -139,15 +139,15 @@ func (d *Doctor) containerd() backends.Finding {
 	}
 	paste := d.containerdLines(name, tree)
 	if errors.Is(err, fs.ErrNotExist) {
-		return warn(check, "installed; it has no "+name, paste)
+		return warn(check, "installed, but there is no "+name, paste)
 	}
 	if err != nil {
-		return fail(check, fmt.Sprintf("%s: %v", name, err), "containerd cannot read it either: mend the file")
+		return fail(check, fmt.Sprintf("%s: %v", name, err), "containerd cannot read it either: correct the file")
 	}
 	if found := binaryNames(tree); len(found) > 0 {
 		return pass(check, "BinaryName "+strings.Join(found, ", "))
 	}
-	return warn(check, "installed; berth is not among the runtimes of "+name, paste)
+	return warn(check, "installed, but berth is not among the runtimes in "+name, paste)
 }
 
 // containerdLines returns lines to paste into containerd's configuration. containerd 2 writes
@@ -158,7 +158,7 @@ func (d *Doctor) containerdLines(file string, tree map[string]any) string {
 		plugin = "io.containerd.cri.v1.runtime"
 	}
 	table := fmt.Sprintf("plugins.%q.containerd.runtimes.berth", plugin)
-	return lines("in "+file+":", "["+table+"]", `  runtime_type = "io.containerd.runc.v2"`,
+	return lines("add to "+file+":", "["+table+"]", `  runtime_type = "io.containerd.runc.v2"`,
 		"["+table+".options]", fmt.Sprintf("  BinaryName = %q", d.Program))
 }
 
@@ -180,10 +180,10 @@ func binaryNames(tree map[string]any) []string {
 
 func (d *Doctor) docker() backends.Finding {
 	const check, name = "Docker Engine", "/etc/docker/daemon.json"
-	paste := lines("in "+name+":", fmt.Sprintf(`{"runtimes": {"berth": {"path": %q}}}`, d.Program))
+	paste := lines("add to "+name+":", fmt.Sprintf(`{"runtimes": {"berth": {"path": %q}}}`, d.Program))
 	data, err := os.ReadFile(d.path(name))
 	if errors.Is(err, fs.ErrNotExist) {
-		return warn(check, "installed; it has no "+name, paste)
+		return warn(check, "installed, but there is no "+name, paste)
 	}
 	var conf struct {
 		Runtimes map[string]struct {
@@ -194,12 +194,12 @@ func (d *Doctor) docker() backends.Finding {
 		err = json.Unmarshal(data, &conf)
 	}
 	if err != nil {
-		return fail(check, fmt.Sprintf("%s: %v", name, err), "dockerd cannot read it either: mend the file")
+		return fail(check, fmt.Sprintf("%s: %v", name, err), "dockerd cannot read it either: correct the file")
 	}
 	for name, r := range conf.Runtimes {
 		if isBerth(r.Path) || isBerth(name) {
-			return pass(check, "knows "+name)
+			return pass(check, "runtime: "+name)
 		}
 	}
-	return warn(check, "installed; berth is not among the runtimes of "+name, paste)
+	return warn(check, "installed, but berth is not among the runtimes in "+name, paste)
 }

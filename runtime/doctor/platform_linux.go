@@ -28,17 +28,17 @@ func (d *Doctor) kernel() backends.Finding {
 	const check = "kernel"
 	data, err := os.ReadFile(d.path("/proc/sys/kernel/osrelease"))
 	if err != nil {
-		return fail(check, err.Error(), "is /proc mounted?")
+		return fail(check, err.Error(), "check that /proc is mounted")
 	}
 	release := strings.TrimSpace(string(data))
 	fields := strings.FieldsFunc(release, func(r rune) bool { return r < '0' || r > '9' })
 	if len(fields) < 2 {
-		return warn(check, release, "its version cannot be read from its name")
+		return warn(check, release, fmt.Sprintf("the version of this kernel is not clear: berth needs Linux %d.%d or later", kernelMajor, kernelMinor))
 	}
 	major, _ := strconv.Atoi(fields[0])
 	minor, _ := strconv.Atoi(fields[1])
 	if major < kernelMajor || major == kernelMajor && minor < kernelMinor {
-		return fail(check, release, fmt.Sprintf("Linux %d.%d or later is needed; Proxmox VE 8 and Debian 12 have it", kernelMajor, kernelMinor))
+		return fail(check, release, fmt.Sprintf("berth needs Linux %d.%d or later, as in Proxmox VE 8 and Debian 12", kernelMajor, kernelMinor))
 	}
 	return pass(check, "Linux "+release)
 }
@@ -61,8 +61,8 @@ func (d *Doctor) cgroup() backends.Finding {
 		}
 	}
 	if len(missing) > 0 {
-		return warn(check, "controllers that are not there: "+strings.Join(missing, " "),
-			"containers with such limits fail; does the host also mount cgroup v1, or is it a container itself?")
+		return warn(check, "missing controllers: "+strings.Join(missing, " "),
+			"containers with limits of these controllers fail: check whether the host also mounts cgroup v1, or is itself a container")
 	}
 	return pass(check, "controllers: "+strings.Join(have, " "))
 }
@@ -80,14 +80,14 @@ func (d *Doctor) appArmor() backends.Finding {
 	const check = "AppArmor"
 	data, err := os.ReadFile(d.path("/sys/module/apparmor/parameters/enabled"))
 	if err != nil || !strings.HasPrefix(string(data), "Y") {
-		return warn(check, "off", "containers are not confined by it; Proxmox VE has it on")
+		return warn(check, "disabled", "AppArmor does not confine containers: boot with AppArmor enabled, as Proxmox VE does")
 	}
 	if _, err := os.Stat(d.path("/usr/sbin/apparmor_parser")); err != nil {
 		if _, err := os.Stat(d.path("/sbin/apparmor_parser")); err != nil {
-			return fail(check, "on, without apparmor_parser", "install the package apparmor: LXC and engines load profiles with it")
+			return fail(check, "enabled, but apparmor_parser is missing", "install the package apparmor: LXC and engines load profiles with apparmor_parser")
 		}
 	}
-	return pass(check, "on")
+	return pass(check, "enabled")
 }
 
 func (d *Doctor) userNamespaces() backends.Finding {
@@ -95,7 +95,7 @@ func (d *Doctor) userNamespaces() backends.Finding {
 	data, err := os.ReadFile(d.path("/proc/sys/user/max_user_namespaces"))
 	n, _ := strconv.Atoi(strings.TrimSpace(string(data)))
 	if err != nil || n == 0 {
-		return warn(check, "none are allowed (user.max_user_namespaces)", "containers with a user namespace fail; set user.max_user_namespaces")
+		return warn(check, "none are allowed (user.max_user_namespaces is 0)", "containers with a user namespace fail: raise the sysctl user.max_user_namespaces")
 	}
 	return pass(check, fmt.Sprintf("up to %d", n))
 }

@@ -35,7 +35,7 @@ func (d *Doctor) state(context.Context) []backends.Finding {
 		return []backends.Finding{fail(check, dir+" is not a directory", "remove it, or choose another --root")}
 	}
 	if err := unix.Access(dir, unix.W_OK|unix.X_OK); err != nil {
-		return []backends.Finding{fail(check, fmt.Sprintf("%s: %v", dir, err), "berth must be able to write there: is it read-only, are you root?")}
+		return []backends.Finding{fail(check, fmt.Sprintf("%s: %v", dir, err), "berth must be able to write there: check that you are root and that the file system is not read-only")}
 	}
 	var fs unix.Statfs_t
 	if err := unix.Statfs(dir, &fs); err != nil {
@@ -43,7 +43,7 @@ func (d *Doctor) state(context.Context) []backends.Finding {
 	}
 	list := []backends.Finding{d.room(dir, &fs)}
 	if !inMemory(&fs) {
-		list = append(list, warn(check, d.Root+" is on a disk", "records would survive a reboot, which their containers do not: it should be a tmpfs, as /run is"))
+		list = append(list, warn(check, d.Root+" is on a disk", "records would survive a reboot, but their containers do not: use a directory on a tmpfs, such as /run"))
 	}
 	return list
 }
@@ -52,7 +52,7 @@ func (d *Doctor) room(dir string, fs *unix.Statfs_t) backends.Finding {
 	const check = "state directory"
 	free := uint64(fs.Bavail) * uint64(fs.Bsize) //nolint:unconvert // their types differ among systems
 	if free < leastBytes || fs.Files > 0 && int64(fs.Ffree) < leastFiles {
-		return fail(check, fmt.Sprintf("%s: %d kB and %d files are free", dir, free>>10, fs.Ffree), "make room: no container can be made")
+		return fail(check, fmt.Sprintf("%s: %d kB and %d files are free", dir, free>>10, fs.Ffree), "free some space: no container can be created")
 	}
 	return pass(check, fmt.Sprintf("%s, %d MB free", d.Root, free>>20))
 }

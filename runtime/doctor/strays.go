@@ -46,8 +46,8 @@ func (d *Doctor) roots() (list []string, skipped []backends.Finding) {
 		} else if ours(dir) {
 			list = append(list, dir)
 		} else if name := foreign(dir); i == 0 && name != "" {
-			skipped = append(skipped, warn("records", fmt.Sprintf("state directory %s: it holds %s, which is not berth's; it was not looked at", dir, name),
-				"name the --root that the engine gives to berth"))
+			skipped = append(skipped, warn("records", fmt.Sprintf("state directory %s: it has %s, which is not berth's: it was not examined", dir, name),
+				"use the --root that the engine gives to berth"))
 		} else if i == 0 {
 			list = append(list, dir)
 		}
@@ -58,10 +58,10 @@ func (d *Doctor) roots() (list []string, skipped []backends.Finding) {
 // skip returns the row for a state directory that is not trusted. A directory of another user is no
 // reason to warn, unless it was chosen.
 func skip(err error, chosen bool) backends.Finding {
-	f := backends.Finding{Check: "records", Verdict: backends.Warn, Looked: err.Error() + "; it was not looked at",
-		Advice: "make it its owner's alone (chmod go-w), or have its owner call 'berth doctor'"}
+	f := backends.Finding{Check: "records", Verdict: backends.Warn, Looked: err.Error() + ": it was not examined",
+		Advice: "let only its owner write to it (chmod go-w), or ask its owner to run 'berth doctor'"}
 	if errors.Is(err, errOthers) && !chosen {
-		f.Verdict, f.Advice = backends.Pass, "its owner can call 'berth doctor'"
+		f.Verdict, f.Advice = backends.Pass, "its owner can run 'berth doctor'"
 	}
 	return f
 }
@@ -108,7 +108,7 @@ func (d *Doctor) guarded(root string) error {
 		case uid != os.Geteuid() && (uid != 0 || dir == root && !link):
 			return fmt.Errorf("%s %w (uid %d)", dir, errOthers, uid)
 		case mode.Perm()&0o022 != 0 && !link && !sticky:
-			return fmt.Errorf("others can write to %s (mode %v)", dir, mode)
+			return fmt.Errorf("other users can write to %s (mode %v)", dir, mode)
 		}
 	}
 	return nil
@@ -184,9 +184,9 @@ func (d *Doctor) records(known *inventory) []backends.Finding {
 					known.records = append(known.records, c)
 				case errors.As(err, &newer):
 					known.newer = append(known.newer, filepath.Join(root, id))
-					list = append(list, warn(check, err.Error(), "only that berth can delete the container, and say what is left behind"))
+					list = append(list, warn(check, err.Error(), "only that version of berth can delete the container and find what it has left behind"))
 				case !errors.Is(err, state.ErrNotExist) && !errors.Is(err, state.ErrDamaged):
-					list = append(list, warn(check, err.Error(), "this could not be looked at"))
+					list = append(list, warn(check, err.Error(), "berth could not examine this"))
 				}
 			}
 		}
@@ -239,11 +239,11 @@ func wrong(i *runtime.Info) string {
 	case i.Owed != nil:
 		return "" // it has a row of its own
 	case i.Unrecorded:
-		return fmt.Sprintf("%s has it, and berth has no record", i.Backend)
+		return fmt.Sprintf("%s has the container, but berth has no record of it", i.Backend)
 	case i.Status == runtime.StateLost:
-		return fmt.Sprintf("%s has lost the container", i.Backend)
+		return fmt.Sprintf("%s no longer has the container", i.Backend)
 	case i.Report == nil && !i.Complete && i.Status == specs.StateStopped:
-		return "a create that was interrupted"
+		return "its create was interrupted"
 	}
 	return ""
 }
@@ -251,7 +251,7 @@ func wrong(i *runtime.Info) string {
 // unfinished says why a delete did not finish.
 func unfinished(c *backends.Container) string {
 	if c.Owed.Why == "" {
-		return "a delete that was interrupted"
+		return "its delete was interrupted"
 	}
 	return c.Owed.Why
 }

@@ -38,16 +38,16 @@ func (d *Doctor) leftovers(_ context.Context, known *inventory) []backends.Findi
 		found, err := kind.find(known)
 		for i := range found {
 			found[i].Check, found[i].Verdict = kind.check, backends.Fail
-			found[i].Advice = "it is left from a container without a record: 'berth doctor --fix' removes it"
+			found[i].Advice = "it was left behind by a container that has no record: 'berth doctor --fix' removes it"
 			if len(known.newer) > 0 {
 				// It may belong to a container whose record only a newer berth can read.
 				found[i].Verdict, found[i].Fix = backends.Warn, nil
-				found[i].Advice = "it may be that of " + strings.Join(known.newer, " or ") + ", whose record a newer berth has written: ask that berth's doctor"
+				found[i].Advice = "it may belong to " + strings.Join(known.newer, " or ") + ", whose record a newer version of berth has written: run 'berth doctor' of that version"
 			}
 		}
 		switch {
 		case err != nil:
-			list = append(list, warn(kind.check, err.Error(), "this could not be looked at"))
+			list = append(list, warn(kind.check, err.Error(), "berth could not examine this"))
 		case len(found) == 0:
 			list = append(list, pass(kind.check, "none without a record"))
 		}
@@ -226,7 +226,7 @@ func (d *Doctor) endMonitor(ctx context.Context, m monitor) error {
 		}
 	}
 	if holds(m.root, m.id) {
-		return fmt.Errorf("%s is there again: the cgroups of %s may be a new container's", filepath.Join(m.root, m.id), m.name)
+		return fmt.Errorf("%s exists again: the cgroups of %s may belong to a new container", filepath.Join(m.root, m.id), m.name)
 	}
 	for _, path := range m.cgroups() {
 		if err := cgroup.Remove(path); err != nil {

@@ -97,7 +97,7 @@ func TestChosenRoot(t *testing.T) {
 				if f.Fix != nil {
 					fixes = append(fixes, f.Looked)
 				}
-				skipped = skipped || f.Verdict == backends.Warn && strings.Contains(f.Looked, "state directory "+d.Root+": it holds ") && f.Advice != ""
+				skipped = skipped || f.Verdict == backends.Warn && strings.Contains(f.Looked, "state directory "+d.Root+": it has ") && f.Advice != ""
 			}
 			if len(fixes) != c.fixes || skipped != c.skip {
 				t.Errorf("to be fixed: %q, skipped: %v", fixes, skipped)

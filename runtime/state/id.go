@@ -15,10 +15,10 @@ const maxID = 255
 // not "." or "..". The error wraps ErrInvalidID.
 func CheckID(id string) error {
 	if id == "" {
-		return fmt.Errorf("%w: it is empty", ErrInvalidID)
+		return fmt.Errorf("%w: the ID is empty", ErrInvalidID)
 	}
 	if len(id) > maxID {
-		return fmt.Errorf("%w: it is %d characters long, %d are allowed", ErrInvalidID, len(id), maxID)
+		return fmt.Errorf("%w: the ID has %d characters, at most %d are allowed", ErrInvalidID, len(id), maxID)
 	}
 	if id == "." || id == ".." {
 		return fmt.Errorf("%w: %q", ErrInvalidID, id)

@@ -34,7 +34,7 @@ func Register(system, root string) error {
 		err = os.Symlink(root, link)
 	}
 	if err != nil && !errors.Is(err, os.ErrExist) {
-		return fmt.Errorf("note the state directory %s for 'berth doctor': %w", root, err)
+		return fmt.Errorf("register the state directory %s for 'berth doctor': %w", root, err)
 	}
 	return nil
 }

@@ -21,7 +21,7 @@ import (
 var (
 	ErrNotExist = errors.New("container does not exist")
 	ErrExist    = errors.New("container with given ID already exists")
-	ErrBusy     = errors.New("another command holds the container")
+	ErrBusy     = errors.New("another command is using the container")
 	// ErrDamaged is the error for a record that cannot be understood. The record of a newer berth
 	// is not damaged: its error is a *record.NewerError.
 	ErrDamaged = record.ErrDamaged
@@ -121,7 +121,7 @@ func makeLocked(dir string) (*os.File, error) {
 	}
 }
 
-// Lock locks a container until Close, and opens its record. If another command holds the container,
+// Lock locks a container until Close, and opens its record. If another command is using the container,
 // Lock waits for at most patience, and then fails with ErrBusy. The record of a container whose
 // create has only begun is empty.
 func (s *Store) Lock(id string, patience time.Duration) (*Entry, error) {
@@ -224,7 +224,7 @@ func (s *Store) Read(id string) (*backends.Container, error) {
 	case err != nil:
 		return nil, fmt.Errorf("state of container %q: %w", id, err)
 	case anothers(data):
-		return nil, fmt.Errorf("container %q: %w: %s is another runtime's", id, ErrNotExist, s.dir(id))
+		return nil, fmt.Errorf("container %q: %w: %s belongs to another runtime", id, ErrNotExist, s.dir(id))
 	default:
 		err := record.Unmarshal(data, c)
 		if err == nil {
@@ -246,15 +246,15 @@ func (s *Store) Read(id string) (*backends.Container, error) {
 func (s *Store) plausible(c *backends.Container, id string) error {
 	switch {
 	case c.Backend == "":
-		return record.Damaged("it names no backend")
+		return record.Damaged("it has no backend")
 	case s.of == "" && c.ID != id, CheckID(c.ID) != nil:
-		return record.Damaged("it is that of a container %.100q", c.ID)
+		return record.Damaged("it is the record of container %.100q", c.ID)
 	case !c.Process.Plausible():
-		return record.Damaged("no container's process is %d", c.Process.Pid)
+		return record.Damaged("process %d cannot be a container's process", c.Process.Pid)
 	case c.Runner.Pid < 0:
-		return record.Damaged("no container is run by process %d", c.Runner.Pid)
+		return record.Damaged("process %d cannot be the command that runs the container", c.Runner.Pid)
 	case c.Creator.Pid < 0:
-		return record.Damaged("no container is created by process %d", c.Creator.Pid)
+		return record.Damaged("process %d cannot be the command that created the container", c.Creator.Pid)
 	}
 	return nil
 }
@@ -263,7 +263,7 @@ func (s *Store) plausible(c *backends.Container, id string) error {
 func (s *Store) Unreadable(id string, err error) error {
 	err = fmt.Errorf("state of container %q: %s: %w", id, filepath.Join(s.dir(id), recordName), err)
 	if errors.Is(err, ErrDamaged) {
-		err = fmt.Errorf("%w; 'berth delete --force %s' removes what it finds of the container", err, id)
+		err = fmt.Errorf("%w; 'berth delete --force %s' removes what is left of the container", err, id)
 	}
 	return err
 }
@@ -355,7 +355,7 @@ func lockDir(dir string, deadline time.Time) (*os.File, error) {
 			return nil, fmt.Errorf("lock %s: %w", dir, err)
 		}
 		if !deadline.IsZero() && time.Now().After(deadline) {
-			return nil, fmt.Errorf("container %q: %w: gave up waiting for the lock of %s", filepath.Base(dir), ErrBusy, dir)
+			return nil, fmt.Errorf("container %q: %w: timed out waiting for the lock of %s", filepath.Base(dir), ErrBusy, dir)
 		}
 		time.Sleep(pause)
 		pause = min(2*pause, 20*time.Millisecond)
