@@ -20,7 +20,7 @@ func pages(a *cli.App) map[string][]byte {
 	for _, c := range a.Commands {
 		fmt.Fprintf(&b, ".TP\n.BR berth-%s (8)\n%s\n", roff(c.Name), roff(c.Usage))
 	}
-	fmt.Fprintf(&b, ".SH FILES\n.TP\n.I /etc/berth/config.toml\nthe configuration\n.TP\n.I /run/berth\nthe records of containers\n")
+	fmt.Fprintf(&b, ".SH FILES\n.TP\n.I /etc/berth/config.toml\nthe configuration file\n.TP\n.I /run/berth\nthe state directory, with the records of containers\n")
 	fmt.Fprintf(&b, ".SH SEE ALSO\n.BR runc (8),\n.BR crun (1),\n.BR pct (1),\n.BR lxc.container.conf (5),\n.BR podman (1)\n")
 	list["berth.8"] = bytes.Clone(b.Bytes())
 	for _, c := range a.Commands {

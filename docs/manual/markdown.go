@@ -16,8 +16,8 @@ func markdownOf(a *cli.App) []byte {
 	summary, description, _ := strings.Cut(a.Usage, "\n")
 	fmt.Fprintf(&b, "%s %s.\n\n", a.Name, summary)
 	writeParagraphs(&b, description)
-	b.WriteString("Any failure of berth's ends with status 1, an unknown command with 3; `run` and `exec` end with the process's own\n" +
-		"status, and `exec` with 255 where there is none.\n\n## Global options\n\n")
+	b.WriteString("berth exits with status 1 if it fails, and with 3 for an unknown command. `run` and `exec` exit with the status of the\n" +
+		"process, and `exec` exits with 255 if it cannot start the process.\n\n## Global options\n\n")
 	writeOptions(&b, a.Flags)
 	b.WriteString("## Commands\n\n| command | what it does |\n|---|---|\n")
 	for _, c := range a.Commands {
@@ -53,6 +53,9 @@ func synopsis(c *cli.Command) string {
 
 func writeParagraphs(b *bytes.Buffer, text string) {
 	for _, p := range paragraphs(text) {
+		if strings.HasPrefix(p, " ") {
+			p = " " + strings.ReplaceAll(p, "\n", "\n ") // four spaces make a code block
+		}
 		fmt.Fprintf(b, "%s\n\n", p)
 	}
 }

@@ -57,7 +57,7 @@ func TestSignalLeavesNothing(t *testing.T) {
 			}
 			// The archive never ends. A berth that waited for its end would hang here.
 			var failed *exec.ExitError
-			if err := cmd.Wait(); !errors.As(err, &failed) || !strings.Contains(message.String(), "interrupted: nothing is left of it") {
+			if err := cmd.Wait(); !errors.As(err, &failed) || !strings.Contains(message.String(), "interrupted: berth has removed what it had made") {
 				t.Errorf("it ended with %v: %s", err, &message)
 			}
 			if names, _ := os.ReadDir(dir); len(names) != 0 {

@@ -33,10 +33,10 @@ var (
 
 const usage = `runs OCI containers as Proxmox VE or LXC containers
 
-berth takes runc's place under a container engine. The backend that a container
-gets is named by --backend, by the name that berth is called by (berth-lxc,
-berth-pct, berth-crun, berth-runc), by an annotation, or by the configuration; without any of
-these it is pct on a Proxmox VE host and lxc elsewhere.`
+berth takes runc's place under a container engine. A container's backend is chosen
+by --backend, by the name under which berth is called (berth-lxc, berth-pct, berth-crun,
+berth-runc), by an annotation, or by the configuration. If none of these names a
+backend, it is pct on a Proxmox VE host and lxc elsewhere.`
 
 // Run executes the command line and returns the exit status.
 func Run(args []string) int {
@@ -162,12 +162,12 @@ func globalFlags() []cli.Flag {
 		&cli.BoolFlag{Name: "debug", Usage: "enable debug logging"},
 		&cli.StringFlag{Name: "log", Usage: "set the log `FILE` to write to (default is '/dev/stderr')"},
 		&cli.StringFlag{Name: "log-format", Value: "text", Usage: "set the log format ('text' (default), or 'json')"},
-		&cli.StringFlag{Name: "root", Value: defaultRoot(), Usage: "root `DIR`ectory for storage of container state (this should be located in tmpfs)"},
+		&cli.StringFlag{Name: "root", Value: defaultRoot(), Usage: "root directory `DIR` for storage of container state (this should be located in tmpfs)"},
 		&cli.BoolFlag{Name: "systemd-cgroup", Usage: "enable systemd cgroup support, expects cgroupsPath to be of form \"slice:prefix:name\" for e.g. \"system.slice:berth:434234\""},
-		&cli.StringFlag{Name: "rootless", Value: "auto", Usage: "ignore cgroup permission errors ('true', 'false', or 'auto'); for containers that runc gets, the other backends run as root"},
-		&cli.StringFlag{Name: "cgroup-manager", Usage: "`NAME` of the cgroup manager, as crun has it: cgroupfs, systemd or disabled"},
-		&cli.StringFlag{Name: "backend", Usage: "`NAME` of the backend for containers that are created: " + strings.Join(backendNames(), ", ")},
-		&cli.StringFlag{Name: "config", Usage: "configuration `FILE` (default is " + config.File + ", which need not exist)"},
+		&cli.StringFlag{Name: "rootless", Value: "auto", Usage: "ignore cgroup permission errors ('true', 'false', or 'auto'); only the runc backend uses it, the others require root"},
+		&cli.StringFlag{Name: "cgroup-manager", Usage: "cgroup manager `NAME`, as in crun: cgroupfs, systemd or disabled"},
+		&cli.StringFlag{Name: "backend", Usage: "backend `NAME` for new containers: " + strings.Join(backendNames(), ", ")},
+		&cli.StringFlag{Name: "config", Usage: "configuration `FILE` (default is " + config.File + ", if it exists)"},
 	}
 }
 
@@ -180,12 +180,12 @@ func before(c *cli.Context) error {
 	switch c.String("rootless") {
 	case "true", "false", "auto":
 	default:
-		return fmt.Errorf("invalid --rootless value %q: it is true, false or auto", c.String("rootless"))
+		return fmt.Errorf("invalid --rootless value %q: must be true, false or auto", c.String("rootless"))
 	}
 	switch c.String("cgroup-manager") {
 	case "", "cgroupfs", "systemd", "disabled":
 	default:
-		return fmt.Errorf("invalid --cgroup-manager value %q: it is cgroupfs, systemd or disabled", c.String("cgroup-manager"))
+		return fmt.Errorf("invalid --cgroup-manager value %q: must be cgroupfs, systemd or disabled", c.String("cgroup-manager"))
 	}
 	// podman calls kill and delete without PATH.
 	if os.Getenv("PATH") == "" {

@@ -2,7 +2,6 @@ package command
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -24,7 +23,7 @@ type backendState struct {
 
 var backendsCommand = &cli.Command{
 	Name:  "backends",
-	Usage: "show the backends, and which of them can work on this host",
+	Usage: "show the backends and which of them work on this host",
 	Flags: []cli.Flag{
 		&cli.StringFlag{Name: "format", Aliases: []string{"f"}, Value: "table", Usage: "select one of: table or json"},
 	},
@@ -76,7 +75,7 @@ func printBackends(c *cli.Context, list []backendState) error {
 		return json.NewEncoder(c.App.Writer).Encode(list)
 	case "table":
 	default:
-		return errors.New("invalid format option " + format + ": it is table or json")
+		return fmt.Errorf("invalid format option %q: must be table or json", format)
 	}
 	w := tabwriter.NewWriter(c.App.Writer, 8, 1, 3, ' ', 0)
 	fmt.Fprint(w, "NAME\tDEFAULT\tUSABLE\tTOOLS\tREASON\n")

@@ -22,20 +22,21 @@ var bundleCommand = &cli.Command{
 	Name:      "bundle",
 	Usage:     "make a bundle, or a persistent CT, from an image or a root file system",
 	ArgsUsage: "<source> <bundle> [-- <args>...]",
-	Description: `Make a bundle, rootfs and config.json, from SOURCE:
+	Description: `Make a bundle, which is rootfs and config.json, from a source:
 
    oci:DIR[:TAG]              an OCI image layout
-   oci-archive:FILE[:TAG]     one in a tar archive
-   docker-archive:FILE[:REF]  what docker save and podman save write
+   oci-archive:FILE[:TAG]     an OCI image layout in a tar archive
+   docker-archive:FILE[:REF]  an archive from docker save or podman save
    DIR                        a root file system
-   FILE or -                  a tar archive of one, plain or compressed by gzip or zstd
+   FILE or -                  a tar archive of a root file system, plain or compressed
+                              with gzip or zstd
 
-Args take the place of the image's command. The bundle is written beside its place
-and named when it is whole. Layers are checked against their digests; what names a
-place outside of the root is refused.
+The args replace the image's command. berth writes the bundle into a hidden directory
+beside its place and renames it when it is complete. It checks layers against their
+digests, and refuses entries that name a path outside the root.
 
-With --to-ct no bundle is named: the root file system becomes a volume of a new CT
-of Proxmox VE's own, which then has nothing to do with berth.`,
+With --to-ct, berth makes no bundle: the root file system becomes a volume of a new
+Proxmox VE CT, which berth does not manage afterwards.`,
 	Flags: bundleFlags(),
 	Action: func(c *cli.Context) error {
 		words, args := c.Args().Slice(), []string(nil)
@@ -65,7 +66,7 @@ of Proxmox VE's own, which then has nothing to do with berth.`,
 			return err
 		}
 		if len(words) != 2 {
-			return fmt.Errorf("berth: %q requires exactly 2 arguments, a source and the bundle to be made", c.Command.Name)
+			return fmt.Errorf("berth: %q requires exactly 2 arguments, a source and the bundle to make", c.Command.Name)
 		}
 		o.Source = words[0]
 		return bundle.Generate(ctx, words[1], o)
@@ -74,22 +75,22 @@ of Proxmox VE's own, which then has nothing to do with berth.`,
 
 func bundleFlags() []cli.Flag {
 	return append([]cli.Flag{
-		&cli.StringFlag{Name: "backend", Usage: "`NAME` of the backend that the bundle is for; jail, or freebsd, makes one for FreeBSD"},
-		&cli.StringFlag{Name: "platform", Usage: "`OS/ARCH[/VARIANT]` of the image, where there are several"},
-		&cli.StringFlag{Name: "entrypoint", Usage: "`PROGRAM` in place of the image's entry point and command"},
-		&cli.StringSliceFlag{Name: "env", Aliases: []string{"e"}, Usage: "`NAME=VALUE` of a further environment variable"},
-		&cli.StringFlag{Name: "user", Aliases: []string{"u"}, Usage: "`USER[:GROUP]`, names or ids"},
-		&cli.StringFlag{Name: "cwd", Usage: "working `DIR`ectory"},
-		&cli.StringFlag{Name: "hostname", Usage: "`NAME` of the container's host; the bundle's by default"},
-		&cli.BoolFlag{Name: "tty", Aliases: []string{"t"}, Usage: "the process gets a terminal"},
-		&cli.BoolFlag{Name: "read-only", Usage: "the root is mounted read-only"},
-		&cli.StringFlag{Name: "volumes", Value: "tmpfs", Usage: "the image's volumes are `KIND`: tmpfs (in memory, with the image's content) or directory (of the root)"},
-		&cli.StringSliceFlag{Name: "annotation", Usage: "`KEY=VALUE` for config.json"},
-		&cli.BoolFlag{Name: "devices", Usage: "make the device nodes that layers hold, instead of refusing them"},
-		&cli.StringFlag{Name: "max-size", Value: "64G", Usage: "largest `SIZE` of all files together, with units K, M, G, T"},
+		&cli.StringFlag{Name: "backend", Usage: "make the bundle for backend `NAME`; jail or freebsd make it for FreeBSD"},
+		&cli.StringFlag{Name: "platform", Usage: "platform `OS/ARCH[/VARIANT]` of the image, if there are several; the host's by default"},
+		&cli.StringFlag{Name: "entrypoint", Usage: "`PROGRAM` that replaces the image's entry point and command"},
+		&cli.StringSliceFlag{Name: "env", Aliases: []string{"e"}, Usage: "additional environment variable `NAME=VALUE`"},
+		&cli.StringFlag{Name: "user", Aliases: []string{"u"}, Usage: "`USER[:GROUP]` of the process, as names or ids"},
+		&cli.StringFlag{Name: "cwd", Usage: "working directory `DIR` of the process"},
+		&cli.StringFlag{Name: "hostname", Usage: "hostname `NAME` of the container; the bundle's name by default"},
+		&cli.BoolFlag{Name: "tty", Aliases: []string{"t"}, Usage: "give the process a terminal"},
+		&cli.BoolFlag{Name: "read-only", Usage: "mount the root read-only"},
+		&cli.StringFlag{Name: "volumes", Value: "tmpfs", Usage: "make the image's volumes of `KIND` tmpfs (in memory, with the image's content) or directory (in the root)"},
+		&cli.StringSliceFlag{Name: "annotation", Usage: "annotation `KEY=VALUE` in config.json"},
+		&cli.BoolFlag{Name: "devices", Usage: "make the device nodes in layers instead of refusing them"},
+		&cli.StringFlag{Name: "max-size", Value: "64G", Usage: "largest total `SIZE` of all files, with the unit K, M, G or T"},
 		&cli.StringFlag{Name: "max-file-size", Value: "8G", Usage: "largest `SIZE` of one file"},
-		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "do not tell how it gets on"},
-		&cli.BoolFlag{Name: "to-ct", Usage: "make a persistent CT of Proxmox VE's"},
+		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "do not show progress"},
+		&cli.BoolFlag{Name: "to-ct", Usage: "make a persistent Proxmox VE CT instead of a bundle"},
 	}, toCTFlags()...)
 }
 
@@ -111,7 +112,7 @@ func generateOptions(c *cli.Context, args []string) (*bundle.GenerateOptions, er
 	case name == spec.FreeBSD || name == jailName:
 		o.Platform = spec.FreeBSD
 	default:
-		return nil, fmt.Errorf("backend %q: there is no such backend", name)
+		return nil, fmt.Errorf("backend %q: this build of berth has no such backend", name)
 	}
 	o.Image = image.HostPlatform(o.Platform)
 	if text := c.String("platform"); text != "" {
@@ -127,12 +128,12 @@ func generateOptions(c *cli.Context, args []string) (*bundle.GenerateOptions, er
 	case "directory":
 		o.PlainVolumes = true
 	default:
-		return nil, fmt.Errorf("--volumes %q: it is tmpfs or directory", kind)
+		return nil, fmt.Errorf("--volumes must be tmpfs or directory, not %q", kind)
 	}
 	for _, pair := range c.StringSlice("annotation") {
 		key, value, ok := strings.Cut(pair, "=")
 		if !ok || key == "" {
-			return nil, fmt.Errorf("--annotation %q is not KEY=VALUE", pair)
+			return nil, fmt.Errorf("--annotation must be KEY=VALUE, not %q", pair)
 		}
 		o.Annotations[key] = value
 	}
@@ -145,7 +146,7 @@ func generateOptions(c *cli.Context, args []string) (*bundle.GenerateOptions, er
 }
 
 // errInterrupted is the cause with which a signal cancels a command.
-var errInterrupted = errors.New("interrupted: nothing is left of it")
+var errInterrupted = errors.New("interrupted: berth has removed what it had made")
 
 // interruptible returns a context that ends at the signals that end a program. Further signals
 // change nothing, because the command must still remove what it has made (timeout(1) sends two).

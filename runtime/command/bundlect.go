@@ -9,11 +9,11 @@ import (
 // toCTFlags returns the flags of bundle that need --to-ct.
 func toCTFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.IntFlag{Name: "vmid", Usage: "`VMID` of the CT; the first free one by default"},
-		&cli.StringFlag{Name: "storage", Usage: "`NAME` of the storage for the CT's volume; by default that of the configuration, or Proxmox VE's"},
-		&cli.Int64Flag{Name: "disk", Usage: "size of the CT's volume in `GiB`; by default what the image needs and some more"},
-		&cli.BoolFlag{Name: "privileged", Usage: "the CT has no user namespace"},
-		&cli.StringFlag{Name: "tmpdir", Value: "/var/tmp", Usage: "`DIR`ectory with room for the image, twice, while the CT is made"},
+		&cli.IntFlag{Name: "vmid", Usage: "`VMID` of the CT; the first that is free by default"},
+		&cli.StringFlag{Name: "storage", Usage: "storage `NAME` for the CT's volume; by default the one in the configuration, or Proxmox VE's default"},
+		&cli.Int64Flag{Name: "disk", Usage: "size of the CT's volume in `GiB`; by default a little more than the image needs"},
+		&cli.BoolFlag{Name: "privileged", Usage: "make a CT without a user namespace"},
+		&cli.StringFlag{Name: "tmpdir", Value: "/var/tmp", Usage: "temporary directory `DIR`; it needs room for twice the image's size"},
 	}
 }
 
@@ -21,7 +21,7 @@ func toCTFlags() []cli.Flag {
 func onlyToCT(c *cli.Context) error {
 	for _, f := range toCTFlags() {
 		if name := f.Names()[0]; c.IsSet(name) {
-			return fmt.Errorf("--%s is for --to-ct only", name)
+			return fmt.Errorf("--%s requires --to-ct", name)
 		}
 	}
 	return nil

@@ -10,5 +10,5 @@ import (
 )
 
 func toCT(context.Context, *cli.Context, *bundle.GenerateOptions) error {
-	return errors.New("--to-ct: there are no CTs on FreeBSD")
+	return errors.New("--to-ct: not supported on FreeBSD")
 }

@@ -16,11 +16,11 @@ import (
 // toCT makes a persistent CT and prints its VMID.
 func toCT(ctx context.Context, c *cli.Context, o *bundle.GenerateOptions) error {
 	if o.Platform != spec.Linux {
-		return fmt.Errorf("--to-ct: Proxmox VE has CTs for Linux, not for %s", o.Platform)
+		return fmt.Errorf("--to-ct: Proxmox VE supports only Linux CTs, not %s", o.Platform)
 	}
 	for _, name := range []string{"tty", "read-only", "volumes", "annotation"} {
 		if c.IsSet(name) {
-			return fmt.Errorf("--%s is not for --to-ct: pct set changes the CT", name)
+			return fmt.Errorf("--%s cannot be used with --to-ct: change the CT with pct set", name)
 		}
 	}
 	settings, err := newSettings(c).load()
@@ -42,7 +42,7 @@ func toCT(ctx context.Context, c *cli.Context, o *bundle.GenerateOptions) error 
 		}
 		if c.IsSet("disk") {
 			if p.Disk = c.Int64("disk"); p.Disk < 1 {
-				return errors.New("--disk is a number of GiB, at least 1")
+				return errors.New("--disk must be a number of GiB, at least 1")
 			}
 		}
 		if groups := a.Spec.Process.User.AdditionalGids; p.Unprivileged && len(groups) > 0 {

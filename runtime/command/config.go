@@ -8,8 +8,8 @@ import (
 var configCommand = &cli.Command{
 	Name:  "config",
 	Usage: "show the configuration in effect, as TOML",
-	Description: `Show the configuration as it is in effect: the file's settings, and what the
-others are without a word. The output can serve as the file.`,
+	Description: `Show the configuration in effect: the settings in the file, and the defaults of all
+other settings. The output can be used as the file.`,
 	Action: func(c *cli.Context) error {
 		if err := noArguments(c); err != nil {
 			return err

@@ -14,11 +14,11 @@ import (
 // createFlags returns the flags of create. run and restore have them too.
 func createFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "bundle", Aliases: []string{"b"}, Usage: "`DIR`ectory of the bundle, defaults to the current directory"},
+		&cli.StringFlag{Name: "bundle", Aliases: []string{"b"}, Usage: "bundle directory `DIR`, defaults to the current directory"},
 		&cli.StringFlag{Name: "console-socket", Usage: "`PATH` to an AF_UNIX socket which will receive a file descriptor referencing the master end of the console's pseudoterminal"},
 		&cli.StringFlag{Name: "pidfd-socket", Usage: "`PATH` to an AF_UNIX socket which will receive a file descriptor referencing the init process"},
 		&cli.StringFlag{Name: "pid-file", Usage: "specify the `FILE` to write the process id to"},
-		&cli.BoolFlag{Name: "no-pivot", Usage: "do not use pivot root to jail process inside rootfs: refused where berth makes the root itself, which is always pivoted"},
+		&cli.BoolFlag{Name: "no-pivot", Usage: "do not use pivot root to jail process inside rootfs; only the crun and runc backends support it"},
 		&cli.BoolFlag{Name: "no-new-keyring", Usage: "do not create a new session keyring for the container: this will cause the container to inherit the calling processes session key"},
 		&cli.IntFlag{Name: "preserve-fds", Usage: "pass `N` additional file descriptors to the container (stdio + $LISTEN_FDS + N in total)"},
 	}
@@ -28,9 +28,8 @@ var createCommand = &cli.Command{
 	Name:      "create",
 	Usage:     "create a container",
 	ArgsUsage: "<container-id>",
-	Description: `The create command makes a container from a bundle, a directory with a
-config.json and a root filesystem, up to the point where 'berth start' runs its
-process.`,
+	Description: `The create command creates a container from a bundle, which is a directory with
+a config.json and a root filesystem. 'berth start' then runs the container's process.`,
 	Flags: createFlags(),
 	Action: func(c *cli.Context) error {
 		id, err := onlyID(c)
@@ -89,7 +88,7 @@ func listenFDs() (int, error) {
 	}
 	n, err := strconv.Atoi(v)
 	if err != nil || n < 0 {
-		return 0, fmt.Errorf("LISTEN_FDS=%q is not a number of descriptors", v)
+		return 0, fmt.Errorf("LISTEN_FDS must be a number of descriptors, not %q", v)
 	}
 	return n, nil
 }

@@ -20,21 +20,20 @@ const (
 
 var doctorCommand = &cli.Command{
 	Name:  "doctor",
-	Usage: "examine this host: is all there that berth needs, is anything left behind",
-	Description: `Examine the kernel, cgroups, the backends and their tools, the state directory, the
-configuration of the container engines that are installed, and whether there is
-anything of a container without its record, or a record without its container.
-With --fix what was left behind is removed, after it has been named.
-With --owed berth does nothing but finish what deletes in the state directory could
-not, such as of a container that Proxmox VE was backing up; create and delete start
-that in the background when there is something.
+	Usage: "check that this host has what berth needs, and find what containers have left behind",
+	Description: `Check the kernel, cgroups, the backends and their tools, the state directory, and the
+configuration of the installed container engines. Also find what is left of
+containers without a record, and records without a container. With --fix, berth
+names what was left behind and then removes it. With --owed, berth only finishes
+deletes in the state directory that did not complete, for example because Proxmox VE
+was backing up the CT. create and delete do this in the background if necessary.
 
-The exit status is 0 if all is well, 1 with warnings, 2 with failures; with --fix
-what could be removed does not count.`,
+The exit status is 0 if there are no problems, 1 if there are warnings, and 2 if there
+are failures. With --fix, what berth could remove does not count.`,
 	Flags: []cli.Flag{
 		&cli.BoolFlag{Name: "json", Usage: "print JSON"},
 		&cli.BoolFlag{Name: "fix", Usage: "remove what containers have left behind"},
-		&cli.BoolFlag{Name: owedFlag, Usage: "only finish what deletes in the state directory could not"},
+		&cli.BoolFlag{Name: owedFlag, Usage: "only finish deletes in the state directory that did not complete"},
 	},
 	Action: func(c *cli.Context) error {
 		if err := noArguments(c); err != nil {

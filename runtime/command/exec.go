@@ -16,7 +16,7 @@ var execCommand = &cli.Command{
 	Flags: []cli.Flag{
 		&cli.StringFlag{Name: "console-socket", Usage: "`PATH` to an AF_UNIX socket which will receive a file descriptor referencing the master end of the console's pseudoterminal"},
 		&cli.StringFlag{Name: "pidfd-socket", Usage: "`PATH` to an AF_UNIX socket which will receive a file descriptor referencing the exec process"},
-		&cli.StringFlag{Name: "cwd", Usage: "current working `DIR`ectory in the container"},
+		&cli.StringFlag{Name: "cwd", Usage: "current working directory `DIR` in the container"},
 		&cli.StringSliceFlag{Name: "env", Aliases: []string{"e"}, Usage: "set environment variables"},
 		&cli.BoolFlag{Name: "tty", Aliases: []string{"t"}, Usage: "allocate a pseudo-TTY"},
 		&cli.StringFlag{Name: "user", Aliases: []string{"u"}, Usage: "UID (format: `<uid>[:<gid>]`)"},

@@ -15,12 +15,12 @@ var explainCommand = &cli.Command{
 	Usage:     "show what create would do with a bundle, without doing it",
 	ArgsUsage: "[bundle]",
 	Description: `Show what 'berth create' would do on this host: the commands, the configuration
-that LXC would read, the mounts, limits and the process, each line with the JSON
-path of the field that it comes from. Nothing is made. What is only known when a
-container is made stands in braces, such as {pid}.`,
+that LXC would read, the mounts, limits and the process. Each line shows the JSON path
+of the field from which it comes. Nothing is created. A value that is only known when
+a container is created is in braces, such as {pid}.`,
 	Flags: []cli.Flag{
-		&cli.StringFlag{Name: "backend", Usage: "`NAME` of the backend; the one that create would choose by default"},
-		&cli.StringFlag{Name: "id", Usage: "`ID` of the container; the bundle's name by default"},
+		&cli.StringFlag{Name: "backend", Usage: "backend `NAME`; by default the one that create would choose"},
+		&cli.StringFlag{Name: "id", Usage: "`ID` of the container; by default the bundle's name"},
 		&cli.BoolFlag{Name: "json", Usage: "print JSON"},
 	},
 	Action: func(c *cli.Context) error {

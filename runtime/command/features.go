@@ -8,7 +8,7 @@ import (
 var featuresCommand = &cli.Command{
 	Name:  "features",
 	Usage: "show the enabled features",
-	Description: `Show what of the runtime specification is honoured, as JSON (features.md of
+	Description: `Show which parts of the runtime specification are supported, as JSON (features.md of
 the specification).`,
 	Action: func(c *cli.Context) error {
 		if err := noArguments(c); err != nil {

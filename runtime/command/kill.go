@@ -19,7 +19,7 @@ var killCommand = &cli.Command{
 	},
 	Action: func(c *cli.Context) error {
 		if c.NArg() < 1 || c.NArg() > 2 {
-			return fmt.Errorf("berth: %q requires a container's id and at most a signal", c.Command.Name)
+			return fmt.Errorf("berth: %q requires a container ID and at most one signal", c.Command.Name)
 		}
 		name := c.Args().Get(1)
 		if name == "" {
@@ -45,7 +45,7 @@ const lastSignal = 64
 func parseSignal(name string) (syscall.Signal, error) {
 	if n, err := strconv.Atoi(name); err == nil {
 		if n < 0 || n > lastSignal {
-			return 0, fmt.Errorf("unknown signal %q: the numbers are 1 to %d", name, lastSignal)
+			return 0, fmt.Errorf("unknown signal %q: a number must be from 1 to %d", name, lastSignal)
 		}
 		return syscall.Signal(n), nil
 	}

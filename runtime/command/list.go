@@ -12,7 +12,7 @@ import (
 
 var listCommand = &cli.Command{
 	Name:  "list",
-	Usage: "lists containers of the given root",
+	Usage: "lists containers started by berth with the given root",
 	Flags: []cli.Flag{
 		&cli.StringFlag{Name: "format", Aliases: []string{"f"}, Value: "table", Usage: "select one of: table or json"},
 		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "display only container IDs"},
@@ -66,6 +66,6 @@ func printList(c *cli.Context, list []*containerState) error {
 	case "json":
 		return json.NewEncoder(c.App.Writer).Encode(list)
 	default:
-		return fmt.Errorf("invalid format option %q: it is table or json", format)
+		return fmt.Errorf("invalid format option %q: must be table or json", format)
 	}
 }

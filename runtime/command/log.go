@@ -22,7 +22,7 @@ func setUpLog(c *cli.Context) error {
 	case "json":
 		logrus.SetFormatter(&logrus.JSONFormatter{})
 	default:
-		return fmt.Errorf("invalid log-format %q: it is text or json", format)
+		return fmt.Errorf("invalid log-format %q: must be text or json", format)
 	}
 	path := c.String("log")
 	if path == "" {

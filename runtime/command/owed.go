@@ -28,6 +28,6 @@ func finishOwed(command string, globals []string) {
 		err = cmd.Start()
 	}
 	if err != nil {
-		logrus.Debugf("what is owed is left: %v", err)
+		logrus.Debugf("start another berth to finish deletes: %v", err)
 	}
 }

@@ -132,7 +132,7 @@ func subCgroup(list []string) (string, error) {
 		controllers, path = "", list[0]
 	}
 	if len(list) > 1 || controllers != "" {
-		return "", fmt.Errorf("invalid --cgroup argument %q: cgroup v2 has one path, without controllers", strings.Join(list, " "))
+		return "", fmt.Errorf("invalid --cgroup argument %q: on cgroup v2 it must be one path, without controllers", strings.Join(list, " "))
 	}
 	return path, nil
 }

@@ -41,7 +41,7 @@ var psCommand = &cli.Command{
 		case "json":
 			return json.NewEncoder(c.App.Writer).Encode(append([]int{}, pids...))
 		default:
-			return fmt.Errorf("invalid format option %q: it is table or json", format)
+			return fmt.Errorf("invalid format option %q: must be table or json", format)
 		}
 	},
 }

@@ -19,14 +19,14 @@ import (
 // set. With --resources the other flags are ignored.
 func updateResources(c *cli.Context) (*specs.LinuxResources, error) {
 	if c.String("l3-cache-schema") != "" || c.String("mem-bw-schema") != "" {
-		return nil, errors.New("--l3-cache-schema, --mem-bw-schema: Intel RDT is not supported")
+		return nil, errors.New("--l3-cache-schema and --mem-bw-schema: update does not support Intel RDT")
 	}
 	if path := c.String("resources"); path != "" {
 		return readResources(path)
 	}
 	for _, name := range []string{"kernel-memory", "kernel-memory-tcp"} {
 		if c.String(name) != "" {
-			logrus.Warnf("--%s is ignored: the kernel has no such limit any more", name)
+			logrus.Warnf("--%s is ignored: the kernel no longer has this limit", name)
 		}
 	}
 	r := &specs.LinuxResources{Memory: &specs.LinuxMemory{}, CPU: &specs.LinuxCPU{}}
@@ -46,7 +46,7 @@ func updateResources(c *cli.Context) (*specs.LinuxResources, error) {
 	}
 	if weight != nil && *weight != 0 {
 		if *weight < 0 || *weight > 1<<16-1 {
-			return nil, fmt.Errorf("invalid value for blkio-weight: %d is not from 10 to 1000", *weight)
+			return nil, fmt.Errorf("invalid value for blkio-weight: must be from 10 to 1000, not %d", *weight)
 		}
 		w := uint16(*weight)
 		r.BlockIO = &specs.LinuxBlockIO{Weight: &w}
@@ -107,7 +107,7 @@ func memorySize(text string) (int64, error) {
 	if unit != "" && unit != "b" {
 		power = strings.IndexByte("kmgtp", unit[0]) + 1
 		if rest := unit[1:]; power == 0 || rest != "" && rest != "b" && rest != "ib" {
-			return 0, fmt.Errorf("%q is not a size such as 512m", text)
+			return 0, fmt.Errorf("must be a size such as 512m, not %q", text)
 		}
 	}
 	factor := int64(1) << (10 * power)
@@ -116,7 +116,7 @@ func memorySize(text string) (int64, error) {
 	}
 	n, err := strconv.ParseFloat(digits, 64)
 	if err != nil || n < 0 || n*float64(factor) >= 1<<63 {
-		return 0, fmt.Errorf("%q is not a size such as 512m", text)
+		return 0, fmt.Errorf("must be a size such as 512m, not %q", text)
 	}
 	return int64(n * float64(factor)), nil
 }

@@ -33,7 +33,7 @@ func newSettings(c *cli.Context) *settings {
 func (s *settings) known() *config.Config {
 	c, err := s.load()
 	if err != nil {
-		logrus.Debugf("the configuration is not used: %v", err)
+		logrus.Debugf("berth uses its default configuration: %v", err)
 		return config.Default()
 	}
 	return c
@@ -65,7 +65,7 @@ func choose(c *config.Chooser) func(id string, b *bundle.Bundle) (string, error)
 	return func(id string, b *bundle.Bundle) (string, error) {
 		choice, err := c.For(&config.Container{ID: id, Bundle: b.Dir, Spec: b.Spec})
 		if err == nil {
-			logrus.Debugf("container %s gets backend %s: %s", id, choice.Backend, choice.Reason)
+			logrus.Debugf("container %q has backend %s, chosen by %s", id, choice.Backend, choice.Reason)
 		}
 		return choice.Backend, err
 	}

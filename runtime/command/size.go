@@ -18,7 +18,7 @@ func size(flag, text string) (int64, error) {
 	}
 	n, err := strconv.ParseInt(number, 10, 64)
 	if err != nil || n <= 0 || n > math.MaxInt64/unit {
-		return 0, fmt.Errorf("%s %q is not a size: it is a number with a unit, such as 10G", flag, text)
+		return 0, fmt.Errorf("%s must be a number with a unit, such as 10G, not %q", flag, text)
 	}
 	return n * unit, nil
 }

@@ -17,7 +17,7 @@ var specCommand = &cli.Command{
 	Name:  "spec",
 	Usage: "create a new specification file",
 	Flags: []cli.Flag{
-		&cli.StringFlag{Name: "bundle", Aliases: []string{"b"}, Usage: "`DIR`ectory of the bundle, defaults to the current directory"},
+		&cli.StringFlag{Name: "bundle", Aliases: []string{"b"}, Usage: "bundle directory `DIR`, defaults to the current directory"},
 		&cli.BoolFlag{Name: "rootless", Usage: "generate a configuration for a rootless container"},
 	},
 	Action: func(c *cli.Context) error {

@@ -13,17 +13,17 @@ import (
 
 var validateCommand = &cli.Command{
 	Name:      "validate",
-	Usage:     "find everything that is wrong with a bundle",
+	Usage:     "check a bundle and show all its problems",
 	ArgsUsage: "[bundle]",
-	Description: `Check a bundle's config.json by the rules of the OCI Runtime Specification 1.0.0 to
-1.3.0, as its ociVersion says, and show every problem with its JSON path, what is
-allowed, and the section of the specification; also what it names on this host and is
-not there: the root, sources of bind mounts, hooks. With --backend, also what that
-backend cannot honour. These are the rules that create applies.
+	Description: `Check a bundle's config.json by the rules of the OCI Runtime Specification, 1.0.0 to
+1.3.0 according to its ociVersion. Each problem is shown with its JSON path, what is
+allowed, and the section of the specification. berth also checks that the root, the
+sources of bind mounts and the hooks exist on this host. With --backend, it also shows
+what that backend cannot honour. create applies the same rules.
 
-The exit status is 1 if create would refuse the bundle; warnings do not count.`,
+The exit status is 1 if create would refuse the bundle. Warnings do not count.`,
 	Flags: []cli.Flag{
-		&cli.StringFlag{Name: "backend", Usage: "`NAME` of the backend that the bundle is for"},
+		&cli.StringFlag{Name: "backend", Usage: "check the bundle for backend `NAME`"},
 		&cli.BoolFlag{Name: "json", Usage: "print JSON"},
 	},
 	Action: func(c *cli.Context) error {
@@ -65,7 +65,7 @@ func onlyBundle(c *cli.Context) (string, error) {
 	case 1:
 		return c.Args().First(), nil
 	}
-	return "", fmt.Errorf("berth: %q requires at most 1 argument, a bundle's directory", c.Command.Name)
+	return "", fmt.Errorf("berth: %q requires at most 1 argument, the directory of a bundle", c.Command.Name)
 }
 
 // backendFlag returns --backend, from before or after the command's name.
