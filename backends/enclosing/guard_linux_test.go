@@ -14,6 +14,7 @@ import (
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 	"github.com/berth-oci/berth/backends/lxcsocket"
+	"github.com/berth-oci/berth/backends/osthread"
 	"github.com/berth-oci/berth/backends/process"
 )
 
@@ -62,21 +63,23 @@ func TestUnguarded(t *testing.T) {
 func TestKeepInCgroup(t *testing.T) {
 	inNew := func(at string) *os.File {
 		var ns *os.File
-		process.OnThread(func() {
+		err := osthread.Run(func() error {
 			if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-				return
+				return nil
 			}
 			ns, _ = os.Open("/proc/thread-self/ns/net")
 			if at == "" {
-				return
+				return nil
 			}
 			l, err := net.Listen("unix", at)
-			if err != nil {
-				t.Error(err)
-				return
+			if err == nil {
+				t.Cleanup(func() { l.Close() })
 			}
-			t.Cleanup(func() { l.Close() })
+			return err
 		})
+		if err != nil {
+			t.Error(err)
+		}
 		if ns == nil {
 			t.Skip("network namespaces need root")
 		}

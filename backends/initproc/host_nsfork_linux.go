@@ -1,30 +1,25 @@
 package initproc
 
 import (
-	"fmt"
 	"os"
 
-	"golang.org/x/sys/unix"
-
-	"github.com/berth-oci/berth/backends/process"
+	"github.com/berth-oci/berth/backends/osthread"
 )
 
 // inNamespaces calls f on a thread that has joined existing namespaces, so that f forks its
 // processes in them. The namespaces are of types that a single thread can join: cgroup, network,
 // IPC and UTS (setns(2)). Joining a cgroup namespace changes what the thread sees and not the
 // cgroup that it is in (cgroup_namespaces(7)).
-func inNamespaces(list []*os.File, f func() error) (err error) {
+func inNamespaces(list []*os.File, f func() error) error {
 	if len(list) == 0 {
 		return f()
 	}
-	process.OnThread(func() {
+	return osthread.Run(func() error {
 		for _, ns := range list {
-			if err = unix.Setns(int(ns.Fd()), 0); err != nil {
-				err = fmt.Errorf("join the namespace %s: setns: %w", ns.Name(), err)
-				return
+			if err := osthread.Join(ns, 0); err != nil {
+				return err
 			}
 		}
-		err = f()
+		return f()
 	})
-	return err
 }

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/berth-oci/berth/backends/initproc/link"
+	"github.com/berth-oci/berth/backends/osthread"
 	"github.com/berth-oci/berth/backends/process"
 )
 
@@ -46,6 +47,9 @@ func helpFork(c link.Conn) (pid int, path string, err error) {
 		return -1, "", fmt.Errorf("memory in common with exec: %w", err)
 	}
 	// Another thread forks, because this one still has to answer.
-	process.OnThread(func() { pid, path, err = b.fork() })
+	err = osthread.Run(func() (err error) {
+		pid, path, err = b.fork()
+		return err
+	})
 	return pid, path, err
 }

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/berth-oci/berth/backends/initproc/link"
+	"github.com/berth-oci/berth/backends/osthread"
 	"github.com/berth-oci/berth/backends/process"
 	"github.com/berth-oci/berth/backends/rootfs"
 )
@@ -48,7 +49,10 @@ func (s *initProcess) fork(root *rootfs.Root) (launch func() error, pid int, err
 	if s.plan.NewTime {
 		b.offsets = &s.plan.Offsets
 	}
-	process.OnThread(func() { w.Pid, w.path, err = b.fork() })
+	err = osthread.Run(func() (err error) {
+		w.Pid, w.path, err = b.fork()
+		return err
+	})
 	inner.Close()
 	if err != nil {
 		return nil, 0, err
@@ -134,11 +138,11 @@ func innerPid(pid int) (int, error) {
 
 // hostStatus reads /proc/PID/status on a thread that has not followed the init process into the
 // container.
-func hostStatus(pid int) (status string, err error) {
-	process.OnThread(func() {
-		var data []byte
+func hostStatus(pid int) (string, error) {
+	var data []byte
+	err := osthread.Run(func() (err error) {
 		data, err = os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-		status = string(data)
+		return err
 	})
-	return status, err
+	return string(data), err
 }

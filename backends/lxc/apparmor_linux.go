@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/berth-oci/berth/backends/process"
+	"github.com/berth-oci/berth/backends/osthread"
 )
 
 // startUnconfined starts a program of LXC without the AppArmor profile that distributions attach to
@@ -20,11 +20,10 @@ func startUnconfined(cmd *exec.Cmd) error {
 		return cmd.Start()
 	}
 	// The written profile applies to the next execve of this thread and of its children.
-	process.OnThread(func() {
+	return osthread.Run(func() error {
 		execUnconfined()
-		err = cmd.Start()
+		return cmd.Start()
 	})
-	return err
 }
 
 // execUnconfined asks AppArmor to leave the next execve unconfined. It ignores errors: if berth

@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/berth-oci/berth/backends/process"
+	"github.com/berth-oci/berth/backends/osthread"
 )
 
 // ownNetwork is the network namespace of the calling thread. /proc/self is the main thread, which
@@ -58,12 +58,12 @@ func CheckHome() error {
 // Monitors returns the abstract addresses in the form of LXC's on which somebody listens in the
 // network namespace ns, an nsfs file.
 func Monitors(ns *os.File) (list []string, err error) {
-	process.OnThread(func() {
-		if err = unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err != nil {
-			err = fmt.Errorf("enter the network namespace %s: setns: %w", ns.Name(), err)
-			return
+	err = osthread.Run(func() error {
+		err := osthread.Join(ns, unix.CLONE_NEWNET)
+		if err == nil {
+			list, err = monitors("/proc/thread-self/net/unix")
 		}
-		list, err = monitors("/proc/thread-self/net/unix")
+		return err
 	})
 	return list, err
 }

@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/berth-oci/berth/backends/process"
+	"github.com/berth-oci/berth/backends/osthread"
 )
 
 // inNew calls f in a new network namespace and returns the namespace's file.
@@ -18,13 +18,13 @@ func inNew(t *testing.T, f func()) *os.File {
 		t.Skip("network namespaces need root")
 	}
 	var ns *os.File
-	var err error
-	process.OnThread(func() {
+	err := osthread.Run(func() (err error) {
 		if err = unix.Unshare(unix.CLONE_NEWNET); err != nil {
-			return
+			return err
 		}
 		ns, err = os.Open(ownNetwork)
 		f()
+		return err
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -6,7 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/berth-oci/berth/backends/process"
+	"github.com/berth-oci/berth/backends/osthread"
 )
 
 // needsOldMount reports whether only mount(2) can make a mount. fsconfig(2) takes at most 255 bytes
@@ -33,23 +33,21 @@ func oldMount(directory, typ, source string, flags uint64, params []Param) (fd i
 		}
 		words = append(words, p.String())
 	}
-	process.OnThread(func() { // the mount namespace ends with the thread
-		fd, err = func() (int, error) {
-			if err := unix.Unshare(unix.CLONE_FS | unix.CLONE_NEWNS); err != nil {
-				return -1, fmt.Errorf("unshare(CLONE_NEWNS): %w", err)
-			}
-			if err := unix.Mount("", "/", "", unix.MS_SLAVE|unix.MS_REC, ""); err != nil {
-				return -1, fmt.Errorf("make / a slave: %w", err)
-			}
-			if err := unix.Mount(source, directory, typ, uintptr(flags), strings.Join(words, ",")); err != nil {
-				return -1, fmt.Errorf("mount %s %q: %w", typ, source, err)
-			}
-			fd, err := openTreeClone(unix.AT_FDCWD, directory, false, true)
-			if err != nil {
-				return -1, fmt.Errorf("open_tree of new %s: %w", typ, err)
-			}
-			return fd, nil
-		}()
+	err = osthread.Run(func() error { // the mount namespace ends with the thread
+		if err := unix.Unshare(unix.CLONE_FS | unix.CLONE_NEWNS); err != nil {
+			return fmt.Errorf("unshare(CLONE_NEWNS): %w", err)
+		}
+		if err := unix.Mount("", "/", "", unix.MS_SLAVE|unix.MS_REC, ""); err != nil {
+			return fmt.Errorf("make / a slave: %w", err)
+		}
+		if err := unix.Mount(source, directory, typ, uintptr(flags), strings.Join(words, ",")); err != nil {
+			return fmt.Errorf("mount %s %q: %w", typ, source, err)
+		}
+		fd, err = openTreeClone(unix.AT_FDCWD, directory, false, true)
+		if err != nil {
+			return fmt.Errorf("open_tree of new %s: %w", typ, err)
+		}
+		return nil
 	})
 	return fd, err
 }

@@ -8,7 +8,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
-	"github.com/berth-oci/berth/backends/process"
+	"github.com/berth-oci/berth/backends/osthread"
 	"github.com/berth-oci/berth/spec"
 )
 
@@ -194,28 +194,15 @@ func (h *host) abs(path string) string {
 // inNamespaces runs f on a separate thread that has joined the given mount and cgroup namespaces. A
 // nil namespace is not joined.
 func inNamespaces(mount, cgroup *os.File, f func() error) error {
-	var err error
-	process.OnThread(func() {
-		err = func() error {
-			if err := unix.Unshare(unix.CLONE_FS); err != nil {
-				return fmt.Errorf("unshare(CLONE_FS): %w", err)
-			}
-			for _, ns := range []struct {
-				file *os.File
-				kind string
-				flag int
-			}{{mount, "mount", unix.CLONE_NEWNS}, {cgroup, "cgroup", unix.CLONE_NEWCGROUP}} {
-				if ns.file == nil {
-					continue
-				}
-				if err := unix.Setns(int(ns.file.Fd()), ns.flag); err != nil {
-					return fmt.Errorf("join %s namespace %s: %w", ns.kind, ns.file.Name(), err)
-				}
-			}
-			return f()
-		}()
+	return osthread.Run(func() error {
+		if err := osthread.Join(mount, unix.CLONE_NEWNS); err != nil {
+			return err
+		}
+		if err := osthread.Join(cgroup, unix.CLONE_NEWCGROUP); err != nil {
+			return err
+		}
+		return f()
 	})
-	return err
 }
 
 func hasNamespace(s *specs.Spec, typ specs.LinuxNamespaceType) bool {

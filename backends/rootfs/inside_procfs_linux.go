@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/berth-oci/berth/backends/osthread"
 	"github.com/berth-oci/berth/backends/process"
 	"github.com/berth-oci/berth/backends/seccomp"
 )
@@ -72,7 +73,7 @@ func forkedProcContext(pid *os.File) (int, error) {
 		return -1, fmt.Errorf("socketpair: %w", err)
 	}
 	defer unix.Close(pair[0])
-	process.OnThread(func() { err = sendProcContext(int(pid.Fd()), pair[1]) })
+	err = osthread.Run(func() error { return sendProcContext(int(pid.Fd()), pair[1]) })
 	runtime.KeepAlive(pid)
 	unix.Close(pair[1])
 	if err != nil {

@@ -8,24 +8,26 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/berth-oci/berth/backends/process"
+	"github.com/berth-oci/berth/backends/osthread"
 )
 
 // inPrivateMounts runs f on a thread with its own mount namespace, where f can mount on "the host"
 // without touching the real one. Child processes of f start in that namespace.
 func inPrivateMounts(t *testing.T, f func()) {
 	t.Helper()
-	process.OnThread(func() {
+	err := osthread.Run(func() error {
 		if err := unix.Unshare(unix.CLONE_FS | unix.CLONE_NEWNS); err != nil {
-			t.Error(err)
-			return
+			return err
 		}
 		if err := unix.Mount("", "/", "", unix.MS_PRIVATE|unix.MS_REC, ""); err != nil {
-			t.Error(err)
-			return
+			return err
 		}
 		f()
+		return nil
 	})
+	if err != nil {
+		t.Error(err)
+	}
 }
 
 func hostMount(t *testing.T, source, target, typ string, flags uintptr) {

@@ -15,7 +15,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
-	berth "github.com/berth-oci/berth/backends/process"
+	"github.com/berth-oci/berth/backends/osthread"
 )
 
 // spyEnv makes the test program the spy of TestPodCannotSeeHost. Its value is the path of a file on
@@ -68,13 +68,14 @@ func peer(pid int, marker string) {
 		return
 	}
 	defer ns.Close()
-	berth.OnThread(func() {
-		if unix.Unshare(unix.CLONE_FS) != nil || unix.Setns(int(ns.Fd()), unix.CLONE_NEWNS) != nil {
-			return
+	_ = osthread.Run(func() error {
+		err := osthread.Join(ns, unix.CLONE_NEWNS)
+		if err == nil {
+			if _, err = os.Stat(marker); err == nil {
+				note("seen", dir+"ns/mnt")
+			}
 		}
-		if _, err := os.Stat(marker); err == nil {
-			note("seen", dir+"ns/mnt")
-		}
+		return err
 	})
 }
 
