@@ -11,6 +11,8 @@ import (
 	"github.com/containerd/console"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/backends/initproc/link"
 )
 
 // terminal connects berth's own terminal to the terminal of a container that runs in the
@@ -90,20 +92,11 @@ func (t *terminal) receive() (*os.File, error) {
 		return nil, err
 	}
 	defer unix.Close(conn)
-	oob := make([]byte, unix.CmsgSpace(4))
-	_, n, _, _, err := unix.Recvmsg(conn, make([]byte, 4096), oob, unix.MSG_CMSG_CLOEXEC)
-	if err != nil {
-		return nil, err
-	}
-	messages, err := unix.ParseSocketControlMessage(oob[:n])
-	if err != nil || len(messages) != 1 {
+	_, files, err := link.ReceiveMessage(conn, make([]byte, 4096), 1)
+	if err != nil || len(files) != 1 {
 		return nil, errors.Join(errors.New("the console socket received no terminal"), err)
 	}
-	fds, err := unix.ParseUnixRights(&messages[0])
-	if err != nil || len(fds) != 1 {
-		return nil, errors.Join(errors.New("the console socket received no terminal"), err)
-	}
-	return os.NewFile(uintptr(fds[0]), "terminal"), nil
+	return files[0], nil
 }
 
 // size returns the size of berth's own terminal, or nil if there is none.

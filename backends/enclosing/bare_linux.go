@@ -17,8 +17,7 @@ import (
 // watch tells the stub init which process to wait for, and what it may keep.
 func (c *caller) watch(pidfd *os.File, task stubinit.Task) error {
 	c.bounding = task.Bounding
-	err := unix.Sendmsg(c.conn, task.Message(), unix.UnixRights(int(pidfd.Fd())), nil, unix.MSG_NOSIGNAL)
-	if err != nil {
+	if err := link.SendMessage(c.conn, task.Message(), int(pidfd.Fd())); err != nil {
 		return fmt.Errorf("tell the stub init of the container's process: %w", err)
 	}
 	return nil

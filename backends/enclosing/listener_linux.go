@@ -6,7 +6,6 @@ import (
 	"os"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
-	"golang.org/x/sys/unix"
 
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/initproc/link"
@@ -51,11 +50,7 @@ func sendListener(c *backends.Container, pid int, status specs.ContainerState, l
 		return noAgent(k.Linux.Seccomp.ListenerPath, err)
 	}
 	defer agent.Close()
-	n, err := unix.SendmsgN(int(agent.Fd()), data, unix.UnixRights(int(listener.Fd())), nil, unix.MSG_NOSIGNAL)
-	if err == nil && n < len(data) {
-		_, err = agent.Write(data[n:])
-	}
-	if err != nil {
+	if err := link.SendMessage(int(agent.Fd()), data, int(listener.Fd())); err != nil {
 		return spec.Fieldf("linux.seccomp.listenerPath", "send seccomp fd to %s: %w", k.Linux.Seccomp.ListenerPath, err)
 	}
 	return nil

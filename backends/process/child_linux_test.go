@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/backends/initproc/link"
 )
 
 const busybox = "/bin/busybox"
@@ -90,7 +92,7 @@ func (c *child) run() error {
 	if c.Listener {
 		o.Keep = append(o.Keep, 3)
 		o.Listener = func(fd int) error {
-			return unix.Sendmsg(3, []byte("fd"), unix.UnixRights(fd), nil, 0)
+			return link.SendMessage(3, []byte("fd"), fd)
 		}
 	}
 	o.Fork = os.Getenv(forkEnv) != ""

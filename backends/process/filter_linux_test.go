@@ -100,8 +100,8 @@ func TestListener(t *testing.T) {
 		result <- fmt.Sprint(string(out), err)
 	}()
 	listener := receive(t, pair[0])
-	defer unix.Close(listener)
-	answer(t, listener, unix.EROFS)
+	defer listener.Close()
+	answer(t, int(listener.Fd()), unix.EROFS)
 	if got, want := <-result, "mkdir: can't create directory '/x': Read-only file system\n1\n<nil>"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
@@ -110,26 +110,13 @@ func TestListener(t *testing.T) {
 	c.fails(t, "exec: linux.seccomp: SCMP_ACT_NOTIFY is used, but there is nobody to send the listener to")
 }
 
-func receive(t *testing.T, socket int) int {
+func receive(t *testing.T, socket int) *os.File {
 	t.Helper()
-	oob := make([]byte, unix.CmsgSpace(4))
-	var n int
-	err := link.Retry(func() (err error) {
-		_, n, _, _, err = unix.Recvmsg(socket, make([]byte, 8), oob, unix.MSG_CMSG_CLOEXEC)
-		return err
-	})
-	if err != nil {
-		t.Fatalf("receive the listener: %v", err)
+	_, files, err := link.ReceiveMessage(socket, make([]byte, 8), 1)
+	if err != nil || len(files) != 1 {
+		t.Fatalf("receive the listener: %v, %v", files, err)
 	}
-	msgs, err := unix.ParseSocketControlMessage(oob[:n])
-	if err != nil || len(msgs) != 1 {
-		t.Fatalf("receive the listener: %d messages, %v", len(msgs), err)
-	}
-	fds, err := unix.ParseUnixRights(&msgs[0])
-	if err != nil || len(fds) != 1 {
-		t.Fatalf("receive the listener: %v, %v", fds, err)
-	}
-	return fds[0]
+	return files[0]
 }
 
 // answer makes the next call that the listener receives fail with errno.

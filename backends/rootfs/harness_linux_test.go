@@ -19,6 +19,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
+	"github.com/berth-oci/berth/backends/initproc/link"
 	"github.com/berth-oci/berth/integration/executable"
 )
 
@@ -136,24 +137,11 @@ func console(r *Root, wanted bool) error {
 func receive(socket, count int) ([]*os.File, error) {
 	var files []*os.File
 	for len(files) < count {
-		oob := make([]byte, unix.CmsgSpace(253*4))
-		_, n, _, _, err := unix.Recvmsg(socket, make([]byte, 1), oob, unix.MSG_CMSG_CLOEXEC)
+		_, some, err := link.ReceiveMessage(socket, make([]byte, 1), 253)
 		if err != nil {
 			return nil, err
 		}
-		messages, err := unix.ParseSocketControlMessage(oob[:n])
-		if err != nil {
-			return nil, err
-		}
-		for i := range messages {
-			fds, err := unix.ParseUnixRights(&messages[i])
-			if err != nil {
-				return nil, err
-			}
-			for _, fd := range fds {
-				files = append(files, os.NewFile(uintptr(fd), "tree"))
-			}
-		}
+		files = append(files, some...)
 	}
 	return files, nil
 }
@@ -257,7 +245,7 @@ func (c *container) direct(socket *os.File, pid int) error {
 			fds = append(fds, int(f.Fd()))
 			defer f.Close()
 		}
-		if err := unix.Sendmsg(int(socket.Fd()), []byte{0}, unix.UnixRights(fds...), nil, 0); err != nil {
+		if err := link.SendMessage(int(socket.Fd()), []byte{0}, fds...); err != nil {
 			return err
 		}
 		files = files[n:]

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/berth-oci/berth/backends/initproc/link"
 	"github.com/berth-oci/berth/backends/osthread"
 	"github.com/berth-oci/berth/backends/process"
 	"github.com/berth-oci/berth/backends/seccomp"
@@ -83,20 +84,12 @@ func forkedProcContext(pid *os.File) (int, error) {
 }
 
 func receiveContext(socket int) (int, error) {
-	oob := make([]byte, unix.CmsgSpace(4))
-	_, n, _, _, err := unix.Recvmsg(socket, make([]byte, 1), oob, unix.MSG_CMSG_CLOEXEC|unix.MSG_DONTWAIT)
-	if err != nil {
-		return -1, fmt.Errorf("recvmsg: %w", err)
+	_, files, err := link.ReceiveMessage(socket, make([]byte, 1), 1)
+	if err != nil || len(files) != 1 {
+		return -1, fmt.Errorf("receive the procfs: %w", errors.Join(err, unix.EPROTO))
 	}
-	messages, err := unix.ParseSocketControlMessage(oob[:n])
-	if err != nil || len(messages) != 1 {
-		return -1, errors.Join(err, unix.EPROTO)
-	}
-	fds, err := unix.ParseUnixRights(&messages[0])
-	if err != nil || len(fds) != 1 {
-		return -1, errors.Join(err, unix.EPROTO)
-	}
-	return fds[0], nil
+	defer files[0].Close()
+	return unix.FcntlInt(files[0].Fd(), unix.F_DUPFD_CLOEXEC, 0)
 }
 
 func sendProcContext(pid, socket int) error {

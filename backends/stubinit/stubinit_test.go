@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/backends/initproc/link"
 )
 
 // start runs a stub init that waits for the process watched, and returns it when it is ready.
@@ -69,7 +71,7 @@ func startAs(t *testing.T, watched int, task Task, attr *syscall.SysProcAttr) *e
 		t.Fatal(err)
 	}
 	defer unix.Close(pidfd)
-	if err := unix.Sendmsg(conn, task.Message(), unix.UnixRights(pidfd), nil, 0); err != nil {
+	if err := link.SendMessage(conn, task.Message(), pidfd); err != nil {
 		t.Fatal(err)
 	}
 	if n, err := unix.Read(conn, make([]byte, 1)); n != 0 || err != nil {

@@ -56,26 +56,16 @@ func (c Conn) Send(v any, files ...*os.File) error {
 		for i, f := range files[:n] {
 			fds[i] = int(f.Fd())
 		}
-		if err := Retry(func() error { return unix.Sendmsg(c.FD, []byte{0}, unix.UnixRights(fds...), nil, unix.MSG_NOSIGNAL) }); err != nil {
-			return peerError(err)
+		if err := c.write([]byte{0}, fds...); err != nil {
+			return err
 		}
 		files = files[n:]
 	}
 	return c.write(data)
 }
 
-func (c Conn) write(data []byte) error {
-	for len(data) > 0 {
-		n, err := unix.SendmsgN(c.FD, data, nil, nil, unix.MSG_NOSIGNAL)
-		if errors.Is(err, unix.EINTR) {
-			continue
-		}
-		if err != nil {
-			return peerError(err)
-		}
-		data = data[n:]
-	}
-	return nil
+func (c Conn) write(data []byte, fds ...int) error {
+	return peerError(SendMessage(c.FD, data, fds...))
 }
 
 // Receive receives a value. It fails if files came with it, and closes them.
@@ -119,12 +109,6 @@ func (c Conn) ReceiveFiles(v any) (files []*os.File, err error) {
 	return files, json.Unmarshal(data, v)
 }
 
-func closeAll(files []*os.File) {
-	for _, f := range files {
-		f.Close()
-	}
-}
-
 func (c Conn) read(data []byte) error {
 	for len(data) > 0 {
 		n, err := unix.Read(c.FD, data)
@@ -143,9 +127,9 @@ func (c Conn) read(data []byte) error {
 }
 
 func (c Conn) readFiles(count int) ([]*os.File, error) {
-	n, files, err := c.take(make([]byte, 1), count)
+	n, files, err := ReceiveMessage(c.FD, make([]byte, 1), count)
 	if err != nil {
-		return nil, err
+		return nil, peerError(err)
 	}
 	if n == 0 {
 		err = ErrPeerGone
@@ -155,57 +139,6 @@ func (c Conn) readFiles(count int) ([]*os.File, error) {
 	if err != nil {
 		closeAll(files)
 		return nil, err
-	}
-	return files, nil
-}
-
-// take reads what is available into data, with at most count files. With an error it returns no
-// files.
-func (c Conn) take(data []byte, count int) (n int, files []*os.File, err error) {
-	oob := make([]byte, unix.CmsgSpace(4*count))
-	var oobn, flags int
-	err = Retry(func() (err error) {
-		n, oobn, flags, _, err = unix.Recvmsg(c.FD, data, oob, unix.MSG_CMSG_CLOEXEC)
-		return err
-	})
-	if err != nil {
-		return 0, nil, peerError(err)
-	}
-	// The files that did arrive are open, even if others were lost.
-	files, err = rights(oob[:oobn])
-	if err == nil && flags&unix.MSG_CTRUNC != 0 {
-		err = errLost
-	}
-	if err == nil && len(files) > count {
-		// The buffer has room for one more if its size was rounded up.
-		err = fmt.Errorf("%d descriptors arrived instead of at most %d", len(files), count)
-	}
-	if err != nil {
-		closeAll(files)
-		return 0, nil, err
-	}
-	return n, files, nil
-}
-
-var errLost = errors.New("descriptors were lost on the way: too many open files")
-
-// rights opens the files that came with a message (unix(7), SCM_RIGHTS).
-func rights(oob []byte) (files []*os.File, err error) {
-	messages, err := unix.ParseSocketControlMessage(oob)
-	if err != nil {
-		return nil, err
-	}
-	for i := range messages {
-		if messages[i].Header.Level != unix.SOL_SOCKET || messages[i].Header.Type != unix.SCM_RIGHTS {
-			continue
-		}
-		fds, err := unix.ParseUnixRights(&messages[i])
-		if err != nil {
-			return files, err
-		}
-		for _, fd := range fds {
-			files = append(files, os.NewFile(uintptr(fd), "passed"))
-		}
 	}
 	return files, nil
 }

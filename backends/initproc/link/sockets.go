@@ -89,7 +89,7 @@ func Resize(master *os.File, size *specs.Box) error {
 
 // SendTerminal sends the terminal's master to the engine (runc's docs/terminals.md).
 func SendTerminal(socket, master *os.File) error {
-	if err := unix.Sendmsg(int(socket.Fd()), []byte(master.Name()), unix.UnixRights(int(master.Fd())), nil, unix.MSG_NOSIGNAL); err != nil {
+	if err := SendMessage(int(socket.Fd()), []byte(master.Name()), int(master.Fd())); err != nil {
 		return fmt.Errorf("send the terminal to the console socket: %w", err)
 	}
 	return nil

@@ -72,8 +72,8 @@ func Start(dir string, listener func(*os.File) error) error {
 func reported(c Conn, listener func(*os.File) error) (text []byte, err error) {
 	for {
 		data := make([]byte, 4096)
-		n, files, err := c.take(data, 1)
-		if errors.Is(err, ErrPeerGone) || err == nil && n == 0 {
+		n, files, err := ReceiveMessage(c.FD, data, 1)
+		if errors.Is(peerError(err), ErrPeerGone) || err == nil && n == 0 {
 			return text, nil
 		}
 		if err != nil {
@@ -110,8 +110,8 @@ var (
 // and waits until start has passed it on.
 func HandListener(conn, listener int) error {
 	c := Conn{conn}
-	if err := Retry(func() error { return unix.Sendmsg(conn, []byte{0}, unix.UnixRights(listener), nil, unix.MSG_NOSIGNAL) }); err != nil {
-		return peerError(err)
+	if err := c.write([]byte{0}, listener); err != nil {
+		return err
 	}
 	answer := make([]byte, 1)
 	if err := c.read(answer); err != nil {
