@@ -10,6 +10,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/spec"
 )
 
 // Config is an LXC configuration file (lxc.container.conf(5)): one key = value per line, in this
@@ -31,17 +32,15 @@ func (c *Config) add(text string) {
 	c.from = ""
 }
 
-// Set adds a line. If the value contains a control character or begins or ends with a space, Set
-// keeps an error, which Write returns.
+// Set adds a line. If CheckValue refuses the value, Set keeps an error, which Write returns. The
+// error wraps a spec.FieldError if From has named a field.
 func (c *Config) Set(key, value string) {
-	for _, r := range value {
-		if (r < ' ' && r != '\t') || r == 0x7f {
-			c.fail(fmt.Errorf("LXC config: the value of %s holds a control character: %q", key, value))
-			return
+	if err := CheckValue(value); err != nil {
+		err = fmt.Errorf("LXC's configuration, %s: %w", key, err)
+		if c.from != "" {
+			err = &spec.FieldError{Path: c.from, Err: err}
 		}
-	}
-	if value != strings.TrimSpace(value) {
-		c.fail(fmt.Errorf("LXC config: the value of %s begins or ends with a space: %q", key, value))
+		c.fail(err)
 		return
 	}
 	c.add(key + " = " + value)
@@ -65,13 +64,14 @@ func (c *Config) IDMap(uids, gids []specs.LinuxIDMapping) {
 	}
 }
 
+// fail keeps err, unless an earlier line has failed.
 func (c *Config) fail(err error) {
 	if c.err == nil {
 		c.err = err
 	}
 }
 
-// Lines returns the lines so far, and the error of the first line that could not be added.
+// Lines returns the lines so far, and the error of the first that could not be added.
 func (c *Config) Lines() ([]backends.Line, error) { return c.lines, c.err }
 
 // Write writes the file with mode 0600. If a line could not be added, it fails and writes nothing.
@@ -84,23 +84,7 @@ func (c *Config) Write(path string) error {
 		text.WriteString(l.Text + "\n")
 	}
 	if err := os.WriteFile(path, []byte(text.String()), 0o600); err != nil {
-		return fmt.Errorf("LXC config: %w", err)
+		return fmt.Errorf("write LXC's configuration: %w", err)
 	}
 	return nil
 }
-
-// CheckPath returns an error if path cannot be written in a mount entry or hook of an LXC
-// configuration. LXC splits mount entries at spaces, and a shell reads hooks.
-func CheckPath(path string) error {
-	for _, r := range path {
-		switch {
-		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', strings.ContainsRune("/_+.-@", r):
-		default:
-			return fmt.Errorf("the state directory %q holds %q: with LXC only letters, digits and / _ + . - @ are allowed; choose another --root", path, r)
-		}
-	}
-	return nil
-}
-
-// Broken returns a configuration that cannot be written because of err.
-func Broken(err error) *Config { return &Config{err: err} }

@@ -65,10 +65,10 @@ func TestLogErrors(t *testing.T) {
 	if err := os.WriteFile(path, []byte(log), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := LogErrors(path), "No such file or directory - Failed to open /proc/1/ns/pid; second"; got != want {
+	if got, want := Said(path, ""), "No such file or directory - Failed to open /proc/1/ns/pid; second"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
-	if got := LogErrors(path + "x"); got != "" {
+	if got := Said(path+"x", ""); got != "" {
 		t.Errorf("of no file: %q", got)
 	}
 }

@@ -83,7 +83,7 @@ func removeCgroup(d *enclosure.Data) error {
 	if d.Limits == "" || d.Limits == ownCgroup(d.Name) {
 		return nil
 	}
-	return lxcconf.RemoveCgroup(d)
+	return d.RemoveCgroup()
 }
 
 // ownCgroup returns the cgroup in which Proxmox VE puts a CT.

@@ -68,9 +68,7 @@ func (e *Enclosure) config(j *enclosure.Job) *lxcconf.Config {
 		c.Clear("lxc.hook.post-stop")
 		c.Set("lxc.hook.post-stop", postStopHook)
 	}
-	if err := lxcconf.Inside(c, j, insideDir, ",create=dir"); err != nil {
-		return lxcconf.Broken(err)
-	}
+	c.Common(j, insideDir, ",create=dir")
 	e.addLines(c, j.Spec)
 	return c
 }

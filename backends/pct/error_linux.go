@@ -161,13 +161,10 @@ func newError(args []string, stdout, stderr string, err error) *Error {
 	return e
 }
 
-// startReason returns what LXC said: from LXC's log, or, if LXC failed before it read the
-// configuration that names the log, from the stderr that Proxmox VE keeps.
+// startReason returns what LXC said: in LXC's log, or, if LXC failed before it read the
+// configuration that names the log, on the stderr that Proxmox VE keeps.
 func startReason(j *enclosure.Job, vmid int) string {
-	if reason := lxcconf.LogErrors(j.LogFile()); reason != "" {
-		return reason
-	}
-	return lxcconf.Said(fmt.Sprintf("/run/pve/ct-%d.stderr", vmid))
+	return lxcconf.Said(j.LogFile(), fmt.Sprintf("/run/pve/ct-%d.stderr", vmid))
 }
 
 func startError(vmid int, reason string, err error) error {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/berth-oci/berth/backends/lxcconf"
 	"github.com/berth-oci/berth/spec"
 )
 
@@ -35,7 +36,7 @@ func initCommand(args []string) (string, spec.Problems) {
 func quote(arg string) (string, error) {
 	blank := strings.ContainsAny(arg, " \t\v\f\r\n")
 	switch {
-	case strings.ContainsFunc(arg, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }):
+	case lxcconf.HasControl(arg):
 		return "", fmt.Errorf("%.100q: Proxmox VE's entrypoint takes no control characters; put the command into a script in the image", arg)
 	case arg != "" && !blank && arg[0] != '"' && arg[0] != '\'':
 		return arg, nil

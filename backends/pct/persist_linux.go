@@ -9,6 +9,7 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
+	"github.com/berth-oci/berth/backends/lxcconf"
 	"github.com/berth-oci/berth/spec"
 )
 
@@ -119,9 +120,8 @@ func keys(o *PersistOptions) ([]string, spec.Problems) {
 	var lines []string
 	var ps spec.Problems
 	add := func(path, key, value string) {
-		if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) || strings.TrimSpace(value) != value {
-			ps = append(ps, spec.Problem{Path: path, Level: spec.Error,
-				Message: fmt.Sprintf("%.100q cannot stand in a CT's configuration: no control characters, no blanks around it", value)})
+		if err := lxcconf.CheckValue(value); err != nil {
+			ps = append(ps, spec.Problem{Path: path, Level: spec.Error, Message: err.Error() + ", so it cannot be in a CT's configuration"})
 			return
 		}
 		lines = append(lines, key+": "+value)

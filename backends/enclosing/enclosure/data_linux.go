@@ -180,6 +180,28 @@ func (d *Data) Cgrouped() bool {
 	return d.LimitsID != 0 && cgroup.ID(d.Limits) == d.LimitsID
 }
 
+// RemoveCgroup removes the cgroup that cgroup.Find chose for a container, if it is still the
+// container's.
+func (d *Data) RemoveCgroup() error {
+	defer cgroup.TrimDefault(d.Limits)
+	own := d.Cgrouped()
+	if !own && (d.LimitsID != 0 || !d.Claimed) {
+		// The cgroup is gone or was never made. One of the same name belongs to another container.
+		if d.Scope && d.LimitsID != 0 {
+			cgroup.ForgetScope(d.Limits)
+		}
+		return nil
+	}
+	place, err := cgroup.At(d.Limits, d.Scope)
+	if err != nil {
+		return err
+	}
+	if !own {
+		return place.Withdraw()
+	}
+	return place.Remove()
+}
+
 // Limit writes limits to the container's cgroup.
 func (d *Data) Limit(r *cgroups.Resources) error {
 	if !d.Scope {

@@ -1,7 +1,6 @@
 package lxcconf
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -15,8 +14,8 @@ import (
 // needs.
 const oldest = 5
 
-// Version returns lxc-start with its path and version. It fails if the version cannot be read or is
-// older than oldest.
+// Version returns lxc-start with its path and version. It fails if lxc-start is missing or does not
+// run, or if LXC is older than oldest. The result has a path if there is a program.
 func Version() (backends.Tool, error) {
 	tool := backends.Tool{Name: "lxc-start"}
 	cmd, err := Command(tool.Name, "--version")
@@ -31,7 +30,7 @@ func Version() (backends.Tool, error) {
 	tool.Version = strings.TrimSpace(string(out))
 	major, _, _ := strings.Cut(tool.Version, ".")
 	if n, err := strconv.Atoi(major); err == nil && n < oldest {
-		return tool, errors.New("LXC " + tool.Version + " is too old: " + strconv.Itoa(oldest) + " or later is needed")
+		return tool, fmt.Errorf("%s is of LXC %s, which is too old: install LXC %d or later", tool.Path, tool.Version, oldest)
 	}
 	return tool, nil
 }
