@@ -100,12 +100,12 @@ func run(ctx context.Context, how *How, h *specs.Hook, stdin []byte) error {
 		return nil
 	}
 	if h.Timeout != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		err = fmt.Errorf("not done after its timeout of %d s", *h.Timeout)
+		err = fmt.Errorf("hook ran past its timeout of %d s", *h.Timeout)
 	}
 	if said = strings.TrimSpace(said); said == "" {
 		return err
 	}
-	return fmt.Errorf("%w: it said: %s", err, said)
+	return fmt.Errorf("%w: output: %s", err, said)
 }
 
 // execute starts a process and waits for it; ctx can kill it. said is the end of what it wrote to

@@ -52,7 +52,7 @@ func TestFailures(t *testing.T) {
 	}{
 		"status":  {specs.Hook{Path: "/bin/sh", Args: []string{"sh", "-c", "echo reason >&2; exit 3"}}, []string{"hooks.prestart[0] (/bin/sh)", "exit status 3", "reason"}},
 		"missing": {specs.Hook{Path: "/nonexistent/hook"}, []string{"hooks.prestart[0]", "no such file or directory"}},
-		"timeout": {specs.Hook{Path: "/bin/sh", Args: []string{"sh", "-c", "exec sleep 30"}, Timeout: &one}, []string{"not done after its timeout of 1 s"}},
+		"timeout": {specs.Hook{Path: "/bin/sh", Args: []string{"sh", "-c", "exec sleep 30"}, Timeout: &one}, []string{"hook ran past its timeout of 1 s"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

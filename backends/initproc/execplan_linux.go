@@ -51,7 +51,7 @@ func SetCPUs(pid int, cpus []int) error {
 	set := unix.NewCPUSet(process.MaxCPU)
 	for _, n := range cpus {
 		if n < 0 || n >= process.MaxCPU {
-			return fmt.Errorf("there is no processor %d", n)
+			return fmt.Errorf("CPU %d does not exist", n)
 		}
 		set.Set(n)
 	}

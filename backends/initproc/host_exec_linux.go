@@ -126,7 +126,7 @@ func openHelper(secret bool) (*os.File, error) {
 		err = f.Chmod(0o111)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("copy of berth for the user namespace: %w", err)
+		return nil, fmt.Errorf("copy berth for the user namespace: %w", err)
 	}
 	return f, nil
 }

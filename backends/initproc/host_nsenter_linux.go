@@ -57,7 +57,7 @@ func (j *joining) command(attr *syscall.ProcAttr, exe *os.File) (path string, ar
 	if len(j.files) == 0 {
 		return self, []string{processName}, nil
 	}
-	if path, err = backends.FindTool("nsenter", "util-linux has it, which is needed to join a user or time namespace"); err != nil {
+	if path, err = backends.FindTool("nsenter", "install util-linux, which berth needs to join a user or time namespace"); err != nil {
 		return "", nil, err
 	}
 	argv = []string{"nsenter"}

@@ -9,7 +9,7 @@ import (
 	"github.com/berth-oci/berth/backends/osthread"
 )
 
-var errNoTime = errors.New("the kernel does not let a process enter a new time namespace by execve (Linux 6.2 does)")
+var errNoTime = errors.New("this kernel does not move a process into a new time namespace at execve: Linux 6.2 or later does")
 
 // CheckTime checks whether a process enters a new time namespace by execve, as the init process has
 // to.

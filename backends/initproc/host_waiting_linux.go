@@ -68,7 +68,7 @@ func (w *Waiting) follow() error {
 	var status unix.WaitStatus
 	err := link.Retry(func() error { _, err := unix.Wait4(w.Pid, &status, 0, nil); return err })
 	if err != nil {
-		return fmt.Errorf("wait for process %d, which forks the program's process: %w", w.Pid, err)
+		return fmt.Errorf("wait for process %d, which forks the container's process: %w", w.Pid, err)
 	}
 	w.forks = false
 	if err := w.takeOver(); !errors.Is(err, errNotForked) {

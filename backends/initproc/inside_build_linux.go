@@ -114,14 +114,14 @@ func (s *initProcess) terminal(root *rootfs.Root) error {
 	}
 	for fd := range 3 {
 		if err := unix.Dup3(int(slave.Fd()), fd, 0); err != nil {
-			return fmt.Errorf("make the terminal descriptor %d: %w", fd, err)
+			return fmt.Errorf("duplicate the terminal to descriptor %d: %w", fd, err)
 		}
 	}
 	if s.plan.PIDNamespace != None {
 		return nil // the forked process makes it its controlling terminal
 	}
 	if err := unix.IoctlSetInt(0, unix.TIOCSCTTY, 0); err != nil {
-		return fmt.Errorf("make the terminal the controlling one: %w", err)
+		return fmt.Errorf("make the terminal the controlling terminal: %w", err)
 	}
 	return nil
 }

@@ -35,7 +35,7 @@ func helpFork(c link.Conn) (pid int, path string, err error) {
 		return -1, "", fmt.Errorf("receive the plan: %w", err)
 	}
 	if len(files) < 2 || plan.SharedPage == None || max(plan.PID, plan.Tty, plan.SharedPage, plan.Mount, plan.Root) >= len(files) {
-		return -1, "", errors.New("descriptors are missing beside the plan")
+		return -1, "", errors.New("the plan came without all of its descriptors")
 	}
 	b := &forking{plan: plan.ExecPlan, member: files[0], syncSocket: files[1], stdio: [3]int{0, 1, 2}, sibling: true}
 	for at, f := range map[int]**os.File{plan.PID: &b.pid, plan.Tty: &b.console, plan.Mount: &b.mounts, plan.Root: &b.root} {
@@ -44,7 +44,7 @@ func helpFork(c link.Conn) (pid int, path string, err error) {
 		}
 	}
 	if b.sharedPage, err = process.OpenSharedPage(files[plan.SharedPage]); err != nil {
-		return -1, "", fmt.Errorf("memory in common with exec: %w", err)
+		return -1, "", fmt.Errorf("map the memory shared with exec: %w", err)
 	}
 	// Another thread forks, because this one still has to answer.
 	err = osthread.Run(func() (err error) {

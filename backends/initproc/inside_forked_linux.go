@@ -115,7 +115,7 @@ func (s *initProcess) prepareHooks(root *rootfs.Root) error {
 // joinPID makes the calling thread fork its children into a pid namespace (setns(2)).
 func joinPID(ns *os.File) error {
 	if err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWPID); err != nil {
-		return fmt.Errorf("join the pid namespace (one that the container's user namespace owns, or an inner one): setns: %w", err)
+		return fmt.Errorf("join the pid namespace (the container's user namespace, or one below it, must own it): setns: %w", err)
 	}
 	return nil
 }
@@ -133,7 +133,7 @@ func innerPid(pid int) (int, error) {
 			}
 		}
 	}
-	return 0, fmt.Errorf("the pid namespace of process %d: no NSpid", pid)
+	return 0, fmt.Errorf("read the pid namespace of process %d: /proc shows no NSpid", pid)
 }
 
 // hostStatus reads /proc/PID/status on a thread that has not followed the init process into the

@@ -13,19 +13,19 @@ func (s *initProcess) showHost() error {
 	tree := int(s.file(s.plan.HostTree).Fd())
 	// pivot_root(2) fails if the mounts are shared.
 	if err := unix.Mount("", "/", "", unix.MS_SLAVE|unix.MS_REC, ""); err != nil {
-		return fmt.Errorf("show hooks the host's tree: make / a recursive slave: %w", err)
+		return fmt.Errorf("show the host's mounts to hooks: make / a recursive slave: %w", err)
 	}
 	if err := unix.MoveMount(tree, "", unix.AT_FDCWD, "/", unix.MOVE_MOUNT_F_EMPTY_PATH); err != nil {
-		return fmt.Errorf("show hooks the host's tree: move_mount: %w", err)
+		return fmt.Errorf("show the host's mounts to hooks: move_mount: %w", err)
 	}
 	if err := unix.Fchdir(tree); err != nil {
-		return fmt.Errorf("show hooks the host's tree: fchdir: %w", err)
+		return fmt.Errorf("show the host's mounts to hooks: fchdir: %w", err)
 	}
 	if err := unix.PivotRoot(".", "."); err != nil {
-		return fmt.Errorf("show hooks the host's tree: pivot_root: %w", err)
+		return fmt.Errorf("show the host's mounts to hooks: pivot_root: %w", err)
 	}
 	if err := unix.Unmount(".", unix.MNT_DETACH); err != nil {
-		return fmt.Errorf("show hooks the host's tree: detach the enclosure's root: %w", err)
+		return fmt.Errorf("show the host's mounts to hooks: detach the enclosure's root: %w", err)
 	}
 	return unix.Chdir("/")
 }

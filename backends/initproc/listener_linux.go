@@ -15,7 +15,7 @@ import (
 // makeSharedPage allocates the shared page.
 func (w *Waiting) makeSharedPage() (err error) {
 	if w.sharedPage, err = process.NewSharedPage(); err != nil {
-		return fmt.Errorf("memory in common with the process: %w", err)
+		return fmt.Errorf("map the memory shared with the process: %w", err)
 	}
 	return nil
 }

@@ -76,7 +76,7 @@ func (w *Waiting) passed() error {
 // letOn writes the byte that the process reads from the sync socket.
 func (w *Waiting) letOn() error {
 	if _, err := w.syncSocket.Write([]byte{1}); err != nil {
-		return fmt.Errorf("let the process run: %w", err)
+		return fmt.Errorf("release the process: %w", err)
 	}
 	return nil
 }
@@ -90,7 +90,7 @@ func killed(err error) error {
 	return err
 }
 
-var errNotForked = errors.New("the process was ended before it could run the program")
+var errNotForked = errors.New("the process was killed before it could execute the program")
 
 // takeOver makes the forked process w.Pid after the intermediate process has ended. If there is
 // none, it returns the reason.

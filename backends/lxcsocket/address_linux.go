@@ -80,7 +80,7 @@ func CheckFree(name string) error {
 	if !errors.Is(err, unix.EADDRINUSE) {
 		return err
 	}
-	return fmt.Errorf("LXC's command socket @%s: %w: %s has it; end that, or give the container another id", at, err, holder(fd, at))
+	return fmt.Errorf("LXC's command socket @%s: %w: %s uses it: end that process, or give the container another id", at, err, holder(fd, at))
 }
 
 // holder returns who listens on an address, for an error message. It connects fd to the address.

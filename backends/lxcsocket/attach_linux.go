@@ -38,8 +38,8 @@ func (g *Guard) Attach(limits, inner string) error {
 }
 
 var (
-	errNotRefused = errors.New("the kernel has not refused an address like those of LXC's command sockets, although it was told to")
-	errAllRefused = errors.New("the kernel has refused an address unlike those of LXC's command sockets")
+	errNotRefused = errors.New("the kernel did not refuse an address like those of LXC's command sockets, although a BPF program refuses it")
+	errAllRefused = errors.New("the kernel refused an address that is unlike those of LXC's command sockets")
 )
 
 // try calls addresses on which nobody listens, and checks which of them the kernel refuses.

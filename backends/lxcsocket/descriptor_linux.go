@@ -7,7 +7,7 @@ import (
 )
 
 // ErrOpenSocket is returned for a descriptor that must not be passed into a container.
-var ErrOpenSocket = errors.New("it is a Unix socket of the host's that is connected to nothing, by which the container would reach LXC's command sockets: pass one that listens or is connected")
+var ErrOpenSocket = errors.New("it is an unconnected Unix socket of the host, through which the container could reach LXC's command sockets: pass a socket that listens or is connected")
 
 // CheckDescriptor returns ErrOpenSocket if a process in a container could connect the socket fd to
 // a command socket. The process's own cgroup does not protect against that: the kernel asks the

@@ -26,7 +26,7 @@ const (
 var moments = [...]uint32{attachUnixConnect, attachUnixSendmsg}
 
 // ErrUnsupported says that the kernel cannot keep a container from the command sockets.
-var ErrUnsupported = errors.New("this kernel cannot keep a container from LXC's command sockets (that takes Linux 6.7 or later with CONFIG_CGROUP_BPF)")
+var ErrUnsupported = errors.New("this kernel cannot keep a container from LXC's command sockets (this requires Linux 6.7 or later with CONFIG_CGROUP_BPF)")
 
 // Guard is the loaded BPF programs.
 type Guard struct {

@@ -36,7 +36,7 @@ func Home(ns *os.File) (string, error) {
 }
 
 // errElsewhere says that a monitor must not listen in berth's network namespace.
-var errElsewhere = errors.New("berth runs in another network namespace than process 1, and LXC's command socket would be in reach of the containers there: call berth in that of process 1")
+var errElsewhere = errors.New("berth runs in another network namespace than process 1, where containers could reach LXC's command socket: run berth in the network namespace of process 1")
 
 // CheckHome returns an error if a container could reach a monitor that berth starts: [Load] fails,
 // and berth is not in the network namespace of process 1. If [Load] fails, berth lets no container

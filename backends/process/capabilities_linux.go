@@ -38,12 +38,12 @@ func threadsOwn() (h held, err error) {
 func boundingSet() (mask uint64, err error) {
 	last, err := capability.LastCap()
 	if err != nil {
-		return 0, fmt.Errorf("ask the kernel for its last capability: %w", err)
+		return 0, fmt.Errorf("get the kernel's last capability: %w", err)
 	}
 	for n := capability.Cap(0); n <= last; n++ {
 		has, err := capability.GetBound(n)
 		if err != nil {
-			return 0, fmt.Errorf("read %s of the bounding set: %w", n, err)
+			return 0, fmt.Errorf("read %s in the bounding set: %w", n, err)
 		}
 		if has {
 			mask |= 1 << uint(n)

@@ -15,7 +15,7 @@ func (a *Attributes) Failure(report []byte, path string) error {
 		return nil
 	}
 	if len(report) != reportSize {
-		return errors.New("the process has sent a damaged report")
+		return errors.New("the process sent an invalid report")
 	}
 	step, errno := binary.NativeEndian.Uint32(report), syscall.Errno(binary.NativeEndian.Uint32(report[4:]))
 	if step == stepExec {
@@ -25,7 +25,7 @@ func (a *Attributes) Failure(report []byte, path string) error {
 		return limitError(limits[step-stepLimits], errno)
 	}
 	if int(step) >= len(stepNames) {
-		return fmt.Errorf("the process has sent a damaged report: %w", errno)
+		return fmt.Errorf("the process sent an invalid report: %w", errno)
 	}
 	return fmt.Errorf("%s: %w", stepNames[step], errno)
 }
@@ -47,10 +47,10 @@ const (
 )
 
 var stepNames = []string{
-	"setsid", "set up stdio", "make the terminal the controlling one", "wait on the sync socket", "close and preserve descriptors",
+	"setsid", "set up stdio", "make the terminal the controlling terminal", "wait on the sync socket", "close and preserve descriptors",
 	"reset signals", "load the seccomp filter", "exec",
-	"join the pid namespace (one that the container's user namespace owns, or an inner one): setns",
-	"give up CAP_SYS_ADMIN: capset", "fork",
+	"join the pid namespace (the container's user namespace, or one below it, must own it): setns",
+	"drop CAP_SYS_ADMIN: capset", "fork",
 }
 
 // reportSize is the size of step and errno.

@@ -107,7 +107,7 @@ func TestListener(t *testing.T) {
 	}
 
 	c.Listener = false
-	c.fails(t, "exec: linux.seccomp: SCMP_ACT_NOTIFY is used, but there is nobody to send the listener to")
+	c.fails(t, "exec: linux.seccomp: SCMP_ACT_NOTIFY is used, but nothing receives the listener")
 }
 
 func receive(t *testing.T, socket int) *os.File {

@@ -21,7 +21,7 @@ func (a *Attributes) takeCapabilities(p *specs.Process, _ *specs.Spec) error {
 	}
 	supported, err := capability.ListSupported()
 	if err != nil {
-		return fmt.Errorf("ask the kernel for its capabilities: %w", err)
+		return fmt.Errorf("get the kernel's capabilities: %w", err)
 	}
 	bits := make(map[string]uint64, len(supported))
 	for _, c := range supported {

@@ -18,7 +18,7 @@ func (a *Basics) Explain(p *specs.Process) []backends.Line {
 	}
 	add("process.args", "exec %s", backends.CommandLine(a.Args...))
 	add("process.cwd", "in %q", a.Cwd)
-	add("process.user", "user %d, group %d, further groups %v, umask %04o", a.UID, a.GID, a.Groups, a.Umask)
+	add("process.user", "user %d, group %d, additional groups %v, umask %04o", a.UID, a.GID, a.Groups, a.Umask)
 	// Values may be secrets, so only the names are shown.
 	var names []string
 	for _, e := range a.Env {
@@ -33,7 +33,7 @@ func (a *Basics) Explain(p *specs.Process) []backends.Line {
 		add("process.noNewPrivileges", "no new privileges")
 	}
 	for i, l := range p.Rlimits {
-		add(fmt.Sprintf("process.rlimits[%d]", i), "%s %d, at most %d", l.Type, l.Soft, l.Hard)
+		add(fmt.Sprintf("process.rlimits[%d]", i), "%s soft %d, hard %d", l.Type, l.Soft, l.Hard)
 	}
 	return lines
 }

@@ -48,7 +48,7 @@ func setOOMScoreAdj(pid, adj int) error {
 		}
 	}
 	if errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM) {
-		return spec.Fieldf("process.oomScoreAdj", "set to %d (to lower it needs CAP_SYS_RESOURCE): %w", adj, err)
+		return spec.Fieldf("process.oomScoreAdj", "set to %d (lowering it requires CAP_SYS_RESOURCE): %w", adj, err)
 	}
 	if err != nil {
 		return spec.Fieldf("process.oomScoreAdj", "set to %d: %w", adj, err)

@@ -72,7 +72,7 @@ func (a *Attributes) takePersonality(_ *specs.Process, s *specs.Spec) error {
 		return nil
 	}
 	if len(s.Linux.Personality.Flags) > 0 {
-		return spec.Fieldf("linux.personality.flags", "the specification defines none yet")
+		return spec.Fieldf("linux.personality.flags", "must be empty: the specification defines no flags")
 	}
 	value, err := lookUp(personalities, "linux.personality.domain", s.Linux.Personality.Domain)
 	if err != nil {

@@ -74,7 +74,7 @@ func TestLimitRefused(t *testing.T) {
 	c := child{Attributes: run("true"), Sys: inUserNamespace()}
 	c.Attributes.Limits = []Limit{{Name: "RLIMIT_NOFILE", Resource: unix.RLIMIT_NOFILE, Soft: 5, Hard: unix.RLIM_INFINITY}}
 	c.fails(t, "prepare: process.rlimits: error setting RLIMIT_NOFILE to soft 5, hard unlimited: operation not permitted"+
-		" (raising a hard limit needs CAP_SYS_RESOURCE on the host; RLIMIT_NOFILE cannot exceed fs.nr_open)")
+		" (raising a hard limit requires CAP_SYS_RESOURCE on the host; RLIMIT_NOFILE cannot exceed fs.nr_open)")
 }
 
 func TestNofileIsReadBeforeGoRaisesIt(t *testing.T) {
@@ -154,7 +154,7 @@ func TestDescriptors(t *testing.T) {
 		}
 	}
 	c := child{Attributes: list, Files: files, Keep: []int{5}}
-	c.fails(t, "exec: keep descriptor 5 until exec: neither a socket nor a pipe")
+	c.fails(t, "exec: keep descriptor 5 until exec: it is neither a socket nor a pipe")
 	c = child{Attributes: list, Files: files[:1], Preserve: 40}
 	if r := c.start(t); r.status.ExitStatus() != 99 || !strings.HasSuffix(r.stderr, ": bad file descriptor\n") {
 		t.Errorf("preserving what is not open: %+v", r)

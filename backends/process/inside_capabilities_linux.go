@@ -12,7 +12,7 @@ import (
 func (c *Capabilities) limitBounding() error {
 	last, err := capability.LastCap()
 	if err != nil {
-		return fmt.Errorf("ask the kernel for its last capability: %w", err)
+		return fmt.Errorf("get the kernel's last capability: %w", err)
 	}
 	for n := capability.Cap(0); n <= last; n++ {
 		if c.Bounding&(1<<uint(n)) != 0 {

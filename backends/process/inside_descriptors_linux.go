@@ -37,7 +37,7 @@ func closeFrom(first int, keep []int) error {
 			return fmt.Errorf("keep descriptor %d until exec: %w", fd, err)
 		}
 		if kind := st.Mode & unix.S_IFMT; kind != unix.S_IFSOCK && kind != unix.S_IFIFO {
-			return fmt.Errorf("keep descriptor %d until exec: neither a socket nor a pipe", fd)
+			return fmt.Errorf("keep descriptor %d until exec: it is neither a socket nor a pipe", fd)
 		}
 		spare[fd] = true
 	}

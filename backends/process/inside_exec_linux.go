@@ -59,7 +59,7 @@ func loadFilter(f *seccomp.Filter, hand func(fd int) error) error {
 		return err
 	}
 	if hand == nil {
-		return spec.Fieldf("linux.seccomp", "SCMP_ACT_NOTIFY is used, but there is nobody to send the listener to")
+		return spec.Fieldf("linux.seccomp", "SCMP_ACT_NOTIFY is used, but nothing receives the listener")
 	}
 	// This thread waits in a loop without system calls, so it never yields its processor. The other
 	// thread needs one too.

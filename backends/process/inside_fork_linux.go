@@ -57,7 +57,7 @@ type ForkOptions struct {
 // The thread cannot be used afterwards, because it runs as the container's user. The process can.
 func (p *Prepared) Fork(o ForkOptions) (pid int, err error) {
 	if o.SyncSocket < firstExtra+p.options.Preserve {
-		return -1, fmt.Errorf("descriptor %d is both the sync socket and one to be preserved", o.SyncSocket)
+		return -1, fmt.Errorf("descriptor %d cannot be both the sync socket and a preserved descriptor", o.SyncSocket)
 	}
 	c := &forkedChild{flags: uintptr(unix.SIGCHLD), syncSocket: uintptr(o.SyncSocket), terminal: o.Terminal, preserve: uintptr(p.options.Preserve),
 		pids: uintptr(o.PIDs), atOnce: o.AtOnce, hold: o.Hold}
@@ -92,7 +92,7 @@ func (p *Prepared) Spawn(path string, args, env []string, stdio [3]int) (pid int
 	inner := pair[1]
 	defer func() { unix.Close(inner) }()
 	if inner < firstExtra {
-		return -1, fmt.Errorf("descriptor %d is a standard one, and free", inner)
+		return -1, fmt.Errorf("the sync socket has descriptor %d: a standard descriptor is closed", inner)
 	}
 	a := *p.attributes
 	a.Args = args
@@ -107,7 +107,7 @@ func (p *Prepared) Spawn(path string, args, env []string, stdio [3]int) (pid int
 		c.limits = nil // this process has them already
 	}
 	if _, err := syncSocket.Write([]byte{1}); err != nil {
-		return -1, fmt.Errorf("let the process run: %w", err)
+		return -1, fmt.Errorf("release the process: %w", err)
 	}
 	if pid, err = c.start(stdio); err != nil {
 		return -1, err
@@ -177,7 +177,7 @@ func (c *forkedChild) take(a *Attributes, path string, env []string, sharedPage 
 	c.filterFlags = uintptr(a.Seccomp.Flags)
 	if a.Seccomp.Listener {
 		if sharedPage == nil {
-			return spec.Fieldf("linux.seccomp", "SCMP_ACT_NOTIFY is used, but there is nobody to send the listener to")
+			return spec.Fieldf("linux.seccomp", "SCMP_ACT_NOTIFY is used, but nothing receives the listener")
 		}
 		c.filterFlags |= unix.SECCOMP_FILTER_FLAG_NEW_LISTENER
 		c.listener, c.taken, c.released = sharedPage.word(wordListener), sharedPage.word(wordTaken), sharedPage.word(wordReleased)

@@ -119,7 +119,7 @@ func (a *Attributes) prepareByProc(fd int) (setgroups bool, err error) {
 	}
 	setgroups, err = setgroupsAllowed(proc)
 	if err != nil {
-		return false, fmt.Errorf("ask whether groups can be set: %w", err)
+		return false, fmt.Errorf("check whether groups can be set: %w", err)
 	}
 	return setgroups, nil
 }

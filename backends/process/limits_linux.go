@@ -33,7 +33,7 @@ func (a *Attributes) childLimits() []Limit {
 func limitError(l Limit, err error) error {
 	why := ""
 	if errors.Is(err, unix.EPERM) {
-		why = " (raising a hard limit needs CAP_SYS_RESOURCE on the host; RLIMIT_NOFILE cannot exceed fs.nr_open)"
+		why = " (raising a hard limit requires CAP_SYS_RESOURCE on the host; RLIMIT_NOFILE cannot exceed fs.nr_open)"
 	}
 	return spec.Fieldf("process.rlimits", "error setting %s to soft %s, hard %s: %w%s",
 		l.Name, limitString(l.Soft), limitString(l.Hard), err, why)

@@ -60,7 +60,7 @@ func Plan(root, id string, r *specs.LinuxIntelRdt) (Group, error) {
 	}
 	if r.ClosID != "" && len(lines(r)) == 0 {
 		if _, err := os.Stat(g.Class); err != nil {
-			return Group{}, spec.Fieldf("linux.intelRdt.closID", "the class must exist where no schemata are given: %w", err)
+			return Group{}, spec.Fieldf("linux.intelRdt.closID", "the class must exist if no schemata are set: %w", err)
 		}
 	}
 	return g, nil
@@ -69,10 +69,10 @@ func Plan(root, id string, r *specs.LinuxIntelRdt) (Group, error) {
 // CheckIn returns an error if Plan cannot have returned g for the container with the given id.
 func (g Group) CheckIn(root, id string) error {
 	if filepath.Dir(g.Class) != filepath.Clean(root) || g.Own && filepath.Base(g.Class) != id {
-		return fmt.Errorf("%.100q is no class of the container's", g.Class)
+		return fmt.Errorf("%.100q is not a class of this container", g.Class)
 	}
 	if g.Monitor != "" && g.Monitor != filepath.Join(g.Class, "mon_groups", id) {
-		return fmt.Errorf("%.100q is no group of the container's", g.Monitor)
+		return fmt.Errorf("%.100q is not a monitoring group of this container", g.Monitor)
 	}
 	return nil
 }

@@ -447,7 +447,7 @@ func TestSourceInRoot(t *testing.T) {
 				c.mount("tmpfs", "tmpfs", "/a")
 				c.mount("bind", c.path("a"), "/b", "bind", "idmap")
 			},
-			fails: "cannot be ID-mapped",
+			fails: "cannot be id-mapped",
 		},
 	} {
 		for _, userns := range []bool{false, true} {

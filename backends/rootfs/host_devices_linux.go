@@ -107,7 +107,7 @@ func planDevice(d *specs.LinuxDevice) (Device, error) {
 func (h *host) openNode(d *Device) error {
 	fd, err := openTreeClone(unix.AT_FDCWD, path.Clean("/"+d.Path), false, true)
 	if err != nil {
-		return fmt.Errorf("open the host's node to bind it: open_tree: %w", err)
+		return fmt.Errorf("open the host's device node for a bind mount: open_tree: %w", err)
 	}
 	st, err := fstat(fd)
 	if err == nil {
@@ -118,7 +118,7 @@ func (h *host) openNode(d *Device) error {
 	}
 	if err != nil {
 		unix.Close(fd)
-		return fmt.Errorf("the host's node: %w", err)
+		return fmt.Errorf("the host's device node: %w", err)
 	}
 	d.Tree = h.keep(fd, d.Path)
 	return nil

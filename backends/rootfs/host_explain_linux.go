@@ -52,11 +52,11 @@ func Explain(s *specs.Spec, bundle string) (backends.Explanation, error) {
 func (h *host) explainRoot() []backends.Line {
 	how := "%q becomes /, by pivot_root"
 	if SharedMountNamespace(h.spec) {
-		how = "%q is mounted on itself until delete, and becomes / by chroot"
+		how = "%q is mounted on itself until delete, and becomes /, by chroot"
 	}
 	lines := []backends.Line{{Text: fmt.Sprintf(how, h.abs(h.spec.Root.Path)), From: "root.path"}}
 	if h.spec.Root.Readonly {
-		lines = append(lines, backends.Line{Text: "read-only, when all mounts are made", From: "root.readonly"})
+		lines = append(lines, backends.Line{Text: "read-only, after all mounts are made", From: "root.readonly"})
 	}
 	if l := h.spec.Linux; l != nil && l.RootfsPropagation != "" {
 		lines = append(lines, backends.Line{Text: "propagation " + l.RootfsPropagation, From: "linux.rootfsPropagation"})
@@ -70,7 +70,7 @@ func (h *host) explainMount(i int) string {
 	var how string
 	switch {
 	case plan.Inside != nil:
-		how = fmt.Sprintf("bind of %q in the root, as the mounts above leave it", plan.Inside.Path)
+		how = fmt.Sprintf("bind of %q in the root, after the mounts above", plan.Inside.Path)
 	case isBind(m, o):
 		how = fmt.Sprintf("bind of %q", plan.Source)
 	case plan.Type == "cgroup2" && !hasNamespace(h.spec, specs.CgroupNamespace):
@@ -87,7 +87,7 @@ func (h *host) explainMount(i int) string {
 		text += " (" + strings.Join(m.Options, ",") + ")"
 	}
 	if plan.LateRO {
-		text += ", read-only when all is made"
+		text += ", read-only after all mounts are made"
 	}
 	return text
 }
@@ -103,7 +103,7 @@ func (h *host) explainDevices() []backends.Line {
 		if isType(d.Mode, unix.S_IFIFO) {
 			line.Text = fmt.Sprintf("%q: FIFO, mode %04o, owner %d:%d", d.Path, d.Mode&0o7777, d.UID, d.GID)
 		} else if h.userns {
-			line.Text += ", bind of the host's"
+			line.Text += ", bind of the host's device node"
 		}
 		if h.spec.Linux != nil {
 			for n := range h.spec.Linux.Devices {

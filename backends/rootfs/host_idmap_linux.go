@@ -19,14 +19,14 @@ func (h *host) idmap(m *specs.Mount, o options, fd int) error {
 	}
 	ns, err := h.idmapNamespace(m)
 	if err != nil {
-		return fmt.Errorf("id mapping: %w", err)
+		return fmt.Errorf("map the ids of the mount: %w", err)
 	}
 	defer ns.Close()
 	attr := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_IDMAP, Userns_fd: uint64(ns.Fd())}
 	err = mountSetattr(fd, &attr, o.ridmap)
 	runtime.KeepAlive(ns)
 	if errors.Is(err, unix.EINVAL) {
-		return fmt.Errorf("id mapping: the source's file system may not support it: %w", err)
+		return fmt.Errorf("map the ids of the mount (the source's file system may not support it): mount_setattr: %w", err)
 	}
 	return err
 }

@@ -71,7 +71,7 @@ func checkNames(s *specs.Spec, open Namespaces) error {
 			return err
 		}
 		if name.value != "" && name.value+"\n" != string(is) {
-			return spec.Fieldf(name.field, "is not allowed in the host's uts namespace, which linux.namespaces names by a path")
+			return spec.Fieldf(name.field, "is not allowed in the host's uts namespace, to which the path in linux.namespaces leads")
 		}
 	}
 	return nil

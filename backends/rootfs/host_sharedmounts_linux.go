@@ -39,7 +39,7 @@ func FindAttachment(ns *os.File, at string) (a Attachment, err error) {
 			return err
 		}
 		if a.At == "/" {
-			return errors.New("it is the root directory of the mount namespace, which cannot be covered")
+			return errors.New("it is the root directory of the mount namespace, over which nothing can be mounted")
 		}
 		a.Over, _, err = mountOf(a.At)
 		return err
@@ -72,7 +72,7 @@ func (a Attachment) Detach(ns *os.File) error {
 			return err
 		}
 		if own != id {
-			return errors.New("something else is mounted over it: unmount that, or delete its container, first")
+			return errors.New("something else is mounted over it: first unmount that or delete its container")
 		}
 		return unix.Unmount(a.At, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
 	})

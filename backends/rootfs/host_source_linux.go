@@ -63,7 +63,7 @@ func (h *host) openMount(i int) (Mount, error) {
 	switch {
 	case plan.Inside != nil:
 		if isIDMapped(m, o) {
-			return plan, fmt.Errorf("source %q is in a mount that the config lists earlier, and such a source cannot be ID-mapped", plan.Source)
+			return plan, fmt.Errorf("source %q is in an earlier mount of the config: such a source cannot be id-mapped", plan.Source)
 		}
 		return plan, nil
 	case isBind(m, o):

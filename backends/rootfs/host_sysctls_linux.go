@@ -1,6 +1,7 @@
 package rootfs
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -41,7 +42,7 @@ func sysctlPath(key string) (string, error) {
 	}
 	for _, part := range strings.Split(path, "/") {
 		if part == "" || part == "." || part == ".." || strings.ContainsRune(part, 0) {
-			return "", fmt.Errorf("not the name of a sysctl")
+			return "", fmt.Errorf("is not the name of a sysctl")
 		}
 	}
 	return path, nil
@@ -58,7 +59,7 @@ func sysctlAllowed(s *specs.Spec, path string, open Namespaces) error {
 	case path == "kernel/domainname":
 		typ = specs.UTSNamespace
 	case path == "kernel/hostname" && hasNamespace(s, specs.UTSNamespace):
-		return fmt.Errorf("is not allowed as it conflicts with the field hostname")
+		return errors.New(`is not allowed as it conflicts with the OCI "hostname" field`)
 	case first == "user":
 		typ = specs.UserNamespace
 	default:

@@ -32,17 +32,17 @@ func Unsupported(s *specs.Spec) []Refusal {
 		return list
 	}
 	if SharedMountNamespace(s) && hasNamespace(s, specs.UserNamespace) {
-		add("a user namespace needs a mount namespace of the container's own: it may mount in no other", "linux.namespaces")
+		add("a user namespace requires a mount namespace of the container's own: it cannot mount in any other", "linux.namespaces")
 	}
 	if p := s.Linux.RootfsPropagation; p != "" && propagations[p] == 0 {
-		add(fmt.Sprintf("%q is not a mount propagation", p), "linux.rootfsPropagation")
+		add(fmt.Sprintf("%q is not a valid mount propagation", p), "linux.rootfsPropagation")
 	}
 	if s.Linux.MountLabel != "" && !haveSELinux() {
 		add("the kernel has no SELinux", "linux.mountLabel")
 	}
 	for i, d := range s.Linux.Devices {
 		if d.Path == "" || strings.ContainsRune(d.Path, 0) {
-			add("is not a path", "linux.devices[%d].path", i)
+			add("is not a valid path", "linux.devices[%d].path", i)
 		}
 	}
 	return list
@@ -53,7 +53,7 @@ func unsupportedMount(m *specs.Mount, add func(reason, field string)) {
 		{"destination", m.Destination}, {"source", m.Source}, {"type", m.Type}, {"options", strings.Join(m.Options, ",")},
 	} {
 		if strings.ContainsRune(f.value, 0) {
-			add("contains a null byte", f.name)
+			add("must not contain a NUL byte", f.name)
 		}
 	}
 	o := parseOptions(m.Options)
@@ -67,7 +67,7 @@ func unsupportedMount(m *specs.Mount, add func(reason, field string)) {
 		add("is required unless the mount is a bind mount", "type")
 	}
 	if o.flags&unix.MS_REMOUNT != 0 && !bind {
-		add(`"remount" of a mount that the config does not make is not supported`, "options")
+		add(`"remount" is supported only for a mount that the config makes`, "options")
 	}
 	if bind && len(o.data) > 0 {
 		add(fmt.Sprintf("bind mounts cannot have any filesystem-specific options applied: %q", o.data[0]), "options")
@@ -76,7 +76,7 @@ func unsupportedMount(m *specs.Mount, add func(reason, field string)) {
 		add("id-mapped mounts are only supported for bind-mounts", "options")
 	}
 	if o.copyUp && m.Type != "tmpfs" {
-		add(`"tmpcopyup" is only for tmpfs`, "options")
+		add(`"tmpcopyup" is supported only for tmpfs`, "options")
 	}
 }
 

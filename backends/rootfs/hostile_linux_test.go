@@ -100,7 +100,7 @@ func TestHostile(t *testing.T) {
 		},
 		"file over a directory": {
 			set:   func(_ *testing.T, c *container, _ string) { c.mount("bind", c.bundle+"/f", "/etc", "bind") },
-			fails: "mounts[1] (/etc): bind from \"BUNDLE/f\": mount on /etc: source and mount point are not of one kind: not a directory",
+			fails: "mounts[1] (/etc): bind from \"BUNDLE/f\": mount on /etc: the source and the mount point must both be directories, or neither: not a directory",
 		},
 		"below a file": {
 			set:   func(_ *testing.T, c *container, _ string) { c.mount("tmpfs", "tmpfs", "/bin/busybox/x") },
@@ -301,12 +301,12 @@ func TestOpenFails(t *testing.T) {
 		"no source":     {func(_ *testing.T, c *container) { c.mount("bind", "absent", "/x", "rbind") }, "mounts[0] (/x): source \"BUNDLE/absent\": open_tree: no such file or directory", unix.ENOENT},
 		"bind data":     {func(_ *testing.T, c *container) { c.mount("bind", "/", "/x", "rbind", "size=1") }, "mounts[0].options: bind mounts cannot have any filesystem-specific options applied: \"size=1\"", nil},
 		"remount":       {func(_ *testing.T, c *container) { c.mount("tmpfs", "/", "/x", "remount") }, "mounts[0].options", nil},
-		"null byte":     {func(_ *testing.T, c *container) { c.mount("tmpfs", "/", "/x\x00y") }, "mounts[0].destination: contains a null byte", nil},
+		"null byte":     {func(_ *testing.T, c *container) { c.mount("tmpfs", "/", "/x\x00y") }, "mounts[0].destination: must not contain a NUL byte", nil},
 		"no type":       {func(_ *testing.T, c *container) { c.mount("", "/", "/x") }, "mounts[0].type: is required", nil},
 		"idmap tmpfs":   {func(_ *testing.T, c *container) { c.mount("tmpfs", "/", "/x", "idmap") }, "mounts[0].options: id-mapped mounts are only supported", nil},
 		"idmap no maps": {func(_ *testing.T, c *container) { c.mount("bind", "/", "/x", "bind", "idmap") }, "must have both uid and gid mappings", nil},
 		"propagation":   {func(_ *testing.T, c *container) { c.spec.Linux.RootfsPropagation = "no" }, "linux.rootfsPropagation: \"no\" is not", nil},
-		"no namespace":  {func(_ *testing.T, c *container) { c.spec.Linux.Namespaces = []specs.LinuxNamespace{{Type: "user"}} }, "linux.namespaces: a user namespace needs a mount namespace", nil},
+		"no namespace":  {func(_ *testing.T, c *container) { c.spec.Linux.Namespaces = []specs.LinuxNamespace{{Type: "user"}} }, "linux.namespaces: a user namespace requires a mount namespace", nil},
 		"device type":   {func(_ *testing.T, c *container) { c.device(specs.LinuxDevice{Path: "/dev/x", Type: "q"}) }, "linux.devices[0] (/dev/x): invalid device type \"q\"", nil},
 		"device number": {func(_ *testing.T, c *container) {
 			c.device(specs.LinuxDevice{Path: "/dev/x", Type: "c", Major: 1 << 40})
@@ -315,7 +315,7 @@ func TestOpenFails(t *testing.T) {
 		"sysctl dots":  {func(_ *testing.T, c *container) { c.sysctl("net/../kernel/panic") }, "not the name of a sysctl", nil},
 		"sysctl twist": {func(_ *testing.T, c *container) { c.sysctl("net.//.kernel.panic") }, "not the name of a sysctl", nil},
 		"sysctl user":  {func(_ *testing.T, c *container) { c.sysctl("user.max_user_namespaces") }, "host's user namespace", nil},
-		"sysctl name":  {func(_ *testing.T, c *container) { c.sysctl("kernel.hostname") }, "conflicts with the field hostname", nil},
+		"sysctl name":  {func(_ *testing.T, c *container) { c.sysctl("kernel.hostname") }, "conflicts with the OCI \"hostname\" field", nil},
 		"sysctl host":  {func(_ *testing.T, c *container) { c.dropNamespace("network"); c.sysctl("net.ipv4.ip_forward") }, "host's network namespace", nil},
 		"sysctl joined": {func(_ *testing.T, c *container) {
 			c.dropNamespace("network")

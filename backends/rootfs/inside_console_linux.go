@@ -44,12 +44,12 @@ func (r *Root) openPty() (master, slave int, err error) {
 	}
 	if err := unix.IoctlSetPointerInt(master, unix.TIOCSPTLCK, 0); err != nil {
 		unix.Close(master)
-		return -1, -1, fmt.Errorf("unlock: ioctl(TIOCSPTLCK): %w", err)
+		return -1, -1, fmt.Errorf("unlock the terminal: ioctl(TIOCSPTLCK): %w", err)
 	}
 	slave, err = ptyPeer(master)
 	if err != nil {
 		unix.Close(master)
-		return -1, -1, fmt.Errorf("open the other end: ioctl(TIOCGPTPEER): %w", err)
+		return -1, -1, fmt.Errorf("open the other end of the terminal: ioctl(TIOCGPTPEER): %w", err)
 	}
 	return master, slave, nil
 }
@@ -73,7 +73,7 @@ func verifyPtmx(fd int) error {
 		return err
 	}
 	if !is || st.Ino != 2 {
-		return fmt.Errorf("is not a devpts's ptmx: %w", unix.ENODEV)
+		return fmt.Errorf("is not the ptmx of a devpts: %w", unix.ENODEV)
 	}
 	return verifyNode(&st, &Device{Mode: unix.S_IFCHR, Major: 5, Minor: 2})
 }

@@ -26,7 +26,7 @@ func copyUp(from, to int) error {
 
 func copyDir(from, to, depth int) error {
 	if depth == 0 {
-		return fmt.Errorf("directories are nested too deep: %w", unix.ELOOP)
+		return fmt.Errorf("directories are nested too deeply: %w", unix.ELOOP)
 	}
 	fd, err := openat(from, ".", unix.O_RDONLY|unix.O_DIRECTORY, 0)
 	if err != nil {

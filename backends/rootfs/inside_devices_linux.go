@@ -60,7 +60,7 @@ func (r *Root) mknod(dir int, name string, d *Device) error {
 		return err
 	}
 	if err := verifyNode(&st, d); err != nil {
-		return fmt.Errorf("the new node: %w", err)
+		return fmt.Errorf("the new device node: %w", err)
 	}
 	if err := unix.Fchownat(fd, "", int(d.UID), int(d.GID), unix.AT_EMPTY_PATH); err != nil {
 		return fmt.Errorf("fchownat %d:%d: %w", d.UID, d.GID, err)

@@ -173,7 +173,7 @@ func (r *Root) checkTarget(m *Mount, target found, tree int, file bool) error {
 		return fmt.Errorf("filesystem %q must be mounted on ordinary directory", m.Type)
 	}
 	if isDir == file { // the kernel would only say "invalid argument"
-		return fmt.Errorf("mount on %s: source and mount point are not of one kind: %w", target.real, unix.ENOTDIR)
+		return fmt.Errorf("mount on %s: the source and the mount point must both be directories, or neither: %w", target.real, unix.ENOTDIR)
 	}
 	switch {
 	case target.real == "/":

@@ -116,10 +116,10 @@ func sendProcContext(pid, socket int) error {
 	if errno != 0 {
 		return fmt.Errorf("fork: %w", errno)
 	}
-	if err := ended(int(first), "join the pid namespace, or give up rights"); err != nil {
+	if err := ended(int(first), "join the pid namespace or drop rights"); err != nil {
 		return err
 	}
-	return ended(-1, "fsopen, or send what it has opened")
+	return ended(-1, "fsopen or send its descriptor")
 }
 
 // ended waits for a child of the calling thread (any child if pid is -1). It returns an error if

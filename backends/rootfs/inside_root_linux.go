@@ -102,7 +102,7 @@ func (r *Root) Proc() int { return r.proc }
 // file returns the descriptor with the given index.
 func (r *Root) file(index int) (int, error) {
 	if index < 0 || index >= len(r.files) || r.files[index] == nil {
-		return -1, fmt.Errorf("descriptor %d of %d is not there", index, len(r.files))
+		return -1, fmt.Errorf("descriptor %d of %d is missing", index, len(r.files))
 	}
 	return int(r.files[index].Fd()), nil
 }

@@ -142,7 +142,7 @@ func openStore(dir string) (*store, error) {
 	}
 	if int(st.Uid) != os.Geteuid() || st.Mode&0o022 != 0 {
 		s.close()
-		return nil, fmt.Errorf("the seccomp cache %s belongs to uid %d with mode %#o: others could write to it",
+		return nil, fmt.Errorf("the seccomp cache %s belongs to uid %d with mode %#o: other users could write to it",
 			dir, st.Uid, st.Mode&0o7777)
 	}
 	return s, nil

@@ -75,7 +75,7 @@ func Compile(s *specs.LinuxSeccomp) (*Filter, error) {
 func addArchs(lib *libseccomp.ScmpFilter, list []specs.Arch) (map[libseccomp.ScmpArch]uint32, error) {
 	native, err := libseccomp.GetNativeArch()
 	if err != nil {
-		return nil, fmt.Errorf("ask libseccomp for the machine's architecture: %w", err)
+		return nil, fmt.Errorf("get the native architecture from libseccomp: %w", err)
 	}
 	archs := map[libseccomp.ScmpArch]uint32{}
 	for name, arch := range libArchs {
@@ -115,7 +115,7 @@ func filterFlags(list []specs.LinuxSeccompFlag, listener bool) (uint32, error) {
 		case bit != 0 && !flagSupported(bit):
 			return 0, spec.Fieldf(at, "the kernel does not support %s", name)
 		case bit == unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV && !listener:
-			return 0, spec.Fieldf(at, "%s needs a rule with SCMP_ACT_NOTIFY", name)
+			return 0, spec.Fieldf(at, "%s requires a rule with SCMP_ACT_NOTIFY", name)
 		}
 		flags |= bit
 	}

@@ -97,9 +97,9 @@ func (f *Filter) check() error {
 	case n == 0:
 		return spec.Fieldf("linux.seccomp", "the filter program is empty")
 	case n%instructionSize != 0:
-		return spec.Fieldf("linux.seccomp", "the filter program has %d bytes, which is no whole number of instructions", n)
+		return spec.Fieldf("linux.seccomp", "the filter program has %d bytes, which is not a whole number of instructions", n)
 	case n/instructionSize > maxInstructions:
-		return spec.Fieldf("linux.seccomp", "the filter program has %d instructions, more than the %d that the kernel takes",
+		return spec.Fieldf("linux.seccomp", "the filter program has %d instructions, more than the %d that the kernel allows",
 			n/instructionSize, maxInstructions)
 	}
 	return nil

@@ -161,7 +161,7 @@ func Passed(s *specs.LinuxSeccomp) []error {
 			unknown += fmt.Sprintf(" and %d more", more)
 		}
 		if unknown != "" {
-			list = append(list, spec.Fieldf(fmt.Sprintf("linux.seccomp.syscalls[%d].names", i), "ignored: libseccomp %s has no system call %s, so that there is no %s for it",
+			list = append(list, spec.Fieldf(fmt.Sprintf("linux.seccomp.syscalls[%d].names", i), "ignored: libseccomp %s does not know %s, so %s does not apply",
 				LibraryVersion(), unknown, call.Action))
 		}
 	}

@@ -34,7 +34,7 @@ func (s *store) read(name string) ([]byte, error) {
 		return nil, fmt.Errorf("stat %s: %w", name, err)
 	}
 	if st.Mode&unix.S_IFMT != unix.S_IFREG || st.Size > int64(entryMax) {
-		return nil, fmt.Errorf("%s is no file of at most %d bytes", name, entryMax)
+		return nil, fmt.Errorf("%s is not a regular file of at most %d bytes", name, entryMax)
 	}
 	data := make([]byte, st.Size)
 	n, err := unix.Pread(fd, data, 0)

@@ -149,10 +149,10 @@ func TestHookFails(t *testing.T) {
 	}{
 		//lint:ignore SA1019 deprecated, and honoured
 		"prestart":         {specs.Hooks{Prestart: []specs.Hook{{Path: "/bin/false"}}}, "hooks.prestart[0] (/bin/false): exit status 1", false},
-		"createRuntime":    {specs.Hooks{CreateRuntime: []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c", "echo no >&2; exit 1"}}}}, "hooks.createRuntime[0] (/bin/sh): exit status 1: it said: no", false},
+		"createRuntime":    {specs.Hooks{CreateRuntime: []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c", "echo no >&2; exit 1"}}}}, "hooks.createRuntime[0] (/bin/sh): exit status 1: output: no", false},
 		"createContainer":  {specs.Hooks{CreateContainer: []specs.Hook{{Path: "/nothing"}}}, "hooks.createContainer[0]", false},
-		"timeout":          {specs.Hooks{CreateRuntime: []specs.Hook{{Path: "/bin/sleep", Args: []string{"sleep", "100"}, Timeout: &one}}}, "not done after its timeout of 1 s", false},
-		"late in the jail": {specs.Hooks{StartContainer: []specs.Hook{{Path: "/bin/sleep", Args: []string{"sleep", "100"}, Timeout: &one}}}, "not done after its timeout of 1 s", true},
+		"timeout":          {specs.Hooks{CreateRuntime: []specs.Hook{{Path: "/bin/sleep", Args: []string{"sleep", "100"}, Timeout: &one}}}, "hook ran past its timeout of 1 s", false},
+		"late in the jail": {specs.Hooks{StartContainer: []specs.Hook{{Path: "/bin/sleep", Args: []string{"sleep", "100"}, Timeout: &one}}}, "hook ran past its timeout of 1 s", true},
 		"startContainer":   {specs.Hooks{StartContainer: []specs.Hook{{Path: "/bin/false"}}}, "hooks.startContainer[0]", true},
 		"poststart":        {specs.Hooks{Poststart: []specs.Hook{{Path: "/bin/false"}}}, "hooks.poststart[0]", true},
 	} {

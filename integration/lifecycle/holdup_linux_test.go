@@ -231,7 +231,7 @@ func TestKilledWhileStarted(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := create.within(soon)
-	if o.status != 1 || !strings.Contains(o.stderr, "the container's process was killed while it was being made, by signal 9") {
+	if o.status != 1 || !strings.Contains(o.stderr, "the container's process was killed by signal 9") {
 		t.Errorf("create: status %d: %s", o.status, o.stderr)
 	}
 	if _, err := os.Lstat(filepath.Join(b.root, b.id)); err == nil {

@@ -173,7 +173,7 @@ func TestJoinedPID(t *testing.T) {
 		space := ns(t, a.pid, "pid")
 		inner := statusLine(t, b.pid, "NSpid")
 		o := b.berth("start", b.id)
-		for _, want := range []string{"it said: hook", `"pid":` + strings.TrimSpace(inner[strings.LastIndex(inner, "\t"):]) + ";", space + "; 7"} {
+		for _, want := range []string{"output: hook", `"pid":` + strings.TrimSpace(inner[strings.LastIndex(inner, "\t"):]) + ";", space + "; 7"} {
 			if o.status != 1 || !strings.Contains(o.stderr, strings.ReplaceAll(want, `"`, `\"`)) && !strings.Contains(o.stderr, want) {
 				t.Errorf("start: status %d, %q; want %q", o.status, o.stderr, want)
 			}

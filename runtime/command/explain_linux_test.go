@@ -27,7 +27,7 @@ func TestExplain(t *testing.T) {
 		"bind": {func(s *specs.Spec) {
 			s.Mounts[3] = specs.Mount{Destination: "/d", Source: "/src dir", Options: []string{"rbind", "ro"}}
 		}, `"/d": bind of "/src dir" (rbind,ro)`, "mounts[3]"},
-		"late":      {func(s *specs.Spec) { s.Mounts[3].Options = append(s.Mounts[3].Options, "ro") }, "read-only when all is made", "mounts[3]"},
+		"late":      {func(s *specs.Spec) { s.Mounts[3].Options = append(s.Mounts[3].Options, "ro") }, "read-only after all mounts are made", "mounts[3]"},
 		"cgroup":    {func(s *specs.Spec) { s.Linux.CgroupsPath = "/a/b" }, "lxc.cgroup.dir.container = a/b", "linux.cgroupsPath"},
 		"namespace": {func(s *specs.Spec) { s.Linux.Namespaces[1].Path = "/run/netns/x" }, "lxc.namespace.share.net = /run/netns/x", "linux.namespaces[1]"},
 		"stop signal": {func(s *specs.Spec) {

@@ -33,7 +33,7 @@ const (
 )
 
 // ErrPeerGone means that the other process closed its end, usually because it ended.
-var ErrPeerGone = errors.New("the other end has gone")
+var ErrPeerGone = errors.New("the other end has closed the connection")
 
 // Close closes this end.
 func (c Conn) Close() { unix.Close(c.FD) }
@@ -72,7 +72,7 @@ func (c Conn) write(data []byte, fds ...int) error {
 func (c Conn) Receive(v any) error {
 	files, err := c.ReceiveFiles(v)
 	if err == nil && len(files) > 0 {
-		err = fmt.Errorf("%d descriptors arrived with a message that has none", len(files))
+		err = fmt.Errorf("received %d descriptors with a message that must have none", len(files))
 	}
 	closeAll(files)
 	return err
@@ -93,7 +93,7 @@ func (c Conn) ReceiveFiles(v any) (files []*os.File, err error) {
 	}
 	size, count := binary.LittleEndian.Uint32(head[:4]), int(binary.LittleEndian.Uint32(head[4:]))
 	if size > maxMessage {
-		return nil, fmt.Errorf("a message of %d bytes, %d are allowed", size, maxMessage)
+		return nil, fmt.Errorf("message of %d bytes: at most %d are allowed", size, maxMessage)
 	}
 	for len(files) < count {
 		batch, err := c.readFiles(min(count-len(files), filesAtATime))
@@ -134,7 +134,7 @@ func (c Conn) readFiles(count int) ([]*os.File, error) {
 	if n == 0 {
 		err = ErrPeerGone
 	} else if len(files) != count {
-		err = fmt.Errorf("%d descriptors arrived instead of %d", len(files), count)
+		err = fmt.Errorf("received %d descriptors instead of %d", len(files), count)
 	}
 	if err != nil {
 		closeAll(files)

@@ -29,11 +29,11 @@ func TestReceiveCloses(t *testing.T) {
 		"the wrong type":            {[]step{{head(2, 1), 0}, {[]byte{0}, 1}, {[]byte("[]"), 0}}, 0, "cannot unmarshal", false},
 		"an end before the value":   {[]step{{head(9, 2), 0}, {[]byte{0}, 2}, {[]byte("{"), 0}}, 0, ErrPeerGone.Error(), false},
 		"an end after the files":    {[]step{{head(9, 2), 0}, {[]byte{0}, 2}}, 0, ErrPeerGone.Error(), false},
-		"too few":                   {[]step{{head(2, 3), 0}, {[]byte{0}, 2}, {[]byte("{}"), 0}}, 0, "2 descriptors arrived instead of 3", false},
-		"too many":                  {[]step{{head(2, 1), 0}, {[]byte{0}, 2}, {[]byte("{}"), 0}}, 0, "2 descriptors arrived instead of", false},
-		"the second batch short":    {[]step{{head(2, 130), 0}, {[]byte{0}, 128}, {[]byte{0}, 1}, {[]byte("{}"), 0}}, 0, "1 descriptors arrived instead of 2", false},
+		"too few":                   {[]step{{head(2, 3), 0}, {[]byte{0}, 2}, {[]byte("{}"), 0}}, 0, "received 2 descriptors instead of 3", false},
+		"too many":                  {[]step{{head(2, 1), 0}, {[]byte{0}, 2}, {[]byte("{}"), 0}}, 0, "received 2 descriptors instead of", false},
+		"the second batch short":    {[]step{{head(2, 130), 0}, {[]byte{0}, 128}, {[]byte{0}, 1}, {[]byte("{}"), 0}}, 0, "received 1 descriptors instead of 2", false},
 		"no room for all":           {[]step{{head(2, 9), 0}, {[]byte{0}, 9}, {[]byte("{}"), 0}}, 4, errTruncated, false},
-		"files that nobody expects": {[]step{{head(2, 2), 0}, {[]byte{0}, 2}, {[]byte("{}"), 0}}, 0, "2 descriptors arrived with a message that has none", true},
+		"files that nobody expects": {[]step{{head(2, 2), 0}, {[]byte{0}, 2}, {[]byte("{}"), 0}}, 0, "received 2 descriptors with a message that must have none", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			host, inside, err := Pair()
@@ -84,7 +84,7 @@ func TestReceiveCloses(t *testing.T) {
 	}
 }
 
-const errTruncated = "descriptors were lost on the way"
+const errTruncated = "descriptors were lost"
 
 // few leaves room for that many more descriptors, until the function that it returns is called.
 func few(t *testing.T, room uint64) func() {

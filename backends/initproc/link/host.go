@@ -52,11 +52,11 @@ func (e *EndedError) Error() string {
 	status, ok := e.Host.Status(shown)
 	switch {
 	case !ok:
-		return "the container's process ended while it was being made"
+		return "the container's process ended while it was being created"
 	case status.Signaled():
-		return fmt.Sprintf("the container's process was killed while it was being made, by signal %d (%v)", int(status.Signal()), status.Signal())
+		return fmt.Sprintf("the container's process was killed by signal %d (%v) while it was being created", int(status.Signal()), status.Signal())
 	}
-	return fmt.Sprintf("the container's process ended while it was being made, with status %d", status.ExitStatus())
+	return fmt.Sprintf("the container's process ended with status %d while it was being created", status.ExitStatus())
 }
 
 // Said returns what the process sends without being asked, or how its connection ended. It always

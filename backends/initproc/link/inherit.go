@@ -14,7 +14,7 @@ import (
 // error.
 func Inheritable(listen, preserve int) (int, error) {
 	if listen < 0 || preserve < 0 || listen+preserve > 1<<16 {
-		return 0, errors.New("--preserve-fds: not a number of descriptors")
+		return 0, errors.New("--preserve-fds must be a number of descriptors")
 	}
 	n := listen + preserve
 	for i := range n {
@@ -25,7 +25,7 @@ func Inheritable(listen, preserve int) (int, error) {
 		if i >= max(listen, preserve) {
 			return i, nil
 		}
-		return 0, fmt.Errorf("descriptor %d, which --preserve-fds or LISTEN_FDS names, is not open", 3+i)
+		return 0, fmt.Errorf("descriptor %d of --preserve-fds or LISTEN_FDS is not open", 3+i)
 	}
 	return n, nil
 }

@@ -36,7 +36,7 @@ func (c Conn) Await(want string) error {
 		return fmt.Errorf("wait for create: %w", err)
 	}
 	if got != want {
-		return fmt.Errorf("create sent %q where %q was due", got, want)
+		return fmt.Errorf("create sent %q instead of %q", got, want)
 	}
 	return nil
 }

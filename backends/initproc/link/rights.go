@@ -50,7 +50,7 @@ func ReceiveMessage(socket int, data []byte, count int) (n int, files []*os.File
 	}
 	if err == nil && len(files) > count {
 		// The buffer has room for one more if its size was rounded up.
-		err = fmt.Errorf("%d descriptors arrived instead of at most %d", len(files), count)
+		err = fmt.Errorf("received %d descriptors instead of at most %d", len(files), count)
 	}
 	if err != nil {
 		closeAll(files)
@@ -59,7 +59,7 @@ func ReceiveMessage(socket int, data []byte, count int) (n int, files []*os.File
 	return n, files, nil
 }
 
-var errLost = errors.New("descriptors were lost on the way: too many open files")
+var errLost = errors.New("descriptors were lost: too many open files")
 
 // rights opens the files that came with a message. It also returns them if it fails.
 func rights(oob []byte) (files []*os.File, err error) {

@@ -47,7 +47,7 @@ func Waits(dir string) (bool, error) {
 func Start(dir string, listener func(*os.File) error) error {
 	fd, err := Dial(unix.SOCK_STREAM, dir, startSocket)
 	if err != nil {
-		return fmt.Errorf("the container's process does not listen: %w", err)
+		return fmt.Errorf("connect to the container's process: %w", err)
 	}
 	conn := os.NewFile(uintptr(fd), startSocket)
 	defer conn.Close()
@@ -93,7 +93,7 @@ func reported(c Conn, listener func(*os.File) error) (text []byte, err error) {
 			answer[0] = 0
 		}
 		if werr := c.write(answer); err == nil && werr != nil {
-			err = fmt.Errorf("the container's process: %w", werr)
+			err = fmt.Errorf("answer the container's process: %w", werr)
 		}
 		if err != nil {
 			return nil, err
@@ -102,8 +102,8 @@ func reported(c Conn, listener func(*os.File) error) (text []byte, err error) {
 }
 
 var (
-	errNoListener = errors.New("linux.seccomp: there is nobody to give the filter's listener to")
-	errRefused    = errors.New("linux.seccomp: the filter's listener could not be given to its agent")
+	errNoListener = errors.New("linux.seccomp: no agent receives the filter's listener")
+	errRefused    = errors.New("linux.seccomp: the filter's listener could not be sent to its agent")
 )
 
 // HandListener sends the listener of a seccomp filter to start at the other end of the connection,
