@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
@@ -18,6 +17,8 @@ import (
 	_ "github.com/opencontainers/cgroups/devices" // the device policy, as BPF
 	"github.com/opencontainers/cgroups/fs2"
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/backends/procfs"
 )
 
 // Mount is the mount point of cgroup v2 on every supported host.
@@ -140,19 +141,7 @@ func hasAll(path string) bool {
 }
 
 // Of returns the cgroup of a process, relative to Mount.
-func Of(pid int) (string, error) {
-	file := "/proc/" + strconv.Itoa(pid) + "/cgroup"
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return "", err
-	}
-	for line := range strings.Lines(string(data)) {
-		if path, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "0::"); ok {
-			return path, nil
-		}
-	}
-	return "", fmt.Errorf("%s names no cgroup v2", file)
-}
+func Of(pid int) (string, error) { return procfs.Proc.Cgroup(pid) }
 
 // Enter moves a process into a cgroup.
 func Enter(path string, pid int) error {

@@ -2,13 +2,10 @@ package enclosing
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
 
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/cgroup"
+	"github.com/berth-oci/berth/backends/procfs"
 	"github.com/berth-oci/berth/backends/rootfs"
 	"github.com/berth-oci/berth/backends/stubinit"
 )
@@ -44,28 +41,12 @@ func CgroupOf(stubInit int) (string, error) {
 	if above, err := cgroup.Of(monitor); err != nil || above != path {
 		return path, err
 	}
-	process, err := watched(stubInit)
+	watched, err := procfs.Proc.Watched(stubInit)
+	if err == nil && len(watched) == 0 {
+		err = fmt.Errorf("process %d waits for none", stubInit)
+	}
 	if err != nil {
 		return "", err
 	}
-	return cgroup.Of(process)
-}
-
-// watched returns the pid of the process of which a stub init holds a pidfd (proc_pid_fdinfo(5)).
-func watched(stubInit int) (int, error) {
-	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/fdinfo/*", stubInit))
-	if err != nil {
-		return 0, err
-	}
-	for _, file := range files {
-		data, _ := os.ReadFile(file)
-		for line := range strings.Lines(string(data)) {
-			if value, ok := strings.CutPrefix(line, "Pid:\t"); ok {
-				if pid, err := strconv.Atoi(strings.TrimSpace(value)); err == nil && pid > 0 {
-					return pid, nil
-				}
-			}
-		}
-	}
-	return 0, fmt.Errorf("process %d waits for none", stubInit)
+	return cgroup.Of(watched[0])
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/berth-oci/berth/backends/cgroup"
 	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 	"github.com/berth-oci/berth/backends/lxc"
+	"github.com/berth-oci/berth/backends/procfs"
 	"github.com/berth-oci/berth/runtime/state"
 )
 
@@ -82,58 +83,17 @@ func (d *Doctor) all() (map[int]process, error) {
 
 // process reads one process. ok is false if the process is gone, or is a kernel thread.
 func (d *Doctor) process(pid int) (p process, ok bool) {
-	cmdline, err1 := os.ReadFile(d.proc(pid, "cmdline"))
-	stat, err2 := os.ReadFile(d.proc(pid, "stat"))
-	if err1 != nil || err2 != nil || len(cmdline) == 0 {
-		return p, false
-	}
-	// After the name, which can contain anything, come the state, the parent, and as the 20th field
-	// the start time (proc_pid_stat(5)).
-	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
-	if len(fields) < 20 {
-		return p, false
-	}
-	parent, err1 := strconv.Atoi(fields[1])
-	start, err2 := strconv.ParseUint(fields[19], 10, 64)
-	return process{backends.Process{Pid: pid, StartTime: start}, parent,
-		strings.Split(strings.TrimSuffix(string(cmdline), "\x00"), "\x00")}, err1 == nil && err2 == nil
+	args, err1 := d.procfs().CommandLine(pid)
+	stat, err2 := d.procfs().Stat(pid)
+	return process{backends.Process{Pid: pid, StartTime: stat.StartTime}, stat.Parent, args}, err1 == nil && err2 == nil && len(args) > 0
 }
 
-// proc returns the path of a process's file in /proc.
-func (d *Doctor) proc(pid int, name string) string {
-	return d.path(filepath.Join("/proc", strconv.Itoa(pid), name))
-}
+func (d *Doctor) procfs() procfs.Dir { return procfs.Dir(d.path("/proc")) }
 
 // cgroupOf returns the cgroup of a process, or "" if the process is gone.
 func (d *Doctor) cgroupOf(pid int) string {
-	data, _ := os.ReadFile(d.proc(pid, "cgroup"))
-	for line := range strings.Lines(string(data)) {
-		if path, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "0::"); ok {
-			return path
-		}
-	}
-	return ""
-}
-
-// watched returns the pids of the processes to which a process holds pidfds (proc_pid_fdinfo(5)).
-func (d *Doctor) watched(pid int) ([]int, error) {
-	dir := d.proc(pid, "fdinfo")
-	files, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, err
-	}
-	var pids []int
-	for _, f := range files {
-		data, _ := os.ReadFile(filepath.Join(dir, f.Name()))
-		for line := range strings.Lines(string(data)) {
-			if value, ok := strings.CutPrefix(line, "Pid:\t"); ok {
-				if n, err := strconv.Atoi(strings.TrimSpace(value)); err == nil && n > 0 {
-					pids = append(pids, n)
-				}
-			}
-		}
-	}
-	return pids, nil
+	path, _ := d.procfs().Cgroup(pid)
+	return path
 }
 
 // stubInitName is the first word of a stub init's command line. A stub init is started with a dot
@@ -173,7 +133,7 @@ func (d *Doctor) monitor(p process) (m monitor, ok bool) {
 
 // isLXCStart is true if a process runs the host's lxc-start.
 func (d *Doctor) isLXCStart(pid int) bool {
-	runs, err := os.Stat(d.proc(pid, "exe"))
+	runs, err := os.Stat(d.procfs().Path(pid, "exe"))
 	if err != nil {
 		return false
 	}
@@ -269,12 +229,12 @@ func (d *Doctor) enclosed(m monitor) []string {
 // watchedCgroup returns the cgroup of the process that a stub init waits for, or "" if that process
 // ends meanwhile.
 func (d *Doctor) watchedCgroup(stubInit int) string {
-	before, _ := d.watched(stubInit)
+	before, _ := d.procfs().Watched(stubInit)
 	if len(before) != 1 {
 		return ""
 	}
 	path := d.cgroupOf(before[0])
-	if after, _ := d.watched(stubInit); !slices.Equal(before, after) {
+	if after, _ := d.procfs().Watched(stubInit); !slices.Equal(before, after) {
 		return ""
 	}
 	return path
@@ -380,7 +340,7 @@ func (d *Doctor) strayProcesses(known *inventory) (stray []process, err error) {
 		}
 		// The processes it waits for belong to an existing container, whether its record is known
 		// or not. A container without a record has a row of its own.
-		watched, _ := d.watched(p.Pid)
+		watched, _ := d.procfs().Watched(p.Pid)
 		for _, pid := range watched {
 			needed[pid] = true
 		}
@@ -391,7 +351,7 @@ func (d *Doctor) strayProcesses(known *inventory) (stray []process, err error) {
 		}
 		// In a joined pid namespace the init process waits beside the container's process until
 		// start. The record names only the container's process.
-		watched, err := d.watched(p.Pid)
+		watched, err := d.procfs().Watched(p.Pid)
 		if err == nil && !slices.ContainsFunc(watched, func(pid int) bool { return needed[pid] }) {
 			stray = append(stray, p)
 		}
