@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/google/renameio/v2"
+
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/record"
 )
@@ -24,11 +26,10 @@ func writeCopy(c *backends.Container) error {
 	if err != nil {
 		return err
 	}
-	file := filepath.Join(c.Dir, copyFile)
-	if err := os.WriteFile(file+".new", data, 0o600); err != nil {
+	if err := renameio.WriteFile(filepath.Join(c.Dir, copyFile), data, 0o600, renameio.WithTempDir(c.Dir)); err != nil {
 		return fmt.Errorf("state of container %q: %w", c.ID, err)
 	}
-	return os.Rename(file+".new", file)
+	return nil
 }
 
 // Recover removes everything that the copy of the record names. done says what it did. Recover does
