@@ -113,7 +113,7 @@ type CreateOptions struct {
 	NoPivot       bool
 	NoNewKeyring  bool
 	// PreserveFDs is the number of descriptors that the container's process inherits, counted from
-	// 3 plus ListenFDs. A delegating backend gets the number that the caller gave.
+	// 3 plus ListenFDs. Package crun gets the number that the caller gave.
 	PreserveFDs int
 	// ListenFDs is the number of sockets passed by socket activation (sd_listen_fds(3)). They start
 	// at descriptor 3.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -32,28 +33,16 @@ type CreateOptions struct {
 	Inherited int
 }
 
-// Create makes the container id from a bundle. If it fails, nothing of the container is left, or
-// the error says what is left.
-func (r *Runtime) Create(ctx context.Context, id string, o CreateOptions) (*backends.Container, error) {
-	j, err := r.plan(id, &o)
-	if err != nil {
-		return nil, err
-	}
-	return r.create(ctx, j)
+// Plan is a container that is to be made: its bundle is loaded, and its backend is chosen.
+type Plan struct {
+	ID      string
+	Bundle  *bundle.Bundle
+	Backend string
+	Options CreateOptions
 }
 
-// job is a container that plan has accepted: its bundle is loaded and its backend chosen.
-type job struct {
-	id      string
-	bundle  *bundle.Bundle
-	backend backends.Backend
-	options *CreateOptions
-	// catches is true if the signals that berth receives are meant for the container.
-	catches bool
-}
-
-// plan checks the bundle and chooses the container's backend. It makes nothing.
-func (r *Runtime) plan(id string, o *CreateOptions) (*job, error) {
+// NewPlan checks the container's id and its bundle, and chooses the backend. It makes nothing.
+func NewPlan(id string, o CreateOptions) (*Plan, error) {
 	if err := state.CheckID(id); err != nil {
 		return nil, err
 	}
@@ -66,15 +55,63 @@ func (r *Runtime) plan(id string, o *CreateOptions) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
-	b, err := r.backend(name)
+	o.Config = bun.Config
+	return &Plan{ID: id, Bundle: bun, Backend: name, Options: o}, nil
+}
+
+// Container returns what Create would know of the container in the state directory root before it
+// makes anything.
+func (p *Plan) Container(root string) *backends.Container {
+	c := &backends.Container{ID: p.ID, Root: root, Dir: filepath.Join(root, p.ID)}
+	p.fill(c)
+	return c
+}
+
+// fill writes what the plan says of the container into its record.
+func (p *Plan) fill(c *backends.Container) {
+	s := p.Bundle.Spec
+	c.OCIVersion = s.Version
+	c.Backend = p.Backend
+	c.Bundle = p.Bundle.Dir
+	c.Rootfs = p.Bundle.Rootfs
+	c.Annotations = s.Annotations
+	c.Created = time.Now().UTC()
+	c.Creator, _ = backends.FindProcess(os.Getpid())
+	c.SystemdCgroup = p.Options.SystemdCgroup
+	if s.Linux != nil {
+		c.CgroupsPath = s.Linux.CgroupsPath
+	}
+	c.Owner = owner()
+}
+
+// Create makes a container. If it fails, nothing of the container is left, or the error says what
+// is left.
+func (r *Runtime) Create(ctx context.Context, p *Plan) (*backends.Container, error) {
+	j, err := r.accept(p)
 	if err != nil {
 		return nil, err
 	}
-	if err := check(b, bun.Spec).Err(); err != nil {
-		return nil, fmt.Errorf("the %s backend cannot run this container: %w", name, err)
+	return r.create(ctx, j)
+}
+
+// job is a plan that the backend has accepted.
+type job struct {
+	*Plan
+	backend backends.Backend
+	// catches is true if the signals that berth receives are meant for the container.
+	catches bool
+}
+
+// accept has the backend check config.json.
+func (r *Runtime) accept(p *Plan) (*job, error) {
+	b, err := r.backend(p.Backend)
+	if err != nil {
+		return nil, err
 	}
-	o.Config = bun.Config
-	return &job{id: id, bundle: bun, backend: b, options: o}, nil
+	if err := check(b, p.Bundle.Spec).Err(); err != nil {
+		return nil, fmt.Errorf("the %s backend cannot run this container: %w", p.Backend, err)
+	}
+	return &job{Plan: p, backend: b}, nil
 }
 
 // logWarnings logs fields of config.json that have no effect as warnings, and all other warnings at
@@ -94,7 +131,7 @@ func logWarnings(list spec.Problems) {
 // check lists the fields that a backend cannot honour. The spec lets process be missing until start
 // (config.md#process), but berth's own backends make the process in create and need it there.
 func check(b backends.Backend, s *specs.Spec) spec.Problems {
-	if _, ok := b.(backends.Delegating); !ok && s.Process == nil {
+	if s.Process == nil {
 		return spec.Problems{{Path: "process", Level: spec.Error, Message: "process property must not be empty", Ref: "config.md#process"}}
 	}
 	return b.Check(s)
@@ -102,24 +139,15 @@ func check(b backends.Backend, s *specs.Spec) spec.Problems {
 
 // create makes the container that j describes.
 func (r *Runtime) create(ctx context.Context, j *job) (*backends.Container, error) {
-	if d, ok := j.backend.(backends.Delegating); ok {
-		e, err := r.delegate(j, d)
-		if err != nil {
-			return nil, err
-		}
-		defer e.Close()
-		return e.Container, r.carry(e, func() error {
-			return d.Create(ctx, e.Container, j.bundle.Spec, j.options.CreateOptions, nil)
-		})
-	}
 	if err := checkOptions(j); err != nil {
 		return nil, err
 	}
-	e, err := r.record(ctx, j)
+	e, err := r.Claim(ctx, j.Plan)
 	if err != nil {
 		return nil, err
 	}
 	defer e.Close()
+	j.laterHooks(e.Container)
 	ctx, stop := j.cancellable(ctx)
 	defer stop()
 	err = enclose(ctx, e, j)
@@ -134,55 +162,59 @@ func (r *Runtime) create(ctx context.Context, j *job) (*backends.Container, erro
 	// The container is gone. The poststop hooks undo what earlier hooks did, so they run now
 	// (runtime.md#lifecycle).
 	poststop(context.WithoutCancel(ctx), e.Container)
-	return nil, discard(e, err)
+	return nil, e.Discard(err)
 }
 
-// record makes and locks the record of a new container. If the id belongs to a container that has
-// only a record left, or whose delete did not finish, record clears that one away first. Otherwise
-// the error wraps state.ErrExist.
-func (r *Runtime) record(ctx context.Context, j *job) (*state.Entry, error) {
-	e, err := r.store.Create(j.id)
+// Claim makes and locks the record of a new container, whichever backend it gets. It does not save
+// the record. If the id belongs to a container that has only a record left, or whose delete did not
+// finish, Claim clears that one away first. Otherwise the error wraps state.ErrExist.
+func (r *Runtime) Claim(ctx context.Context, p *Plan) (*state.Entry, error) {
+	e, err := r.store.Create(p.ID)
 	if errors.Is(err, state.ErrExist) {
-		switch c, readErr := r.store.Read(j.id); {
-		case readErr == nil && r.over(c):
-			r.discardOver(j.id)
-		case readErr == nil && c.Owed != nil:
-			if err := r.clearTheWay(ctx, j.id); err != nil {
-				return nil, fmt.Errorf("container %q: %w: its delete is not finished: %w", j.id, state.ErrExist, err)
+		r.elsewhere.Clear(p.ID)
+		if c, readErr := r.store.Read(p.ID); readErr == nil && c.Owed != nil {
+			if err := r.clearTheWay(ctx, p.ID); err != nil {
+				return nil, fmt.Errorf("container %q: %w: its delete is not finished: %w", p.ID, state.ErrExist, err)
 			}
 		}
-		e, err = r.store.Create(j.id)
+		e, err = r.store.Create(p.ID)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if _, d := r.holder(j.id); d != nil {
-		err := fmt.Errorf("container %q: %w: %s has it, but berth has no record of it", j.id, state.ErrExist, d.Name())
-		return nil, discard(e, err)
+	if holder := r.elsewhere.Holder(p.ID); holder != "" {
+		return nil, e.Discard(fmt.Errorf("container %q: %w: %s has it, but berth has no record of it", p.ID, state.ErrExist, holder))
 	}
-	fill(e.Container, j)
+	p.fill(e.Container)
 	r.note(e.Container)
 	return e, nil
+}
+
+// laterHooks records the hooks that later commands run.
+func (j *job) laterHooks(c *backends.Container) {
+	if s := j.Bundle.Spec; spec.HasHooks(s, spec.Poststart, spec.Poststop) {
+		c.Hooks = &backends.LaterHooks{Poststart: spec.Hooks(s, spec.Poststart), Poststop: spec.Hooks(s, spec.Poststop)}
+	}
 }
 
 func enclose(ctx context.Context, e *state.Entry, j *job) error {
 	if err := e.Save(); err != nil {
 		return err
 	}
-	if err := offerNotify(e.Container, j.bundle.Spec); err != nil {
+	if err := offerNotify(e.Container, j.Bundle.Spec); err != nil {
 		return err
 	}
-	if err := j.backend.Create(ctx, e.Container, j.bundle.Spec, j.options.CreateOptions, e.Save); err != nil {
+	if err := j.backend.Create(ctx, e.Container, j.Bundle.Spec, j.Options.CreateOptions, e.Save); err != nil {
 		return err
 	}
 	e.Complete = true
 	if err := e.Save(); err != nil {
 		return takeBack(ctx, e, j, err)
 	}
-	if j.options.PidFile == "" {
+	if j.Options.PidFile == "" {
 		return nil
 	}
-	if err := writePidFile(j.options.PidFile, e.Process.Pid); err != nil {
+	if err := writePidFile(j.Options.PidFile, e.Process.Pid); err != nil {
 		return takeBack(ctx, e, j, err)
 	}
 	return nil
@@ -196,38 +228,4 @@ func takeBack(ctx context.Context, e *state.Entry, j *job, err error) error {
 		return err
 	}
 	return fmt.Errorf("%w; %w (berth delete --force %s tries again): %w", err, backends.ErrLeftBehind, e.ID, left)
-}
-
-// discard removes the record of a create that failed with err, and returns err. It keeps the record
-// if err wraps backends.ErrLeftBehind, because delete needs it then.
-func discard(e *state.Entry, err error) error {
-	if errors.Is(err, backends.ErrLeftBehind) {
-		return err
-	}
-	if removeErr := e.Remove(); removeErr != nil {
-		return errors.Join(err, removeErr)
-	}
-	return err
-}
-
-func fill(c *backends.Container, j *job) {
-	s := j.bundle.Spec
-	c.OCIVersion = s.Version
-	c.Backend = j.backend.Name()
-	c.Bundle = j.bundle.Dir
-	c.Rootfs = j.bundle.Rootfs
-	c.Annotations = s.Annotations
-	c.Created = time.Now().UTC()
-	c.Creator, _ = backends.FindProcess(os.Getpid())
-	c.SystemdCgroup = j.options.SystemdCgroup
-	if s.Linux != nil {
-		c.CgroupsPath = s.Linux.CgroupsPath
-	}
-	c.Owner = owner()
-	if _, ok := j.backend.(backends.Delegating); ok {
-		return // the other runtime runs the hooks itself
-	}
-	if spec.HasHooks(s, spec.Poststart, spec.Poststop) {
-		c.Hooks = &backends.LaterHooks{Poststart: spec.Hooks(s, spec.Poststart), Poststop: spec.Hooks(s, spec.Poststop)}
-	}
 }

@@ -14,17 +14,22 @@ import (
 // Delete removes a stopped or created container. With force it removes a container in any state,
 // even one that is half-made or has a damaged record; it first ends the create or start that still
 // holds the container. A container that does not exist is an error (state.ErrNotExist) only without
-// force. A state that does not allow a delete is ErrNotStopped.
+// force. A state that does not allow a delete is ErrNotStopped. The error wraps ErrElsewhere if the
+// container turns out to be another runtime's.
 func (r *Runtime) Delete(ctx context.Context, id string, force bool) error {
 	if force {
 		r.interrupt(ctx, id)
-	} else if r.creating(id) {
-		return fmt.Errorf("cannot delete container %s that %w: %s", id, ErrNotStopped, specs.StateCreating)
+	} else if c, err := r.Find(id); err == nil {
+		if creating, err := r.creating(c); errors.Is(err, ErrElsewhere) {
+			return err
+		} else if creating {
+			return fmt.Errorf("cannot delete container %s that %w: %s", id, ErrNotStopped, specs.StateCreating)
+		}
 	}
 	e, b, err := r.lock(id)
 	if errors.Is(err, state.ErrNotExist) {
-		if c, d := r.holder(id); d != nil {
-			return d.HandOverDelete(c, force)
+		if holder := r.elsewhere.Holder(id); holder != "" {
+			return fmt.Errorf("container %q: %w: %s", id, ErrElsewhere, holder)
 		}
 		if force {
 			return r.finishAside(ctx, id)
@@ -40,18 +45,18 @@ func (r *Runtime) Delete(ctx context.Context, id string, force bool) error {
 	return r.remove(ctx, e, b, force)
 }
 
-// DeleteUnfinished removes what an interrupted Create left of a container of berth's own backends.
-// done is false if there is nothing to remove, if Create did finish, or if the backend delegates.
+// DeleteUnfinished removes what an interrupted Create left of a container. done is false if there is
+// nothing to remove, if Create did finish, or if the container is elsewhere.
 func (r *Runtime) DeleteUnfinished(ctx context.Context, id string) (done bool, err error) {
 	e, b, err := r.lock(id)
-	if errors.Is(err, state.ErrNotExist) {
+	if errors.Is(err, state.ErrNotExist) || errors.Is(err, ErrElsewhere) {
 		return false, nil
 	}
 	if err != nil {
 		return false, err
 	}
 	defer e.Close()
-	if _, delegates := b.(backends.Delegating); delegates || e.Complete {
+	if e.Complete {
 		return false, nil
 	}
 	return true, r.remove(ctx, e, b, true)
@@ -66,9 +71,6 @@ func (r *Runtime) remove(ctx context.Context, e *state.Entry, b backends.Backend
 func (r *Runtime) removeFrom(ctx context.Context, store *state.Store, e *state.Entry, b backends.Backend, force bool) error {
 	if b == nil {
 		return e.Remove()
-	}
-	if d, ok := b.(backends.Delegating); ok {
-		return r.deleteDelegated(ctx, e, d, force)
 	}
 	if !force && e.Complete {
 		status, err := b.Status(e.Container)

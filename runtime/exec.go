@@ -19,8 +19,6 @@ var (
 // ExecOptions are the options of Exec.
 type ExecOptions struct {
 	backends.ExecOptions
-	// Call is the command as it was given, for a delegating backend.
-	Call backends.Call
 	// Process returns the process to run. own is the container's own process, which Process must
 	// not change.
 	Process func(own specs.Process) (*specs.Process, error)
@@ -36,8 +34,8 @@ type ExecOptions struct {
 // Exec runs a further process in a container. Unless Detach is set, it waits for that process and
 // returns the exit status as Run does. It fails with ErrExecStopped in a stopped container, and
 // with ErrExecPaused in a paused one unless IgnorePaused is set.
-func (r *Runtime) Exec(ctx context.Context, id string, o ExecOptions) (int, error) {
-	c, b, status, err := r.operator(id, o.Call)
+func (r *Runtime) Exec(ctx context.Context, c *backends.Container, o ExecOptions) (int, error) {
+	b, status, err := r.operator(c, "exec")
 	switch {
 	case errors.Is(err, ErrNotRunning):
 		return -1, ErrExecStopped

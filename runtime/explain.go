@@ -2,15 +2,14 @@ package runtime
 
 import (
 	"fmt"
-	"path/filepath"
 
 	"github.com/berth-oci/berth/backends"
 )
 
-// Explain returns what Create would do with a bundle, and the container that it would make. It does
-// none of it. It fails if the backend is not a backends.Explaining.
-func (r *Runtime) Explain(id string, o CreateOptions) (*backends.Container, backends.Explanation, error) {
-	j, err := r.plan(id, &o)
+// Explain returns what Create would do, and the container that it would make. It does none of it.
+// It fails if the backend is not a backends.Explaining.
+func (r *Runtime) Explain(p *Plan) (*backends.Container, backends.Explanation, error) {
+	j, err := r.accept(p)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -18,8 +17,8 @@ func (r *Runtime) Explain(id string, o CreateOptions) (*backends.Container, back
 	if !ok {
 		return nil, nil, fmt.Errorf("the %s backend does not support explain", j.backend.Name())
 	}
-	c := &backends.Container{ID: id, Root: r.store.Root(), Dir: filepath.Join(r.store.Root(), id)}
-	fill(c, j)
-	x, err := e.Explain(c, j.bundle.Spec, o.CreateOptions)
+	c := p.Container(r.store.Root())
+	j.laterHooks(c)
+	x, err := e.Explain(c, p.Bundle.Spec, p.Options.CreateOptions)
 	return c, x, err
 }

@@ -8,6 +8,7 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
+	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/runtime/state"
 )
 
@@ -40,7 +41,7 @@ func TestCreateFails(t *testing.T) {
 			b.fake.fail = c.fail
 			o := b.options()
 			o.PidFile = c.pidFile
-			if _, err := b.Create(b.Context(), boxID, o); !errors.Is(err, c.want) {
+			if err := b.make(boxID, o); !errors.Is(err, c.want) {
 				t.Errorf("%v, want %v", err, c.want)
 			}
 			b.check(c.host, c.record, c.owed, c.hooks...)
@@ -75,7 +76,7 @@ func TestStartFails(t *testing.T) {
 				t.Fatal(err)
 			}
 			b.fake.fail = c.fail
-			if err := b.Start(b.Context(), boxID); err == nil {
+			if err := b.with(func(c *backends.Container) error { return b.Start(b.Context(), c) }); err == nil {
 				t.Error("start succeeds")
 			}
 			b.check(c.host, c.record, c.owed, c.hooks...)
@@ -152,7 +153,7 @@ func TestCreateOverUnfinishedDelete(t *testing.T) {
 			if err := b.ListOwed()[0].Finish(b.Context()); err != nil {
 				t.Error(err)
 			}
-			if _, err := b.State(boxID); err != nil || len(b.ListOwed()) != 0 {
+			if err := b.with(func(c *backends.Container) error { _, err := b.State(c); return err }); err != nil || len(b.ListOwed()) != 0 {
 				t.Errorf("%v; the unfinished deletes are %+v", err, b.ListOwed())
 			}
 		})
@@ -181,7 +182,11 @@ func TestRun(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := newBox(t, c.poststart, "")
 			b.fake.program, b.fake.fail = &c.program, c.fail
-			code, err := b.Runtime.Run(b.Context(), boxID, RunOptions{CreateOptions: b.options(), Keep: c.keep, NoSubreaper: true})
+			p, err := NewPlan(boxID, b.options())
+			if err != nil {
+				t.Fatal(err)
+			}
+			code, err := b.Runtime.Run(b.Context(), p, RunOptions{Keep: c.keep, NoSubreaper: true})
 			if code != c.want || (err != nil) != c.fails {
 				t.Errorf("status %d, %v; want %d", code, err, c.want)
 			}
@@ -207,8 +212,8 @@ func TestCreateRefuses(t *testing.T) {
 			b := newBox(t, "", "")
 			o := b.options()
 			id := change(b, &o)
-			if c, err := b.Create(b.Context(), id, o); err == nil {
-				t.Errorf("made %+v", c)
+			if err := b.make(id, o); err == nil {
+				t.Error("made")
 			}
 			b.check("", false, "")
 			if len(b.fake.calls) > 0 {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/bundle"
+	"github.com/berth-oci/berth/runtime/state"
 	"github.com/berth-oci/berth/spec"
 )
 
@@ -198,12 +199,47 @@ var (
 	_ backends.Recoverer  = &fake{}
 )
 
+// delegated is the name of a backend whose containers are elsewhere.
+const delegated = "other"
+
+// elsewhere has the delegated container of the box's id, or none.
+type elsewhere struct {
+	has bool
+	// over is true if nothing but the record is left of it.
+	over func() error
+	// recovered counts the calls of Recover.
+	recovered int
+}
+
+func (e *elsewhere) Delegated(c *backends.Container) (bool, error) {
+	return c.Backend == delegated, nil
+}
+
+func (e *elsewhere) Holder(string) string {
+	if e.has {
+		return delegated
+	}
+	return ""
+}
+
+func (e *elsewhere) Clear(string) {
+	if e.over != nil {
+		_ = e.over()
+	}
+}
+
+func (e *elsewhere) Recover(context.Context, *backends.Container) ([]string, error) {
+	e.recovered++
+	return nil, nil
+}
+
 // box is a state directory with one bundle for the fake backend.
 type box struct {
 	*testing.T
 	*Runtime
-	fake *fake
-	dir  string
+	fake      *fake
+	elsewhere elsewhere
+	dir       string
 }
 
 const boxID = "c"
@@ -216,11 +252,11 @@ const boxID = "c"
 func newBox(t *testing.T, poststart, poststop string) *box {
 	t.Helper()
 	b := &box{T: t, fake: &fake{host: map[string]specs.ContainerState{}, fail: map[string]error{}}, dir: t.TempDir()}
-	var err error
-	b.Runtime, err = New(filepath.Join(b.dir, "run"), Maker{Name: "fake", Make: func() (backends.Backend, error) { return b.fake, nil }})
+	store, err := state.Open(filepath.Join(b.dir, "run"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	b.Runtime = New(store, &b.elsewhere, Maker{Name: "fake", Make: func() (backends.Backend, error) { return b.fake, nil }})
 	hook := func(name, script string) []specs.Hook {
 		return []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c", fmt.Sprintf("echo %s >>%s/hooks; %s", name, b.dir, script)}}}
 	}
@@ -243,9 +279,23 @@ func (b *box) options() CreateOptions {
 	return CreateOptions{Bundle: b.dir, Choose: func(string, *bundle.Bundle) (string, error) { return "fake", nil }}
 }
 
-func (b *box) create() error {
-	_, err := b.Create(b.Context(), boxID, b.options())
+func (b *box) create() error { return b.make(boxID, b.options()) }
+
+func (b *box) make(id string, o CreateOptions) error {
+	p, err := NewPlan(id, o)
+	if err == nil {
+		_, err = b.Create(b.Context(), p)
+	}
 	return err
+}
+
+// with calls a method on the box's container.
+func (b *box) with(method func(*backends.Container) error) error {
+	c, err := b.Find(boxID)
+	if err != nil {
+		return err
+	}
+	return method(c)
 }
 
 // hooks returns the names of the hooks that ran, in order.

@@ -72,12 +72,10 @@ func (r *Runtime) interrupt(ctx context.Context, id string) {
 	}
 }
 
-// endProcess kills the first process of a container of berth's own backends. A command that waits
-// for that process then goes on.
+// endProcess kills a container's first process, unless the container is elsewhere. A command that
+// waits for that process then goes on.
 func (r *Runtime) endProcess(ctx context.Context, c *backends.Container) {
-	b, err := r.backend(c.Backend)
-	if _, delegates := b.(backends.Delegating); err != nil || delegates || b == nil {
-		return
+	if b, err := r.backend(c.Backend); err == nil && b != nil {
+		_ = b.Kill(ctx, c, syscall.SIGKILL, false)
 	}
-	_ = b.Kill(ctx, c, syscall.SIGKILL, false)
 }

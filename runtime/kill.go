@@ -14,13 +14,10 @@ import (
 // Kill sends sig to a container's first process, or with all to every process in the container. It
 // returns ErrNotRunning for a container in state creating. It does so for a stopped container too,
 // unless all is set or sig is SIGKILL, which also reach processes that outlived the first one.
-func (r *Runtime) Kill(ctx context.Context, id string, sig syscall.Signal, all bool) error {
-	c, b, err := r.find(id)
+func (r *Runtime) Kill(ctx context.Context, c *backends.Container, sig syscall.Signal, all bool) error {
+	b, err := r.recall(c)
 	if err != nil {
 		return err
-	}
-	if d, ok := b.(backends.Delegating); ok {
-		return d.Kill(ctx, c, sig, all)
 	}
 	status, err := r.status(c, b)
 	if err != nil {

@@ -15,32 +15,28 @@ import (
 // ErrNotPaused is the error of Resume for a container that is not paused.
 var ErrNotPaused = errors.New("container not paused")
 
-// operator finds a container for a command that runc has beyond the OCI lifecycle. It hands the
-// container of another runtime over to that runtime, and then does not return unless that runtime
-// cannot be run. A stopped container, and one in state creating, comes with ErrNotRunning.
-func (r *Runtime) operator(id string, call backends.Call) (*backends.Container, backends.Operator, specs.ContainerState, error) {
-	c, b, err := r.find(id)
+// operator returns a container's backend and state for a command that runc has beyond the OCI
+// lifecycle. A stopped container, and one in state creating, comes with ErrNotRunning.
+func (r *Runtime) operator(c *backends.Container, command string) (backends.Operator, specs.ContainerState, error) {
+	b, err := r.recall(c)
 	if err != nil {
-		return nil, nil, "", err
-	}
-	if d, ok := b.(backends.Delegating); ok {
-		return nil, nil, "", d.HandOver(c, call)
+		return nil, "", err
 	}
 	status, err := r.status(c, b)
 	if err != nil {
-		return nil, nil, "", err
+		return nil, "", err
 	}
 	if b == nil {
-		return c, nil, status, ErrNotRunning
+		return nil, status, ErrNotRunning
 	}
 	o, ok := b.(backends.Operator)
 	if !ok {
-		return nil, nil, "", fmt.Errorf("%s: not supported by the %s backend", call.Command, c.Backend)
+		return nil, "", fmt.Errorf("%s: not supported by the %s backend", command, c.Backend)
 	}
 	if status == specs.StateStopped || status == specs.StateCreating {
 		err = ErrNotRunning
 	}
-	return c, o, status, err
+	return o, status, err
 }
 
 // running turns os.ErrProcessDone, the error for a container that ended meanwhile, into
@@ -54,8 +50,8 @@ func running(err error) error {
 
 // Pids returns the host pids of a container's processes. In a stopped container these are the
 // processes that outlived the first one.
-func (r *Runtime) Pids(id string, call backends.Call) ([]int, error) {
-	c, o, status, err := r.operator(id, call)
+func (r *Runtime) Pids(c *backends.Container) ([]int, error) {
+	o, status, err := r.operator(c, "ps")
 	if err != nil && status != specs.StateStopped || o == nil {
 		return nil, err
 	}
@@ -67,8 +63,8 @@ func (r *Runtime) Pids(id string, call backends.Call) ([]int, error) {
 }
 
 // Pause stops all processes of a created or running container until Resume.
-func (r *Runtime) Pause(ctx context.Context, id string, call backends.Call) error {
-	c, o, status, err := r.operator(id, call)
+func (r *Runtime) Pause(ctx context.Context, c *backends.Container) error {
+	o, status, err := r.operator(c, "pause")
 	if err != nil {
 		return err
 	}
@@ -79,8 +75,8 @@ func (r *Runtime) Pause(ctx context.Context, id string, call backends.Call) erro
 }
 
 // Resume lets the processes of a paused container run on.
-func (r *Runtime) Resume(ctx context.Context, id string, call backends.Call) error {
-	c, o, status, err := r.operator(id, call)
+func (r *Runtime) Resume(ctx context.Context, c *backends.Container) error {
+	o, status, err := r.operator(c, "resume")
 	if err != nil && !errors.Is(err, ErrNotRunning) {
 		return err
 	}
@@ -90,10 +86,10 @@ func (r *Runtime) Resume(ctx context.Context, id string, call backends.Call) err
 	return running(o.Resume(ctx, c))
 }
 
-// Update changes the limits of a container of berth's own backends. It calls resources for the new
-// limits only when it knows that such a container runs.
-func (r *Runtime) Update(ctx context.Context, id string, resources func() (*specs.LinuxResources, error), call backends.Call) error {
-	if _, _, _, err := r.operator(id, call); err != nil {
+// Update changes the limits of a container. It calls resources for the new limits only when it knows
+// that the container runs.
+func (r *Runtime) Update(ctx context.Context, c *backends.Container, resources func() (*specs.LinuxResources, error)) error {
+	if _, _, err := r.operator(c, "update"); err != nil {
 		return err
 	}
 	limits, err := resources()
@@ -101,7 +97,7 @@ func (r *Runtime) Update(ctx context.Context, id string, resources func() (*spec
 		return err
 	}
 	// The backend saves the limits, so two updates must not run at once.
-	e, b, err := r.lock(id)
+	e, b, err := r.lock(c.ID)
 	if err != nil {
 		return err
 	}
@@ -113,9 +109,30 @@ func (r *Runtime) Update(ctx context.Context, id string, resources func() (*spec
 	return running(o.Update(ctx, e.Container, limits))
 }
 
+// noCRIU is the error of checkpoint and restore.
+func noCRIU(command, backend string) error {
+	return fmt.Errorf("%s: not supported by the %s backend: CRIU cannot restore its containers", command, backend)
+}
+
+// Checkpoint fails: no backend of berth's own supports it.
+func (r *Runtime) Checkpoint(c *backends.Container) error {
+	if _, err := r.recall(c); err != nil {
+		return err
+	}
+	return noCRIU("checkpoint", c.Backend)
+}
+
+// Restore fails like Checkpoint.
+func (r *Runtime) Restore(p *Plan) error {
+	if _, err := r.accept(p); err != nil {
+		return err
+	}
+	return noCRIU("restore", p.Backend)
+}
+
 // Stats returns the statistics of a container.
-func (r *Runtime) Stats(id string, call backends.Call) (*backends.Stats, error) {
-	c, o, _, err := r.operator(id, call)
+func (r *Runtime) Stats(c *backends.Container) (*backends.Stats, error) {
+	o, _, err := r.operator(c, "events")
 	if err != nil {
 		return nil, err
 	}
@@ -133,8 +150,8 @@ type Event struct {
 // Events calls f with a container's statistics at each interval, and with an oom event whenever the
 // kernel has killed one of its processes for lack of memory. It returns when the container has
 // ended or f fails.
-func (r *Runtime) Events(ctx context.Context, id string, interval time.Duration, call backends.Call, f func(Event) error) error {
-	c, o, _, err := r.operator(id, call)
+func (r *Runtime) Events(ctx context.Context, c *backends.Container, interval time.Duration, f func(Event) error) error {
+	o, _, err := r.operator(c, "events")
 	if err != nil {
 		return err
 	}
@@ -157,7 +174,7 @@ func (r *Runtime) Events(ctx context.Context, id string, interval time.Duration,
 		case err := <-ended:
 			return running(err)
 		case <-kills:
-			err = f(Event{Type: "oom", ID: id})
+			err = f(Event{Type: "oom", ID: c.ID})
 		case <-tick.C:
 			err = stats(c, o, f)
 		}

@@ -8,14 +8,14 @@ import (
 // checkOptions refuses create options that berth's own backends cannot honour, and works out which
 // descriptors the container gets.
 func checkOptions(j *job) error {
-	o := j.options
+	o := &j.Options
 	if o.NoPivot {
 		return fmt.Errorf("--no-pivot: not supported by the %s backend, because its containers always have their own root", j.backend.Name())
 	}
 	if o.NoCgroup {
 		return fmt.Errorf("--cgroup-manager=disabled: not supported by the %s backend, because its containers always have a cgroup", j.backend.Name())
 	}
-	if err := checkTerminal(j.bundle.Spec.Process.Terminal, o.ConsoleSocket != ""); err != nil {
+	if err := checkTerminal(j.Bundle.Spec.Process.Terminal, o.ConsoleSocket != ""); err != nil {
 		return err
 	}
 	preserve, err := preserveFDs(o.PreserveFDs, o.ListenFDs, o.Inherited)

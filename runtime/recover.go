@@ -9,12 +9,13 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/runtime/state"
 )
 
-// recover clears away a container whose record is damaged. Its backend is unknown, so recover asks
-// each backend to remove what it finds. Its hooks are unknown too, and do not run.
+// recover clears away a container whose record is damaged. Its backend is unknown, so recover has
+// each backend and Elsewhere remove what they find. Its hooks are unknown too, and do not run.
 func (r *Runtime) recover(ctx context.Context, id string) error {
-	e, err := r.store.LockDamaged(id, patience, func(c *backends.Container) error {
+	e, err := r.store.LockDamaged(id, state.Patience, func(c *backends.Container) error {
 		_, err := r.recall(c)
 		return err
 	})
@@ -30,17 +31,7 @@ func (r *Runtime) recover(ctx context.Context, id string) error {
 			errs = append(errs, err)
 			continue
 		}
-		switch b := b.(type) {
-		case backends.Delegating:
-			if !b.Has(e.Container) {
-				continue
-			}
-			if err := b.Delete(ctx, e.Container, true); err != nil {
-				errs = append(errs, fmt.Errorf("delete it with %s: %w", m.Name, err))
-				continue
-			}
-			done = append(done, "deleted it with "+m.Name)
-		case backends.Recoverer:
+		if b, ok := b.(backends.Recoverer); ok {
 			did, err := b.Recover(ctx, e.Container)
 			done = append(done, did...)
 			if err != nil {
@@ -48,16 +39,18 @@ func (r *Runtime) recover(ctx context.Context, id string) error {
 			}
 		}
 	}
+	did, err := r.elsewhere.Recover(ctx, e.Container)
+	done, errs = append(done, did...), append(errs, err)
 	if len(done) == 0 {
 		done = []string{"found nothing"}
 	}
-	did := strings.Join(done, ", ")
+	all := strings.Join(done, ", ")
 	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("delete container %q, whose record is damaged (berth %s): %w", id, did, err)
+		return fmt.Errorf("delete container %q, whose record is damaged (berth %s): %w", id, all, err)
 	}
 	if err := e.Remove(); err != nil {
 		return err
 	}
-	logrus.Warnf("the record of container %q was damaged: berth %s, and removed the record; poststop hooks, if the container had any, have not run", id, did)
+	logrus.Warnf("the record of container %q was damaged: berth %s, and removed the record; poststop hooks, if the container had any, have not run", id, all)
 	return nil
 }

@@ -12,11 +12,8 @@ import (
 	"github.com/berth-oci/berth/backends"
 )
 
-// RunOptions are the options of Run.
+// RunOptions are the options that Run has beyond those of Create.
 type RunOptions struct {
-	CreateOptions
-	// Call is the command as it was given, for a delegating backend.
-	Call backends.Call
 	// Detach makes Run return as soon as the container runs.
 	Detach bool
 	// Keep leaves the container's record behind when the container has ended.
@@ -28,16 +25,14 @@ type RunOptions struct {
 // Run creates and starts a container. Unless Detach is set, it waits for the container and deletes
 // it. It returns the exit status of the container's process, or 128 plus the number of the signal
 // that ended the process.
-func (r *Runtime) Run(ctx context.Context, id string, o RunOptions) (int, error) {
-	j, err := r.plan(id, &o.CreateOptions)
+func (r *Runtime) Run(ctx context.Context, p *Plan, o RunOptions) (int, error) {
+	j, err := r.accept(p)
 	if err != nil {
 		return -1, err
 	}
-	if d, ok := j.backend.(backends.Delegating); ok {
-		return 0, r.runDelegated(j, d, o.Detach, o.Call)
-	}
 	if o.Detach {
-		return 0, r.createAndStart(ctx, j, nil, func(forward func()) { forward() })
+		_, err := r.createAndStart(ctx, j, nil, func(forward func()) { forward() })
+		return 0, err
 	}
 	if !o.NoSubreaper {
 		if err := becomeSubreaper(); err != nil {
@@ -49,38 +44,35 @@ func (r *Runtime) Run(ctx context.Context, id string, o RunOptions) (int, error)
 	defer stop()
 	j.catches = true
 
-	t, err := newTerminal(j.bundle.Spec.Process, &j.options.ConsoleSocket)
+	t, err := newTerminal(j.Bundle.Spec.Process, &j.Options.ConsoleSocket)
 	if err != nil {
 		return -1, err
 	}
 	defer t.close()
-	if err := r.createAndStart(ctx, j, t, func(forward func()) { go forward() }); err != nil {
-		return -1, err
-	}
-	info, err := r.State(id)
+	c, err := r.createAndStart(ctx, j, t, func(forward func()) { go forward() })
 	if err != nil {
 		return -1, err
 	}
-	status, err := forward(info.Process.Pid, signals, t)
+	status, err := forward(c.Process.Pid, signals, t)
 	t.drain()
 	if !o.Keep {
-		err = errors.Join(err, r.Delete(ctx, id, true))
+		err = errors.Join(err, r.Delete(ctx, c.ID, true))
 	}
 	return status, err
 }
 
-func (r *Runtime) createAndStart(ctx context.Context, j *job, t *terminal, wait func(func())) error {
-	if _, err := r.create(ctx, j); err != nil {
-		return err
+func (r *Runtime) createAndStart(ctx context.Context, j *job, t *terminal, wait func(func())) (*backends.Container, error) {
+	c, err := r.create(ctx, j)
+	if err != nil {
+		return nil, err
 	}
-	err := t.attach()
-	if err == nil {
-		err = r.start(ctx, j.id, wait)
+	if err = t.attach(); err == nil {
+		err = r.start(ctx, c, wait)
 	}
 	if err != nil {
-		return errors.Join(err, r.Delete(ctx, j.id, true))
+		return nil, errors.Join(err, r.Delete(ctx, c.ID, true))
 	}
-	return nil
+	return c, nil
 }
 
 // forward passes signals on to the container's process, a child of berth, until that process ends.

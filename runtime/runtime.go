@@ -1,14 +1,14 @@
 // Package runtime is the lifecycle of an OCI container, the same for every backend: which operation
 // is allowed in which state, in which order hooks run and records are written, and what the errors
 // say (runtime.md of the OCI runtime spec). The errors have runc's words, because engines look for
-// them.
+// them. Containers that berth delegates to another runtime are not this package's (see Elsewhere).
 package runtime
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
@@ -21,7 +21,8 @@ import (
 const (
 	// StatePaused is runc's state of a paused container.
 	StatePaused specs.ContainerState = "paused"
-	// StateLost is a container that is recorded, but that its delegated runtime no longer knows.
+	// StateLost is a container that is recorded, but that the runtime to which berth delegated it no
+	// longer knows.
 	StateLost specs.ContainerState = "lost"
 	// StateDamaged is a container whose record cannot be understood.
 	StateDamaged specs.ContainerState = "damaged"
@@ -41,38 +42,40 @@ var (
 
 var errNoBackend = errors.New("this build of berth has no such backend")
 
-// Runtime manages the containers of one state directory.
+// Runtime manages the containers of one state directory that berth's own backends run. A method
+// that takes a container takes it as Find has just returned it.
 type Runtime struct {
-	store    *state.Store
-	makers   []Maker
-	backends map[string]backends.Backend
-	noted    *backends.Container
+	store     *state.Store
+	elsewhere Elsewhere
+	makers    []Maker
+	backends  map[string]backends.Backend
+	noted     *backends.Container
 }
 
 // Maker makes a backend when it is first needed.
 type Maker struct {
 	Name string
-	// Delegates is true if the backend is a backends.Delegating.
-	Delegates bool
-	Make      func() (backends.Backend, error)
+	Make func() (backends.Backend, error)
 }
 
-// New opens the state directory root for the given backends.
-func New(root string, makers ...Maker) (*Runtime, error) {
-	store, err := state.Open(root)
-	if err != nil {
-		return nil, err
+// New returns the Runtime of a state directory for the given backends.
+func New(store *state.Store, elsewhere Elsewhere, makers ...Maker) *Runtime {
+	return &Runtime{store: store, elsewhere: elsewhere, makers: makers, backends: map[string]backends.Backend{}}
+}
+
+// Find reads the record of a container. A record whose backend cannot have written it is an error
+// only of the methods that take the container.
+func (r *Runtime) Find(id string) (*backends.Container, error) {
+	c, err := r.store.Read(id)
+	if err == nil {
+		r.note(c)
 	}
-	return &Runtime{store: store, makers: makers, backends: map[string]backends.Backend{}}, nil
+	return c, err
 }
-
-// patience is how long a command waits for another command on the same container. It is longer than
-// Proxmox VE may take for a start or a stop.
-const patience = 3 * time.Minute
 
 // lock locks a container and opens its record for a command that changes it.
 func (r *Runtime) lock(id string) (*state.Entry, backends.Backend, error) {
-	e, err := r.store.Lock(id, patience)
+	e, err := r.store.Lock(id, state.Patience)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -86,8 +89,14 @@ func (r *Runtime) lock(id string) (*state.Entry, backends.Backend, error) {
 }
 
 // recall finds the backend of a record, and has the backend check the rest of the record. The error
-// wraps state.ErrDamaged if the backend cannot have written it.
+// wraps state.ErrDamaged if the backend cannot have written it, and ErrElsewhere if another runtime
+// has the container.
 func (r *Runtime) recall(c *backends.Container) (backends.Backend, error) {
+	if elsewhere, err := r.elsewhere.Delegated(c); err != nil {
+		return nil, err
+	} else if elsewhere {
+		return nil, fmt.Errorf("container %q: %w: %s", c.ID, ErrElsewhere, c.Backend)
+	}
 	b, err := r.backend(c.Backend)
 	if errors.Is(err, errNoBackend) {
 		err = record.Damaged("%w", err)
@@ -128,48 +137,28 @@ func (r *Runtime) backend(name string) (backends.Backend, error) {
 type Info struct {
 	*backends.Container
 	Status specs.ContainerState
-	// Unrecorded is true if the backend has the container, but berth has no record of it.
+	// Delegated is true if the container's backend is another runtime. The other fields are set
+	// only then.
+	Delegated bool
+	// Unrecorded is true if the other runtime has the container, but berth has no record of it.
 	Unrecorded bool
-	// Report is what the delegated runtime says about the container. It is nil for a lost
-	// container, and for containers of berth's own backends.
-	Report *backends.Report
+	// StateVersion is the ociVersion of the state that the other runtime reports, Extra what else
+	// it reports.
+	StateVersion string
+	Extra        map[string]json.RawMessage
 }
 
 // State returns the state of a container.
-func (r *Runtime) State(id string) (*Info, error) {
-	c, b, err := r.find(id)
+func (r *Runtime) State(c *backends.Container) (*Info, error) {
+	b, err := r.recall(c)
 	if err != nil {
 		return nil, err
-	}
-	if d, ok := b.(backends.Delegating); ok {
-		report, err := d.Report(c)
-		if err != nil {
-			return nil, err
-		}
-		return reported(c, report), nil
 	}
 	status, err := r.status(c, b)
 	if err != nil {
 		return nil, err
 	}
 	return &Info{Container: c, Status: status}, nil
-}
-
-// find reads a container's record and finds its backend. Without a record it asks the delegating
-// backends, because one of them may have the container nevertheless.
-func (r *Runtime) find(id string) (*backends.Container, backends.Backend, error) {
-	c, err := r.store.Read(id)
-	if errors.Is(err, state.ErrNotExist) {
-		if c, d := r.holder(id); d != nil {
-			return c, d, nil
-		}
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	r.note(c)
-	b, err := r.recall(c)
-	return c, b, err
 }
 
 // status returns creating until Create is done, and stopped for a record that Create left
@@ -185,8 +174,11 @@ func (r *Runtime) status(c *backends.Container, b backends.Backend) (specs.Conta
 	switch now, err := r.store.Read(c.ID); {
 	case err == nil && now.Complete:
 		b, err := r.recall(now) // the record may not have been written before
-		if _, delegates := b.(backends.Delegating); err != nil || delegates {
-			return specs.StateCreating, err
+		if errors.Is(err, ErrElsewhere) {
+			return specs.StateCreating, nil
+		}
+		if err != nil {
+			return "", err
 		}
 		r.note(now)
 		*c = *now
@@ -197,22 +189,22 @@ func (r *Runtime) status(c *backends.Container, b backends.Backend) (specs.Conta
 	return specs.StateStopped, nil
 }
 
-// creating is true while Create makes a container of berth's own backends. Commands that do not
-// interrupt the create return at once then, rather than wait for it.
-func (r *Runtime) creating(id string) bool {
-	c, b, err := r.find(id)
-	if _, delegates := b.(backends.Delegating); err != nil || delegates || c.Complete {
-		return false
+// creating is true while Create makes the container. Commands that do not interrupt the create
+// return at once then, rather than wait for it.
+func (r *Runtime) creating(c *backends.Container) (bool, error) {
+	b, err := r.recall(c)
+	if err != nil || c.Complete {
+		return false, err
 	}
 	status, err := r.status(c, b)
-	return err == nil && status == specs.StateCreating
+	return status == specs.StateCreating, err
 }
 
 // removeStarted kills and removes a container, unless it is gone or its id belongs to another
 // container by now.
 func (r *Runtime) removeStarted(ctx context.Context, c *backends.Container) error {
 	e, b, err := r.lock(c.ID)
-	if errors.Is(err, state.ErrNotExist) {
+	if errors.Is(err, state.ErrNotExist) || errors.Is(err, ErrElsewhere) {
 		return nil
 	}
 	if err != nil {
@@ -229,24 +221,19 @@ func (r *Runtime) removeStarted(ctx context.Context, c *backends.Container) erro
 // fails, Start stops and removes the container (runtime.md#lifecycle, step 9). Under a service
 // manager that waits until the container is ready (NOTIFY_SOCKET), Start returns when the container
 // is ready or has ended.
-func (r *Runtime) Start(ctx context.Context, id string) error {
-	return r.start(ctx, id, func(forward func()) { forward() })
+func (r *Runtime) Start(ctx context.Context, c *backends.Container) error {
+	return r.start(ctx, c, func(forward func()) { forward() })
 }
 
 // start does the work of Start. wait gets a function that waits for the container to be ready, and
 // calls it in the foreground or in the background.
-func (r *Runtime) start(ctx context.Context, id string, wait func(forward func())) error {
-	c, b, err := r.find(id)
-	if err != nil {
+func (r *Runtime) start(ctx context.Context, c *backends.Container, wait func(forward func())) error {
+	if creating, err := r.creating(c); err != nil {
 		return err
-	}
-	if d, ok := b.(backends.Delegating); ok {
-		return d.Start(ctx, c)
-	}
-	if r.creating(id) {
+	} else if creating {
 		return ErrCreating
 	}
-	e, b, err := r.lock(id)
+	e, b, err := r.lock(c.ID)
 	if err != nil {
 		return err
 	}

@@ -70,10 +70,16 @@ func (b *box) bring(s string) (done func()) {
 	return func() {}
 }
 
+// container returns a command that calls a method on the box's container.
+func container(method func(*box, *backends.Container) error) func(*box) error {
+	return func(b *box) error {
+		return b.with(func(c *backends.Container) error { return method(b, c) })
+	}
+}
+
 // TestOperationsInStates runs each command on a container in each state. runtime.md#operations of
 // the OCI runtime spec says which of them must fail. For the others, runc is the model.
 func TestOperationsInStates(t *testing.T) {
-	call := backends.Call{}
 	// A missing entry means that the command succeeds.
 	type expected map[string]error
 	for name, o := range map[string]struct {
@@ -84,43 +90,43 @@ func TestOperationsInStates(t *testing.T) {
 			wasCreating: state.ErrExist, wasHalfMade: state.ErrExist, wasCreated: state.ErrExist, wasRunning: state.ErrExist, wasPaused: state.ErrExist,
 			wasStopped: state.ErrExist, wasDamaged: state.ErrExist,
 		}},
-		"start": {func(b *box) error { return b.Start(b.Context(), boxID) }, expected{
+		"start": {container(func(b *box, c *backends.Container) error { return b.Start(b.Context(), c) }), expected{
 			wasAbsent: state.ErrNotExist, wasCreating: ErrCreating, wasHalfMade: ErrHasStopped, wasRunning: ErrAlreadyRunning, wasPaused: ErrAlreadyRunning,
 			wasStopped: ErrHasStopped, wasDamaged: state.ErrDamaged,
 		}},
-		"kill TERM": {func(b *box) error { return b.Kill(b.Context(), boxID, syscall.SIGTERM, false) }, expected{
+		"kill TERM": {container(func(b *box, c *backends.Container) error { return b.Kill(b.Context(), c, syscall.SIGTERM, false) }), expected{
 			wasAbsent: state.ErrNotExist, wasCreating: ErrNotRunning, wasHalfMade: ErrNotRunning, wasStopped: ErrNotRunning, wasDamaged: state.ErrDamaged,
 		}},
-		"kill KILL": {func(b *box) error { return b.Kill(b.Context(), boxID, syscall.SIGKILL, false) }, expected{
+		"kill KILL": {container(func(b *box, c *backends.Container) error { return b.Kill(b.Context(), c, syscall.SIGKILL, false) }), expected{
 			wasAbsent: state.ErrNotExist, wasCreating: ErrNotRunning, wasHalfMade: ErrNotRunning, wasStopped: ErrNotRunning, wasDamaged: state.ErrDamaged,
 		}},
-		"kill all": {func(b *box) error { return b.Kill(b.Context(), boxID, syscall.SIGTERM, true) }, expected{
+		"kill all": {container(func(b *box, c *backends.Container) error { return b.Kill(b.Context(), c, syscall.SIGTERM, true) }), expected{
 			wasAbsent: state.ErrNotExist, wasCreating: ErrNotRunning, wasHalfMade: ErrNotRunning, wasStopped: ErrNotRunning, wasDamaged: state.ErrDamaged,
 		}},
 		"delete": {func(b *box) error { return b.Delete(b.Context(), boxID, false) }, expected{
 			wasAbsent: state.ErrNotExist, wasCreating: ErrNotStopped, wasRunning: ErrNotStopped, wasPaused: ErrNotStopped, wasDamaged: state.ErrDamaged,
 		}},
-		"exec": {func(b *box) error {
-			_, err := b.Exec(b.Context(), boxID, ExecOptions{Detach: true, Process: func(own specs.Process) (*specs.Process, error) { return &own, nil }})
+		"exec": {container(func(b *box, c *backends.Container) error {
+			_, err := b.Exec(b.Context(), c, ExecOptions{Detach: true, Process: func(own specs.Process) (*specs.Process, error) { return &own, nil }})
 			return err
-		}, expected{
+		}), expected{
 			wasAbsent: state.ErrNotExist, wasCreating: ErrExecStopped, wasHalfMade: ErrExecStopped, wasPaused: ErrExecPaused, wasStopped: ErrExecStopped, wasDamaged: state.ErrDamaged,
 		}},
-		"pause": {func(b *box) error { return b.Pause(b.Context(), boxID, call) }, expected{
+		"pause": {container(func(b *box, c *backends.Container) error { return b.Pause(b.Context(), c) }), expected{
 			wasAbsent: state.ErrNotExist, wasCreating: ErrNotRunning, wasHalfMade: ErrNotRunning, wasPaused: ErrNotRunning, wasStopped: ErrNotRunning, wasDamaged: state.ErrDamaged,
 		}},
-		"resume": {func(b *box) error { return b.Resume(b.Context(), boxID, call) }, expected{
+		"resume": {container(func(b *box, c *backends.Container) error { return b.Resume(b.Context(), c) }), expected{
 			wasAbsent: state.ErrNotExist, wasCreating: ErrNotPaused, wasHalfMade: ErrNotPaused, wasCreated: ErrNotPaused, wasRunning: ErrNotPaused, wasStopped: ErrNotPaused, wasDamaged: state.ErrDamaged,
 		}},
-		"update": {func(b *box) error {
-			return b.Update(b.Context(), boxID, func() (*specs.LinuxResources, error) { return &specs.LinuxResources{}, nil }, call)
-		}, expected{
+		"update": {container(func(b *box, c *backends.Container) error {
+			return b.Update(b.Context(), c, func() (*specs.LinuxResources, error) { return &specs.LinuxResources{}, nil })
+		}), expected{
 			wasAbsent: state.ErrNotExist, wasCreating: ErrNotRunning, wasHalfMade: ErrNotRunning, wasStopped: ErrNotRunning, wasDamaged: state.ErrDamaged,
 		}},
-		"ps": {func(b *box) error { _, err := b.Pids(boxID, call); return err }, expected{
+		"ps": {container(func(b *box, c *backends.Container) error { _, err := b.Pids(c); return err }), expected{
 			wasAbsent: state.ErrNotExist, wasCreating: ErrNotRunning, wasDamaged: state.ErrDamaged,
 		}},
-		"events": {func(b *box) error { _, err := b.Stats(boxID, call); return err }, expected{
+		"events": {container(func(b *box, c *backends.Container) error { _, err := b.Stats(c); return err }), expected{
 			wasAbsent: state.ErrNotExist, wasCreating: ErrNotRunning, wasHalfMade: ErrNotRunning, wasStopped: ErrNotRunning, wasDamaged: state.ErrDamaged,
 		}},
 	} {
@@ -152,11 +158,15 @@ func TestStates(t *testing.T) {
 			b := newBox(t, "", "")
 			done := b.bring(s)
 			defer done()
-			info, err := b.State(boxID)
+			c, err := b.Find(boxID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			info, err := b.State(c)
 			if err != nil || info.Status != want {
 				t.Errorf("%+v, %v; want %s", info, err, want)
 			}
-			if list, err := b.List(); err != nil || len(list) != 1 || list[0].Status != want {
+			if list, _, err := b.List(); err != nil || len(list) != 1 || list[0].Status != want {
 				t.Errorf("list: %+v, %v; want one container, %s", list, err, want)
 			}
 		})
@@ -179,6 +189,85 @@ func TestDeleteForce(t *testing.T) {
 				hooks = []string{"poststop"}
 			}
 			b.check("", false, "", hooks...)
+			if asked := b.elsewhere.recovered > 0; asked != (s == wasDamaged) {
+				t.Errorf("what is elsewhere was to be recovered: %t", asked)
+			}
 		})
+	}
+}
+
+// TestElsewhere checks that no command touches a container that another runtime has, and that such
+// a container's id is taken.
+func TestElsewhere(t *testing.T) {
+	for name, c := range map[string]struct {
+		recorded, has bool
+		want          map[string]error
+	}{
+		"recorded":   {recorded: true, has: true, want: map[string]error{"create": state.ErrExist}},
+		"lost":       {recorded: true, want: map[string]error{"create": state.ErrExist}},
+		"unrecorded": {has: true, want: map[string]error{"create": state.ErrExist, "state": state.ErrNotExist, "start": state.ErrNotExist}},
+		"absent":     {want: map[string]error{"create": nil, "state": state.ErrNotExist, "start": state.ErrNotExist, "delete": state.ErrNotExist, "delete --force": nil}},
+	} {
+		for command, run := range map[string]func(*box) error{
+			"create":         (*box).create,
+			"state":          container(func(b *box, c *backends.Container) error { _, err := b.State(c); return err }),
+			"start":          container(func(b *box, c *backends.Container) error { return b.Start(b.Context(), c) }),
+			"delete":         func(b *box) error { return b.Delete(b.Context(), boxID, false) },
+			"delete --force": func(b *box) error { return b.Delete(b.Context(), boxID, true) },
+		} {
+			t.Run(name+"/"+command, func(t *testing.T) {
+				b := newBox(t, "", "")
+				b.elsewhere.has = c.has
+				if c.recorded {
+					b.recordElsewhere()
+				}
+				want, named := c.want[command]
+				if !named {
+					want = ErrElsewhere
+				}
+				if err := run(b); !errors.Is(err, want) {
+					t.Errorf("%v, want %v", err, want)
+				}
+				if command != "create" && len(b.fake.calls) > 0 {
+					t.Errorf("the backend was called: %v", b.fake.calls)
+				}
+				list, elsewhere, err := b.List()
+				if len(elsewhere) == 1 != c.recorded || err != nil || len(list) > 0 != (want == nil && command == "create") {
+					t.Errorf("list: %+v, elsewhere %+v, %v", list, elsewhere, err)
+				}
+			})
+		}
+	}
+}
+
+// TestClearElsewhere checks that create asks for the record of a delegated container that is over
+// to be cleared away.
+func TestClearElsewhere(t *testing.T) {
+	b := newBox(t, "", "")
+	b.recordElsewhere()
+	b.elsewhere.over = func() error {
+		e, err := b.store.Lock(boxID, 0)
+		if err != nil {
+			return err
+		}
+		return e.Remove()
+	}
+	if err := b.create(); err != nil {
+		t.Error(err)
+	}
+	b.check(specs.StateCreated, true, "")
+}
+
+// recordElsewhere makes the record of a delegated container.
+func (b *box) recordElsewhere() {
+	b.Helper()
+	e, err := b.store.Create(boxID)
+	if err == nil {
+		e.Backend, e.Complete = delegated, true
+		err = e.Save()
+		e.Close()
+	}
+	if err != nil {
+		b.Fatal(err)
 	}
 }

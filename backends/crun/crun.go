@@ -1,23 +1,20 @@
-// Package crun is the backend that delegates containers to another OCI runtime, crun or runc. The
-// other runtime keeps its containers in a directory of its own below berth's state directory. The
-// name of that directory cannot be a container's id.
+// Package crun calls another OCI runtime, crun or runc, which has the containers that berth delegates
+// to it. The other runtime keeps its containers in a directory of its own below berth's state
+// directory. The name of that directory cannot be a container's id.
 package crun
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/record"
-	"github.com/berth-oci/berth/spec"
 )
 
 // Names of the backends.
@@ -26,7 +23,7 @@ const (
 	Runc = "runc"
 )
 
-// Settings are the settings of a delegating backend.
+// Settings are the settings of a backend of this package.
 type Settings struct {
 	// Runtime returns the path of the other runtime, or its name on PATH. If it returns "", the
 	// other runtime is the one with the backend's name; for the backend crun it is runc if there is
@@ -38,14 +35,15 @@ type Settings struct {
 	Environ []string
 }
 
-// Backend delegates containers to another runtime.
+// Backend is another runtime with its settings. It is no backends.Backend: the other runtime decides
+// what it prints, where it logs and how it ends. Create and Carry return its failure as a
+// *Reported. HandOver does not return if all goes well.
 type Backend struct {
 	name     string
 	settings Settings
 }
 
 var (
-	_ backends.Delegating    = (*Backend)(nil)
 	_ backends.Versioner     = (*Backend)(nil)
 	_ backends.RecordChecker = (*Backend)(nil)
 )
@@ -62,17 +60,15 @@ func (b *Backend) Usable() error {
 	return err
 }
 
-// Check finds nothing, because the other runtime checks config.json.
-func (b *Backend) Check(*specs.Spec) spec.Problems { return nil }
-
 // data is the backend's part of a container's record.
 type data struct {
 	// Runtime is the path of the program that created the container.
 	Runtime string `json:"runtime"`
 }
 
-// Prepare records which program gets the container. It refuses what this program would do to the
-// host or to other containers.
+// Prepare records in c.Data which program gets the container. It refuses a container that would
+// change the host or take the cgroup of another container. sharing returns the id of a container in
+// the same state directory whose record has the same linux.cgroupsPath, or "" if there is none.
 func (b *Backend) Prepare(c *backends.Container, s *specs.Spec, sharing func() string) error {
 	path, err := b.find()
 	if err != nil {
@@ -86,9 +82,8 @@ func (b *Backend) Prepare(c *backends.Container, s *specs.Spec, sharing func() s
 	return err
 }
 
-// Create has the other runtime make the container. It does not save the record: Prepare has already
-// filled in what a later command needs.
-func (b *Backend) Create(_ context.Context, c *backends.Container, _ *specs.Spec, o backends.CreateOptions, _ func() error) error {
+// Create has the other runtime make the container, and fills in c.Process.
+func (b *Backend) Create(c *backends.Container, o backends.CreateOptions) error {
 	if err := b.Carry(c, createCall(c, o)); err != nil {
 		return err
 	}
@@ -96,9 +91,15 @@ func (b *Backend) Create(_ context.Context, c *backends.Container, _ *specs.Spec
 	return nil
 }
 
-func createCall(c *backends.Container, o backends.CreateOptions) backends.Call {
-	o.PidFile = pidFile(c, o)
-	return backends.Call{Command: "create", Words: createOptions{Bundle: c.Bundle, CreateOptions: o}.args(c.ID)}
+// Explain returns the command line with which the other runtime would make the container.
+func (b *Backend) Explain(c *backends.Container, o backends.CreateOptions) (backends.Explanation, error) {
+	cmd, err := b.command(c, createCall(c, o))
+	if err != nil {
+		return nil, err
+	}
+	var x backends.Explanation
+	x.Add(b.name, backends.Line{Text: backends.CommandLine(cmd.Argv...)})
+	return x, nil
 }
 
 // pidFile returns the file to which the other runtime writes the container's pid: the caller's pid
@@ -128,40 +129,11 @@ func readPid(path string) backends.Process {
 	return p
 }
 
-// Start replaces this process by the other runtime's start.
-func (b *Backend) Start(_ context.Context, c *backends.Container) error {
-	return b.HandOver(c, backends.Call{Command: "start", Words: []string{c.ID}})
-}
-
-// Kill replaces this process by the other runtime's kill.
-func (b *Backend) Kill(_ context.Context, c *backends.Container, sig os.Signal, all bool) error {
-	return b.HandOver(c, backends.Call{Command: "kill", Words: killOptions{Signal: sig.(syscall.Signal), All: all}.args(c.ID)})
-}
-
-// Delete has the other runtime remove the container and run its hooks.
-func (b *Backend) Delete(_ context.Context, c *backends.Container, force bool) error {
-	return b.Carry(c, backends.Call{Command: "delete", Words: deleteOptions{Force: force}.args(c.ID)})
-}
-
-// HandOverDelete replaces this process by the other runtime's delete.
-func (b *Backend) HandOverDelete(c *backends.Container, force bool) error {
-	return b.HandOver(c, backends.Call{Command: "delete", Words: deleteOptions{Force: force}.args(c.ID)})
-}
-
-// Status asks the other runtime for the container's state.
-func (b *Backend) Status(c *backends.Container) (specs.ContainerState, error) {
-	r, err := b.Report(c)
-	if err != nil {
-		return "", err
-	}
-	return r.Status, nil
-}
-
 // root returns the other runtime's state directory, below berth's state directory root. A
 // container's id cannot contain an at sign.
 func (b *Backend) root(root string) string { return filepath.Join(root, "@"+b.name) }
 
-// Has is true if the container's directory exists. Both runtimes name it by the id.
+// Has is true if the other runtime knows the container: its directory exists. Both runtimes name it by the id.
 func (b *Backend) Has(c *backends.Container) bool {
 	_, err := os.Lstat(filepath.Join(b.root(c.Root), c.ID))
 	return err == nil

@@ -21,7 +21,7 @@ type Command struct {
 }
 
 // command is the other runtime's command line for a call on a container.
-func (b *Backend) command(c *backends.Container, call backends.Call) (*Command, error) {
+func (b *Backend) command(c *backends.Container, call Call) (*Command, error) {
 	path, err := b.runtime(c)
 	if err != nil {
 		return nil, err
@@ -38,7 +38,7 @@ func (b *Backend) command(c *backends.Container, call backends.Call) (*Command, 
 // HandOver replaces this process by the other runtime, which keeps all that the caller has given:
 // the pid, the descriptors, the terminal, the environment. It returns only if the other runtime
 // cannot be run.
-func (b *Backend) HandOver(c *backends.Container, call backends.Call) error {
+func (b *Backend) HandOver(c *backends.Container, call Call) error {
 	cmd, err := b.command(c, call)
 	if err != nil {
 		return err
@@ -50,7 +50,7 @@ func (b *Backend) HandOver(c *backends.Container, call backends.Call) error {
 // Carry starts the other runtime and waits for it. The other runtime inherits all descriptors of
 // this process that are not close-on-exec. A container that it leaves behind becomes a child of the
 // nearest subreaper above this process, or of init.
-func (b *Backend) Carry(c *backends.Container, call backends.Call) error {
+func (b *Backend) Carry(c *backends.Container, call Call) error {
 	cmd, err := b.command(c, call)
 	if err != nil {
 		return err
@@ -76,7 +76,7 @@ func (cmd *Command) run(environ []string, stdout uintptr) error {
 
 // statusOf returns the exit status that an error of wait tells, or -1 if it tells none.
 func statusOf(err error) int {
-	var told *backends.Reported
+	var told *Reported
 	switch {
 	case err == nil:
 		return 0
@@ -106,18 +106,29 @@ func (cmd *Command) wait(pid int) error {
 	return reported(cmd.Path, status)
 }
 
+// Reported is the failure of a program that has told the caller itself what was wrong, on the same
+// stderr and in the same log.
+type Reported struct {
+	// Program is the program's path. Status is its exit status, or 128 plus the number of the
+	// signal that ended it.
+	Program string
+	Status  int
+}
+
+func (r *Reported) Error() string { return fmt.Sprintf("%s: exit status %d", r.Program, r.Status) }
+
 func reported(path string, status syscall.WaitStatus) error {
 	switch {
 	case status.Signaled():
-		return &backends.Reported{Program: path, Status: 128 + int(status.Signal())}
+		return &Reported{Program: path, Status: 128 + int(status.Signal())}
 	case status.ExitStatus() != 0:
-		return &backends.Reported{Program: path, Status: status.ExitStatus()}
+		return &Reported{Program: path, Status: status.ExitStatus()}
 	}
 	return nil
 }
 
 // output runs the other runtime and returns what it prints. Its errors go where berth's own go.
-func (b *Backend) output(c *backends.Container, call backends.Call) ([]byte, error) {
+func (b *Backend) output(c *backends.Container, call Call) ([]byte, error) {
 	cmd, err := b.command(c, call)
 	if err != nil {
 		return nil, err

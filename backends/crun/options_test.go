@@ -140,7 +140,7 @@ func TestCommand(t *testing.T) {
 	setting = second
 	check := func(path string, want ...string) {
 		t.Helper()
-		cmd, err := b.command(c, backends.Call{Command: "exec", Words: []string{"-t", "x", "sh", "-c", "a b"}})
+		cmd, err := b.command(c, Call{Command: "exec", Words: []string{"-t", "x", "sh", "-c", "a b"}})
 		if err != nil {
 			t.Fatal(err)
 		}

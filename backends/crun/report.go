@@ -6,13 +6,31 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/berth-oci/berth/backends"
 )
 
+// Report is what the other runtime says about a container.
+type Report struct {
+	OCIVersion  string               `json:"ociVersion"`
+	ID          string               `json:"id"`
+	Pid         int                  `json:"pid"`
+	Status      specs.ContainerState `json:"status"`
+	Bundle      string               `json:"bundle"`
+	Rootfs      string               `json:"rootfs"`
+	Created     time.Time            `json:"created"`
+	Owner       string               `json:"owner"`
+	Annotations map[string]string    `json:"annotations"`
+	// Extra holds the fields that have no place above.
+	Extra map[string]json.RawMessage `json:"-"`
+}
+
 // Report asks the other runtime for the state of a container.
-func (b *Backend) Report(c *backends.Container) (*backends.Report, error) {
-	out, err := b.output(c, backends.Call{Command: "state", Words: []string{c.ID}})
+func (b *Backend) Report(c *backends.Container) (*Report, error) {
+	out, err := b.output(c, Call{Command: "state", Words: []string{c.ID}})
 	if err != nil {
 		return nil, err
 	}
@@ -20,7 +38,7 @@ func (b *Backend) Report(c *backends.Container) (*backends.Report, error) {
 }
 
 // List asks the other runtime for all its containers in a state directory.
-func (b *Backend) List(root string) ([]backends.Report, error) {
+func (b *Backend) List(root string) ([]Report, error) {
 	entries, err := os.ReadDir(b.root(root))
 	if errors.Is(err, os.ErrNotExist) || err == nil && len(entries) == 0 {
 		return nil, nil
@@ -28,7 +46,7 @@ func (b *Backend) List(root string) ([]backends.Report, error) {
 	if err != nil {
 		return nil, fmt.Errorf("containers of %s: %w", b.name, err)
 	}
-	out, err := b.output(&backends.Container{Root: root}, backends.Call{Command: "list", Words: []string{"--format=json"}})
+	out, err := b.output(&backends.Container{Root: root}, Call{Command: "list", Words: []string{"--format=json"}})
 	if err != nil {
 		return nil, err
 	}
@@ -36,7 +54,7 @@ func (b *Backend) List(root string) ([]backends.Report, error) {
 	if err := json.Unmarshal(out, &raw); err != nil {
 		return nil, fmt.Errorf("list of %s: %w: %s", b.name, err, strconv.Quote(string(out[:min(len(out), 200)])))
 	}
-	list := make([]backends.Report, 0, len(raw))
+	list := make([]Report, 0, len(raw))
 	for _, data := range raw {
 		r, err := parseReport(data)
 		if err != nil {
@@ -50,8 +68,8 @@ func (b *Backend) List(root string) ([]backends.Report, error) {
 // usual are the JSON names of a Report's fields.
 var usual = []string{"ociVersion", "id", "pid", "status", "bundle", "rootfs", "created", "owner", "annotations"}
 
-func parseReport(data []byte) (*backends.Report, error) {
-	r := &backends.Report{}
+func parseReport(data []byte) (*Report, error) {
+	r := &Report{}
 	if err := json.Unmarshal(data, r); err != nil {
 		return nil, fmt.Errorf("state from the other runtime: %w: %s", err, strconv.Quote(string(data[:min(len(data), 200)])))
 	}

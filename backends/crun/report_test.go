@@ -67,13 +67,13 @@ func TestList(t *testing.T) {
 
 func TestStatusOfCarry(t *testing.T) {
 	for script, want := range map[string]int{"exit 3": 3, "kill -9 $$": 137} {
-		err := fake(t, script).Carry(&backends.Container{ID: "x"}, backends.Call{Command: "create"})
-		told, ok := err.(*backends.Reported)
+		err := fake(t, script).Carry(&backends.Container{ID: "x"}, Call{Command: "create"})
+		told, ok := err.(*Reported)
 		if !ok || told.Status != want {
 			t.Errorf("%s: %v", script, err)
 		}
 	}
-	if err := fake(t, "exit 0").Carry(&backends.Container{}, backends.Call{}); err != nil {
+	if err := fake(t, "exit 0").Carry(&backends.Container{}, Call{}); err != nil {
 		t.Error(err)
 	}
 }

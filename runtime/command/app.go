@@ -1,6 +1,6 @@
 // Package command is the command line: runc's, flag for flag, plus berth's own flags and commands,
-// such as --backend. A command reads its arguments, makes one call into package runtime, and
-// prints.
+// such as --backend. A command reads its arguments, makes one call into package runtime or package
+// delegation, and prints.
 package command
 
 import (
@@ -16,11 +16,9 @@ import (
 	"github.com/sirupsen/logrus"
 	"github.com/urfave/cli/v2"
 
-	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/crun"
 	"github.com/berth-oci/berth/backends/record"
-	"github.com/berth-oci/berth/runtime"
 	"github.com/berth-oci/berth/runtime/config"
-	"github.com/berth-oci/berth/runtime/state"
 	"github.com/berth-oci/berth/spec"
 )
 
@@ -46,7 +44,7 @@ func Run(args []string) int {
 	words := arrange(app, fromRunj(args))
 	err := app.Run(words)
 	if opened != nil {
-		opened.Log(called[0], begin, err)
+		opened.own.Log(called[0], begin, err)
 		finishOwed(called[0], words[1:len(words)-len(called)])
 	}
 	return exitCode(err)
@@ -107,7 +105,7 @@ func exitCode(err error) int {
 	if errors.As(err, &failed) {
 		code = failed.status
 	}
-	var told *backends.Reported
+	var told *crun.Reported
 	if !errors.As(err, &told) {
 		report(err)
 		return code
@@ -194,27 +192,6 @@ func before(c *cli.Context) error {
 	return nil
 }
 
-func open(c *cli.Context) (*runtime.Runtime, error) {
-	r, err := runtime.New(c.String("root"), makers(newSettings(c))...)
-	opened = r
-	return r, err
-}
-
-// openToCreate is open for a command that makes containers. It also registers the state directory.
-func openToCreate(c *cli.Context) (*runtime.Runtime, error) {
-	r, err := open(c)
-	if err != nil {
-		return nil, err
-	}
-	if err := state.Register(defaultRoot(), r.Root()); err != nil {
-		logrus.Debug(err)
-	}
-	return r, nil
-}
-
-// opened is the runtime that the command works with, or nil before open.
-var opened *runtime.Runtime
-
 // called is the command's name and the words after it.
 var called []string
 
@@ -230,6 +207,14 @@ func noArguments(c *cli.Context) error {
 func onlyID(c *cli.Context) (string, error) {
 	if c.NArg() != 1 {
 		return "", fmt.Errorf("berth: %q requires exactly 1 argument", c.Command.Name)
+	}
+	return c.Args().First(), nil
+}
+
+// firstID returns the container's id. The arguments after it are not berth's.
+func firstID(c *cli.Context) (string, error) {
+	if c.NArg() < 1 {
+		return "", fmt.Errorf("berth: %q requires a minimum of 1 argument", c.Command.Name)
 	}
 	return c.Args().First(), nil
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/berth-oci/berth/backends"
-	"github.com/berth-oci/berth/runtime"
+	"github.com/berth-oci/berth/runtime/doctor"
 )
 
 // backendState is what the command prints about a backend.
@@ -40,7 +40,7 @@ var backendsCommand = &cli.Command{
 			return err
 		}
 		var list []backendState
-		for _, m := range makers(newSettings(c)) {
+		for _, m := range kinds(newSettings(c)) {
 			s := describe(m)
 			s.Default = s.Name == choice.Backend
 			list = append(list, s)
@@ -49,7 +49,7 @@ var backendsCommand = &cli.Command{
 	},
 }
 
-func describe(m runtime.Maker) backendState {
+func describe(m doctor.Backend) backendState {
 	s := backendState{Name: m.Name}
 	b, err := m.Make()
 	if err == nil {

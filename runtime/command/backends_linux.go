@@ -15,14 +15,20 @@ import (
 	"github.com/berth-oci/berth/runtime"
 )
 
-// makers returns the backends of this build.
+// makers returns berth's own backends of this build.
 func makers(s *settings) []runtime.Maker {
 	return append([]runtime.Maker{
 		{Name: "lxc", Make: func() (backends.Backend, error) { return newLXC(s), keepDescriptors() }},
 		{Name: "pct", Make: func() (backends.Backend, error) { return newPct(s), keepDescriptors() }},
-		{Name: crun.Crun, Delegates: true, Make: func() (backends.Backend, error) { return newCrun(s, crun.Crun), nil }},
-		{Name: crun.Runc, Delegates: true, Make: func() (backends.Backend, error) { return newCrun(s, crun.Runc), nil }},
 	}, further...)
+}
+
+// delegateNames are the names of the runtimes to which this build can delegate containers.
+var delegateNames = []string{crun.Crun, crun.Runc}
+
+// delegates returns the runtimes of delegateNames.
+func delegates(s *settings) []*crun.Backend {
+	return []*crun.Backend{newCrun(s, crun.Crun), newCrun(s, crun.Runc)}
 }
 
 func newLXC(s *settings) backends.Backend {
@@ -51,7 +57,7 @@ func pctSettings(s *settings) pct.Settings {
 	}
 }
 
-func newCrun(s *settings, name string) backends.Backend {
+func newCrun(s *settings, name string) *crun.Backend {
 	return crun.New(name, crun.Settings{
 		Runtime: func() string {
 			if name == crun.Runc {

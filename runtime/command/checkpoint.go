@@ -32,5 +32,15 @@ var checkpointCommand = &cli.Command{
 		&cli.StringFlag{Name: "page-server", Usage: "`ADDRESS:PORT` of the page server"},
 		&cli.BoolFlag{Name: "pre-dump", Usage: "dump container's memory information only, leave the container running after this"},
 	),
-	Action: passOnlyID,
+	Action: func(c *cli.Context) error {
+		id, err := onlyID(c)
+		if err != nil {
+			return err
+		}
+		r, found, err := find(c, id)
+		if err != nil {
+			return err
+		}
+		return r.Checkpoint(found)
+	},
 }

@@ -44,8 +44,11 @@ a config.json and a root filesystem. 'berth start' then runs the container's pro
 		if err != nil {
 			return err
 		}
-		_, err = r.Create(c.Context, id, *o)
-		return err
+		p, err := runtime.NewPlan(id, *o)
+		if err != nil {
+			return err
+		}
+		return r.create(c.Context, p)
 	},
 }
 

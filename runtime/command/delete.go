@@ -18,6 +18,6 @@ var deleteCommand = &cli.Command{
 		if err != nil {
 			return err
 		}
-		return r.Delete(c.Context, id, c.Bool("force"))
+		return r.delete(c.Context, id, c.Bool("force"))
 	},
 }

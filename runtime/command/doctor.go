@@ -44,7 +44,7 @@ are failures. With --fix, what berth could remove does not count.`,
 			if err != nil {
 				return err
 			}
-			return r.FinishOwed(c.Context)
+			return r.own.FinishOwed(c.Context)
 		}
 		d, err := newDoctor(c)
 		if err != nil {
@@ -89,7 +89,7 @@ func newDoctor(c *cli.Context) (*doctor.Doctor, error) {
 	if name := s.known().Default; name != "" {
 		chosen = name
 	}
-	return &doctor.Doctor{Dir: "/", Root: r.Root(), System: defaultRoot(), Program: program, Makers: makers(s), Default: chosen, Sockets: diagnoseSockets()}, nil
+	return &doctor.Doctor{Dir: "/", Root: r.own.Root(), System: defaultRoot(), Program: program, Open: openForDoctor(c), Backends: kinds(s), Default: chosen, Sockets: diagnoseSockets()}, nil
 }
 
 // diagnosed is a finding and the result of its fix.

@@ -29,18 +29,18 @@ var eventsCommand = &cli.Command{
 		if interval <= 0 {
 			return errors.New("duration interval must be greater than 0")
 		}
-		r, err := open(c)
+		r, found, err := find(c, id)
 		if err != nil {
 			return err
 		}
 		out := json.NewEncoder(c.App.Writer)
 		if c.Bool("stats") {
 			var s *backends.Stats
-			if s, err = r.Stats(id, call(c)); err == nil {
+			if s, err = r.Stats(found); err == nil {
 				return out.Encode(runtime.Event{Type: "stats", ID: id, Data: s})
 			}
 		} else {
-			err = r.Events(c.Context, id, interval, call(c), func(e runtime.Event) error { return out.Encode(e) })
+			err = r.Events(c.Context, found, interval, func(e runtime.Event) error { return out.Encode(e) })
 		}
 		if errors.Is(err, runtime.ErrNotRunning) {
 			return fmt.Errorf("container with id %s is not running", id)

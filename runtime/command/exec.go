@@ -55,19 +55,22 @@ var execCommand = &cli.Command{
 // execFailed is runc's exit status for an exec that failed.
 const execFailed = 255
 
-func execIn(c *cli.Context, r *runtime.Runtime, id string) (int, error) {
+func execIn(c *cli.Context, all *containers, id string) (int, error) {
 	cgroup, err := subCgroup(c.StringSlice("cgroup"))
 	if err != nil {
 		return -1, err
 	}
-	return r.Exec(c.Context, id, runtime.ExecOptions{
+	r, found, err := all.find(id)
+	if err != nil {
+		return -1, err
+	}
+	return r.Exec(c.Context, found, runtime.ExecOptions{
 		ExecOptions: backends.ExecOptions{
 			Cgroup:        cgroup,
 			ConsoleSocket: c.String("console-socket"),
 			PidfdSocket:   c.String("pidfd-socket"),
 			PreserveFDs:   c.Int("preserve-fds"),
 		},
-		Call:         call(c),
 		Process:      execProcess(c),
 		Detach:       c.Bool("detach"),
 		PidFile:      c.String("pid-file"),

@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/runtime"
 )
 
 var explainCommand = &cli.Command{
@@ -42,7 +43,11 @@ a container is created is in braces, such as {pid}.`,
 		if err != nil {
 			return err
 		}
-		container, x, err := r.Explain(id, *o)
+		p, err := runtime.NewPlan(id, *o)
+		if err != nil {
+			return err
+		}
+		container, x, err := r.explain(p)
 		if err != nil {
 			return err
 		}

@@ -14,7 +14,7 @@ the specification).`,
 		if err := noArguments(c); err != nil {
 			return err
 		}
-		if err := delegateFeatures(c); err != nil {
+		if err := handOverFeatures(c); err != nil {
 			return err
 		}
 		f := backendFeatures()
@@ -31,9 +31,9 @@ the specification).`,
 	},
 }
 
-// delegateFeatures hands the command over if the backend delegates. It then does not return unless
-// the other runtime cannot be run.
-func delegateFeatures(c *cli.Context) error {
+// handOverFeatures hands the command over if the backend is another runtime. It then does not return
+// unless that runtime cannot be run.
+func handOverFeatures(c *cli.Context) error {
 	chooser, err := chooser(c)
 	if err != nil {
 		return err
@@ -46,6 +46,5 @@ func delegateFeatures(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	_, err = r.General(choice.Backend, call(c))
-	return err
+	return r.other.General(choice.Backend)
 }

@@ -29,11 +29,11 @@ var killCommand = &cli.Command{
 		if err != nil {
 			return err
 		}
-		r, err := open(c)
+		r, found, err := find(c, c.Args().First())
 		if err != nil {
 			return err
 		}
-		return r.Kill(c.Context, c.Args().First(), sig, c.Bool("all"))
+		return r.Kill(c.Context, found, sig, c.Bool("all"))
 	},
 }
 

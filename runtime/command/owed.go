@@ -14,7 +14,7 @@ const owedFlag = "owed"
 // finishOwed starts another berth to finish deletes that are due, if there are any. It does not
 // wait, because this command has nothing to do with those deletes.
 func finishOwed(command string, globals []string) {
-	if !slices.Contains([]string{"create", "run", "delete"}, command) || !opened.Owes() {
+	if !slices.Contains([]string{"create", "run", "delete"}, command) || !opened.own.Owes() {
 		return
 	}
 	program, err := os.Executable()

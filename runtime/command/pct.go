@@ -23,10 +23,10 @@ the reason: start, migrate, destroy, changes of the root filesystem and others.
 		if c.NArg() < 2 {
 			return fmt.Errorf("berth: %q requires a container ID and a subcommand of pct", c.Command.Name)
 		}
-		r, err := open(c)
+		r, found, err := find(c, c.Args().First())
 		if err != nil {
 			return err
 		}
-		return r.Administer(c.Args().First(), c.Args().Tail())
+		return r.Administer(found, c.Args().Tail())
 	},
 }

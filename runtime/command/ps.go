@@ -27,11 +27,11 @@ var psCommand = &cli.Command{
 		if err != nil {
 			return err
 		}
-		r, err := open(c)
+		r, found, err := find(c, id)
 		if err != nil {
 			return err
 		}
-		pids, err := r.Pids(id, call(c))
+		pids, err := r.Pids(found)
 		if err != nil {
 			return err
 		}

@@ -29,6 +29,10 @@ var restoreCommand = &cli.Command{
 		if err != nil {
 			return err
 		}
-		return r.Restore(id, runtime.RunOptions{CreateOptions: *o, Call: call(c), Detach: c.Bool("detach")})
+		p, err := runtime.NewPlan(id, *o)
+		if err != nil {
+			return err
+		}
+		return r.restore(c.Context, p, c.Bool("detach"))
 	},
 }

@@ -11,10 +11,10 @@ var resumeCommand = &cli.Command{
 		if err != nil {
 			return err
 		}
-		r, err := open(c)
+		r, found, err := find(c, id)
 		if err != nil {
 			return err
 		}
-		return r.Resume(c.Context, id, call(c))
+		return r.Resume(c.Context, found)
 	},
 }

@@ -30,12 +30,14 @@ deletes the container. It exits with the process's status.`,
 		if err != nil {
 			return err
 		}
-		status, err := r.Run(c.Context, id, runtime.RunOptions{
-			CreateOptions: *o,
-			Call:          call(c),
-			Detach:        c.Bool("detach"),
-			Keep:          c.Bool("keep"),
-			NoSubreaper:   c.Bool("no-subreaper"),
+		p, err := runtime.NewPlan(id, *o)
+		if err != nil {
+			return err
+		}
+		status, err := r.run(c.Context, p, runtime.RunOptions{
+			Detach:      c.Bool("detach"),
+			Keep:        c.Bool("keep"),
+			NoSubreaper: c.Bool("no-subreaper"),
 		})
 		if err != nil {
 			return err

@@ -44,7 +44,7 @@ func backendNames() []string {
 	for _, m := range makers(nil) {
 		names = append(names, m.Name)
 	}
-	return names
+	return append(names, delegateNames...)
 }
 
 // chooser returns a chooser for the backend of a new container. It fails if the configuration is

@@ -11,10 +11,10 @@ var startCommand = &cli.Command{
 		if err != nil {
 			return err
 		}
-		r, err := open(c)
+		r, found, err := find(c, id)
 		if err != nil {
 			return err
 		}
-		return r.Start(c.Context, id)
+		return r.Start(c.Context, found)
 	},
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/berth-oci/berth/runtime"
 )
 
-// containerState is what state and list print: runc's fields, the backend, and what else a
-// delegated runtime reports.
+// containerState is what state and list print: runc's fields, the backend, and what else
+// another runtime reports.
 type containerState struct {
 	OCIVersion  string               `json:"ociVersion"`
 	ID          string               `json:"id"`
@@ -48,12 +48,10 @@ func stateOf(i *runtime.Info) *containerState {
 	state := &containerState{
 		OCIVersion: s.Version, ID: s.ID, Pid: s.Pid, Status: s.Status, Bundle: s.Bundle, Rootfs: i.Rootfs,
 		Created: i.Created, Annotations: s.Annotations, Owner: i.Owner, Backend: i.Container.Backend, Unrecorded: i.Unrecorded,
+		extra: i.Extra,
 	}
-	if i.Report != nil {
-		state.extra = i.Report.Extra
-		if i.Report.OCIVersion != "" {
-			state.OCIVersion = i.Report.OCIVersion
-		}
+	if i.StateVersion != "" {
+		state.OCIVersion = i.StateVersion
 	}
 	return state
 }
@@ -67,11 +65,11 @@ var stateCommand = &cli.Command{
 		if err != nil {
 			return err
 		}
-		r, err := open(c)
+		r, found, err := find(c, id)
 		if err != nil {
 			return err
 		}
-		info, err := r.State(id)
+		info, err := r.State(found)
 		if err != nil {
 			return err
 		}

@@ -16,9 +16,9 @@ func TestContainerState(t *testing.T) {
 		want string
 	}{
 		"own":        {&runtime.Info{Container: c, Status: "running"}, `{"ociVersion":"1.3.0","id":"x",` + usual + `}`},
-		"delegated":  {&runtime.Info{Container: c, Status: "running", Report: &backends.Report{OCIVersion: "1.0.0"}}, `{"ociVersion":"1.0.0","id":"x",` + usual + `}`},
+		"delegated":  {&runtime.Info{Container: c, Status: "running", Delegated: true, StateVersion: "1.0.0"}, `{"ociVersion":"1.0.0","id":"x",` + usual + `}`},
 		"unrecorded": {&runtime.Info{Container: c, Status: "running", Unrecorded: true}, `{"ociVersion":"1.3.0","id":"x",` + usual + `,"unrecorded":true}`},
-		"extra": {&runtime.Info{Container: c, Status: "running", Report: &backends.Report{Extra: map[string]json.RawMessage{"scope": json.RawMessage(`"s"`)}}},
+		"extra": {&runtime.Info{Container: c, Status: "running", Delegated: true, Extra: map[string]json.RawMessage{"scope": json.RawMessage(`"s"`)}},
 			`{"ociVersion":"1.3.0","id":"x",` + usual + `,"scope":"s"}`},
 	} {
 		got, err := json.Marshal(stateOf(c.info))

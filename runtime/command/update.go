@@ -35,10 +35,10 @@ var updateCommand = &cli.Command{
 		if err != nil {
 			return err
 		}
-		r, err := open(c)
+		r, found, err := find(c, id)
 		if err != nil {
 			return err
 		}
-		return r.Update(c.Context, id, func() (*specs.LinuxResources, error) { return updateResources(c) }, call(c))
+		return r.Update(c.Context, found, func() (*specs.LinuxResources, error) { return updateResources(c) })
 	},
 }

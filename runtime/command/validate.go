@@ -3,6 +3,7 @@ package command
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
@@ -82,7 +83,8 @@ func backendFlag(c *cli.Context) string {
 const jailName = "jail"
 
 // platformOf returns the platform of a backend, and the backend if this build has it. Without a
-// name it returns the platform of this build.
+// name it returns the platform of this build. A runtime that containers are delegated to is no
+// backend here: it checks config.json itself.
 func platformOf(c *cli.Context, name string) (platform string, b backends.Backend, err error) {
 	platform = spec.Platform
 	for _, m := range makers(newSettings(c)) {
@@ -92,7 +94,7 @@ func platformOf(c *cli.Context, name string) (platform string, b backends.Backen
 		}
 	}
 	switch {
-	case name == "":
+	case name == "", slices.Contains(delegateNames, name):
 		return platform, nil, nil
 	case name == jailName:
 		return spec.FreeBSD, nil, nil

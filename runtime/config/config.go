@@ -92,7 +92,7 @@ func (v VMIDs) Last() int {
 	return v[1]
 }
 
-// Crun are the settings of a backend that delegates to another OCI runtime.
+// Crun are the settings of a backend that stands for another OCI runtime.
 type Crun struct {
 	// Runtime is the other runtime's path, or its name on PATH.
 	Runtime string `toml:"runtime" comment:"path of the runtime, or its name on PATH"`

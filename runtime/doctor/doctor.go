@@ -23,13 +23,37 @@ type Doctor struct {
 	System string
 	// Program is the path of berth, for lines to paste and for calls of berth itself.
 	Program string
-	// Makers make the backends. Default is the name of the backend that a container gets if nothing
-	// else decides.
-	Makers  []runtime.Maker
-	Default string
+	// Open opens a state directory.
+	Open func(root string) (Containers, error)
+	// Backends are all backends, crun and runc as well. Default is the name of the backend that a
+	// container gets if nothing else decides.
+	Backends []Backend
+	Default  string
 	// Sockets checks whether the kernel keeps containers from LXC's command sockets. It is nil on a
 	// platform without LXC.
 	Sockets func() backends.Finding
+}
+
+// Containers are the containers of a state directory, whoever runs them.
+type Containers interface {
+	// List returns the state of all containers. The error is beside the rest.
+	List() ([]*runtime.Info, error)
+	// ListOwed is that of runtime.Runtime, and so is DeleteUnfinished.
+	ListOwed() []runtime.OwedInfo
+	DeleteUnfinished(ctx context.Context, id string) (done bool, err error)
+}
+
+// Backend makes a backend for its examination.
+type Backend struct {
+	Name string
+	Make func() (Usable, error)
+}
+
+// Usable is what every backend tells about itself. Some are a backends.Versioner or a
+// backends.Diagnoser, too.
+type Usable interface {
+	// Usable returns why the backend cannot work on this host, or nil if it can.
+	Usable() error
 }
 
 // Diagnose looks at everything and changes nothing.
@@ -61,7 +85,7 @@ func fail(check, looked, advice string) backends.Finding {
 // backends checks whether each backend can work here, and adds what the backend itself finds.
 func (d *Doctor) backends(ctx context.Context) []backends.Finding {
 	var list []backends.Finding
-	for _, m := range d.Makers {
+	for _, m := range d.Backends {
 		check := "backend " + m.Name
 		b, err := m.Make()
 		if err == nil {

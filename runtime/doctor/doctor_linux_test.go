@@ -15,8 +15,11 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/crun"
 	"github.com/berth-oci/berth/backends/lxc"
 	"github.com/berth-oci/berth/runtime"
+	"github.com/berth-oci/berth/runtime/delegation"
+	"github.com/berth-oci/berth/runtime/state"
 	"github.com/berth-oci/berth/spec"
 )
 
@@ -80,7 +83,24 @@ func host(t *testing.T, changes map[string]string) *Doctor {
 		}
 	}
 	return &Doctor{Dir: dir, Root: filepath.Join(dir, "run/berth"), System: filepath.Join(dir, "run/berth"), Program: "/usr/bin/berth", Default: "lxc",
-		Makers: []runtime.Maker{{Name: "lxc", Make: func() (backends.Backend, error) { return fake{}, nil }}}}
+		Open: openFake, Backends: []Backend{{Name: "lxc", Make: func() (Usable, error) { return fake{}, nil }}}}
+}
+
+// containers are those of a state directory in which no container is delegated.
+type containers struct{ *runtime.Runtime }
+
+func (c containers) List() ([]*runtime.Info, error) {
+	list, _, err := c.Runtime.List()
+	return list, err
+}
+
+func openFake(root string) (Containers, error) {
+	store, err := state.Open(root)
+	if err != nil {
+		return nil, err
+	}
+	maker := runtime.Maker{Name: "lxc", Make: func() (backends.Backend, error) { return fake{}, nil }}
+	return containers{runtime.New(store, delegation.New(store, crun.Call{}), maker)}, nil
 }
 
 // fake is a backend that reports what it is told to.
@@ -240,7 +260,7 @@ func TestBackends(t *testing.T) {
 		"its own ideas":  {fake{findings: []backends.Finding{{Verdict: backends.Warn}}}, "lxc", []backends.Verdict{backends.Pass, backends.Warn}},
 		"not asked then": {fake{unusable: broken, findings: []backends.Finding{{Verdict: backends.Warn}}}, "lxc", []backends.Verdict{backends.Fail}},
 	} {
-		d := &Doctor{Default: c.chosen, Makers: []runtime.Maker{{Name: "lxc", Make: func() (backends.Backend, error) { return c.backend, nil }}}}
+		d := &Doctor{Default: c.chosen, Backends: []Backend{{Name: "lxc", Make: func() (Usable, error) { return c.backend, nil }}}}
 		var got []backends.Verdict
 		for _, f := range d.backends(t.Context()) {
 			got = append(got, f.Verdict)

@@ -162,7 +162,7 @@ func (d *Doctor) records(known *inventory) []backends.Finding {
 	const check = "records"
 	var list []backends.Finding
 	for _, root := range known.roots {
-		r, err := runtime.New(root, d.Makers...)
+		r, err := d.Open(root)
 		if err != nil {
 			list = append(list, fail(check, err.Error(), "choose another --root"))
 			continue
@@ -242,7 +242,7 @@ func wrong(i *runtime.Info) string {
 		return fmt.Sprintf("%s has the container, but berth has no record of it", i.Backend)
 	case i.Status == runtime.StateLost:
 		return fmt.Sprintf("%s no longer has the container", i.Backend)
-	case i.Report == nil && !i.Complete && i.Status == specs.StateStopped:
+	case !i.Delegated && !i.Complete && i.Status == specs.StateStopped:
 		return "its create was interrupted"
 	}
 	return ""
@@ -256,7 +256,7 @@ func unfinished(c *backends.Container) string {
 	return c.Owed.Why
 }
 
-// delete calls berth in another process, because a delegated runtime would replace this one.
+// delete calls berth in another process, because another runtime would replace this one.
 func (d *Doctor) delete(ctx context.Context, root, id string) error {
 	out, err := exec.CommandContext(ctx, d.Program, "--root", root, "delete", "--force", id).CombinedOutput()
 	if err != nil {

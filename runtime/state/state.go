@@ -121,9 +121,13 @@ func makeLocked(dir string) (*os.File, error) {
 	}
 }
 
-// Lock locks a container until Close, and opens its record. If another command is using the container,
-// Lock waits for at most patience, and then fails with ErrBusy. The record of a container whose
-// create has only begun is empty.
+// Patience is how long a command waits for another command on the same container. It is longer than
+// Proxmox VE may take for a start or a stop.
+const Patience = 3 * time.Minute
+
+// Lock locks a container until Close, and opens its record. If another command is using the
+// container, Lock waits for at most patience, and then fails with ErrBusy. The record of a container
+// whose create has only begun is empty.
 func (s *Store) Lock(id string, patience time.Duration) (*Entry, error) {
 	if err := CheckID(id); err != nil {
 		return nil, err
@@ -323,6 +327,18 @@ func (e *Entry) Remove() error {
 		}
 	}
 	return nil
+}
+
+// Discard removes the record of a create that failed with err, and returns err. It keeps the record
+// if err wraps backends.ErrLeftBehind, because delete needs it then.
+func (e *Entry) Discard(err error) error {
+	if errors.Is(err, backends.ErrLeftBehind) {
+		return err
+	}
+	if removeErr := e.Remove(); removeErr != nil {
+		return errors.Join(err, removeErr)
+	}
+	return err
 }
 
 // Close releases the lock.

@@ -1,4 +1,4 @@
-package runtime
+package command
 
 import (
 	"bytes"
@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -23,12 +24,19 @@ import (
 	"github.com/berth-oci/berth/backends/lxc"
 	"github.com/berth-oci/berth/backends/pct"
 	"github.com/berth-oci/berth/backends/record"
+	"github.com/berth-oci/berth/runtime"
+	"github.com/berth-oci/berth/runtime/delegation"
 	"github.com/berth-oci/berth/runtime/state"
 )
 
 // harmless is a backend that checks its records and otherwise does nothing.
 type harmless struct {
 	backends.Backend
+	did
+}
+
+// did is what a backend was asked to do.
+type did struct {
 	deleted   []*backends.Container
 	recovered int
 }
@@ -55,10 +63,36 @@ func (h *harmless) Recover(context.Context, *backends.Container) ([]string, erro
 	return nil, nil
 }
 
+// harmlessDelegate is another runtime that has every container, and does nothing.
+type harmlessDelegate struct {
+	*crun.Backend
+	did
+}
+
+func (h *harmlessDelegate) Has(*backends.Container) bool { return len(h.deleted)+h.recovered == 0 }
+
+func (h *harmlessDelegate) Report(*backends.Container) (*crun.Report, error) {
+	return &crun.Report{Status: specs.StateStopped}, nil
+}
+
+func (h *harmlessDelegate) List(string) ([]crun.Report, error) { return nil, nil }
+
+func (h *harmlessDelegate) HandOver(c *backends.Container, call crun.Call) error {
+	if call.Command == "delete" {
+		h.deleted = append(h.deleted, c)
+	}
+	return nil
+}
+
+func (h *harmlessDelegate) Carry(*backends.Container, crun.Call) error {
+	h.recovered++
+	return nil
+}
+
 // records is a state directory with one record.
 type records struct {
-	*Runtime
-	all map[string]*harmless
+	*containers
+	all []*did
 }
 
 const recordID = "r"
@@ -67,19 +101,26 @@ func init() { logrus.SetOutput(io.Discard) } // recover logs each record
 
 func newRecords(t testing.TB, data []byte) *records {
 	t.Helper()
-	s := crun.Settings{Runtime: func() string { return "" }}
-	r := &records{all: map[string]*harmless{}}
-	var makers []Maker
-	for _, b := range []backends.Backend{lxc.New(), pct.New(pct.Settings{}), jail.New(), crun.New(crun.Crun, s), crun.New(crun.Runc, s)} {
+	r := &records{}
+	var makers []runtime.Maker
+	for _, b := range []backends.Backend{lxc.New(), pct.New(pct.Settings{}), jail.New()} {
 		h := &harmless{Backend: b}
-		r.all[b.Name()] = h
-		makers = append(makers, Maker{Name: b.Name(), Make: func() (backends.Backend, error) { return h, nil }})
+		r.all = append(r.all, &h.did)
+		makers = append(makers, runtime.Maker{Name: b.Name(), Make: func() (backends.Backend, error) { return h, nil }})
+	}
+	var to []delegation.Delegate
+	for _, name := range delegateNames {
+		h := &harmlessDelegate{Backend: crun.New(name, crun.Settings{Runtime: func() string { return "" }})}
+		r.all = append(r.all, &h.did)
+		to = append(to, h)
 	}
 	root := t.TempDir()
-	var err error
-	if r.Runtime, err = New(root, makers...); err != nil {
+	store, err := state.Open(root)
+	if err != nil {
 		t.Fatal(err)
 	}
+	other := delegation.New(store, crun.Call{}, to...)
+	r.containers = &containers{runtime.New(store, other, makers...), other}
 	if err := os.Mkdir(filepath.Join(root, recordID), 0o711); err != nil {
 		t.Fatal(err)
 	}
@@ -87,6 +128,35 @@ func newRecords(t testing.TB, data []byte) *records {
 		t.Fatal(err)
 	}
 	return r
+}
+
+func (r *records) state() (info *runtime.Info, err error) {
+	err = r.on(func(who operations, c *backends.Container) error {
+		info, err = who.State(c)
+		return err
+	})
+	return info, err
+}
+
+// on calls a method on the container.
+func (r *records) on(method func(operations, *backends.Container) error) error {
+	who, c, err := r.find(recordID)
+	if err != nil {
+		return err
+	}
+	return method(who, c)
+}
+
+func (r *records) kill(all bool) error {
+	return r.on(func(who operations, c *backends.Container) error {
+		return who.Kill(context.Background(), c, syscall.SIGKILL, all)
+	})
+}
+
+// holds is true if there is anything of the record.
+func (r *records) holds() bool {
+	_, err := os.Lstat(filepath.Join(r.own.Root(), recordID))
+	return err == nil
 }
 
 // deleted returns the containers that backends were asked to delete, and how often Recover was
@@ -126,7 +196,7 @@ func TestFormats(t *testing.T) {
 			r := newRecords(t, data)
 			want := strings.TrimSuffix(filepath.Base(name), ".json")
 			want, _, _ = strings.Cut(want, "-")
-			info, err := r.State(recordID)
+			info, err := r.state()
 			if err != nil || info.Backend != want || info.OCIVersion != "1.3.0" || info.Bundle != "/var/tmp/b" || !info.Complete || len(info.Data) == 0 || info.Created.Year() != 2026 {
 				t.Fatalf("%+v, %v", info, err)
 			}
@@ -138,7 +208,7 @@ func TestFormats(t *testing.T) {
 				(info.Owed == nil || info.Owed.Why == "" || info.Owed.Since.Minute() != 45 || info.Creator.Pid != 140 || !strings.Contains(string(info.Data), `"making":true`)) {
 				t.Errorf("%+v", info.Container)
 			}
-			if err := r.Delete(t.Context(), recordID, true); err != nil {
+			if err := r.delete(t.Context(), recordID, true); err != nil {
 				t.Error(err)
 			}
 			if list, recovered := r.deleted(); len(list) != 1 || recovered != 0 {
@@ -156,11 +226,13 @@ func TestNewerFormat(t *testing.T) {
 	r := newRecords(t, []byte(data))
 	ctx := t.Context()
 	for name, f := range map[string]func() error{
-		"state":          func() error { _, err := r.State(recordID); return err },
-		"kill":           func() error { return r.Kill(ctx, recordID, 9, true) },
-		"start":          func() error { return r.Start(ctx, recordID) },
-		"delete":         func() error { return r.Delete(ctx, recordID, false) },
-		"delete --force": func() error { return r.Delete(ctx, recordID, true) },
+		"state": func() error { _, err := r.state(); return err },
+		"kill":  func() error { return r.kill(true) },
+		"start": func() error {
+			return r.on(func(who operations, c *backends.Container) error { return who.Start(ctx, c) })
+		},
+		"delete":         func() error { return r.delete(ctx, recordID, false) },
+		"delete --force": func() error { return r.delete(ctx, recordID, true) },
 	} {
 		err := f()
 		var newer *record.NewerError
@@ -170,10 +242,10 @@ func TestNewerFormat(t *testing.T) {
 		}
 	}
 	list, err := r.List()
-	if err != nil || len(list) != 1 || list[0].ID != recordID || list[0].Status != StateNewer {
+	if err != nil || len(list) != 1 || list[0].ID != recordID || list[0].Status != runtime.StateNewer {
 		t.Errorf("list: %+v, %v", list, err)
 	}
-	if now, err := os.ReadFile(filepath.Join(r.Root(), recordID, "state.json")); err != nil || string(now) != data {
+	if now, err := os.ReadFile(filepath.Join(r.own.Root(), recordID, "state.json")); err != nil || string(now) != data {
 		t.Errorf("the record has become %q, %v", now, err)
 	}
 }
@@ -238,14 +310,14 @@ func TestEdits(t *testing.T) {
 						data = bytes.ReplaceAll(data, []byte("/bin/true"), []byte("/nonexistent"))
 					}
 					r := newRecords(t, data)
-					_, stateErr := r.State(recordID)
+					_, stateErr := r.state()
 					list, err := r.List()
-					if err != nil || len(list) != 1 || (list[0].Status == StateDamaged) != (stateErr != nil) {
+					if err != nil || len(list) != 1 || (list[0].Status == runtime.StateDamaged) != (stateErr != nil) {
 						t.Errorf("list: %+v, %v; state: %v", list, err, stateErr)
 					}
-					_ = r.Kill(t.Context(), recordID, 9, false)
-					err = r.Delete(t.Context(), recordID, true)
-					if err != nil || r.store.Holds(recordID) {
+					_ = r.kill(false)
+					err = r.delete(t.Context(), recordID, true)
+					if err != nil || r.holds() {
 						t.Errorf("delete --force: %v", err)
 					}
 					deleted, recovered := r.deleted()
@@ -340,11 +412,11 @@ func TestHostileRecords(t *testing.T) {
 				t.Fatal(err)
 			}
 			r := newRecords(t, data)
-			_, stateErr := r.State(recordID)
+			_, stateErr := r.state()
 			if !errors.Is(stateErr, state.ErrDamaged) {
 				t.Errorf("state: %v", stateErr)
 			}
-			if err := r.Delete(t.Context(), recordID, true); err != nil || r.store.Holds(recordID) {
+			if err := r.delete(t.Context(), recordID, true); err != nil || r.holds() {
 				t.Errorf("delete --force: %v", err)
 			}
 			if list, recovered := r.deleted(); len(list) > 0 || recovered == 0 {

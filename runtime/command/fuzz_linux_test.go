@@ -1,4 +1,4 @@
-package runtime
+package command
 
 import (
 	"bytes"
@@ -36,16 +36,16 @@ func FuzzRecord(f *testing.F) {
 			return // the hooks would run
 		}
 		r := newRecords(t, data)
-		_, stateErr := r.State(recordID)
+		_, stateErr := r.state()
 		if list, err := r.List(); err != nil || len(list) > 1 {
 			t.Fatalf("%q: list: %+v, %v", data, list, err)
 		}
-		err := r.Delete(t.Context(), recordID, true)
+		err := r.delete(t.Context(), recordID, true)
 		var newer *record.NewerError
-		if errors.As(err, &newer) && r.store.Holds(recordID) {
+		if errors.As(err, &newer) && r.holds() {
 			return
 		}
-		if err != nil || r.store.Holds(recordID) {
+		if err != nil || r.holds() {
 			t.Fatalf("%q: delete --force: %v", data, err)
 		}
 		deleted, _ := r.deleted()
