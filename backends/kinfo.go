@@ -19,7 +19,7 @@ const (
 // zombie is SZOMB in sys/proc.h.
 const zombie = 5
 
-var errKinfo = errors.New("kern.proc.pid: not the struct kinfo_proc of this architecture")
+var errKinfo = errors.New("kern.proc.pid: the result is not the struct kinfo_proc of this architecture")
 
 // parseKinfo parses the struct kinfo_proc of process pid. It returns errKinfo if data has another
 // layout or belongs to another process.

@@ -157,7 +157,7 @@ func (b *Backend) runtime(c *backends.Container) (string, error) {
 // CheckRecord requires that the record names the path of a program.
 func (b *Backend) CheckRecord(c *backends.Container) error {
 	if len(c.Data) == 0 {
-		return record.Damaged("data: it does not say which program has the container")
+		return record.Damaged("data: the program that runs the container is missing")
 	}
 	_, err := recalled(c)
 	return err

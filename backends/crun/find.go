@@ -22,9 +22,9 @@ func (b *Backend) find() (string, error) {
 
 func (b *Backend) look() (string, error) {
 	if name := b.settings.Runtime(); name != "" {
-		return backends.FindTool(name, "runtime in the section "+b.name+" of berth's configuration names it")
+		return backends.FindTool(name, "correct runtime in the section "+b.name+" of berth's configuration")
 	}
-	path, err := backends.FindTool(b.name, "it is to be installed, or runtime set in the section "+b.name+" of berth's configuration")
+	path, err := backends.FindTool(b.name, "install it, or set runtime in the section "+b.name+" of berth's configuration")
 	if errors.Is(err, exec.ErrNotFound) && b.name == Crun {
 		if path, err := exec.LookPath(Runc); err == nil {
 			return path, nil
@@ -37,7 +37,7 @@ func (b *Backend) look() (string, error) {
 // chosen that.
 func (b *Backend) warnOfOther(path string) {
 	if b.name == Crun && b.settings.Runtime() == "" && filepath.Base(path) == Runc {
-		logrus.Warnf("the backend crun gives this container to %s: there is no crun in PATH, nor a runtime in the section crun of berth's configuration", path)
+		logrus.Warnf("the crun backend uses %s, because crun is not in PATH and berth's configuration sets no runtime in the section crun", path)
 	}
 }
 

@@ -39,7 +39,7 @@ func (b *Backend) guard(c *backends.Container, s *specs.Spec, f flavour, sharing
 		// The cgroup is empty, and nobody will remove it, so the other runtime may take it.
 	}
 	if id := sharing(); id != "" {
-		return spec.Fieldf("linux.cgroupsPath", "%s is that of container %s: delete that first: %w", spec.Shorten(c.CgroupsPath), id, cgroup.ErrTaken)
+		return spec.Fieldf("linux.cgroupsPath", "%s is the cgroup of container %q: delete that container first: %w", spec.Shorten(c.CgroupsPath), id, cgroup.ErrTaken)
 	}
 	return nil
 }
@@ -66,7 +66,7 @@ func (b *Backend) place(c *backends.Container, f flavour) (string, error) {
 	}
 	own, err := cgroup.Of(os.Getpid())
 	if err != nil {
-		return "", fmt.Errorf("berth's own cgroup: %w", err)
+		return "", fmt.Errorf("find berth's own cgroup: %w", err)
 	}
 	return path.Join(path.Dir(own), path.Clean("/"+at)), nil
 }

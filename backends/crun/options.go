@@ -38,7 +38,7 @@ func (g Globals) args(f flavour, root string) ([]string, error) {
 	case g.CgroupManager == "cgroupfs":
 		w.flag("--systemd-cgroup", g.SystemdCgroup)
 	default:
-		return nil, fmt.Errorf("--cgroup-manager=%s: not supported by runc, which has cgroupfs and systemd", g.CgroupManager)
+		return nil, fmt.Errorf("--cgroup-manager=%s: not supported by runc, which supports only cgroupfs and systemd", g.CgroupManager)
 	}
 	// crun finds out by itself whether it has root's rights.
 	if f == runcFlavour {

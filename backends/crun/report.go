@@ -44,7 +44,7 @@ func (b *Backend) List(root string) ([]Report, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("containers of %s: %w", b.name, err)
+		return nil, fmt.Errorf("list the containers of %s: %w", b.name, err)
 	}
 	out, err := b.output(&backends.Container{Root: root}, Call{Command: "list", Words: []string{"--format=json"}})
 	if err != nil {
@@ -52,7 +52,7 @@ func (b *Backend) List(root string) ([]Report, error) {
 	}
 	var raw []json.RawMessage
 	if err := json.Unmarshal(out, &raw); err != nil {
-		return nil, fmt.Errorf("list of %s: %w: %s", b.name, err, strconv.Quote(string(out[:min(len(out), 200)])))
+		return nil, fmt.Errorf("read the list of containers from %s: %w: %s", b.name, err, strconv.Quote(string(out[:min(len(out), 200)])))
 	}
 	list := make([]Report, 0, len(raw))
 	for _, data := range raw {
@@ -71,10 +71,10 @@ var usual = []string{"ociVersion", "id", "pid", "status", "bundle", "rootfs", "c
 func parseReport(data []byte) (*Report, error) {
 	r := &Report{}
 	if err := json.Unmarshal(data, r); err != nil {
-		return nil, fmt.Errorf("state from the other runtime: %w: %s", err, strconv.Quote(string(data[:min(len(data), 200)])))
+		return nil, fmt.Errorf("read the state from the other runtime: %w: %s", err, strconv.Quote(string(data[:min(len(data), 200)])))
 	}
 	if err := json.Unmarshal(data, &r.Extra); err != nil {
-		return nil, fmt.Errorf("state from the other runtime: %w", err)
+		return nil, fmt.Errorf("read the state from the other runtime: %w", err)
 	}
 	for _, name := range usual {
 		delete(r.Extra, name)

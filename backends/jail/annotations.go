@@ -33,7 +33,7 @@ func (r *reader) annotations(list map[string]string) {
 		if key == annotationParent {
 			r.share(path, "name", &r.Parent, value)
 			if !parentName(value) {
-				r.refuse(path, "is not the name of a jail")
+				r.refuse(path, "must be the name of a jail")
 			}
 			continue
 		}
@@ -74,7 +74,7 @@ func (r *reader) oneOf(path, value string, allowed ...string) {
 // share sets a parameter that freebsd.jail may have set already.
 func (r *reader) share(path, parameter string, to *string, value string) {
 	if *to != "" && *to != value {
-		r.refuse(path, "is not what freebsd.jail says, "+*to)
+		r.refuse(path, "must equal the value in freebsd.jail, "+*to)
 	}
 	*to, r.From[parameter] = value, path
 }
@@ -82,7 +82,7 @@ func (r *reader) share(path, parameter string, to *string, value string) {
 func (r *reader) sysv(path, name, value string) {
 	if had, ok := r.SysV[name]; ok && had != value && had != shareNew {
 		// The value "new" may just be the default.
-		r.refuse(path, "is not what freebsd.jail says, "+had)
+		r.refuse(path, "must equal the value in freebsd.jail, "+had)
 	}
 	r.SysV[name], r.From[name] = value, path
 }
@@ -100,13 +100,13 @@ func (r *reader) addresses(path, parameter string, f *family, value string, is f
 		}
 		a, err := netip.ParseAddr(text)
 		if err != nil || !is(a) || a.Zone() != "" || a.Is4In6() {
-			r.refuse(path, "must be a list of numeric addresses with commas between them")
+			r.refuse(path, "must be a comma-separated list of numeric addresses")
 			return
 		}
 		list = append(list, a)
 	}
 	if len(f.Addresses) > 0 && !slices.Equal(f.Addresses, list) {
-		r.refuse(path, "are not the addresses that freebsd.jail has")
+		r.refuse(path, "must be the same addresses as in freebsd.jail")
 	}
 	f.Addresses, r.From[parameter] = list, path
 }
@@ -114,7 +114,7 @@ func (r *reader) addresses(path, parameter string, f *family, value string, is f
 func (r *reader) permission(path, key, value string) {
 	name, ok := strings.CutPrefix(key, "allow.")
 	if !ok || !slices.Contains(permissions, name) {
-		r.refuse(path, "is unknown")
+		r.refuse(path, "is not a known annotation")
 		return
 	}
 	var given bool
@@ -126,7 +126,7 @@ func (r *reader) permission(path, key, value string) {
 		r.refuse(path, "must be one of true, 1, false, 0")
 	}
 	if had, said := r.Allow[name]; said && had != given {
-		r.refuse(path, "is not what freebsd.jail.allow says")
+		r.refuse(path, "must equal the value in freebsd.jail.allow")
 	}
 	r.Allow[name], r.From["allow."+name] = given, path
 }

@@ -15,26 +15,26 @@ func unsupported(s *specs.Spec) spec.Problems {
 			ps = append(ps, spec.Problem{Path: path, Level: spec.Error, Message: why})
 		}
 	}
-	const none = "FreeBSD has nothing of the kind"
+	const none = "is not supported on FreeBSD"
 	if p := s.Process; p != nil {
-		refuse(p.Capabilities != nil, "process.capabilities", none+": freebsd.jail.allow says what root may do in a jail")
+		refuse(p.Capabilities != nil, "process.capabilities", none+": freebsd.jail.allow sets what root may do in a jail")
 		refuse(p.ApparmorProfile != "", "process.apparmorProfile", none)
 		refuse(p.SelinuxLabel != "", "process.selinuxLabel", none)
 		refuse(p.OOMScoreAdj != nil && *p.OOMScoreAdj != 0, "process.oomScoreAdj", none)
-		refuse(p.Scheduler != nil, "process.scheduler", "is not supported by this backend")
+		refuse(p.Scheduler != nil, "process.scheduler", "is not supported by the jail backend")
 		refuse(p.IOPriority != nil, "process.ioPriority", none)
-		refuse(p.ExecCPUAffinity != nil, "process.execCPUAffinity", "is not supported by this backend")
+		refuse(p.ExecCPUAffinity != nil, "process.execCPUAffinity", "is not supported by the jail backend")
 	}
 	l := s.Linux
 	if l == nil {
 		return ps
 	}
-	refuse(len(l.Namespaces) > 0, "linux.namespaces", none+": see freebsd.jail")
+	refuse(len(l.Namespaces) > 0, "linux.namespaces", none+": use freebsd.jail")
 	refuse(len(l.UIDMappings) > 0, "linux.uidMappings", none)
 	refuse(len(l.GIDMappings) > 0, "linux.gidMappings", none)
 	refuse(len(l.TimeOffsets) > 0, "linux.timeOffsets", none)
-	refuse(len(l.Devices) > 0, "linux.devices", none+": see freebsd.devices")
-	refuse(len(l.NetDevices) > 0, "linux.netDevices", none+": see freebsd.jail.vnetInterfaces")
+	refuse(len(l.Devices) > 0, "linux.devices", none+": use freebsd.devices")
+	refuse(len(l.NetDevices) > 0, "linux.netDevices", none+": use freebsd.jail.vnetInterfaces")
 	refuse(len(l.Sysctl) > 0, "linux.sysctl", none)
 	refuse(l.Seccomp != nil, "linux.seccomp", none)
 	refuse(l.RootfsPropagation != "", "linux.rootfsPropagation", none)

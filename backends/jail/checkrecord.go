@@ -20,7 +20,7 @@ func (b *Backend) CheckRecord(c *backends.Container) error {
 		return err
 	}
 	if c.Complete && (c.Process.Pid == 0 || d.Jail == "" || d.Root == "") {
-		return record.Damaged("it is complete, and names no process, jail or root")
+		return record.Damaged("it is complete, but has no process, jail or root")
 	}
 	if d.Jail == "" {
 		return nil // Create has not come that far, and Delete reads no further
@@ -30,11 +30,11 @@ func (b *Backend) CheckRecord(c *backends.Container) error {
 		parent, name = d.Jail[:i], d.Jail[i+1:]
 	}
 	if name != c.ID || parent != "" && !word(parent) || d.JID < 0 {
-		return record.Damaged("data: %.100q (%d) is not the container's jail", d.Jail, d.JID)
+		return record.Damaged("data: %.100q (jid %d) is not the container's jail", d.Jail, d.JID)
 	}
 	for _, raised := range d.Raised {
 		if parent == "" || !slices.Contains(above(parent), raised) {
-			return record.Damaged("data.raised: %.100q is not above the jail", raised)
+			return record.Damaged("data.raised: %.100q is not a parent of the jail", raised)
 		}
 	}
 	return d.checkPlaces(c)
@@ -43,10 +43,10 @@ func (b *Backend) CheckRecord(c *backends.Container) error {
 // checkPlaces checks the paths and interfaces that Delete unmounts, removes or renames.
 func (d *Data) checkPlaces(c *backends.Container) error {
 	if !plainDir(d.Root) {
-		return record.Damaged("data.root: %.100q is no container's root", d.Root)
+		return record.Damaged("data.root: %.100q cannot be a container's root", d.Root)
 	}
 	if d.View != "" && (!plainDir(d.View) || filepath.Base(d.View) != c.ID || filepath.Base(filepath.Dir(d.View)) != filepath.Base(viewsDir(c))) {
-		return record.Damaged("data.view: %.100q is no view of a root", d.View)
+		return record.Damaged("data.view: %.100q cannot be a view of a root", d.View)
 	}
 	inside := func(path string) bool {
 		return filepath.Clean(path) == path &&
@@ -59,7 +59,7 @@ func (d *Data) checkPlaces(c *backends.Container) error {
 	}
 	for _, f := range d.Files {
 		if f == nil || !single(f.Name) || f.Saved != "" && !single(f.Saved) || slices.ContainsFunc(f.Dir, func(name string) bool { return !single(name) }) {
-			return record.Damaged("data.files: there is none that stands in for another")
+			return record.Damaged("data.files: a name is invalid")
 		}
 	}
 	for _, a := range d.Aliases {
@@ -69,7 +69,7 @@ func (d *Data) checkPlaces(c *backends.Container) error {
 	}
 	for _, name := range d.Interfaces {
 		if !word(name) {
-			return record.Damaged("data.interfaces: %.100q is none", name)
+			return record.Damaged("data.interfaces: %.100q is not the name of an interface", name)
 		}
 	}
 	return nil

@@ -170,7 +170,7 @@ func planOf(p *specs.Process) (*jailed.Plan, error) {
 func (cr *creation) claim(ctx context.Context) error {
 	if _, _, err := cr.tools.Jail(ctx, cr.data.Jail); !errors.Is(err, tools.ErrNoJail) {
 		if err == nil {
-			err = fmt.Errorf("there is a jail of the name %s already, which is not a container of berth's", cr.data.Jail)
+			err = fmt.Errorf("a jail with the name %q exists already, and is not a container of berth", cr.data.Jail)
 		}
 		return err
 	}

@@ -109,7 +109,7 @@ func (b *Backend) removeJail(ctx context.Context, d *Data) error {
 		return err
 	}
 	if path != d.path() || d.JID != 0 && jid != d.JID {
-		logrus.Warnf("jail %s has become another's (jid %d, %s), and is left alone", d.Jail, jid, path)
+		logrus.Warnf("berth does not remove jail %s, because another jail has this name now (jid %d, path %s)", d.Jail, jid, path)
 		return nil
 	}
 	for _, name := range slices.Backward(d.Interfaces) {

@@ -51,7 +51,7 @@ func (b *Backend) diagnoseLimits() backends.Finding {
 	const check = "resource limits"
 	if l := noLimits(); l != nil {
 		return backends.Finding{Check: check, Verdict: backends.Warn,
-			Looked: l.what + ": containers with limits are refused, and there are no statistics", Advice: l.advice}
+			Looked: l.what + ": berth refuses containers with limits, and has no statistics", Advice: l.advice}
 	}
 	return backends.Finding{Check: check, Verdict: backends.Pass, Looked: "kern.racct.enable is 1"}
 }
@@ -70,7 +70,7 @@ func (b *Backend) diagnoseDevices(ctx context.Context) backends.Finding {
 		return f
 	}
 	if len(rules) == 0 {
-		f.Looked = "it is empty: containers that use it are refused, for they would see all devices"
+		f.Looked = "it is empty: berth refuses containers that use it, because they would see all devices"
 		return f
 	}
 	for _, d := range []string{"mem", "kmem", "io", "pci", "devctl", "ada0", "da0", "nda0", "nvme0", "vtbd0", "cd0", "pass0", "xpt0", "bpf", "pf", "console", "ttyv0"} {
@@ -85,7 +85,7 @@ func (b *Backend) diagnoseDevices(ctx context.Context) backends.Finding {
 			return f
 		}
 	}
-	f.Verdict, f.Looked, f.Advice = backends.Pass, fmt.Sprintf("%d rules: hides the host's devices, and shows what programs need", len(rules)), ""
+	f.Verdict, f.Looked, f.Advice = backends.Pass, fmt.Sprintf("%d rules: they hide the host's devices and show those that programs need", len(rules)), ""
 	return f
 }
 
@@ -114,7 +114,7 @@ func (b *Backend) rules(ctx context.Context, ruleset string, depth int) ([]devic
 func (b *Backend) diagnoseNetwork() backends.Finding {
 	const check = "network stacks (vnet)"
 	if l := noVnet(); l != nil {
-		return backends.Finding{Check: check, Verdict: backends.Warn, Looked: l.what + ": a container with a network of its own is refused", Advice: l.advice}
+		return backends.Finding{Check: check, Verdict: backends.Warn, Looked: l.what + ": berth refuses containers with their own network stack", Advice: l.advice}
 	}
 	return backends.Finding{Check: check, Verdict: backends.Pass, Looked: "kern.features.vimage is 1"}
 }
@@ -122,7 +122,7 @@ func (b *Backend) diagnoseNetwork() backends.Finding {
 func (b *Backend) diagnoseLinux() backends.Finding {
 	const check = "Linux programs"
 	if l := noLinux(); l != nil {
-		return backends.Finding{Check: check, Verdict: backends.Warn, Looked: l.what + ": images for Linux cannot run", Advice: "only if you want them:\n" + l.advice}
+		return backends.Finding{Check: check, Verdict: backends.Warn, Looked: l.what + ": images for Linux cannot run", Advice: "only if you need them:\n" + l.advice}
 	}
 	return backends.Finding{Check: check, Verdict: backends.Pass, Looked: "linux64 is loaded"}
 }

@@ -73,7 +73,7 @@ func (cr *creation) explainMounts(context.Context) ([]backends.Line, error) {
 		}
 		lines = append(lines, does(m.command(target), m.Path))
 		if m.CopyUp {
-			lines = append(lines, backends.Line{Text: "filled with what was there before", From: m.Path})
+			lines = append(lines, backends.Line{Text: "filled with a copy of the directory's content", From: m.Path})
 		}
 		for j := range m.Rules {
 			r := &m.Rules[j]

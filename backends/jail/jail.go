@@ -55,10 +55,10 @@ var needed = []string{"jail", "jls", "mount", "umount", "devfs", "ps"}
 // a jail, or a tool is missing. It returns nil if jails can run.
 func (b *Backend) Usable() error {
 	if os.Geteuid() != 0 {
-		return errors.New("jails can be made by root alone")
+		return errors.New("only root can create jails")
 	}
 	if kernel.Jailed() {
-		return errors.New("this is a jail itself, in which file systems cannot be mounted for another")
+		return errors.New("berth runs in a jail, where it cannot mount file systems for another jail")
 	}
 	_, err := b.Versions()
 	return err
@@ -157,16 +157,16 @@ const maxName = 255
 func jailName(id, parent string) (string, error) {
 	switch {
 	case strings.Contains(id, "."):
-		return "", fmt.Errorf("container id %q: a jail's name cannot have a dot, which parts it from its parent's", id)
+		return "", fmt.Errorf("container id %q: the name of a jail cannot have a dot, which separates it from its parent's name", id)
 	case strings.Trim(id, "0123456789") == "":
-		return "", fmt.Errorf("container id %q: a jail's name cannot be a number, which would be a jid", id)
+		return "", fmt.Errorf("container id %q: the name of a jail cannot be a number, which would be a jid", id)
 	}
 	name := id
 	if parent != "" {
 		name = parent + "." + id
 	}
 	if len(name) > maxName {
-		return "", fmt.Errorf("container id %q: the jail's name %q has %d bytes, %d are allowed", id, name, len(name), maxName)
+		return "", fmt.Errorf("container id %q: the name of the jail, %q, has %d bytes: at most %d are allowed", id, name, len(name), maxName)
 	}
 	return name, nil
 }

@@ -62,7 +62,7 @@ func unlimited(r *specs.LinuxResources) spec.Problems {
 	}
 	const none = "FreeBSD has no such limit for a jail"
 	if m := r.Memory; m != nil {
-		refuse(set(m.Swap) && *m.Swap >= 0, "memory.swap", none+": leave it out, or say -1 for no limit (--memory-swap=-1)")
+		refuse(set(m.Swap) && *m.Swap >= 0, "memory.swap", none+": omit it, or use -1 for no limit (--memory-swap=-1)")
 		refuse(set(m.Reservation), "memory.reservation", none)
 		//lint:ignore SA1019 engines of old may send it
 		refuse(set(m.Kernel), "memory.kernel", none)
@@ -76,7 +76,7 @@ func unlimited(r *specs.LinuxResources) spec.Problems {
 		refuse(c.RealtimeRuntime != nil && *c.RealtimeRuntime != 0, "cpu.realtimeRuntime", none)
 		refuse(c.RealtimePeriod != nil && *c.RealtimePeriod != 0, "cpu.realtimePeriod", none)
 		refuse(c.Idle != nil && *c.Idle != 0, "cpu.idle", none)
-		refuse(c.Cpus != "", "cpu.cpus", "is not supported by this backend")
+		refuse(c.Cpus != "", "cpu.cpus", "is not supported by the jail backend")
 		refuse(c.Mems != "", "cpu.mems", none)
 	}
 	refuse(blocks(r.BlockIO), "blockIO", none)

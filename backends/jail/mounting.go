@@ -145,7 +145,7 @@ func (b *Backend) hides(ctx context.Context, m *mount) error {
 		return err
 	}
 	if strings.TrimSpace(out) == "" {
-		return fmt.Errorf("devfs ruleset %s is empty, the jail would see all devices of the host: load the rules "+
+		return fmt.Errorf("devfs ruleset %s is empty, so the jail would see all devices of the host: load the rules "+
 			"(sysrc devfs_load_rulesets=YES; service devfs restart)", m.Ruleset)
 	}
 	return nil
@@ -164,7 +164,7 @@ func (cr *creation) top() *tree.Root {
 func (cr *creation) makeTarget(place *tree.Place, file bool) error {
 	if len(place.Missing) == 0 {
 		if file == place.Dir {
-			return fmt.Errorf("%s: the target of a file must be a file, of a directory a directory", place.Host(cr.top()))
+			return fmt.Errorf("%s: the source and the mount point must both be directories, or neither", place.Host(cr.top()))
 		}
 		return nil
 	}
@@ -198,7 +198,7 @@ func (cr *creation) replaceFile(place *tree.Place, m *mount, target string) erro
 	if err := cr.save(); err != nil {
 		return err
 	}
-	logrus.Debugf("%s: this kernel mounts no files: %s is a copy of %s", m.Path, target, m.Source)
+	logrus.Debugf("%s: this kernel cannot mount files: %s is a copy of %s", m.Path, target, m.Source)
 	return cr.root.Replace(f, m.Source)
 }
 
@@ -217,7 +217,7 @@ func (cr *creation) mountAt(ctx context.Context, m *mount, target string) error 
 	}
 	now, err := count(target)
 	if err == nil && now <= before {
-		err = fmt.Errorf("%s was not mounted there: something has moved the directory meanwhile", target)
+		err = fmt.Errorf("nothing was mounted on %s: the directory was moved meanwhile", target)
 	}
 	return err
 }

@@ -90,7 +90,7 @@ func (r *mountReader) mount(at string, m *specs.Mount) mount {
 	own, ok := kinds[out.Kind]
 	switch {
 	case !ok:
-		r.refuse(at+".type", "the file system %q is not supported by this backend", out.Kind)
+		r.refuse(at+".type", "the file system %q is not supported by the jail backend", out.Kind)
 		return out
 	case out.Kind == "nullfs":
 		if m.Source == "" {
@@ -103,7 +103,7 @@ func (r *mountReader) mount(at string, m *specs.Mount) mount {
 		out.Source = own
 	}
 	if len(m.UIDMappings)+len(m.GIDMappings) > 0 {
-		r.refuse(at+".uidMappings", "FreeBSD has no id-mapped mounts")
+		r.refuse(at+".uidMappings", "is not supported on FreeBSD, which has no id-mapped mounts")
 	}
 	for i, o := range m.Options {
 		r.option(fmt.Sprintf("%s.options[%d]", at, i), &out, o)
@@ -181,7 +181,7 @@ func (r *mountReader) option(at string, m *mount, text string) {
 	case m.Kind == "tmpfs" && text == "tmpcopyup":
 		m.CopyUp = true
 	case strings.ContainsAny(text, ", \t\n\\\"'"):
-		r.refuse(at, "must be one option, without commas, blanks and quotes")
+		r.refuse(at, "must be a single option without commas, blanks and quotes")
 	case !valued && (general[key] || known && !own):
 		m.Options = append(m.Options, text)
 	case valued && known && own && value != "" && !strings.Contains(value, "%"):
@@ -201,12 +201,12 @@ func (r *mountReader) rule(at string, m *mount, words []string) {
 	const safe = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./*?[]+=,-:@{}"
 	for i, w := range words {
 		if w[0] == '-' || i > 0 && len(w) > 255 || strings.Trim(w, safe) != "" {
-			r.refuse(at, "%q is not a word of a devfs rule", w)
+			r.refuse(at, "%q is not a valid word in a devfs rule", w)
 			return
 		}
 	}
 	if len(words) < 2 {
-		r.refuse(at, "a devfs rule has conditions and actions, such as path null unhide")
+		r.refuse(at, "a devfs rule must have conditions and actions, such as path null unhide")
 		return
 	}
 	m.Rules = append(m.Rules, rule{at, words})
@@ -221,7 +221,7 @@ func (r *mountReader) devices(list []specs.FreeBSDDevice) {
 		}
 	}
 	if dev == nil {
-		r.refuse("freebsd.devices", "need a devfs mounted at /dev")
+		r.refuse("freebsd.devices", "requires a devfs mounted on /dev")
 		return
 	}
 	for i, d := range list {

@@ -39,7 +39,7 @@ func (b *Backend) Pids(c *backends.Container) ([]int, error) {
 }
 
 // ErrNoFreezer is the reason why a jail cannot be paused.
-var ErrNoFreezer = errors.New("a jail cannot be paused: FreeBSD has no freezer, and SIGSTOP would be seen by the processes' parents and undone by anyone inside")
+var ErrNoFreezer = errors.New("a jail cannot be paused: FreeBSD has no freezer, and SIGSTOP would be visible to the parents of processes, and any process inside could undo it")
 
 // Pause always fails with ErrNoFreezer.
 func (b *Backend) Pause(context.Context, *backends.Container) error { return ErrNoFreezer }
@@ -58,7 +58,7 @@ func (b *Backend) addLimit(ctx context.Context, jail string, l limit) error {
 // racctHint returns advice if err shows that the kernel's resource accounting is disabled, else "".
 func racctHint(err error) string {
 	if strings.Contains(err.Error(), "kern.racct.enable") {
-		return " (in /boot/loader.conf, then reboot)"
+		return " (set it to 1 in /boot/loader.conf, then reboot)"
 	}
 	return ""
 }
@@ -146,7 +146,7 @@ func (b *Backend) Stats(c *backends.Container) (*backends.Stats, error) {
 	}
 	u, err := b.tools.Usage(context.Background(), d.Jail)
 	if err != nil {
-		return nil, fmt.Errorf("statistics: %w%s", err, racctHint(err))
+		return nil, fmt.Errorf("read the statistics: %w%s", err, racctHint(err))
 	}
 	k, err := loadSavedConfig(c)
 	if err != nil {

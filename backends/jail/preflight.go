@@ -40,7 +40,7 @@ func (b *Backend) Preflight(s *specs.Spec) spec.Problems {
 			}
 		}
 		if l := noLinux(); l != nil && (m.Kind == "linprocfs" || m.Kind == "linsysfs") {
-			say(spec.Warning, m.Path, l.what+": programs for Linux, which this is for, cannot run")
+			say(spec.Warning, m.Path, l.what+": Linux programs, for which this file system is, cannot run")
 		}
 	}
 	return ps

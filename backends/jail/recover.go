@@ -45,7 +45,7 @@ func (b *Backend) Recover(ctx context.Context, c *backends.Container) (done []st
 	}
 	copied := &backends.Container{}
 	if err = record.Unmarshal(text, copied); err == nil && copied.ID != c.ID {
-		err = record.Damaged("it is that of a container %.100q", copied.ID)
+		err = record.Damaged("it is the record of container %.100q", copied.ID)
 	}
 	if err == nil {
 		copied.Root, copied.Dir, copied.Lock = c.Root, c.Dir, c.Lock
@@ -56,7 +56,7 @@ func (b *Backend) Recover(ctx context.Context, c *backends.Container) (done []st
 		d, err = data(copied)
 	}
 	if errors.Is(err, record.ErrDamaged) {
-		return []string{"found its copy damaged, too, and a jail of it not to be known"}, nil
+		return []string{"found that the copy of the record is damaged too, so its jail is not known"}, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
@@ -67,5 +67,5 @@ func (b *Backend) Recover(ctx context.Context, c *backends.Container) (done []st
 	if err := b.locked(c).destroy(ctx, copied, d); err != nil {
 		return nil, fmt.Errorf("remove jail %s: %w", d.Jail, err)
 	}
-	return []string{"removed what there was of jail " + d.Jail}, nil
+	return []string{"removed what was left of jail " + d.Jail}, nil
 }

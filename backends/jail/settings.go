@@ -140,7 +140,7 @@ func (r *reader) permissions(a *specs.FreeBSDJailAllow, on spec.JailOn) {
 // check reports settings that no jail can have, or that jail(8) would misread.
 func (r *reader) check() {
 	if r.Host == shareInherit && (r.Hostname != "" || r.Domainname != "") {
-		r.refuse("freebsd.jail.host", "the host's names are inherited, yet the config has a hostname or a domainname")
+		r.refuse("freebsd.jail.host", `must not be "inherit" if the config has a hostname or domainname`)
 	}
 	for _, f := range []struct {
 		name string
@@ -148,17 +148,17 @@ func (r *reader) check() {
 	}{{"ip4", r.IP4}, {"ip6", r.IP6}} {
 		path := "freebsd.jail." + f.name
 		if len(f.Addresses) > 0 && f.Mode == shareDisable {
-			r.refuse(path, "is disabled, yet there are addresses")
+			r.refuse(path, `must not be "disable" if the config has addresses`)
 		}
 		if r.Vnet == shareNew && (len(f.Addresses) > 0 || f.Mode == shareNew || f.Mode == shareDisable) {
-			r.refuse(path, "a jail with a network stack of its own cannot be restricted to addresses")
+			r.refuse(path, "a jail with its own network stack (vnet) cannot be restricted to addresses")
 		}
 	}
 	if r.Interface != "" && len(r.IP4.Addresses)+len(r.IP6.Addresses) == 0 {
-		r.refuse("freebsd.jail.interface", "there is no address in ip4Addr or ip6Addr to give to it")
+		r.refuse("freebsd.jail.interface", "requires an address in ip4Addr or ip6Addr")
 	}
 	if r.Parent != "" && !parentName(r.Parent) {
-		r.refuse("freebsd.jail.parent", "is not the name of a jail: names of letters, digits and _ + - with dots between them")
+		r.refuse("freebsd.jail.parent", "must be the name of a jail: names of letters, digits and _ + -, separated by dots")
 	}
 }
 

@@ -40,7 +40,7 @@ func TestDamagedRecord(t *testing.T) {
 			}
 			b.must(os.WriteFile(file, []byte(text), 0o600))
 			b.refused("the record is damaged", "state", b.id)
-			if out := b.berth("delete", "--force", b.id); !strings.Contains(out, "removed what there was of jail "+b.id) {
+			if out := b.berth("delete", "--force", b.id); !strings.Contains(out, "removed what was left of jail "+b.id) {
 				t.Errorf("delete --force: %s", out)
 			}
 			if status := b.wait(pid); status != 128+9 {

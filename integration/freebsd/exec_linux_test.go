@@ -229,7 +229,7 @@ func TestDoctor(t *testing.T) {
 		"too much is hidden": {change: func(h *host.Host) { h.Rulesets["4"] = append(h.Rulesets["4"], "600 path *random hide") },
 			check: "devfs ruleset 4", want: "warn: it does not show random"},
 		"tools":    {check: "backend jail", want: "pass"},
-		"no tools": {with: "BERTH_JAIL_TOOLS=/nonexistent", check: "backend jail", want: "pass: not usable on this host: jail is not there"},
+		"no tools": {with: "BERTH_JAIL_TOOLS=/nonexistent", check: "backend jail", want: "pass: not usable on this host: jail is missing on this host"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -154,7 +154,7 @@ func TestForeseen(t *testing.T) {
 	}
 	for _, words := range []string{
 		"linux.resources.memory.limit", "linux.resources.pids.limit", "linux.resources.cpu.quota", "kern.racct.enable is 0",
-		"freebsd.jail.vnet", "the kernel has no VIMAGE", "devfs ruleset 4 is empty", "freebsd.jail.parent", "there is no such jail",
+		"freebsd.jail.vnet", "the kernel has no VIMAGE", "devfs ruleset 4 is empty", "freebsd.jail.parent", "no such jail",
 		"mounts[5]", "linux64 is not loaded",
 	} {
 		if !strings.Contains(out, words) {

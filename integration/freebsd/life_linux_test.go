@@ -304,7 +304,7 @@ func TestForeignJail(t *testing.T) {
 	b := newBox(t)
 	b.host(func(h *host.Host) { h.Jails[b.id] = &host.Jail{JID: 99, Path: "/", Params: map[string]string{}} })
 	b.bundle()
-	b.refused("there is a jail of the name", "create", b.id)
+	b.refused("a jail with the name", "create", b.id)
 	b.berth("delete", "--force", b.id)
 	b.host(func(h *host.Host) {
 		if h.Jails[b.id] == nil {

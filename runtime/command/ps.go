@@ -51,7 +51,7 @@ func psTable(w io.Writer, args []string, pids []int) error {
 	if len(args) == 0 {
 		args = []string{"-ef"}
 	}
-	program, err := backends.FindTool("ps", "Debian's package procps has it")
+	program, err := backends.FindTool("ps", "install Debian's package procps")
 	if err != nil {
 		return err
 	}

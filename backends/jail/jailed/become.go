@@ -87,7 +87,7 @@ func ownStdio(uid int) error {
 		// On FreeBSD the owner of a socket or pipe cannot be changed, and a file may be on a
 		// read-only file system.
 		if err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.EROFS) && !errors.Is(err, unix.EPERM) && !errors.Is(err, unix.EOPNOTSUPP) {
-			return fmt.Errorf("give descriptor %d to the user: %w", fd, err)
+			return fmt.Errorf("change the owner of descriptor %d: %w", fd, err)
 		}
 	}
 	return nil

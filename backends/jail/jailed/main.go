@@ -77,7 +77,7 @@ func run(c link.Conn) error {
 
 func (p *inside) file(i int) (*os.File, error) {
 	if i < 0 || i >= len(p.files) {
-		return nil, errors.New("a descriptor is missing beside the plan")
+		return nil, errors.New("the plan came without all of its descriptors")
 	}
 	return p.files[i], nil
 }
@@ -154,7 +154,7 @@ func (p *inside) terminal() error {
 	}
 	master, slave, err := kernel.OpenTerminal()
 	if err != nil {
-		return fmt.Errorf("terminal: %w", err)
+		return fmt.Errorf("open a terminal: %w", err)
 	}
 	defer master.Close()
 	defer slave.Close()
@@ -166,11 +166,11 @@ func (p *inside) terminal() error {
 	}
 	for fd := range 3 {
 		if err := unix.Dup2(int(slave.Fd()), fd); err != nil {
-			return fmt.Errorf("make the terminal descriptor %d: %w", fd, err)
+			return fmt.Errorf("duplicate the terminal to descriptor %d: %w", fd, err)
 		}
 	}
 	if err := unix.IoctlSetInt(0, unix.TIOCSCTTY, 0); err != nil {
-		return fmt.Errorf("make the terminal the controlling one: %w", err)
+		return fmt.Errorf("make the terminal the controlling terminal: %w", err)
 	}
 	return nil
 }

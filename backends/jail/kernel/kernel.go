@@ -15,7 +15,7 @@ import (
 )
 
 // ErrUnsupported is the error for a feature that this kernel is too old for.
-var ErrUnsupported = errors.New("this kernel cannot do it")
+var ErrUnsupported = errors.New("not supported by this kernel")
 
 // ResetSignals makes the program that this process execs start with the default action for every
 // signal and none blocked. execve(2) resets caught signals and keeps ignored ones, so ResetSignals

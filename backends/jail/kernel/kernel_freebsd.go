@@ -73,7 +73,7 @@ func OpenTerminal() (master, slave *os.File, err error) {
 	n, err := unix.IoctlGetInt(int(fd), unix.TIOCGPTN)
 	if err != nil {
 		unix.Close(int(fd))
-		return nil, nil, fmt.Errorf("number of the terminal: %w", err)
+		return nil, nil, fmt.Errorf("get the number of the terminal: %w", err)
 	}
 	name := "/dev/pts/" + strconv.Itoa(n)
 	master = os.NewFile(fd, "/dev/ptmx")

@@ -24,7 +24,7 @@ func ListJail(name string, params ...string) Command {
 }
 
 // ErrNoJail is the error for a jail that does not exist.
-var ErrNoJail = errors.New("there is no such jail")
+var ErrNoJail = errors.New("no such jail")
 
 // Create creates a jail and returns its jid.
 func (b *Box) Create(ctx context.Context, params []string) (int, error) {
@@ -34,7 +34,7 @@ func (b *Box) Create(ctx context.Context, params []string) (int, error) {
 	}
 	jid, err := strconv.Atoi(strings.TrimSpace(out))
 	if err != nil || jid <= 0 {
-		return 0, fmt.Errorf("jail -i printed %q where a jid was due", out)
+		return 0, fmt.Errorf("jail -i printed %q instead of a jid", out)
 	}
 	return jid, nil
 }
@@ -48,7 +48,7 @@ func (b *Box) Jail(ctx context.Context, name string) (jid int, path string, err 
 	}
 	number, path, _ := strings.Cut(strings.TrimSuffix(out, "\n"), " ")
 	if jid, err = strconv.Atoi(number); err != nil || jid <= 0 {
-		return 0, "", fmt.Errorf("jls printed %q where a jid and a path were due", out)
+		return 0, "", fmt.Errorf("jls printed %q instead of a jid and a path", out)
 	}
 	return jid, path, nil
 }
@@ -62,7 +62,7 @@ func (b *Box) Numbers(ctx context.Context, name string, params ...string) ([]int
 	}
 	words := strings.Fields(out)
 	if len(words) != len(params) {
-		return nil, fmt.Errorf("jls printed %q where %s were due", out, strings.Join(params, ", "))
+		return nil, fmt.Errorf("jls printed %q instead of %s", out, strings.Join(params, ", "))
 	}
 	values := make([]int, len(words))
 	for i, w := range words {

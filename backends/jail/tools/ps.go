@@ -29,7 +29,7 @@ func (b *Box) Pids(ctx context.Context, jid int) ([]int, error) {
 	for word := range strings.FieldsSeq(out) {
 		pid, err := strconv.Atoi(word)
 		if err != nil || pid <= 0 {
-			return nil, fmt.Errorf("ps printed %q where a pid was due", word)
+			return nil, fmt.Errorf("ps printed %q instead of a pid", word)
 		}
 		pids = append(pids, pid)
 	}

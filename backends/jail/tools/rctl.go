@@ -37,7 +37,7 @@ func (b *Box) Usage(ctx context.Context, jail string) (map[string]uint64, error)
 	for line := range strings.Lines(out) {
 		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
 		if usage[name], err = strconv.ParseUint(value, 10, 64); err != nil {
-			return nil, fmt.Errorf("rctl -u printed %q where resource=amount was due", line)
+			return nil, fmt.Errorf("rctl -u printed %q instead of resource=amount", line)
 		}
 	}
 	return usage, nil

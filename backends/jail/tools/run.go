@@ -49,7 +49,7 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.Err }
 
 // ErrMissing is the error for a tool that is in none of the directories.
-var ErrMissing = errors.New("is not there")
+var ErrMissing = errors.New("is missing on this host")
 
 // Find returns the path of a tool, or ErrMissing.
 func (b *Box) Find(name string) (string, error) {

@@ -54,7 +54,7 @@ func (r *Root) parent(names []string) (int, error) {
 		next, err := unix.Openat(dir, name, openDir, 0)
 		unix.Close(dir)
 		if err != nil {
-			return -1, fmt.Errorf("a mount's target has changed meanwhile: %w",
+			return -1, fmt.Errorf("the target of a mount was changed meanwhile: %w",
 				&os.PathError{Op: "open", Path: path.Join(r.Path, path.Join(names[:i+1]...)), Err: err})
 		}
 		dir = next

@@ -23,7 +23,7 @@ type Replaced struct {
 // original unique.
 func Plan(p *Place, token string) (*Replaced, error) {
 	if p.Dir && len(p.Missing) == 0 || len(p.Missing) > 1 {
-		return nil, errors.New("the target of a file must be a file, in a directory that is there")
+		return nil, errors.New("the mount point of a file must be a file in an existing directory")
 	}
 	if len(p.Missing) == 1 {
 		return &Replaced{Dir: p.Found, Name: p.Missing[0]}, nil
@@ -51,7 +51,7 @@ func (r *Root) Replace(f *Replaced, source string) error {
 	}
 	if f.Saved != "" {
 		if err := unix.Renameat(dir, f.Name, dir, f.Saved); err != nil {
-			return &os.PathError{Op: "put aside", Path: f.Name, Err: err}
+			return &os.PathError{Op: "rename", Path: f.Name, Err: err}
 		}
 	}
 	to, err := openAt(dir, f.Name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC)
@@ -79,7 +79,7 @@ func (r *Root) Restore(f *Replaced) error {
 	if f.Saved != "" {
 		err := unix.Renameat(dir, f.Saved, dir, f.Name)
 		if err != nil && !errors.Is(err, unix.ENOENT) {
-			return &os.PathError{Op: "put back", Path: f.Name, Err: err}
+			return &os.PathError{Op: "restore", Path: f.Name, Err: err}
 		}
 		return nil
 	}
