@@ -1,12 +1,7 @@
 package enclosing
 
 import (
-	"fmt"
-
 	specs "github.com/opencontainers/runtime-spec/specs-go"
-
-	"github.com/berth-oci/berth/backends/process"
-	"github.com/berth-oci/berth/spec"
 )
 
 // complete fills in what p leaves open, from the container's own process, as runc does. It fills in
@@ -36,32 +31,4 @@ func complete(p, own *specs.Process) *specs.Process {
 		c.ExecCPUAffinity = own.ExecCPUAffinity
 	}
 	return &c
-}
-
-// cpus parses a list such as "0-3,7".
-func cpus(list string) ([]int, error) {
-	out, ok := spec.ParseList(list, process.MaxCPU)
-	if !ok {
-		return nil, fmt.Errorf("%q is not a list of processors such as 0-3,7", list)
-	}
-	if len(out) == 0 {
-		return nil, fmt.Errorf("%q names no processor", list)
-	}
-	return out, nil
-}
-
-// checkAffinity makes create refuse an affinity that exec could not set.
-func checkAffinity(a *specs.CPUAffinity) error {
-	if a == nil {
-		return nil
-	}
-	for _, side := range []struct{ name, list string }{{"initial", a.Initial}, {"final", a.Final}} {
-		if side.list == "" {
-			continue
-		}
-		if _, err := cpus(side.list); err != nil {
-			return &spec.FieldError{Path: "process.execCPUAffinity." + side.name, Err: err}
-		}
-	}
-	return nil
 }

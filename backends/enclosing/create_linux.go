@@ -17,7 +17,9 @@ import (
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/cgroup"
 	"github.com/berth-oci/berth/backends/enclosing/enclosure"
+	"github.com/berth-oci/berth/backends/enclosing/guard"
 	"github.com/berth-oci/berth/backends/enclosing/namespace"
+	"github.com/berth-oci/berth/backends/enclosing/savedconfig"
 	"github.com/berth-oci/berth/backends/hooks"
 	"github.com/berth-oci/berth/backends/initproc"
 	"github.com/berth-oci/berth/backends/initproc/link"
@@ -91,7 +93,7 @@ func (cr *creation) run(ctx context.Context, ready chan struct{}) error {
 		return err
 	}
 	defer j.Joined.Close()
-	if err := keepInCgroup(prep.process, j.Spec, j.Joined[specs.NetworkNamespace]); err != nil {
+	if err := guard.KeepInCgroup(prep.process, j.Spec, j.Joined[specs.NetworkNamespace]); err != nil {
 		return err
 	}
 	if err := findJoinedBeforeFork(j); err != nil {
@@ -109,7 +111,7 @@ func (cr *creation) run(ctx context.Context, ready chan struct{}) error {
 		return err
 	}
 	j.Data.SharedPIDs = !j.OwnPIDs()
-	if err := saveConfig(j, cr.opts); err != nil {
+	if err := savedconfig.Save(j.Container, j.Spec, cr.opts); err != nil {
 		return err
 	}
 	if err := j.Save(); err != nil {
@@ -118,12 +120,12 @@ func (cr *creation) run(ctx context.Context, ready chan struct{}) error {
 	if err := cr.spawn(prep); err != nil {
 		return err
 	}
-	guard, err := cr.openGuard()
+	socketGuard, err := guard.Open(j)
 	if err != nil {
 		return err
 	}
-	if guard != nil {
-		defer guard.Close()
+	if socketGuard != nil {
+		defer socketGuard.Close()
 	}
 	if !cr.HostTree() {
 		if err := prep.openHostTree(j); err != nil {
@@ -150,7 +152,7 @@ func (cr *creation) run(ctx context.Context, ready chan struct{}) error {
 	if err := cr.attach(prep, caller); err != nil {
 		return err
 	}
-	if err := guardCgroup(j, guard); err != nil {
+	if err := guard.Attach(socketGuard, j.Data); err != nil {
 		return err
 	}
 	if err := ownCgroup(j); err != nil {
@@ -429,7 +431,7 @@ func (cr *creation) finish() error {
 		return err
 	}
 	if cr.opts.PidfdSocket != "" {
-		if err := sendPidfd(cr.opts.PidfdSocket, cr.initProc.Pidfd); err != nil {
+		if err := link.SendPidfd(cr.opts.PidfdSocket, cr.initProc.Pidfd); err != nil {
 			return err
 		}
 	}

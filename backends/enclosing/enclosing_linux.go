@@ -9,6 +9,7 @@ import (
 
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/enclosing/enclosure"
+	"github.com/berth-oci/berth/backends/enclosing/guard"
 	"github.com/berth-oci/berth/spec"
 )
 
@@ -24,3 +25,6 @@ func New(t enclosure.Tool) backends.Backend { return Backend{t} }
 func (b Backend) Check(s *specs.Spec) spec.Problems {
 	return append(b.Tool.Check(s), checkInit(s)...)
 }
+
+// DiagnoseSockets reports whether containers can be kept from LXC's command sockets on this host.
+func DiagnoseSockets() backends.Finding { return guard.Diagnose() }

@@ -14,8 +14,11 @@ import (
 
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/cgroup"
+	"github.com/berth-oci/berth/backends/enclosing/agent"
 	"github.com/berth-oci/berth/backends/enclosing/enclosure"
+	"github.com/berth-oci/berth/backends/enclosing/guard"
 	"github.com/berth-oci/berth/backends/enclosing/namespace"
+	"github.com/berth-oci/berth/backends/enclosing/savedconfig"
 	"github.com/berth-oci/berth/backends/initproc"
 	"github.com/berth-oci/berth/backends/initproc/link"
 	"github.com/berth-oci/berth/backends/process"
@@ -33,7 +36,7 @@ type execution struct {
 	process *specs.Process
 	plan    *initproc.ExecPlan
 	files   *initproc.ExecFiles
-	saved   *savedConfig
+	saved   *savedconfig.Config
 }
 
 // Exec runs a process beside the first one. It joins the namespaces of the stub init, because
@@ -72,7 +75,7 @@ func (e *execution) close() {
 
 // prepare does everything for which it does not need the container.
 func (e *execution) prepare(p *specs.Process, o *backends.ExecOptions) error {
-	k, err := loadSavedConfig(e.c)
+	k, err := savedconfig.Load(e.c)
 	if err != nil {
 		return err
 	}
@@ -81,7 +84,7 @@ func (e *execution) prepare(p *specs.Process, o *backends.ExecOptions) error {
 	if err := spec.CheckProcess(e.process, spec.Linux).Err(); err != nil {
 		return err
 	}
-	attributes, err := process.FromSpec(e.process, k.spec())
+	attributes, err := process.FromSpec(e.process, k.Spec())
 	if err != nil {
 		return err
 	}
@@ -98,14 +101,14 @@ func (e *execution) prepare(p *specs.Process, o *backends.ExecOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := checkDescriptors(o.Stdio, inherited); err != nil {
+	if err := guard.CheckDescriptors(o.Stdio, inherited); err != nil {
 		return err
 	}
 	e.plan = &initproc.ExecPlan{
 		Process: attributes, Terminal: e.process.Terminal, Console: e.process.ConsoleSize, Inherited: inherited,
 	}
 	if a := e.process.ExecCPUAffinity; a != nil && a.Initial != "" {
-		if e.plan.CPUs, err = cpus(a.Initial); err != nil {
+		if e.plan.CPUs, err = initproc.ParseCPUs(a.Initial); err != nil {
 			return &spec.FieldError{Path: "process.execCPUAffinity.initial", Err: err}
 		}
 	}
@@ -146,7 +149,7 @@ func (e *execution) run(o *backends.ExecOptions) (backends.Process, error) {
 		w.Kill()
 		return none, err
 	}
-	w.Listener = func(f *os.File) error { return sendListener(e.c, w.Pid, specs.StateRunning, f) }
+	w.Listener = func(f *os.File) error { return agent.Send(e.c, w.Pid, specs.StateRunning, f) }
 	if err := w.Go(); err != nil {
 		return none, err
 	}
@@ -168,7 +171,7 @@ func tellPidfd(pid int, socket string) error {
 	}
 	pidfd := os.NewFile(uintptr(fd), "pidfd")
 	defer pidfd.Close()
-	return sendPidfd(socket, pidfd)
+	return link.SendPidfd(socket, pidfd)
 }
 
 // open opens a pidfd of the stub init and compares the stub init's namespaces with berth's own.
@@ -245,7 +248,7 @@ func (e *execution) keepInCgroup() error {
 		return fmt.Errorf("the container's network namespace: %w", err)
 	}
 	defer network.Close()
-	return keepInCgroup(e.plan.Process, e.saved.spec(), network)
+	return guard.KeepInCgroup(e.plan.Process, e.saved.Spec(), network)
 }
 
 // givePipes gives stdio that is a pipe to the process's user. The ID maps are those of the stub
@@ -333,7 +336,7 @@ func (e *execution) openTime() error {
 
 // namespace returns what config.json says about namespaces of type t.
 func (e *execution) namespace(t specs.LinuxNamespaceType) (path string, kind spec.NamespaceKind) {
-	return spec.Namespace(e.saved.spec(), t)
+	return spec.Namespace(e.saved.Spec(), t)
 }
 
 // openJoinedBeforeFork opens the namespaces that berth joined before it forked the first process.
@@ -384,7 +387,7 @@ func (e *execution) adopt(pid int, o *backends.ExecOptions) error {
 		return err
 	}
 	if a := e.process.ExecCPUAffinity; a != nil && a.Final != "" {
-		list, err := cpus(a.Final)
+		list, err := initproc.ParseCPUs(a.Final)
 		if err == nil {
 			err = initproc.SetCPUs(pid, list)
 		}
@@ -434,7 +437,7 @@ func (e *execution) follow(pid int, sub string) error {
 	if sub != "" {
 		return fmt.Errorf("--cgroup %s: %w", sub, gone)
 	}
-	if shares(e.saved.spec()) {
+	if guard.Needed(e.saved.Spec()) {
 		return fmt.Errorf("%w, and what keeps a process in a shared network namespace from LXC's command sockets with it: delete the container and create it anew", gone)
 	}
 	first, err := cgroup.Of(e.c.Process.Pid)

@@ -8,6 +8,7 @@ import (
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/cgroup"
 	"github.com/berth-oci/berth/backends/enclosing/enclosure"
+	"github.com/berth-oci/berth/backends/enclosing/guard"
 	"github.com/berth-oci/berth/backends/hooks"
 	"github.com/berth-oci/berth/backends/process"
 	"github.com/berth-oci/berth/backends/rootfs"
@@ -36,7 +37,7 @@ func (b Backend) Explain(c *backends.Container, s *specs.Spec, o backends.Create
 		return nil, err
 	}
 	x.Add("limits of the cgroup "+j.Data.Limits, limits...)
-	x.Add("LXC's command sockets, for the cgroup "+j.Data.Limits, explainGuard(j)...)
+	x.Add("LXC's command sockets, for the cgroup "+j.Data.Limits, guard.Explain(j.Spec)...)
 	root, err := rootfs.Explain(j.Spec, c.Bundle)
 	if err != nil {
 		return nil, err

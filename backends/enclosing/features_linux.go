@@ -6,6 +6,7 @@ import (
 	"github.com/moby/sys/capability"
 	"github.com/opencontainers/runtime-spec/specs-go/features"
 
+	"github.com/berth-oci/berth/backends/enclosing/guard"
 	"github.com/berth-oci/berth/backends/process"
 	"github.com/berth-oci/berth/backends/rootfs"
 	"github.com/berth-oci/berth/backends/seccomp"
@@ -15,7 +16,7 @@ import (
 func Features() *features.Features {
 	yes, no := true, false
 	return &features.Features{
-		Annotations:  map[string]string{"io.github.berth-oci.berth.lxc-sockets": featureGuard()},
+		Annotations:  map[string]string{"io.github.berth-oci.berth.lxc-sockets": guard.Feature()},
 		MountOptions: rootfs.MountOptions(),
 		// With these annotations a container chooses its backend and its place in the host's
 		// network.

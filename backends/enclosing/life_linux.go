@@ -13,6 +13,7 @@ import (
 
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/cgroup"
+	"github.com/berth-oci/berth/backends/enclosing/agent"
 	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 	"github.com/berth-oci/berth/backends/initproc/link"
 )
@@ -51,7 +52,7 @@ func (b Backend) Status(c *backends.Container) (specs.ContainerState, error) {
 func (b Backend) Start(_ context.Context, c *backends.Container) error {
 	var failed error
 	err := link.Start(c.Dir, func(listener *os.File) error {
-		failed = sendListener(c, c.Process.Pid, specs.StateCreated, listener)
+		failed = agent.Send(c, c.Process.Pid, specs.StateCreated, listener)
 		return failed
 	})
 	if failed != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/cgroup"
 	"github.com/berth-oci/berth/backends/enclosing/enclosure"
+	"github.com/berth-oci/berth/backends/enclosing/savedconfig"
 )
 
 // statePaused is a state that runc adds to those of the specification.
@@ -75,4 +76,13 @@ func (b Backend) WatchOOM(ctx context.Context, c *backends.Container, f func()) 
 		return err
 	}
 	return cgroup.WatchOOM(ctx, d.Limits, f)
+}
+
+// OwnProcess returns process of config.json.
+func (b Backend) OwnProcess(c *backends.Container) (*specs.Process, error) {
+	k, err := savedconfig.Load(c)
+	if err != nil {
+		return nil, err
+	}
+	return k.Process, nil
 }

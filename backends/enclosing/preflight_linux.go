@@ -5,7 +5,10 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/berth-oci/berth/backends/cgroup"
+	"github.com/berth-oci/berth/backends/enclosing/agent"
+	"github.com/berth-oci/berth/backends/enclosing/guard"
 	"github.com/berth-oci/berth/backends/enclosing/namespace"
+	"github.com/berth-oci/berth/backends/initproc"
 	"github.com/berth-oci/berth/backends/process"
 	"github.com/berth-oci/berth/backends/resctrl"
 	"github.com/berth-oci/berth/backends/rootfs"
@@ -30,7 +33,7 @@ func (b Backend) Preflight(s *specs.Spec) spec.Problems {
 		}
 	}
 	if s.Process != nil {
-		refuse(checkAffinity(s.Process.ExecCPUAffinity))
+		refuse(initproc.CheckAffinity(s.Process.ExecCPUAffinity))
 	}
 	refuse(preflightNamespaces(s))
 	limits, err := resources(s)
@@ -45,7 +48,7 @@ func (b Backend) Preflight(s *specs.Spec) spec.Problems {
 			ps = append(ps, spec.ProblemOf(w, spec.Warning))
 		}
 	}
-	refuse(preflightGuard(s))
+	refuse(guard.Preflight(s))
 	_, err = rootfs.Explain(s, "/")
 	refuse(err)
 	if s.Linux != nil && s.Linux.IntelRdt != nil {
@@ -56,7 +59,7 @@ func (b Backend) Preflight(s *specs.Spec) spec.Problems {
 		filter, err := seccomp.Compile(s.Linux.Seccomp)
 		refuse(err)
 		if filter != nil && filter.Listener {
-			refuse(checkAgent(s.Linux.Seccomp.ListenerPath))
+			refuse(agent.Check(s.Linux.Seccomp.ListenerPath))
 		}
 	}
 	return ps

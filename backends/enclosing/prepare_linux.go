@@ -12,7 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/enclosing/agent"
 	"github.com/berth-oci/berth/backends/enclosing/enclosure"
+	"github.com/berth-oci/berth/backends/enclosing/guard"
 	"github.com/berth-oci/berth/backends/enclosing/namespace"
 	"github.com/berth-oci/berth/backends/initproc"
 	"github.com/berth-oci/berth/backends/initproc/link"
@@ -39,7 +41,7 @@ func prepare(j *enclosure.Job, o *backends.CreateOptions) (*preparation, error) 
 	if p.process, err = process.FromSpec(j.Spec.Process, j.Spec); err != nil {
 		return nil, err
 	}
-	if err := checkAffinity(j.Spec.Process.ExecCPUAffinity); err != nil {
+	if err := initproc.CheckAffinity(j.Spec.Process.ExecCPUAffinity); err != nil {
 		return nil, err
 	}
 	if err := namespace.CheckMaps(j.Spec.Linux); err != nil {
@@ -59,7 +61,7 @@ func prepare(j *enclosure.Job, o *backends.CreateOptions) (*preparation, error) 
 			return nil, err
 		}
 		if p.process.Seccomp != nil && p.process.Seccomp.Listener {
-			if err := checkAgent(l.Seccomp.ListenerPath); err != nil {
+			if err := agent.Check(l.Seccomp.ListenerPath); err != nil {
 				return nil, err
 			}
 		}
@@ -67,7 +69,7 @@ func prepare(j *enclosure.Job, o *backends.CreateOptions) (*preparation, error) 
 	if p.inherited, err = link.Inheritable(o.ListenFDs, o.PreserveFDs); err != nil {
 		return nil, err
 	}
-	if err := checkDescriptors(o.Stdio, p.inherited); err != nil {
+	if err := guard.CheckDescriptors(o.Stdio, p.inherited); err != nil {
 		return nil, err
 	}
 	if o.ConsoleSocket != "" {

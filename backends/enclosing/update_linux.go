@@ -10,6 +10,7 @@ import (
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/cgroup"
 	"github.com/berth-oci/berth/backends/enclosing/enclosure"
+	"github.com/berth-oci/berth/backends/enclosing/savedconfig"
 	"github.com/berth-oci/berth/spec"
 )
 
@@ -24,7 +25,7 @@ func (b Backend) Update(ctx context.Context, c *backends.Container, r *specs.Lin
 	if err != nil {
 		return err
 	}
-	k, err := loadSavedConfig(c)
+	k, err := savedconfig.Load(c)
 	if err != nil {
 		return err
 	}
@@ -56,7 +57,7 @@ func (b Backend) Update(ctx context.Context, c *backends.Container, r *specs.Lin
 		return errors.Join(err, apply(d, before))
 	}
 	k.Linux.Resources = now
-	return k.write(c)
+	return k.Write(c)
 }
 
 func apply(d *enclosure.Data, r *specs.LinuxResources) error {

@@ -1,10 +1,7 @@
 package initproc
 
 import (
-	"fmt"
-
 	specs "github.com/opencontainers/runtime-spec/specs-go"
-	"golang.org/x/sys/unix"
 
 	"github.com/berth-oci/berth/backends/process"
 )
@@ -44,19 +41,4 @@ type forkReply struct {
 	Pid   int
 	Path  string
 	Error string `json:",omitempty"`
-}
-
-// SetCPUs binds a thread to CPUs (sched_setaffinity(2)). If pid is 0 it binds the calling thread.
-func SetCPUs(pid int, cpus []int) error {
-	set := unix.NewCPUSet(process.MaxCPU)
-	for _, n := range cpus {
-		if n < 0 || n >= process.MaxCPU {
-			return fmt.Errorf("CPU %d does not exist", n)
-		}
-		set.Set(n)
-	}
-	if err := unix.SchedSetaffinityDynamic(pid, set); err != nil {
-		return fmt.Errorf("sched_setaffinity: %w", err)
-	}
-	return nil
 }

@@ -74,6 +74,19 @@ func DialUnix(path string) (*os.File, error) {
 	return os.NewFile(uintptr(fd), path), nil
 }
 
+// SendPidfd sends a pidfd to the socket on which the engine waits for it (runc's --pidfd-socket).
+func SendPidfd(path string, pidfd *os.File) error {
+	f, err := DialUnix(path)
+	if err == nil {
+		defer f.Close()
+		err = SendMessage(int(f.Fd()), []byte("pidfd"), int(pidfd.Fd()))
+	}
+	if err != nil {
+		return fmt.Errorf("--pidfd-socket %s: %w", path, err)
+	}
+	return nil
+}
+
 // Resize sets a terminal to the size of process.consoleSize, in characters. nil leaves the size as
 // it is.
 func Resize(master *os.File, size *specs.Box) error {

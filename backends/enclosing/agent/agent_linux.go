@@ -1,4 +1,6 @@
-package enclosing
+// Package agent sends the listener of a seccomp filter to the seccomp agent of
+// linux.seccomp.listenerPath.
+package agent
 
 import (
 	"encoding/json"
@@ -8,14 +10,15 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/enclosing/savedconfig"
 	"github.com/berth-oci/berth/backends/initproc/link"
 	"github.com/berth-oci/berth/spec"
 )
 
-// checkAgent makes create report what start would fail for: the filter is loaded, and its listener
-// sent, as the last step before the program runs. checkAgent does not connect, because the agent
+// Check makes create report what start would fail for: the filter is loaded, and its listener
+// sent, as the last step before the program runs. Check does not connect, because the agent
 // should see no connection without a listener.
-func checkAgent(path string) error {
+func Check(path string) error {
 	info, err := os.Stat(path)
 	if err == nil && info.Mode().Type() != os.ModeSocket {
 		err = errors.New("it is no socket")
@@ -30,11 +33,11 @@ func noAgent(path string, err error) error {
 	return spec.Fieldf("linux.seccomp.listenerPath", "failed to connect with seccomp agent specified in the seccomp profile: %s: %w", path, err)
 }
 
-// sendListener sends the listener of a process's filter to the seccomp agent of
+// Send sends the listener of a process's filter to the seccomp agent of
 // linux.seccomp.listenerPath, with the container process state
 // (config-linux.md#the-container-process-state).
-func sendListener(c *backends.Container, pid int, status specs.ContainerState, listener *os.File) error {
-	k, err := loadSavedConfig(c)
+func Send(c *backends.Container, pid int, status specs.ContainerState, listener *os.File) error {
+	k, err := savedconfig.Load(c)
 	if err != nil {
 		return err
 	}

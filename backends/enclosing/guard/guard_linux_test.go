@@ -1,4 +1,4 @@
-package enclosing
+package guard
 
 import (
 	"errors"
@@ -12,7 +12,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/berth-oci/berth/backends"
-	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 	"github.com/berth-oci/berth/backends/lxcsocket"
 	"github.com/berth-oci/berth/backends/osthread"
 	"github.com/berth-oci/berth/backends/process"
@@ -43,7 +42,7 @@ func TestUnguarded(t *testing.T) {
 		"the host's, with the host's root, too": {specs.Linux{Namespaces: []specs.LinuxNamespace{user}, UIDMappings: root}, "linux.namespaces"},
 	} {
 		s := &specs.Spec{Linux: &c.linux}
-		err := preflightGuard(s)
+		err := Preflight(s)
 		if c.path == "" && err == nil {
 			continue
 		}
@@ -108,7 +107,7 @@ func TestKeepInCgroup(t *testing.T) {
 		"one in which lxc-monitord is": {shared, inNew("@lxc/0123456789abcdef//var/lib/lxc"), true},
 	} {
 		var a process.Attributes
-		if err := keepInCgroup(&a, &specs.Spec{Linux: &specs.Linux{Namespaces: c.namespaces}}, c.network); err != nil {
+		if err := KeepInCgroup(&a, &specs.Spec{Linux: &specs.Linux{Namespaces: c.namespaces}}, c.network); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		if got := a.Seccomp != nil; got != c.want {
@@ -125,10 +124,10 @@ func TestCheckDescriptors(t *testing.T) {
 	}
 	defer null.Close()
 	loose := looseSocket(t)
-	if err := checkDescriptors([3]*os.File{null, null, null}, 0); err != nil {
+	if err := CheckDescriptors([3]*os.File{null, null, null}, 0); err != nil {
 		t.Error(err)
 	}
-	err = checkDescriptors([3]*os.File{null, loose, null}, 0)
+	err = CheckDescriptors([3]*os.File{null, loose, null}, 0)
 	if !errors.Is(err, lxcsocket.ErrOpenSocket) || !strings.HasPrefix(err.Error(), "descriptor 1: ") {
 		t.Error(err)
 	}
@@ -149,7 +148,7 @@ func looseSocket(t *testing.T) *os.File {
 func TestSocketsTold(t *testing.T) {
 	old, oldDelegate := loadGuard, namespacesDelegate
 	defer func() { loadGuard, namespacesDelegate = old, oldDelegate }()
-	j := &enclosure.Job{Spec: &specs.Spec{Linux: &specs.Linux{Namespaces: []specs.LinuxNamespace{{Type: specs.NetworkNamespace, Path: "/proc/self/ns/net"}}}}}
+	s := &specs.Spec{Linux: &specs.Linux{Namespaces: []specs.LinuxNamespace{{Type: specs.NetworkNamespace, Path: "/proc/self/ns/net"}}}}
 	for name, c := range map[string]struct {
 		guard             *lxcsocket.Guard
 		err               error
@@ -166,13 +165,13 @@ func TestSocketsTold(t *testing.T) {
 		loadGuard = func() (*lxcsocket.Guard, error) {
 			return c.guard, c.err
 		}
-		if f := DiagnoseSockets(); f.Verdict != c.verdict {
+		if f := Diagnose(); f.Verdict != c.verdict {
 			t.Errorf("%s: %+v", name, f)
 		}
-		if got := featureGuard(); !strings.HasPrefix(got, c.feature) || c.err == nil && got != c.feature {
+		if got := Feature(); !strings.HasPrefix(got, c.feature) || c.err == nil && got != c.feature {
 			t.Errorf("%s: %q", name, got)
 		}
-		lines := explainGuard(j)
+		lines := Explain(s)
 		if c.err == nil {
 			if len(lines) != 2 || !strings.Contains(lines[1].Text, "clone3") || lines[1].From != lines[0].From {
 				t.Errorf("%s: %+v", name, lines)

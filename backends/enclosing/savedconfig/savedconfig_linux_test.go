@@ -1,4 +1,4 @@
-package enclosing
+package savedconfig
 
 import (
 	"os"
@@ -9,7 +9,6 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/berth-oci/berth/backends"
-	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 	"github.com/berth-oci/berth/backends/record"
 )
 
@@ -18,12 +17,11 @@ func TestKeptSeccompFlags(t *testing.T) {
 	t.Parallel()
 	for _, flags := range [][]specs.LinuxSeccompFlag{nil, {}, {specs.LinuxSeccompFlagLog}} {
 		c := &backends.Container{ID: "x", Dir: t.TempDir()}
-		s := minimal()
-		s.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.ActAllow, Flags: flags}
-		if err := saveConfig(&enclosure.Job{Container: c, Spec: s}, &backends.CreateOptions{}); err != nil {
+		s := &specs.Spec{Process: &specs.Process{}, Linux: &specs.Linux{Seccomp: &specs.LinuxSeccomp{DefaultAction: specs.ActAllow, Flags: flags}}}
+		if err := Save(c, s, &backends.CreateOptions{}); err != nil {
 			t.Fatal(err)
 		}
-		k, err := loadSavedConfig(c)
+		k, err := Load(c)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -42,7 +40,7 @@ func TestKeptFormats(t *testing.T) {
 	}
 	c := &backends.Container{ID: "x", Dir: t.TempDir()}
 	put := func(data []byte) {
-		if err := os.WriteFile(filepath.Join(c.Dir, savedConfigFile), data, 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(c.Dir, File), data, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -52,7 +50,7 @@ func TestKeptFormats(t *testing.T) {
 			t.Fatal(err)
 		}
 		put(data)
-		k, err := loadSavedConfig(c)
+		k, err := Load(c)
 		if err != nil || len(k.Linux.Namespaces) != 6 || k.Process.Args[0] != "sleep" || k.Linux.Resources == nil {
 			t.Errorf("%s: %+v, %v", file, k, err)
 		}
@@ -63,7 +61,7 @@ func TestKeptFormats(t *testing.T) {
 			"{}": "incomplete",
 		} {
 			put([]byte(edited))
-			if k, err := loadSavedConfig(c); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), savedConfigFile) {
+			if k, err := Load(c); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), File) {
 				t.Errorf("%s: %+v, %v", edited, k, err)
 			}
 		}

@@ -1,4 +1,7 @@
-package enclosing
+// Package savedconfig keeps what exec and update need of config.json, in a file beside the
+// container's record. A bundle can be changed or removed while its container runs. runc and crun
+// save a copy as well.
+package savedconfig
 
 import (
 	"fmt"
@@ -9,16 +12,14 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/berth-oci/berth/backends"
-	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 	"github.com/berth-oci/berth/backends/record"
 )
 
-// savedConfigFile is the file in a container's state directory that holds what exec and update need
-// of config.json. A bundle can be changed or removed while its container runs. runc and crun save a
-// copy as well.
-const savedConfigFile = "kept.json"
+// File is the name of the file in a container's state directory.
+const File = "kept.json"
 
-type savedConfig struct {
+// Config is what the file holds.
+type Config struct {
 	Process *specs.Process `json:"process"`
 	// Linux has namespaces, seccomp, personality and memory policy, and resources without devices.
 	Linux        *specs.Linux `json:"linux"`
@@ -28,13 +29,13 @@ type savedConfig struct {
 	NoSeccompFlags bool `json:"noSeccompFlags,omitempty"`
 }
 
-// spec returns the saved parts of config.json as a Spec.
-func (k *savedConfig) spec() *specs.Spec { return &specs.Spec{Linux: k.Linux} }
+// Spec returns the saved parts of config.json as a Spec.
+func (k *Config) Spec() *specs.Spec { return &specs.Spec{Linux: k.Linux} }
 
-// saveConfig writes the file for a container that is being created.
-func saveConfig(j *enclosure.Job, o *backends.CreateOptions) error {
-	l := j.Spec.Linux
-	k := &savedConfig{Process: j.Spec.Process, NoNewKeyring: o.NoNewKeyring, Linux: &specs.Linux{
+// Save writes the file for a container that is being created.
+func Save(c *backends.Container, s *specs.Spec, o *backends.CreateOptions) error {
+	l := s.Linux
+	k := &Config{Process: s.Process, NoNewKeyring: o.NoNewKeyring, Linux: &specs.Linux{
 		Namespaces: l.Namespaces, Seccomp: l.Seccomp, Personality: l.Personality, MemoryPolicy: l.MemoryPolicy,
 	}}
 	k.NoSeccompFlags = l.Seccomp != nil && l.Seccomp.Flags != nil && len(l.Seccomp.Flags) == 0
@@ -43,13 +44,14 @@ func saveConfig(j *enclosure.Job, o *backends.CreateOptions) error {
 		copied.Devices = nil
 		k.Linux.Resources = &copied
 	}
-	return k.write(j.Container)
+	return k.Write(c)
 }
 
-func (k *savedConfig) write(c *backends.Container) error {
+// Write replaces the file.
+func (k *Config) Write(c *backends.Container) error {
 	data, err := record.Marshal(k)
 	if err == nil {
-		err = renameio.WriteFile(filepath.Join(c.Dir, savedConfigFile), data, 0o600, renameio.WithTempDir(c.Dir))
+		err = renameio.WriteFile(filepath.Join(c.Dir, File), data, 0o600, renameio.WithTempDir(c.Dir))
 	}
 	if err != nil {
 		return fmt.Errorf("state of container %q: %w", c.ID, err)
@@ -57,9 +59,10 @@ func (k *savedConfig) write(c *backends.Container) error {
 	return nil
 }
 
-func loadSavedConfig(c *backends.Container) (*savedConfig, error) {
-	data, err := os.ReadFile(filepath.Join(c.Dir, savedConfigFile))
-	k := &savedConfig{}
+// Load reads the file. The error wraps record.ErrDamaged if berth has not written it.
+func Load(c *backends.Container) (*Config, error) {
+	data, err := os.ReadFile(filepath.Join(c.Dir, File))
+	k := &Config{}
 	if err == nil {
 		err = record.Unmarshal(data, k)
 	}
@@ -67,19 +70,10 @@ func loadSavedConfig(c *backends.Container) (*savedConfig, error) {
 		err = record.Damaged("it is incomplete")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("state of container %q: %s: %w", c.ID, filepath.Join(c.Dir, savedConfigFile), err)
+		return nil, fmt.Errorf("state of container %q: %s: %w", c.ID, filepath.Join(c.Dir, File), err)
 	}
 	if s := k.Linux.Seccomp; s != nil && k.NoSeccompFlags {
 		s.Flags = []specs.LinuxSeccompFlag{}
 	}
 	return k, nil
-}
-
-// OwnProcess returns process of config.json.
-func (b Backend) OwnProcess(c *backends.Container) (*specs.Process, error) {
-	k, err := loadSavedConfig(c)
-	if err != nil {
-		return nil, err
-	}
-	return k.Process, nil
 }

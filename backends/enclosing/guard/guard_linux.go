@@ -1,4 +1,7 @@
-package enclosing
+// Package guard decides which containers are kept from LXC's command sockets, and how. A container
+// that shares its network namespace can find the sockets of LXC's monitors there, and its root would
+// be root on the host by them.
+package guard
 
 import (
 	"errors"
@@ -24,19 +27,18 @@ var loadGuard = lxcsocket.Load
 // namespacesDelegate is cgroup.NamespacesDelegate, except in tests.
 var namespacesDelegate = cgroup.NamespacesDelegate
 
-// shares reports whether a container shares its network namespace. LXC's monitors can then be in
+// Needed reports whether a container shares its network namespace. LXC's monitors can then be in
 // it.
-func shares(s *specs.Spec) bool {
+func Needed(s *specs.Spec) bool {
 	_, kind := spec.Namespace(s, specs.NetworkNamespace)
 	return kind != spec.New
 }
 
-// openGuard loads the guard that keeps the container from LXC's command sockets. It returns nil if
-// the container needs no guard. If the kernel does not support the guard, openGuard fails for a
-// container that could reach a command socket.
-func (cr *creation) openGuard() (*lxcsocket.Guard, error) {
-	j := cr.job
-	if !shares(j.Spec) {
+// Open loads the guard that keeps the container from LXC's command sockets. It returns nil if the
+// container needs no guard. If the kernel does not support the guard, Open fails for a container
+// that could reach a command socket.
+func Open(j *enclosure.Job) (*lxcsocket.Guard, error) {
+	if !Needed(j.Spec) {
 		return nil, nil
 	}
 	g, err := loadGuard()
@@ -49,12 +51,12 @@ func (cr *creation) openGuard() (*lxcsocket.Guard, error) {
 	return nil, unguarded(j.Spec, j.Joined[specs.NetworkNamespace], err)
 }
 
-// guardCgroup attaches g to the container's cgroup. If g is nil, it does nothing.
-func guardCgroup(j *enclosure.Job, g *lxcsocket.Guard) error {
+// Attach attaches g to the container's cgroup. If g is nil, it does nothing.
+func Attach(g *lxcsocket.Guard, d *enclosure.Data) error {
 	if g == nil {
 		return nil
 	}
-	if err := g.Attach(filepath.Join(cgroup.Mount, j.Data.Limits), filepath.Join(cgroup.Mount, j.Data.Cgroup)); err != nil {
+	if err := g.Attach(filepath.Join(cgroup.Mount, d.Limits), filepath.Join(cgroup.Mount, d.Cgroup)); err != nil {
 		return fmt.Errorf("keep the container from LXC's command sockets: %w", err)
 	}
 	return nil
@@ -105,11 +107,11 @@ func inReach(network *os.File) (reason string, err error) {
 	return fmt.Sprintf("in the network namespace somebody listens as a monitor of LXC's does (@%.110s)", list[0]), nil
 }
 
-// keepInCgroup makes the seccomp filter refuse clone3 if LXC's command sockets are in reach. With
+// KeepInCgroup makes the seccomp filter refuse clone3 if LXC's command sockets are in reach. With
 // clone3 the container could fork a process into another cgroup, where the guard on its own cgroup
 // does not hold. network is the container's network namespace, or nil for the host's.
-func keepInCgroup(a *process.Attributes, s *specs.Spec, network *os.File) error {
-	if !shares(s) {
+func KeepInCgroup(a *process.Attributes, s *specs.Spec, network *os.File) error {
+	if !Needed(s) {
 		return nil
 	}
 	reach, err := mayReach(network)
@@ -132,20 +134,30 @@ func mayReach(network *os.File) (bool, error) {
 	return reason != "", err
 }
 
-// openNetwork opens the network namespace that config.json names by path. It returns nil if
-// config.json names none.
-func openNetwork(s *specs.Spec) (*os.File, error) {
-	path, kind := spec.Namespace(s, specs.NetworkNamespace)
-	if kind != spec.Path {
-		return nil, nil
+// CheckDescriptors refuses descriptors through which the container could reach a command socket. It
+// checks stdio, and n descriptors from 3 on.
+func CheckDescriptors(stdio [3]*os.File, n int) error {
+	for i, f := range stdio {
+		fd := i
+		if f != nil {
+			fd = int(f.Fd())
+		}
+		if err := lxcsocket.CheckDescriptor(fd); err != nil {
+			return fmt.Errorf("descriptor %d: %w", i, err)
+		}
 	}
-	return namespace.Open(path, namespace.CloneFlags[specs.NetworkNamespace])
+	for fd := 3; fd < 3+n; fd++ {
+		if err := lxcsocket.CheckDescriptor(fd); err != nil {
+			return fmt.Errorf("descriptor %d of --preserve-fds or LISTEN_FDS: %w", fd, err)
+		}
+	}
+	return nil
 }
 
-// preflightGuard returns the error that openGuard would return, as far as it can be known before
+// Preflight returns the error that Open would return, as far as it can be known before
 // the container's process exists.
-func preflightGuard(s *specs.Spec) error {
-	if s.Linux == nil || !shares(s) {
+func Preflight(s *specs.Spec) error {
+	if s.Linux == nil || !Needed(s) {
 		return nil
 	}
 	g, err := loadGuard()
@@ -167,12 +179,12 @@ func preflightGuard(s *specs.Spec) error {
 	return unguarded(s, network, err)
 }
 
-// explainGuard returns what the guard does.
-func explainGuard(j *enclosure.Job) []backends.Line {
-	if !shares(j.Spec) {
+// Explain returns what the guard does.
+func Explain(s *specs.Spec) []backends.Line {
+	if !Needed(s) {
 		return nil
 	}
-	from := namespace.Field(j.Spec, specs.NetworkNamespace)
+	from := namespace.Field(s, specs.NetworkNamespace)
 	what := "abstract addresses @lxc/… and @…/command"
 	g, err := loadGuard()
 	if err != nil {
@@ -183,7 +195,7 @@ func explainGuard(j *enclosure.Job) []backends.Line {
 		what = "abstract addresses @l… and @/…"
 	}
 	lines := []backends.Line{{Text: "refuse to connect or send to " + what + " (BPF: cgroup/connect_unix, cgroup/sendmsg_unix)", From: from}}
-	network, err := openNetwork(j.Spec)
+	network, err := openNetwork(s)
 	if err != nil {
 		return lines // create reports it
 	}
@@ -194,28 +206,8 @@ func explainGuard(j *enclosure.Job) []backends.Line {
 	return lines
 }
 
-// checkDescriptors refuses descriptors through which the container could reach a command socket. It
-// checks stdio, and n descriptors from 3 on.
-func checkDescriptors(stdio [3]*os.File, n int) error {
-	for i, f := range stdio {
-		fd := i
-		if f != nil {
-			fd = int(f.Fd())
-		}
-		if err := lxcsocket.CheckDescriptor(fd); err != nil {
-			return fmt.Errorf("descriptor %d: %w", i, err)
-		}
-	}
-	for fd := 3; fd < 3+n; fd++ {
-		if err := lxcsocket.CheckDescriptor(fd); err != nil {
-			return fmt.Errorf("descriptor %d of --preserve-fds or LISTEN_FDS: %w", fd, err)
-		}
-	}
-	return nil
-}
-
-// DiagnoseSockets reports whether containers can be kept from LXC's command sockets on this host.
-func DiagnoseSockets() backends.Finding {
+// Diagnose reports whether containers can be kept from LXC's command sockets on this host.
+func Diagnose() backends.Finding {
 	f := backends.Finding{Check: "LXC's command sockets", Verdict: backends.Pass, Looked: "refused to containers that share a network namespace"}
 	g, err := loadGuard()
 	if err != nil {
@@ -235,8 +227,8 @@ func DiagnoseSockets() backends.Finding {
 	return f
 }
 
-// featureGuard says in a few words whether containers are kept from LXC's command sockets.
-func featureGuard() string {
+// Feature says in a few words whether containers are kept from LXC's command sockets.
+func Feature() string {
 	g, err := loadGuard()
 	if err != nil {
 		return "not refused: " + err.Error()
@@ -246,4 +238,14 @@ func featureGuard() string {
 		return "refused with others"
 	}
 	return "refused"
+}
+
+// openNetwork opens the network namespace that config.json names by path. It returns nil if
+// config.json names none.
+func openNetwork(s *specs.Spec) (*os.File, error) {
+	path, kind := spec.Namespace(s, specs.NetworkNamespace)
+	if kind != spec.Path {
+		return nil, nil
+	}
+	return namespace.Open(path, namespace.CloneFlags[specs.NetworkNamespace])
 }
