@@ -75,7 +75,7 @@ var (
 	// name matches what Go code calls something in a package: the package, and one or two names.
 	name = regexp.MustCompile(`^([a-z]\w*)\.(\w+(?:\.\w+)?)(?:\(\))?$`)
 	// extension matches the end of a file name, which only looks like a name in a package.
-	extension = regexp.MustCompile(`\.(json|toml|md|go|conf|sock|test|tar|log|d|yaml)$`)
+	extension = regexp.MustCompile(`\.(json|toml|md|go|conf|sock|test|tar|log|d|yaml|fifo)$`)
 	// other matches a key of LXC's configuration, or a JSON path that begins like a package.
 	other = regexp.MustCompile(`^(lxc|process|hooks|freebsd)\.[a-z]`)
 )

@@ -1,0 +1,58 @@
+package create
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/enclosing/container"
+	"github.com/berth-oci/berth/backends/initproc/link"
+	"github.com/berth-oci/berth/spec"
+)
+
+// errOOM has runc's words because engines show them.
+var errOOM = errors.New("container init was OOM-killed (memory limit too low?)")
+
+// reason returns why create has failed, if err is only a consequence: cause if the caller has given
+// up, or the end of the container's process. It must be called before anything is undone.
+func (cr *creation) reason(cause, err error) error {
+	if cause != nil {
+		return cause
+	}
+	if cr.initProc == nil {
+		return err
+	}
+	var ended *link.EndedError
+	gone := errors.As(err, &ended)
+	if !gone {
+		_, gone = cr.initProc.Status(0)
+	}
+	if !gone {
+		return err
+	}
+	if cr.oom.seen() {
+		return spec.Fieldf("linux.resources.memory", "%w: %w", errOOM, &link.EndedError{Host: cr.initProc.Host})
+	}
+	if ended != nil {
+		return err
+	}
+	return fmt.Errorf("%w: %w", &link.EndedError{Host: cr.initProc.Host}, err)
+}
+
+// gone is how long the processes of a container may take to end when create is undone.
+const gone = 10 * time.Second
+
+func (cr *creation) undo(ctx context.Context) error {
+	if cr.initProc != nil {
+		cr.initProc.Kill()
+		// Only after the enclosure is gone: see container.Remove.
+		defer cr.initProc.Close()
+		defer cr.initProc.Wait(gone)
+	}
+	if err := container.Remove(ctx, cr.tool, cr.job.Container, cr.job.Data); err != nil {
+		return fmt.Errorf("%w (berth delete --force %s tries again): %w", backends.ErrLeftBehind, cr.job.ID, err)
+	}
+	return nil
+}
