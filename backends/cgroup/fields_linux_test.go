@@ -187,6 +187,26 @@ func fieldsOf(lacks Lacks) (list []string) {
 	return list
 }
 
+// missingIn returns what is missing in a cgroup of a tree.
+func missingIn(t *testing.T, root, name string, r *cgroups.Resources) Lacks {
+	t.Helper()
+	dir, err := os.Open(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dir.Close()
+	g, err := openAt(int(dir.Fd()), name, "/"+name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	host, err := controllers(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g.missing(host, r)
+}
+
 func TestLacks(t *testing.T) {
 	t.Parallel()
 	const (
@@ -232,7 +252,7 @@ func TestLacks(t *testing.T) {
 			t.Parallel()
 			res := translated(t, tt.r)
 			root := tree(t, map[string][2]string{".": {tt.controllers}, "one": {""}, "two": {tt.controllers, tt.files}})
-			for how, got := range map[string]Lacks{"foreseen": preflight(root, res), "missing": missing(root, "/two", res)} {
+			for how, got := range map[string]Lacks{"foreseen": preflight(root, res), "missing": missingIn(t, root, "two", res)} {
 				if list := fieldsOf(got); !slices.Equal(list, tt.want) {
 					t.Errorf("%s: %q, want %q", how, list, tt.want)
 				}
@@ -261,17 +281,20 @@ func TestLacks(t *testing.T) {
 func TestLacksUnknown(t *testing.T) {
 	t.Parallel()
 	res := translated(t, &specs.LinuxResources{BlockIO: &specs.LinuxBlockIO{Weight: ptr(uint16(100))}})
-	root := tree(t, map[string][2]string{".": {"io"}, "a": {""}, "a/b": {"io", ""}})
+	root := tree(t, map[string][2]string{".": {"io"}, "a": {""}, "a/b": {"io", ""}, "gone": {}})
+	if err := os.Remove(filepath.Join(root, "gone", controllersFile)); err != nil {
+		t.Fatal(err)
+	}
 	if got := preflight(root, res); len(got) > 0 {
 		t.Errorf("foreseen: %v", got)
 	}
-	if got := missing(root, "/a", res); len(got) != 1 || !strings.Contains(got[0].Err.Error(), "cgroup /a has no io controller") {
+	if got := missingIn(t, root, "a", res); len(got) != 1 || !strings.Contains(got[0].Err.Error(), "cgroup /a has no io controller") {
 		t.Errorf("missing: %v", got)
 	}
-	if got := missing(root, "/a/b", res); len(got) != 1 || !strings.Contains(got[0].Err.Error(), "no io.bfq.weight and no io.weight") {
+	if got := missingIn(t, root, "a/b", res); len(got) != 1 || !strings.Contains(got[0].Err.Error(), "no io.bfq.weight and no io.weight") {
 		t.Errorf("missing: %v", got)
 	}
-	if got := missing(root, "/gone", res); got != nil {
+	if got := missingIn(t, root, "gone", res); got != nil {
 		t.Errorf("of a cgroup that has gone: %v", got)
 	}
 }

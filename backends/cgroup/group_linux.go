@@ -3,19 +3,13 @@
 package cgroup
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strconv"
-	"syscall"
-	"time"
 
-	"github.com/opencontainers/cgroups"
-	_ "github.com/opencontainers/cgroups/devices" // the device policy, as BPF
-	"github.com/opencontainers/cgroups/fs2"
 	"golang.org/x/sys/unix"
 
 	"github.com/berth-oci/berth/backends/procfs"
@@ -39,199 +33,230 @@ func CheckUnified() error {
 	return nil
 }
 
-// ID returns the identity (inode number) of a cgroup, which no other cgroup gets while the host
-// runs. It returns 0 for a missing cgroup.
-func ID(path string) uint64 {
-	info, err := os.Stat(filepath.Join(Mount, path))
+// Group is an open cgroup. It holds a descriptor of the cgroup's directory, and all methods go
+// through that. If the cgroup is removed and another one gets its path, they leave the other one
+// alone.
+type Group struct {
+	fd int
+	// path is relative to Mount and starts with a slash. The kernel does not rename cgroups.
+	path string
+	id   uint64
+}
+
+// ErrGone is returned if there is no cgroup at a path, or not the one that was asked for.
+var ErrGone = errors.New("there is no such cgroup any more")
+
+// Open opens whatever cgroup is at path, which is relative to Mount. The error wraps ErrGone if
+// there is none. The caller has to close the Group.
+func Open(path string) (*Group, error) {
+	root, err := unix.Open(Mount, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return 0
+		return nil, fmt.Errorf("open cgroup %s: %w", path, &os.PathError{Op: "open", Path: Mount, Err: err})
 	}
-	return info.Sys().(*syscall.Stat_t).Ino
+	defer unix.Close(root)
+	path = filepath.Clean("/" + path)
+	return openAt(root, "."+path, path)
 }
 
-// ErrTaken is returned if a container cannot have a cgroup because the cgroup exists already.
-var ErrTaken = errors.New("it belongs to another container, or was left behind by one")
-
-// CheckFree returns an error that wraps ErrTaken if a cgroup, or anything else, exists at path.
-func CheckFree(path string) error {
-	if _, err := os.Lstat(filepath.Join(Mount, path)); gone(err) {
-		return nil
-	} else if err != nil {
-		return fmt.Errorf("cgroup %s: %w", path, err)
-	}
-	if pids, err := Processes(path); err == nil && len(pids) > 0 {
-		return fmt.Errorf("container's cgroup is not empty: %d process(es) found in cgroup %s: %w", len(pids), path, ErrTaken)
-	}
-	if frozen, err := Frozen(path); err == nil && frozen {
-		return fmt.Errorf("container's cgroup unexpectedly frozen: cgroup %s: %w", path, ErrTaken)
-	}
-	return fmt.Errorf("cgroup %s exists already: %w", path, ErrTaken)
-}
-
-// prepare enables the controllers for a cgroup that another program will make, and holds the
-// cgroup's parent until the returned Closer is closed. path is relative to Mount.
-func prepare(path string) (io.Closer, error) {
-	dir := filepath.Join(Mount, path)
-	if err := CheckFree(path); err != nil {
-		return nil, err
-	}
-	hold, err := holdParent(path)
+// OpenID opens the cgroup at path if its ID is id. Otherwise the error wraps ErrGone: the cgroup
+// was removed, and another one may be at its path. OpenID never opens the root cgroup, which no
+// container has.
+func OpenID(path string, id uint64) (*Group, error) {
+	g, err := Open(path)
 	if err != nil {
 		return nil, err
 	}
-	err = fs2.CreateCgroupPath(dir, &cgroups.Cgroup{Resources: &cgroups.Resources{}})
-	if err == nil {
-		err = unix.Rmdir(dir)
+	if g.id != id || g.path == "/" {
+		g.Close()
+		return nil, fmt.Errorf("open cgroup %s: %w", path, ErrGone)
 	}
-	if err != nil {
-		hold.Close()
-		return nil, fmt.Errorf("prepare cgroup %s: %w", path, err)
-	}
-	return hold, nil
+	return g, nil
 }
 
-// Make makes a cgroup and opens it, so that a process can be forked into it (clone3(2),
-// CLONE_INTO_CGROUP).
-func Make(path string) (*os.File, error) {
-	dir := filepath.Join(Mount, path)
-	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+// OpenOf opens the cgroup that a process is in.
+func OpenOf(pid int) (*Group, error) {
+	const tries = 10 // the process may be moving
+	for n := 1; ; n++ {
+		path, err := Of(pid)
+		if err != nil {
+			return nil, err
+		}
+		g, err := Open(path)
+		if err == nil {
+			if now, err := Of(pid); err == nil && now == path && g.Exists() {
+				return g, nil
+			}
+			g.Close()
+			err = fmt.Errorf("open cgroup %s: process %d has left it", path, pid)
+		}
+		if n == tries {
+			return nil, err
+		}
+	}
+}
+
+// Make makes a cgroup at path, unless there is one, and opens it.
+func Make(path string) (*Group, error) {
+	if err := os.Mkdir(filepath.Join(Mount, path), 0o755); err != nil && !errors.Is(err, os.ErrExist) {
 		return nil, fmt.Errorf("make cgroup %s: %w", path, err)
 	}
-	f, err := os.Open(dir)
+	return Open(path)
+}
+
+// Open opens the cgroup at path, which is relative to Mount and must be the path of g or lead below
+// it. If there is none in g, the error wraps ErrGone, even if another cgroup is at path by now.
+func (g *Group) Open(path string) (*Group, error) {
+	rel, err := filepath.Rel(g.path, path)
+	if err != nil || !filepath.IsLocal(rel) {
+		return nil, fmt.Errorf("open cgroup %s: it is not below %s", path, g.path)
+	}
+	return openAt(g.fd, rel, path)
+}
+
+// openAt opens the cgroup path. It is at rel in the directory dir.
+func openAt(dir int, rel, path string) (*Group, error) {
+	fd, err := openBeneath(dir, rel, unix.O_RDONLY|unix.O_DIRECTORY)
+	if gone(err) {
+		return nil, fmt.Errorf("open cgroup %s: %w", path, ErrGone)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open cgroup %s: %w", path, err)
 	}
-	return f, nil
-}
-
-// Limit applies resources to an existing cgroup. Errors name the JSON path. If the cgroup lacks a
-// controller or a file, the error is of type Lacks.
-func Limit(path string, r *cgroups.Resources) error {
-	m, err := fs2.NewManager(&cgroups.Cgroup{Resources: r}, filepath.Join(Mount, path))
-	if err != nil {
-		return fmt.Errorf("cgroup %s: %w", path, err)
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		unix.Close(fd)
+		return nil, fmt.Errorf("open cgroup %s: %w", path, err)
 	}
-	return explained(path, r, m.Set(r))
+	return &Group{fd: fd, path: path, id: st.Ino}, nil
 }
 
-// LimitInner applies to a container's cgroup the limits that a cgroup above it already has. The
-// container can then read its limits, and the kernel counts their effects in the cgroup that
-// engines look at. The cgroups above must not contain processes themselves (cgroup v2's "no
-// internal processes" rule).
-func LimitInner(path string, r *cgroups.Resources) error {
-	if !hasAll(path) {
-		if err := fs2.CreateCgroupPath(filepath.Join(Mount, path), &cgroups.Cgroup{Resources: r}); err != nil {
-			return fmt.Errorf("enable the controllers of cgroup %s: %w", path, err)
+// openBeneath opens a path below dir. The path must not leave dir or its mount, and must not
+// contain a symbolic link.
+func openBeneath(dir int, path string, flags int) (int, error) {
+	how := unix.OpenHow{
+		Flags:   uint64(flags | unix.O_CLOEXEC),
+		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_XDEV | unix.RESOLVE_NO_SYMLINKS,
+	}
+	for {
+		fd, err := unix.Openat2(dir, path, &how)
+		if err != unix.EINTR && err != unix.EAGAIN {
+			return fd, err
 		}
 	}
-	inner := *r
-	inner.SkipDevices = true
-	return Limit(path, &inner)
 }
 
-// hasAll reports whether a cgroup has every controller of the kernel.
-func hasAll(path string) bool {
-	const file = "cgroup.controllers"
-	all, err := os.ReadFile(filepath.Join(Mount, file))
-	if err != nil {
-		return false
-	}
-	own, err := os.ReadFile(filepath.Join(Mount, path, file))
-	return err == nil && bytes.Equal(own, all)
+// Close closes the Group. The cgroup stays.
+func (g *Group) Close() error {
+	fd := g.fd
+	g.fd = -1
+	return unix.Close(fd)
 }
 
-// Of returns the cgroup of a process, relative to Mount.
-func Of(pid int) (string, error) { return procfs.Proc.Cgroup(pid) }
+// Path returns the path at which the cgroup was opened, relative to Mount.
+func (g *Group) Path() string { return g.path }
 
-// Enter moves a process into a cgroup.
-func Enter(path string, pid int) error {
-	file := filepath.Join(Mount, path, "cgroup.procs")
-	if err := os.WriteFile(file, []byte(strconv.Itoa(pid)), 0); err != nil {
-		return fmt.Errorf("move the container's process into its cgroup: %w", err)
-	}
-	return nil
+// ID returns the identity (inode number) of the cgroup, which no other cgroup gets while the host
+// runs.
+func (g *Group) ID() uint64 { return g.id }
+
+// Fd returns the descriptor of the cgroup's directory, for clone3(2) with CLONE_INTO_CGROUP and for
+// bpf(2). It is valid until Close.
+func (g *Group) Fd() int { return g.fd }
+
+// Exists reports whether the cgroup has not been removed. As long as it exists, no other cgroup has
+// its path.
+func (g *Group) Exists() bool {
+	return unix.Faccessat(g.fd, procsFile, unix.F_OK, 0) == nil
 }
 
-// Kill kills every process in a cgroup and below it. It ignores a missing cgroup.
-func Kill(path string) error {
-	err := os.WriteFile(filepath.Join(Mount, path, "cgroup.kill"), []byte("1"), 0)
-	if err != nil && !gone(err) {
-		return fmt.Errorf("kill what is in cgroup %s: %w", path, err)
-	}
-	return nil
+// procsFile is a file that every cgroup has. A cgroup that is being removed loses it before most
+// others.
+const procsFile = "cgroup.procs"
+
+// gone reports whether err is the error of an access to a file of the cgroup because the cgroup is
+// removed. The kernel may have no such file, too.
+func (g *Group) gone(err error) bool {
+	return errors.Is(err, unix.ENODEV) || errors.Is(err, unix.ENOENT) && !g.Exists()
 }
 
-// Processes returns the pids in a cgroup and below it, and none for a missing cgroup.
-func Processes(path string) ([]int, error) {
-	pids, err := cgroups.GetAllPids(filepath.Join(Mount, path))
-	if gone(err) {
-		return nil, nil
-	}
-	return pids, err
-}
-
-// Remove removes a cgroup and the cgroups below it, and kills the processes in them. It waits up to
-// patience for the kernel to release the processes.
-func Remove(path string) error {
-	dir := filepath.Join(Mount, path)
-	if filepath.Clean(dir) == Mount {
-		return nil
-	}
-	var err error
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
-		if err = removeTree(dir); err == nil || !errors.Is(err, unix.EBUSY) {
-			return err
-		}
-		if err := Kill(path); err != nil {
-			return err
-		}
-	}
-	return fmt.Errorf("remove cgroup %s: %w", path, err)
-}
-
-// withdraw removes a cgroup once it is empty. If processes are still in it after patience, it
-// leaves the cgroup without an error, because then the processes are not the container's.
-func withdraw(path string, remove func() error) error {
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
-		pids, err := Processes(path)
-		if err != nil {
-			return fmt.Errorf("processes of cgroup %s: %w", path, err)
-		}
-		if len(pids) > 0 {
-			continue
-		}
-		if err := remove(); !errors.Is(err, unix.EBUSY) {
-			return err
-		}
-	}
-	return nil
-}
-
-// patience is how long the kernel may take to release processes that have ended.
-const patience = 5 * time.Second
-
-func removeTree(dir string) error {
-	err := unix.Rmdir(dir)
-	if err == nil || gone(err) {
-		return nil
-	}
-	entries, rerr := os.ReadDir(dir)
-	if gone(rerr) {
-		return nil
-	}
-	for _, e := range entries {
-		if e.IsDir() {
-			if err := removeTree(filepath.Join(dir, e.Name())); err != nil {
-				return err
-			}
-		}
-	}
-	if err = unix.Rmdir(dir); gone(err) {
-		return nil
-	}
-	return err
-}
-
+// gone reports whether err is the error of an access to a cgroup, or to a file in one, that does
+// not exist.
 func gone(err error) bool {
 	return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENODEV)
 }
+
+// file returns the path of one of the cgroup's files, for messages.
+func (g *Group) file(name string) string { return filepath.Join(Mount, g.path, name) }
+
+// at returns a path that leads to one of the cgroup's files through the descriptor, for what takes
+// a path only. It is valid until Close. The link is the thread's own, as the process's first thread
+// may have ended.
+func (g *Group) at(name string) string {
+	return filepath.Join("/proc/thread-self/fd", strconv.Itoa(g.fd), name)
+}
+
+// open opens one of the cgroup's files.
+func (g *Group) open(name string, flags int) (*os.File, error) {
+	fd, err := openBeneath(g.fd, name, flags)
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: g.file(name), Err: err}
+	}
+	return os.NewFile(uintptr(fd), g.file(name)), nil
+}
+
+// read returns the content of one of the cgroup's files.
+func (g *Group) read(name string) ([]byte, error) {
+	f, err := g.open(name, unix.O_RDONLY)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(f)
+}
+
+// write writes a text to one of the cgroup's files.
+func (g *Group) write(name, text string) error {
+	f, err := g.open(name, unix.O_WRONLY)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = f.WriteString(text)
+	return err
+}
+
+// children opens the cgroups directly below g, one after the other. It skips those that are removed
+// meanwhile.
+func (g *Group) children(each func(child *Group) error) error {
+	fd, err := openBeneath(g.fd, ".", unix.O_RDONLY|unix.O_DIRECTORY) // with an offset of its own
+	if err != nil {
+		return &os.PathError{Op: "open", Path: g.file(""), Err: err}
+	}
+	dir := os.NewFile(uintptr(fd), g.file(""))
+	entries, err := dir.ReadDir(-1)
+	dir.Close()
+	if err != nil && !gone(err) {
+		return err
+	}
+	for _, e := range entries {
+		if !e.IsDir() {
+			continue
+		}
+		child, err := openAt(g.fd, e.Name(), filepath.Join(g.path, e.Name()))
+		if errors.Is(err, ErrGone) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		err = each(child)
+		child.Close()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Of returns the path of the cgroup that a process is in, relative to Mount.
+func Of(pid int) (string, error) { return procfs.Proc.Cgroup(pid) }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/opencontainers/cgroups"
+	"golang.org/x/sys/unix"
 
 	"github.com/berth-oci/berth/spec"
 )
@@ -46,9 +47,14 @@ func Preflight(r *cgroups.Resources) Lacks {
 	return preflight(Mount, r)
 }
 
-// Missing returns the limits that the cgroup at path cannot have.
-func Missing(path string, r *cgroups.Resources) Lacks {
-	return missing(Mount, path, r)
+// Missing returns the limits that the cgroup cannot have. If the cgroup has been removed, it
+// returns none.
+func (g *Group) Missing(r *cgroups.Resources) Lacks {
+	host, err := controllers(Mount)
+	if err != nil {
+		return nil
+	}
+	return g.missing(host, r)
 }
 
 func preflight(mount string, r *cgroups.Resources) (lacks Lacks) {
@@ -80,41 +86,39 @@ func preflight(mount string, r *cgroups.Resources) (lacks Lacks) {
 	return lacks
 }
 
-func missing(mount, path string, r *cgroups.Resources) (lacks Lacks) {
+func (g *Group) missing(host []string, r *cgroups.Resources) (lacks Lacks) {
 	list := writes(r)
 	if len(list) == 0 {
 		return nil
 	}
-	dir := filepath.Join(mount, path)
-	have, err := controllers(dir)
-	if err != nil {
-		return nil // the cgroup was removed
-	}
-	host, err := controllers(mount)
+	data, err := g.read(controllersFile)
 	if err != nil {
 		return nil
 	}
+	have := strings.Fields(string(data))
 	for i := range list {
 		w := &list[i]
 		switch {
 		case w.optional:
 		case w.controller != "" && !slices.Contains(host, w.controller):
-			lacks = append(lacks, w.noController(mount, host))
+			lacks = append(lacks, w.noController(Mount, host))
 		case w.controller != "" && !slices.Contains(have, w.controller):
 			lacks = append(lacks, w.errorf("cgroup %s has no %s controller (its %s has %s): one above it does not give it on, as processes are in that, or in what is made of threads (cgroups(7), cgroup.subtree_control)",
-				path, w.controller, controllersFile, listed(have)))
-		case !w.hasFile(dir):
+				g.path, w.controller, controllersFile, listed(have)))
+		case !w.hasFile(g.lstat):
 			lacks = append(lacks, w.noFile())
 		}
 	}
 	return lacks
 }
 
-func (w *write) hasFile(dir string) bool {
-	return slices.ContainsFunc(w.files, func(file string) bool {
-		_, err := os.Lstat(filepath.Join(dir, file))
-		return !errors.Is(err, fs.ErrNotExist)
-	})
+// hasFile reports whether a cgroup has one of the files. lstat looks for a file in it.
+func (w *write) hasFile(lstat func(file string) error) bool {
+	return slices.ContainsFunc(w.files, func(file string) bool { return !errors.Is(lstat(file), fs.ErrNotExist) })
+}
+
+func (g *Group) lstat(file string) error {
+	return unix.Fstatat(g.fd, file, &unix.Stat_t{}, unix.AT_SYMLINK_NOFOLLOW)
 }
 
 func (w *write) noController(mount string, have []string) *spec.FieldError {
@@ -162,7 +166,7 @@ func (w *write) nowhere(mount string) bool {
 		if !has(dir, w.controller) {
 			continue
 		}
-		if w.hasFile(dir) {
+		if w.hasFile(func(file string) error { _, err := os.Lstat(filepath.Join(dir, file)); return err }) {
 			return false
 		}
 		lacks = dir
@@ -194,26 +198,4 @@ func neighbours(mount string) iter.Seq[string] {
 			}
 		}
 	}
-}
-
-// explained adds the JSON path of the field to an error that the cgroup library returned for the
-// cgroup at path. If the cgroup lacks a controller or a file, explained returns Lacks even if err
-// is nil, because the library ignores some of these cases.
-func explained(path string, r *cgroups.Resources, err error) error {
-	if lacks := Missing(path, r); len(lacks) > 0 {
-		return lacks
-	}
-	if err == nil {
-		return nil
-	}
-	at := "linux.resources"
-	var failed *fs.PathError
-	if errors.As(err, &failed) {
-		file := filepath.Base(failed.Path)
-		list := writes(r)
-		if i := slices.IndexFunc(list, func(w write) bool { return slices.Contains(w.files, file) }); i >= 0 {
-			at = list[i].field
-		}
-	}
-	return spec.Fieldf(at, "apply to cgroup %s: %w", path, err)
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -14,18 +13,22 @@ import (
 
 // WatchOOM calls f for each process in the cgroup or below it that the kernel's OOM killer kills
 // from now on. It returns when the cgroup has no process left or is removed, or when ctx is done.
-func WatchOOM(ctx context.Context, path string, f func()) error { return watchOOM(ctx, path, false, f) }
+func (g *Group) WatchOOM(ctx context.Context, f func()) error { return g.watchOOM(ctx, false, f) }
 
 // WatchAllOOM is WatchOOM for all kills since the cgroup was made.
-func WatchAllOOM(ctx context.Context, path string, f func()) error {
-	return watchOOM(ctx, path, true, f)
+func (g *Group) WatchAllOOM(ctx context.Context, f func()) error { return g.watchOOM(ctx, true, f) }
+
+func (g *Group) watchOOM(ctx context.Context, all bool, f func()) error {
+	if err := g.countOOM(ctx, all, f); err != nil {
+		return fmt.Errorf("watch cgroup %s: %w", g.path, err)
+	}
+	return nil
 }
 
-func watchOOM(ctx context.Context, path string, all bool, f func()) error {
-	dir := filepath.Join(Mount, path)
+func (g *Group) countOOM(ctx context.Context, all bool, f func()) error {
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 	if err != nil {
-		return fmt.Errorf("watch cgroup %s: inotify_init1: %w", path, err)
+		return os.NewSyscallError("inotify_init1", err)
 	}
 	// The file is non-blocking, so that the Go runtime polls it and Close ends a Read.
 	events := os.NewFile(uintptr(fd), "inotify")
@@ -33,15 +36,15 @@ func watchOOM(ctx context.Context, path string, all bool, f func()) error {
 	stop := context.AfterFunc(ctx, func() { events.Close() })
 	defer stop()
 	// Without the memory controller there are no memory.events and no OOM kills.
-	for _, file := range []string{"cgroup.events", "memory.events"} {
-		_, err := unix.InotifyAddWatch(fd, filepath.Join(dir, file), unix.IN_MODIFY)
-		if err != nil && (file == "cgroup.events" || !errors.Is(err, unix.ENOENT)) {
-			return fmt.Errorf("watch cgroup %s: %s: %w", path, file, err)
+	for _, file := range []string{eventsFile, memoryEvents} {
+		_, err := unix.InotifyAddWatch(fd, g.at(file), unix.IN_MODIFY)
+		if err != nil && (file == eventsFile || !errors.Is(err, unix.ENOENT)) {
+			return fmt.Errorf("%s: %w", file, err)
 		}
 	}
-	known, err := eventCount(dir, "memory.events", "oom_kill")
+	known, err := g.eventCount(memoryEvents, "oom_kill")
 	if err != nil {
-		return fmt.Errorf("watch cgroup %s: %w", path, err)
+		return err
 	}
 	if all {
 		known = 0
@@ -49,16 +52,16 @@ func watchOOM(ctx context.Context, path string, all bool, f func()) error {
 	buffer := make([]byte, 4096)
 	for {
 		// Read the count after the watches exist, so that no kill is missed.
-		now, err := eventCount(dir, "memory.events", "oom_kill")
+		now, err := g.eventCount(memoryEvents, "oom_kill")
 		if err != nil {
-			return fmt.Errorf("watch cgroup %s: %w", path, err)
+			return err
 		}
 		for ; known < now; known++ {
 			f()
 		}
-		populated, err := eventCount(dir, "cgroup.events", "populated")
+		populated, err := g.eventCount(eventsFile, "populated")
 		if err != nil {
-			return fmt.Errorf("watch cgroup %s: %w", path, err)
+			return err
 		}
 		if populated == 0 || ctx.Err() != nil {
 			return nil
@@ -67,15 +70,18 @@ func watchOOM(ctx context.Context, path string, all bool, f func()) error {
 			if ctx.Err() != nil {
 				return nil
 			}
-			return fmt.Errorf("watch cgroup %s: %w", path, err)
+			return err
 		}
 	}
 }
 
+// memoryEvents is the memory controller's file of events.
+const memoryEvents = "memory.events"
+
 // OOMKills returns how many processes in the cgroup and below it the kernel's OOM killer has
 // killed. It returns 0 if the kernel does not count them.
-func OOMKills(path string) uint64 {
-	n, err := eventCount(filepath.Join(Mount, path), "memory.events", "oom_kill")
+func (g *Group) OOMKills() uint64 {
+	n, err := g.eventCount(memoryEvents, "oom_kill")
 	if err != nil {
 		return 0
 	}
@@ -83,8 +89,8 @@ func OOMKills(path string) uint64 {
 }
 
 // eventCount reads a value from a "key value" file. A missing file or key counts as 0.
-func eventCount(dir, file, key string) (uint64, error) {
-	data, err := os.ReadFile(filepath.Join(dir, file))
+func (g *Group) eventCount(file, key string) (uint64, error) {
+	data, err := g.read(file)
 	if gone(err) {
 		return 0, nil
 	}

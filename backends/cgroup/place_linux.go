@@ -1,6 +1,7 @@
 package cgroup
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"path"
@@ -196,50 +197,82 @@ func (p *Place) Open(pid int, annotations map[string]string) (io.Closer, error) 
 	return io.NopCloser(nil), nil
 }
 
-// Limit applies resources to the cgroup Limits. In a scope it applies them to the container's
-// cgroup, too, because systemd controls the scope's own.
-func (p *Place) Limit(r *cgroups.Resources) error {
-	if p.scope == nil {
-		return Limit(p.Limits, r)
+// Limit applies resources to the cgroup limits, and to the container's cgroup inner if that is
+// another one below it. The limits of a scope are told to systemd, which controls the scope's own.
+func (p *Place) Limit(limits, inner *Group, r *cgroups.Resources) error {
+	err := p.limit(limits, r)
+	if err == nil && inner.id != limits.id {
+		err = inner.LimitInner(r)
 	}
-	if err := explained(p.Limits, r, p.scope.Set(r)); err != nil {
-		return err
-	}
-	return LimitInner(p.Path, r)
+	return err
 }
 
-// Remove kills the processes in the cgroup and removes it. A scope is stopped through systemd. The
-// kernel tells systemd with a delay that a cgroup is empty, and not at all if the cgroup has been
-// removed by then, so the scope would stay.
-func (p *Place) Remove() error {
+func (p *Place) limit(g *Group, r *cgroups.Resources) error {
+	if p.scope == nil {
+		return g.Limit(r)
+	}
+	if !g.Exists() { // or another scope may have the name
+		return fmt.Errorf("apply to cgroup %s: %w", g.path, ErrGone)
+	}
+	// As in [Group.manager] the library gets a path through the descriptor. It names the scope to
+	// systemd by p.unit.
+	scope, err := systemd.NewUnifiedManager(p.unit, g.at(""))
+	if err != nil {
+		return err
+	}
+	return g.explained(r, scope.Set(r))
+}
+
+// Remove kills the processes in the cgroup limits and removes it. A scope is stopped through
+// systemd. The kernel tells systemd with a delay that a cgroup is empty, and not at all if the
+// cgroup has been removed by then, so the scope would stay.
+func (p *Place) Remove(limits *Group) error {
 	if p.scope != nil {
-		if err := Kill(p.Limits); err != nil {
+		if err := limits.Kill(); err != nil {
 			return err
 		}
-		if err := p.scope.Destroy(); err != nil {
-			return fmt.Errorf("remove the systemd scope of %s: %w", p.Limits, err)
+		if err := p.stop(limits); err != nil {
+			return err
 		}
 	}
-	return Remove(p.Limits)
+	return limits.Remove()
 }
 
 // Withdraw removes the cgroup of a container whose create failed, if it was made. It removes the
 // cgroup only if that is empty, because by now it may belong to another container.
 func (p *Place) Withdraw() error {
-	if ID(p.Limits) == 0 {
+	g, err := Open(p.Limits)
+	if errors.Is(err, ErrGone) {
 		if p.scope != nil {
 			ForgetScope(p.Limits)
 		}
 		return nil
 	}
-	return withdraw(p.Limits, func() error {
+	if err != nil {
+		return err
+	}
+	defer g.Close()
+	return g.withdraw(func() error {
 		if p.scope != nil {
-			if err := p.scope.Destroy(); err != nil {
-				return fmt.Errorf("remove the systemd scope of %s: %w", p.Limits, err)
+			if err := p.stop(g); err != nil {
+				return err
 			}
 		}
-		return removeTree(path.Join(Mount, p.Limits))
+		return g.removeTree()
 	})
+}
+
+// stop has systemd stop the scope whose cgroup is g. If g has been removed, another scope may have
+// the name.
+func (p *Place) stop(g *Group) error {
+	if !g.Exists() {
+		ForgetScope(p.Limits)
+		return nil
+	}
+	if err := p.scope.Destroy(); err != nil {
+		return fmt.Errorf("remove the systemd scope of %s: %w", p.Limits, err)
+	}
+	return nil
 }
 
 // Scoped reports whether a systemd scope has the container's limits.

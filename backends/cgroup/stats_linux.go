@@ -2,23 +2,21 @@ package cgroup
 
 import (
 	"fmt"
-	"path/filepath"
 
 	"github.com/opencontainers/cgroups"
-	"github.com/opencontainers/cgroups/fs2"
 
 	"github.com/berth-oci/berth/backends"
 )
 
-// Stats returns statistics of a cgroup, including the cgroups below it.
-func Stats(path string) (*backends.Stats, error) {
-	m, err := fs2.NewManager(&cgroups.Cgroup{Resources: &cgroups.Resources{}}, filepath.Join(Mount, path))
+// Stats returns statistics of the cgroup, including the cgroups below it.
+func (g *Group) Stats() (*backends.Stats, error) {
+	m, err := g.manager(&cgroups.Resources{})
 	if err != nil {
-		return nil, fmt.Errorf("cgroup %s: %w", path, err)
+		return nil, err
 	}
 	from, err := m.GetStats()
 	if err != nil {
-		return nil, fmt.Errorf("cgroup %s: %w", path, err)
+		return nil, fmt.Errorf("cgroup %s: %w", g.path, g.named(err))
 	}
 	s := &backends.Stats{Hugetlb: map[string]backends.HugetlbStats{}}
 	s.Pids = backends.PidsStats(from.PidsStats)

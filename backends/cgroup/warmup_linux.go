@@ -1,9 +1,6 @@
 package cgroup
 
-import (
-	"os"
-	"path/filepath"
-)
+import "os"
 
 // WarmUp takes a wait in advance, in the background. The kernel delays the first move of a process
 // between cgroups by an RCU grace period of some 6 ms, and more on a busy machine. It does not
@@ -13,9 +10,9 @@ import (
 // is lost.
 func WarmUp() {
 	go func() {
-		own, err := Of(os.Getpid())
-		if err == nil {
-			_ = os.WriteFile(filepath.Join(Mount, own, "cgroup.procs"), []byte("0"), 0)
+		if own, err := OpenOf(os.Getpid()); err == nil {
+			_ = own.write(procsFile, "0")
+			own.Close()
 		}
 	}()
 }

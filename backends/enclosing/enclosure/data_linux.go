@@ -175,6 +175,10 @@ func (d *Data) Disown(cgroups bool) {
 	d.Attachment, d.MountNamespace, d.Resctrl = nil, nil, resctrl.Group{}
 }
 
+// Open opens the cgroup Limits if it is still the container's. Otherwise the error wraps
+// cgroup.ErrGone.
+func (d *Data) Open() (*cgroup.Group, error) { return cgroup.OpenID(d.Limits, d.LimitsID) }
+
 // Cgrouped reports whether the container's cgroup still exists and is still the container's own.
 func (d *Data) Cgrouped() bool {
 	return d.LimitsID != 0 && cgroup.ID(d.Limits) == d.LimitsID
@@ -184,38 +188,43 @@ func (d *Data) Cgrouped() bool {
 // container's.
 func (d *Data) RemoveCgroup() error {
 	defer cgroup.TrimDefault(d.Limits)
-	own := d.Cgrouped()
-	if !own && (d.LimitsID != 0 || !d.Claimed) {
-		// The cgroup is gone or was never made. One of the same name belongs to another container.
-		if d.Scope && d.LimitsID != 0 {
-			cgroup.ForgetScope(d.Limits)
-		}
-		return nil
-	}
 	place, err := cgroup.At(d.Limits, d.Scope)
 	if err != nil {
 		return err
 	}
-	if !own {
+	own, err := d.Open()
+	switch {
+	case err == nil:
+		defer own.Close()
+		return place.Remove(own)
+	case !errors.Is(err, cgroup.ErrGone):
+		return err
+	case d.LimitsID == 0 && d.Claimed:
 		return place.Withdraw()
+	case d.Scope && d.LimitsID != 0:
+		cgroup.ForgetScope(d.Limits)
 	}
-	return place.Remove()
+	// The cgroup is gone or was never made. One of the same name belongs to another container.
+	return nil
 }
 
 // Limit writes limits to the container's cgroup.
 func (d *Data) Limit(r *cgroups.Resources) error {
-	if !d.Scope {
-		err := cgroup.Limit(d.Limits, r)
-		if err == nil && d.Cgroup != d.Limits {
-			err = cgroup.LimitInner(d.Cgroup, r)
-		}
-		return err
-	}
-	place, err := cgroup.At(d.Limits, true)
+	limits, err := d.Open()
 	if err != nil {
 		return err
 	}
-	return place.Limit(r)
+	defer limits.Close()
+	inner, err := limits.Open(d.Cgroup)
+	if err != nil {
+		return err
+	}
+	defer inner.Close()
+	place, err := cgroup.At(d.Limits, d.Scope)
+	if err != nil {
+		return err
+	}
+	return place.Limit(limits, inner, r)
 }
 
 // Paused reports whether the container is frozen: the cgroup that Pause freezes, or the cgroup of
