@@ -2,6 +2,8 @@ package link
 
 import (
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -104,6 +106,120 @@ func few(t *testing.T, room uint64) func() {
 	return func() {
 		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &was); err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// TestSendReceive sends messages of all sizes with any number of files, which arrive in their order.
+func TestSendReceive(t *testing.T) {
+	t.Parallel()
+	var all []*os.File
+	for range 300 {
+		fd, err := unix.MemfdCreate("sent", unix.MFD_CLOEXEC)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, os.NewFile(uintptr(fd), "sent"))
+	}
+	t.Cleanup(func() { closeAll(all) })
+	for _, c := range []struct{ text, files int }{
+		{0, 0}, {1, 1}, {10, 127}, {10, 128}, {10, 129}, {10, 256}, {1 << 20, 300}, {3 << 20, 0},
+	} {
+		t.Run(fmt.Sprintf("%d bytes and %d files", c.text, c.files), func(t *testing.T) {
+			t.Parallel()
+			want := strings.Repeat("\x00x", c.text)
+			h, wait := firstProcess(t, func(conn Conn) error {
+				// Two messages show that the first one has been read to its end.
+				return errors.Join(conn.Send(want, all[:c.files]...), conn.Send("the next"))
+			})
+			var text, next string
+			files, err := h.Conn.ReceiveFiles(&text)
+			defer closeAll(files)
+			if err != nil || text != want || len(files) != c.files {
+				t.Fatalf("%d bytes and %d files arrived, %v", len(text), len(files), err)
+			}
+			for i, f := range files {
+				if same(t, f, all[i]); f.Fd() == all[i].Fd() {
+					t.Errorf("file %d is no duplicate", i)
+				}
+			}
+			if err := h.Conn.Receive(&next); err != nil || next != "the next" {
+				t.Errorf("%q arrived after it, %v", next, err)
+			}
+			wait()
+		})
+	}
+}
+
+// same fails if a and b are different files, or if a program that is started would inherit a.
+func same(t *testing.T, a, b *os.File) {
+	t.Helper()
+	var sa, sb unix.Stat_t
+	if err := errors.Join(unix.Fstat(int(a.Fd()), &sa), unix.Fstat(int(b.Fd()), &sb)); err != nil {
+		t.Fatal(err)
+	}
+	flags, err := unix.FcntlInt(a.Fd(), unix.F_GETFD, 0)
+	if sa.Ino != sb.Ino || sa.Dev != sb.Dev || err != nil || flags != unix.FD_CLOEXEC {
+		t.Errorf("inode %d and not %d, flags %#x, %v", sa.Ino, sb.Ino, flags, err)
+	}
+}
+
+func TestSendFails(t *testing.T) {
+	t.Parallel()
+	closed, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed.Close()
+	for name, c := range map[string]struct {
+		value any
+		files []*os.File
+		gone  bool
+		want  string
+	}{
+		"no JSON":               {value: func() {}, want: "json: unsupported type: func()"},
+		"a closed file":         {value: "", files: []*os.File{closed}, want: "bad file descriptor"},
+		"nobody":                {value: "", gone: true, want: ErrPeerGone.Error()},
+		"nobody wants the file": {value: "", files: []*os.File{os.Stdin}, gone: true, want: ErrPeerGone.Error()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ours, theirs, err := Pair()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer ours.Close()
+			if c.gone {
+				theirs.Close()
+			} else {
+				defer theirs.Close()
+			}
+			if err := ours.Send(c.value, c.files...); say(err) != c.want {
+				t.Errorf("%v\nwant: %s", err, c.want)
+			}
+		})
+	}
+}
+
+// TestRetry checks that an interrupted call is repeated, and no other.
+func TestRetry(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		results []error
+		want    error
+	}{
+		{[]error{nil, unix.EIO}, nil},
+		{[]error{unix.EIO, nil}, unix.EIO},
+		{[]error{unix.EINTR, os.NewSyscallError("read", unix.EINTR), nil, unix.EIO}, nil},
+		{[]error{unix.EINTR, unix.EAGAIN}, unix.EAGAIN},
+	} {
+		left := c.results
+		err := Retry(func() error {
+			defer func() { left = left[1:] }()
+			return left[0]
+		})
+		if !errors.Is(err, c.want) {
+			t.Errorf("%v: %v", c.results, err)
 		}
 	}
 }

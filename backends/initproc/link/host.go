@@ -114,34 +114,23 @@ func (h *Host) Prepare(plan any, files []*os.File, hooks func() error) error {
 	}
 }
 
-// Free lets the init process outlive berth.
-func (h *Host) Free() error {
-	if err := h.Conn.Send(AnswerFree); err != nil {
-		return h.ended(err)
-	}
-	// The init process confirms by closing its end.
-	var e Event
-	if err := h.Conn.Receive(&e); !errors.Is(err, ErrPeerGone) {
-		return h.ended(err)
-	}
-	return nil
-}
+// Free lets the init process outlive berth. The init process confirms by closing its end. If it
+// sends an error instead, Free returns that.
+func (h *Host) Free() error { return h.free() }
 
 // Release releases a process that does not wait for start. It returns when the program runs: exec
 // closes the connection. If a step fails, the process sends the error instead.
-func (h *Host) Release() error {
+func (h *Host) Release() error { return h.free() }
+
+func (h *Host) free() error {
 	if err := h.Conn.Send(AnswerFree); err != nil {
 		return h.ended(err)
 	}
-	var e Event
-	err := h.Conn.Receive(&e)
-	switch {
-	case errors.Is(err, ErrPeerGone):
+	err := h.Said()
+	if gone := (*EndedError)(nil); errors.As(err, &gone) {
 		return nil
-	case err != nil:
-		return h.ended(err)
 	}
-	return errors.New(e.Message)
+	return err
 }
 
 // ended wraps the error of a failed connection: it returns an *EndedError if the process has closed

@@ -13,7 +13,8 @@ import (
 // number Inheritable stops at the first closed descriptor. A closed descriptor below it is an
 // error.
 func Inheritable(listen, preserve int) (int, error) {
-	if listen < 0 || preserve < 0 || listen+preserve > 1<<16 {
+	const limit = 1 << 16
+	if listen < 0 || preserve < 0 || listen > limit || preserve > limit-listen {
 		return 0, errors.New("--preserve-fds must be a number of descriptors")
 	}
 	n := listen + preserve
