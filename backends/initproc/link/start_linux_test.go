@@ -96,11 +96,21 @@ func (s *served) end(t *testing.T) int {
 	return s.cmd.ProcessState.ExitCode()
 }
 
-// waits checks what Waits reports.
+// waits checks what Waits reports. A child that another test is about to start can have the
+// listening socket open for a moment.
 func (s *served) waits(t *testing.T, want bool) {
 	t.Helper()
-	if waits, err := Waits(s.dir); err != nil || waits != want {
-		t.Errorf("Waits is %t (%v) and not %t", waits, err, want)
+	deadline := time.Now().Add(time.Minute)
+	for {
+		waits, err := Waits(s.dir)
+		if err != nil || waits != want && (want || time.Now().After(deadline)) {
+			t.Errorf("Waits is %t (%v) and not %t", waits, err, want)
+			return
+		}
+		if waits == want {
+			return
+		}
+		time.Sleep(time.Millisecond)
 	}
 }
 
