@@ -354,20 +354,11 @@ func TestExecTerminal(t *testing.T) {
 // receiveFile takes the file that comes with the next message of a socket.
 func receiveFile(t *testing.T, socket int) *os.File {
 	t.Helper()
-	oob := make([]byte, unix.CmsgSpace(4))
-	_, n, _, _, err := unix.Recvmsg(socket, make([]byte, 100), oob, unix.MSG_CMSG_CLOEXEC)
-	if err != nil {
-		t.Fatal(err)
+	_, files, err := link.ReceiveMessage(socket, make([]byte, 100), 1)
+	if err != nil || len(files) != 1 {
+		t.Fatalf("%d files arrived, %v", len(files), err)
 	}
-	messages, err := unix.ParseSocketControlMessage(oob[:n])
-	if err != nil || len(messages) != 1 {
-		t.Fatalf("%d messages, %v", len(messages), err)
-	}
-	fds, err := unix.ParseUnixRights(&messages[0])
-	if err != nil || len(fds) != 1 {
-		t.Fatalf("%v, %v", fds, err)
-	}
-	return os.NewFile(uintptr(fds[0]), "received")
+	return files[0]
 }
 
 // notifying returns a filter that asks its listener about one system call and allows the rest.

@@ -215,7 +215,7 @@ func TestSendTerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	data := make([]byte, 100)
-	n, files, err := theirs.take(data, 1)
+	n, files, err := ReceiveMessage(theirs.FD, data, 1)
 	if err != nil || string(data[:n]) != "/dev/ptmx" || len(files) != 1 {
 		t.Fatalf("%q with %d files, %v", data[:n], len(files), err)
 	}

@@ -331,7 +331,7 @@ func TestHandListener(t *testing.T) {
 				if c.start == nil {
 					return nil
 				}
-				_, files, err := conn.take(make([]byte, 1), 1)
+				_, files, err := ReceiveMessage(conn.FD, make([]byte, 1), 1)
 				if closeAll(files); err != nil || len(files) != 1 {
 					return fmt.Errorf("%d listeners arrived, %w", len(files), err)
 				}
