@@ -221,7 +221,7 @@ func TestExecFails(t *testing.T) {
 		"not a mount namespace": {change: func(e *execution) { e.files.Mount = e.files.Stdio[0] },
 			exec: "enter the mount namespace passed: setns: invalid argument"},
 		"not a pid namespace": {change: func(e *execution) { e.files.PID = e.files.Stdio[0] },
-			run: "join the pid namespace (one that the container's user namespace owns, or an inner one): setns: invalid argument"},
+			run: "join the pid namespace (the container's user namespace, or one below it, must own it): setns: invalid argument"},
 		"not a user namespace": {change: func(e *execution) { e.files.User = e.files.Stdio[0] }, exec: "the helper in the container's namespaces ended with status 1",
 			prints: "nsenter: reassociate to namespace 'ns/user' failed: Invalid argument\n"},
 		"not a namespace to join": {change: func(e *execution) { e.files.JoinBeforeFork = []*os.File{e.files.Stdio[0]} }, exec: "join the namespace /dev/null: setns: invalid argument"},
@@ -439,12 +439,12 @@ func TestHelper(t *testing.T) {
 		files int
 		want  string
 	}{
-		"no files":          {helperPlan{SharedPage: 0}, 0, "descriptors are missing beside the plan"},
-		"no shared page":    {helperPlan{PID: None, Tty: None, Mount: None, Root: None, SharedPage: None}, 2, "descriptors are missing beside the plan"},
-		"a missing file":    {helperPlan{PID: None, Tty: None, Mount: None, Root: 3, SharedPage: 2}, 3, "descriptors are missing beside the plan"},
-		"no memory":         {helperPlan{ExecPlan: &ExecPlan{}, PID: None, Tty: None, Mount: None, Root: None, SharedPage: 2}, 3, "memory in common with exec: mmap: permission denied"},
+		"no files":          {helperPlan{SharedPage: 0}, 0, "the plan came without all of its descriptors"},
+		"no shared page":    {helperPlan{PID: None, Tty: None, Mount: None, Root: None, SharedPage: None}, 2, "the plan came without all of its descriptors"},
+		"a missing file":    {helperPlan{PID: None, Tty: None, Mount: None, Root: 3, SharedPage: 2}, 3, "the plan came without all of its descriptors"},
+		"no memory":         {helperPlan{ExecPlan: &ExecPlan{}, PID: None, Tty: None, Mount: None, Root: None, SharedPage: 2}, 3, "map the memory shared with exec: mmap: permission denied"},
 		"no plan":           {[]int{1}, 0, "receive the plan: json: cannot unmarshal array into Go value of type initproc.helperPlan"},
-		"a plan of nothing": {nil, 0, "descriptors are missing beside the plan"},
+		"a plan of nothing": {nil, 0, "the plan came without all of its descriptors"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -487,9 +487,9 @@ func TestSetCPUs(t *testing.T) {
 		want string
 	}{
 		{pid, []int{0}, ""},
-		{pid, []int{-1}, "there is no processor -1"},
-		{pid, []int{process.MaxCPU}, "there is no processor 8192"},
-		{pid, []int{0, process.MaxCPU + 1}, "there is no processor 8193"},
+		{pid, []int{-1}, "CPU -1 does not exist"},
+		{pid, []int{process.MaxCPU}, "CPU 8192 does not exist"},
+		{pid, []int{0, process.MaxCPU + 1}, "CPU 8193 does not exist"},
 		{pid, []int{process.MaxCPU - 1}, "sched_setaffinity: invalid argument"}, // the kernel knows none of them
 		{pid, nil, "sched_setaffinity: invalid argument"},
 		{1 << 30, []int{0}, "sched_setaffinity: no such process"},

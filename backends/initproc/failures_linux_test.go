@@ -71,8 +71,8 @@ func TestPrepareFails(t *testing.T) {
 		"a mount": {func(c *container) { c.spec.Mounts[1].Options = []string{"size=much"} },
 			"mounts[1] (/dev): tmpfs from \"tmpfs\": …"},
 		"a root that is none": {plan(func(p *Plan) { p.Root.Root = p.StartSocket }), "attach the root at \"/\": …"},
-		"a hook":              {plan(func(p *Plan) { p.CreateContainer = failing }), "hooks.createContainer[0] (/bin/sh): exit status 3: it said: no luck"},
-		"the host's tree":     {plan(func(p *Plan) { p.HostTree = p.StartSocket }), "show hooks the host's tree: move_mount: invalid argument"},
+		"a hook":              {plan(func(p *Plan) { p.CreateContainer = failing }), "hooks.createContainer[0] (/bin/sh): exit status 3: output: no luck"},
+		"the host's tree":     {plan(func(p *Plan) { p.HostTree = p.StartSocket }), "show the host's mounts to hooks: move_mount: invalid argument"},
 		"a sysctl": {func(c *container) { c.spec.Linux.Sysctl = map[string]string{"net.ipv4.ip_forward": "perhaps"} },
 			"linux.sysctl: write \"perhaps\" to /proc/sys/net/ipv4/ip_forward: invalid argument"},
 		"no program":     {func(c *container) { c.spec.Process.Args = []string{"none"} }, `exec: "none": executable file not found in $PATH`},
@@ -154,7 +154,7 @@ func TestStartFails(t *testing.T) {
 			c.spec.Process.Args[0] = "odd"
 			c.change = hook("chmod 0 /bin/odd")
 		}, "exec /bin/odd: permission denied", 126},
-		"a hook": {func(c *container) { c.change = hook("echo sorry; exit 9") }, "hooks.startContainer[0] (/bin/sh): exit status 9: it said: sorry", 1},
+		"a hook": {func(c *container) { c.change = hook("echo sorry; exit 9") }, "hooks.startContainer[0] (/bin/sh): exit status 9: output: sorry", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -190,13 +190,13 @@ func TestCreateEnds(t *testing.T) {
 		want   string // what the init process says, "" if create ends
 	}{
 		"at once":                  {create: say()},
-		"another answer at first":  {say(link.AnswerGo), `create sent "go" where "enclose" was due`},
+		"another answer at first":  {say(link.AnswerGo), `create sent "go" instead of "enclose"`},
 		"a plan too early":         {say(Plan{}), "wait for create: json: cannot unmarshal object into Go value of type string"},
 		"a plan of another type":   {say(link.AnswerEnclose, "plan"), "receive the plan: json: cannot unmarshal string into Go value of type initproc.Plan"},
 		"when the root is built":   {create: func(c *container) { c.enclose(); c.closeIn() }},
 		"when only start is left":  {create: func(c *container) { c.enclose(); c.ready() }},
-		"an answer of before":      {func(c *container) { c.enclose(); c.ready(); say(link.AnswerGo)(c) }, `create sent "go" where "free" was due`},
-		"another answer for hooks": {func(c *container) { c.enclose(); c.answerHooks(link.AnswerFree) }, `create sent "free" where "go" was due`},
+		"an answer of before":      {func(c *container) { c.enclose(); c.ready(); say(link.AnswerGo)(c) }, `create sent "go" instead of "free"`},
+		"another answer for hooks": {func(c *container) { c.enclose(); c.answerHooks(link.AnswerFree) }, `create sent "free" instead of "go"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -265,7 +265,7 @@ func TestLingers(t *testing.T) {
 // TestInitProcessEnds kills the init process at each step of create.
 func TestInitProcessEnds(t *testing.T) {
 	t.Parallel()
-	const want = "the container's process was killed while it was being made, by signal 9 (killed)"
+	const want = "the container's process was killed by signal 9 (killed) while it was being created"
 	kill := func(c *container) {
 		if err := unix.Kill(c.init.Pid, unix.SIGKILL); err != nil {
 			c.Fatal(err)
@@ -299,5 +299,5 @@ func TestKilledAfterFree(t *testing.T) {
 	c := newContainer(t, "echo the program runs")
 	c.create()
 	c.end()
-	fails(t, "Start", link.Start(c.dir, nil), "the container's process does not listen: connection refused")
+	fails(t, "Start", link.Start(c.dir, nil), "connect to the container's process: connection refused")
 }

@@ -108,7 +108,7 @@ func TestForkedFails(t *testing.T) {
 			c.change = func(p *Plan, _ func(*os.File) int) {
 				p.StartContainer = []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c", "echo sorry; exit 4"}}}
 			}
-		}, start: "hooks.startContainer[0] (/bin/sh): exit status 4: it said: sorry"},
+		}, start: "hooks.startContainer[0] (/bin/sh): exit status 4: output: sorry"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -200,9 +200,9 @@ func TestPass(t *testing.T) {
 		"the program runs": {nil, ""},
 		"exec fails":       {report(stepExec, unix.ENOENT), "exec /bin/program: no such file or directory"},
 		"a step fails":     {report(stepSeccomp, unix.EINVAL), "load the seccomp filter: invalid argument"},
-		"an unknown step":  {report(200, unix.EPERM), "the process has sent a damaged report: operation not permitted"},
-		"half a report":    {report(stepExec, unix.ENOENT)[:5], "the process has sent a damaged report"},
-		"a long report":    {make([]byte, 1000), "the process has sent a damaged report"},
+		"an unknown step":  {report(200, unix.EPERM), "the process sent an invalid report: operation not permitted"},
+		"half a report":    {report(stepExec, unix.ENOENT)[:5], "the process sent an invalid report"},
+		"a long report":    {make([]byte, 1000), "the process sent an invalid report"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -240,7 +240,7 @@ func TestPass(t *testing.T) {
 	}
 	w, _ = waiting(t)
 	w.syncSocket.Close()
-	if err := w.pass(); !errors.Is(err, os.ErrClosed) || !strings.HasPrefix(err.Error(), "let the process run: ") {
+	if err := w.pass(); !errors.Is(err, os.ErrClosed) || !strings.HasPrefix(err.Error(), "release the process: ") {
 		t.Errorf("no socket: %v", err)
 	}
 }

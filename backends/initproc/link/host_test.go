@@ -69,7 +69,7 @@ const (
 	// noChild is more than any pid (proc_sys_kernel(5), pid_max).
 	noChild = 1 << 30
 	// ended is the error of a first process of which nothing is known but that it has gone.
-	ended = "the container's process ended while it was being made"
+	ended = "the container's process ended while it was being created"
 )
 
 var (
@@ -117,7 +117,7 @@ func TestPrepare(t *testing.T) {
 		"no object": {first: script{[]int{1}},
 			want: "talk to the container's process: json: cannot unmarshal array into Go value of type link.Event"},
 		"an endless message": {first: script{oversized},
-			want: "talk to the container's process: a message of 67108865 bytes, 67108864 are allowed"},
+			want: "talk to the container's process: message of 67108865 bytes: at most 67108864 are allowed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -172,15 +172,15 @@ func TestAnswers(t *testing.T) {
 		"Free":                       {call: (*Host).Free, first: script{AnswerFree}},
 		"Free, an error":             {call: (*Host).Free, first: script{AnswerFree, failed}, want: failed.Message},
 		"Free, a kind of its own":    {call: (*Host).Free, first: script{AnswerFree, Event{Kind: EventReady}}, want: `the container's process sent an unexpected message "ready"`},
-		"Free, not JSON":             {call: (*Host).Free, first: script{AnswerFree, oversized}, want: "talk to the container's process: a message of 67108865 bytes, 67108864 are allowed"},
+		"Free, not JSON":             {call: (*Host).Free, first: script{AnswerFree, oversized}, want: "talk to the container's process: message of 67108865 bytes: at most 67108864 are allowed"},
 		"Release":                    {call: (*Host).Release, first: script{AnswerFree}},
 		"Release, an error":          {call: (*Host).Release, first: script{AnswerFree, failed}, want: failed.Message},
 		"Release, a kind of its own": {call: (*Host).Release, first: script{AnswerFree, Event{Kind: EventReady}}, want: `the container's process sent an unexpected message "ready"`},
-		"Release, not JSON":          {call: (*Host).Release, first: script{AnswerFree, oversized}, want: "talk to the container's process: a message of 67108865 bytes, 67108864 are allowed"},
+		"Release, not JSON":          {call: (*Host).Release, first: script{AnswerFree, oversized}, want: "talk to the container's process: message of 67108865 bytes: at most 67108864 are allowed"},
 		"Said, an error":             {call: (*Host).Said, first: script{failed}, want: failed.Message},
 		"Said, a kind of its own":    {call: (*Host).Said, first: script{Event{Kind: EventReady}}, want: `the container's process sent an unexpected message "ready"`},
 		"Said, nothing":              {call: (*Host).Said, want: ended},
-		"Said, not JSON":             {call: (*Host).Said, first: script{oversized}, want: "talk to the container's process: a message of 67108865 bytes, 67108864 are allowed"},
+		"Said, not JSON":             {call: (*Host).Said, first: script{oversized}, want: "talk to the container's process: message of 67108865 bytes: at most 67108864 are allowed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -223,11 +223,11 @@ func TestGone(t *testing.T) {
 func TestEnded(t *testing.T) {
 	t.Parallel()
 	for command, want := range map[string]string{
-		"exit 0":             ended + ", with status 0",
-		"exit 41":            ended + ", with status 41",
-		"kill -KILL $$":      "the container's process was killed while it was being made, by signal 9 (killed)",
-		"kill -TERM $$":      "the container's process was killed while it was being made, by signal 15 (terminated)",
-		"sleep 0.05; exit 3": ended + ", with status 3",
+		"exit 0":             "the container's process ended with status 0 while it was being created",
+		"exit 41":            "the container's process ended with status 41 while it was being created",
+		"kill -KILL $$":      "the container's process was killed by signal 9 (killed) while it was being created",
+		"kill -TERM $$":      "the container's process was killed by signal 15 (terminated) while it was being created",
+		"sleep 0.05; exit 3": "the container's process ended with status 3 while it was being created",
 	} {
 		t.Run(command, func(t *testing.T) {
 			t.Parallel()
@@ -286,10 +286,10 @@ func TestAwait(t *testing.T) {
 		want   string
 	}{
 		"the answer":   {create: script{[]byte("\x04\x00\x00\x00\x00\x00\x00\x00\"go\"")}},
-		"another one":  {create: script{[]byte("\x06\x00\x00\x00\x00\x00\x00\x00\"free\"")}, want: `create sent "free" where "go" was due`},
+		"another one":  {create: script{[]byte("\x06\x00\x00\x00\x00\x00\x00\x00\"free\"")}, want: `create sent "free" instead of "go"`},
 		"no text":      {create: script{Event{}}, want: "wait for create: json: cannot unmarshal object into Go value of type string"},
-		"gone":         {want: "wait for create: the other end has gone"},
-		"gone halfway": {create: script{cut}, want: "wait for create: the other end has gone"},
+		"gone":         {want: "wait for create: the other end has closed the connection"},
+		"gone halfway": {create: script{cut}, want: "wait for create: the other end has closed the connection"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

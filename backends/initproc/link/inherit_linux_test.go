@@ -38,9 +38,9 @@ func inherit(how string) {
 func TestInheritable(t *testing.T) {
 	t.Parallel()
 	notOpen := func(fd int) string {
-		return fmt.Sprintf("0 descriptor %d, which --preserve-fds or LISTEN_FDS names, is not open", fd)
+		return fmt.Sprintf("0 descriptor %d of --preserve-fds or LISTEN_FDS is not open", fd)
 	}
-	const noNumber = "0 --preserve-fds: not a number of descriptors"
+	const noNumber = "0 --preserve-fds must be a number of descriptors"
 	cases := []struct{ how, want string }{
 		{". 0 0", "0 <nil>"},
 		{"x 0 0", "0 <nil>"},

@@ -147,7 +147,7 @@ func TestServe(t *testing.T) {
 			if gone := errors.Is(err, os.ErrNotExist); gone != (c.want == "") {
 				t.Errorf("the socket: %v", err)
 			}
-			if err := Start(s.dir, nil); err == nil || !strings.HasPrefix(err.Error(), "the container's process does not listen: ") {
+			if err := Start(s.dir, nil); err == nil || !strings.HasPrefix(err.Error(), "connect to the container's process: ") {
 				t.Errorf("the second Start: %v", err)
 			}
 		})
@@ -269,11 +269,11 @@ func TestStartAnswers(t *testing.T) {
 			return errors.Join(send(c, "\x00", 1), answer(c, 1), send(c, "\x00", 1), answer(c, 1))
 		}, listeners: 2},
 		"two at once": {first: func(c Conn) error { return send(c, "\x00", 2) },
-			want: "the container's process: 2 descriptors arrived instead of at most 1"},
+			want: "the container's process: received 2 descriptors instead of at most 1"},
 		"a hundred at once": {first: func(c Conn) error { return send(c, "\x00", 100) },
 			want: "the container's process: " + errLost.Error()},
 		"gone before the answer": {first: func(c Conn) error { return send(c, "\x00", 1) }, listeners: 1,
-			want: "the container's process: the other end has gone"},
+			want: "answer the container's process: the other end has closed the connection"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
