@@ -12,17 +12,21 @@ import (
 
 const preface = `# Conformance
 
-What berth makes of each field of an OCI runtime configuration 1.3.0 for Linux, compared with runc and crun.
-This page is written by the tests (integration/conformance, with -update) and fails them when it is not true.
+This page says how berth treats each field of an OCI runtime configuration 1.3.0 for Linux, compared with runc and crun.
+The tests write this page (integration/conformance, with -update) and fail if it is out of date.
 
-For each field containers are made that differ in it from the usual one, by runc, crun and berth on the same host; a
-program inside looks at its mounts, namespaces, identity, capabilities, limits, descriptors, environment, files, devices,
-sysctls and at what it may do. *Exact*: in everything that was looked at as under runc, or as under crun where those two
-differ. *As below*: but for a difference that is listed with its reason. *Refused*: an error at create that names the
-field. *Nobody*: in the suite's host, which has no cgroup controllers, neither runc nor crun nor berth accepts it. The trials
-of linux.resources and AppArmor are made once more where there are the controllers cpu, io, memory and pids (TestControllers):
-all settings of the container's cgroup are then compared, too. Through the backend crun berth hands config.json to crun
-or runc as it is: the suite wants the same results there as without berth.
+For each field, runc, crun and berth make containers on the same host that differ from the usual container in this field. A
+program in the container examines its mounts, namespaces, identity, capabilities, limits, descriptors, environment, files,
+devices and sysctls, and what it may do.
+
+- *Exact*: everything is the same as under runc, or as under crun if runc and crun differ.
+- *As below*: there is a difference, which is listed below with its reason.
+- *Refused*: create fails with an error that names the field.
+- *Nobody*: neither runc nor crun nor berth accepts the field on the suite's host, which has no cgroup controllers.
+
+The trials of linux.resources and AppArmor run again on a host with the controllers cpu, io, memory and pids
+(TestControllers), which also compares all settings of the container's cgroup. With the crun backend, berth passes config.json
+to crun or runc unchanged, and the suite requires the same results as without berth.
 
 `
 
@@ -72,7 +76,11 @@ func fieldTable(t *testing.T, list []trial, outcomes []map[string]outcome, found
 		trials := byField[field]
 		var shown []string
 		if len(trials) > 0 {
-			shown = append(shown, fmt.Sprintf("%d trials", len(trials)))
+			word := "trials"
+			if len(trials) == 1 {
+				word = "trial"
+			}
+			shown = append(shown, fmt.Sprintf("%d %s", len(trials), word))
 		}
 		if other := testElsewhere(field); other != "" {
 			shown = append(shown, other)
@@ -171,7 +179,7 @@ func writeDifferences(text *strings.Builder, list []acceptance) {
 // reasonTable returns the table of the reasons for what the validation programs find.
 func reasonTable() string {
 	var text strings.Builder
-	text.WriteString("## Validation programs\n\nOf the programs of opencontainers/runtime-tools, what runc or crun passes and berth does not:\n\n| program | test | why |\n|---|---|---|\n")
+	text.WriteString("## Validation programs\n\nThese programs of opencontainers/runtime-tools pass with runc or crun and fail with berth:\n\n| program | test | why |\n|---|---|---|\n")
 	for _, r := range reasons {
 		test := r.test
 		if test == "" {

@@ -26,13 +26,13 @@ var steady = map[string]string{
 // reasons are all reasons. A reason that explains nothing fails the suite.
 var reasons = []reason{
 	{"hooks_stdin", "the state of the container MUST be passed to \"prestart\"",
-		"The program wants the status created; runtime.md, State: it is creating until create has ended, and Lifecycle, step 3: prestart hooks run before that. runc says creating, too."},
+		"The program expects the status created. By runtime.md, State, it is creating until create has ended, and by Lifecycle, step 3, prestart hooks run before that. runc says creating, too."},
 	{"linux_mount_label", "",
-		"The program sets linux.mountLabel where the kernel has no SELinux. config.md, Configuration: runtimes MUST generate an error for values that cannot be honoured. runc fails, too."},
+		"The program sets linux.mountLabel, and the kernel has no SELinux. config.md, Configuration: runtimes MUST generate an error for values that cannot be honoured. runc fails, too."},
 	{"mounts", "",
 		"The program gives a bind mount the options mode= and size= of a tmpfs. config.md, Mounts: runtimes MUST generate an error for invalid values. runc refuses it with the same words."},
 	{"start", "",
-		"The program wants start to succeed without process; runtime.md, Start: this operation MUST generate an error if process was not set. Refused at create already, as under runc."},
+		"The program expects start to succeed without process. runtime.md, Start: this operation MUST generate an error if process was not set. As under runc, create already fails."},
 }
 
 func (r reason) explains(program, test string) bool {
