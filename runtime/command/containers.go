@@ -37,9 +37,11 @@ type operations interface {
 	Pids(c *backends.Container) ([]int, error)
 	Pause(ctx context.Context, c *backends.Container) error
 	Resume(ctx context.Context, c *backends.Container) error
-	Update(ctx context.Context, c *backends.Container, resources func() (*specs.LinuxResources, error)) error
+	Update(ctx context.Context, c *backends.Container,
+		resources func() (*specs.LinuxResources, error)) error
 	Stats(c *backends.Container) (*backends.Stats, error)
-	Events(ctx context.Context, c *backends.Container, interval time.Duration, f func(runtime.Event) error) error
+	Events(ctx context.Context, c *backends.Container,
+		interval time.Duration, f func(runtime.Event) error) error
 	Checkpoint(c *backends.Container) error
 	Administer(c *backends.Container, words []string) error
 }
@@ -116,7 +118,7 @@ func (a *containers) find(id string) (operations, *backends.Container, error) {
 }
 
 func (a *containers) create(ctx context.Context, p *runtime.Plan) error {
-	if !a.other.Has(p.Backend) {
+	if !a.other.Delegates(p.Backend) {
 		_, err := a.own.Create(ctx, p)
 		return err
 	}
@@ -128,7 +130,7 @@ func (a *containers) create(ctx context.Context, p *runtime.Plan) error {
 }
 
 func (a *containers) run(ctx context.Context, p *runtime.Plan, o runtime.RunOptions) (int, error) {
-	if !a.other.Has(p.Backend) {
+	if !a.other.Delegates(p.Backend) {
 		return a.own.Run(ctx, p, o)
 	}
 	e, err := a.own.Claim(ctx, p)
@@ -139,7 +141,7 @@ func (a *containers) run(ctx context.Context, p *runtime.Plan, o runtime.RunOpti
 }
 
 func (a *containers) restore(ctx context.Context, p *runtime.Plan, detach bool) error {
-	if !a.other.Has(p.Backend) {
+	if !a.other.Delegates(p.Backend) {
 		return a.own.Restore(p)
 	}
 	_, err := a.run(ctx, p, runtime.RunOptions{Detach: detach})
@@ -147,7 +149,7 @@ func (a *containers) restore(ctx context.Context, p *runtime.Plan, detach bool) 
 }
 
 func (a *containers) explain(p *runtime.Plan) (*backends.Container, backends.Explanation, error) {
-	if a.other.Has(p.Backend) {
+	if a.other.Delegates(p.Backend) {
 		return a.other.Explain(p)
 	}
 	return a.own.Explain(p)
@@ -172,16 +174,17 @@ func (a *containers) delete(ctx context.Context, id string, force bool) error {
 func (a *containers) List() ([]*runtime.Info, error) {
 	list, records, ownErr := a.own.List()
 	delegated, err := a.other.List(records)
-	damaged := map[string]bool{}
+	unread := map[string]bool{}
 	for _, i := range list {
-		damaged[i.ID] = i.Status == runtime.StateDamaged || i.Status == runtime.StateNewer
+		unread[i.ID] = i.Status == runtime.StateDamaged || i.Status == runtime.StateNewer
 	}
 	for _, i := range delegated {
-		if !i.Unrecorded || !damaged[i.ID] { // the record is there, and is shown as damaged
-			list = append(list, i)
+		if i.Unrecorded && unread[i.ID] {
+			continue // there is a record, and its container is shown already
 		}
+		list = append(list, i)
 	}
-	slices.SortFunc(list, func(a, b *runtime.Info) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortStableFunc(list, func(a, b *runtime.Info) int { return cmp.Compare(a.ID, b.ID) })
 	return list, errors.Join(ownErr, err)
 }
 
@@ -197,10 +200,12 @@ func (a *containers) DeleteUnfinished(ctx context.Context, id string) (bool, err
 func kinds(s *settings) []doctor.Backend {
 	var list []doctor.Backend
 	for _, m := range makers(s) {
-		list = append(list, doctor.Backend{Name: m.Name, Make: func() (doctor.Usable, error) { return m.Make() }})
+		usable := func() (doctor.Usable, error) { return m.Make() }
+		list = append(list, doctor.Backend{Name: m.Name, Make: usable})
 	}
 	for _, d := range delegates(s) {
-		list = append(list, doctor.Backend{Name: d.Name(), Make: func() (doctor.Usable, error) { return d, nil }})
+		usable := func() (doctor.Usable, error) { return d, nil }
+		list = append(list, doctor.Backend{Name: d.Name(), Make: usable})
 	}
 	return list
 }

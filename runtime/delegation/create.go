@@ -56,8 +56,8 @@ func (d *Delegation) Explain(p *runtime.Plan) (*backends.Container, backends.Exp
 }
 
 // General hands a command without a container over to the other runtime of the given name, in the
-// caller's words. It then returns only if that runtime cannot be run. If there is none of this name,
-// General does nothing.
+// caller's words. It then returns only if that runtime cannot be run. If there is none of this
+// name, General does nothing.
 func (d *Delegation) General(backend string) error {
 	to := d.delegate(backend)
 	if to == nil {
@@ -87,15 +87,16 @@ func (d *Delegation) sharing(c *backends.Container) string {
 	}
 	for _, id := range ids {
 		other, err := d.store.Read(id)
-		if err == nil && id != c.ID && other.CgroupsPath == c.CgroupsPath && other.SystemdCgroup == c.SystemdCgroup && c.CgroupsPath != "" {
+		if err == nil && id != c.ID && c.CgroupsPath != "" &&
+			other.CgroupsPath == c.CgroupsPath && other.SystemdCgroup == c.SystemdCgroup {
 			return id
 		}
 	}
 	return ""
 }
 
-// carry saves the record e, has the other runtime make the container, and marks the record complete.
-// If make fails, carry removes the record.
+// carry saves the record e, has the other runtime make the container, and marks the record
+// complete. If make fails, carry removes the record.
 func carry(e *state.Entry, make func() error) error {
 	err := e.Save()
 	if err == nil {

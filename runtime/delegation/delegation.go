@@ -63,8 +63,8 @@ func New(store *state.Store, call crun.Call, delegates ...Delegate) *Delegation 
 	return &Delegation{store: store, call: call, delegates: delegates}
 }
 
-// Has is true if backend is the name of another runtime.
-func (d *Delegation) Has(backend string) bool { return d.delegate(backend) != nil }
+// Delegates is true if backend is the name of another runtime.
+func (d *Delegation) Delegates(backend string) bool { return d.delegate(backend) != nil }
 
 // delegate returns the runtime of the given name, or nil if there is none.
 func (d *Delegation) delegate(name string) Delegate {

@@ -48,7 +48,8 @@ func (d *Delegation) remove(e *state.Entry, force bool) error {
 	}
 	if !to.Has(e.Container) {
 		if !force {
-			return fmt.Errorf("container %q: %w: %s no longer has it; 'berth delete --force %s' removes berth's record",
+			return fmt.Errorf("container %q: %w: %s no longer has it; "+
+				"'berth delete --force %s' removes berth's record",
 				e.ID, state.ErrNotExist, e.Backend, e.ID)
 		}
 		return e.Remove()

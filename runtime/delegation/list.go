@@ -20,44 +20,49 @@ func (d *Delegation) List(records []*backends.Container) ([]*runtime.Info, error
 	var list []*runtime.Info
 	var errs []error
 	for _, to := range d.delegates {
-		reports, err := to.List(d.store.Root())
-		if err != nil {
-			errs = append(errs, fmt.Errorf("list the containers of the %s backend: %w", to.Name(), err))
-		}
-		byID := make(map[string]*crun.Report, len(reports))
-		for i := range reports {
-			byID[reports[i].ID] = &reports[i]
-		}
-		for _, c := range records {
-			if c.Backend != to.Name() {
-				continue
-			}
-			info, infoErr := d.recorded(c, to, byID[c.ID], err != nil)
-			delete(byID, c.ID)
-			if info != nil {
-				list = append(list, info)
-			}
-			errs = append(errs, infoErr)
-		}
-		for id, report := range byID {
-			info := reported(&backends.Container{ID: id, Backend: to.Name(), Root: d.store.Root()}, report)
-			info.Unrecorded = true
-			list = append(list, info)
-		}
+		infos, err := d.list(to, records)
+		list, errs = append(list, infos...), append(errs, err)
 	}
 	return list, errors.Join(errs...)
 }
 
-// recorded returns the state of a container that has a record, and nil if it is over. report is
-// what the list of its runtime says about it, or nil. unlisted is true if there is no list.
-func (d *Delegation) recorded(c *backends.Container, to Delegate, report *crun.Report, unlisted bool) (*runtime.Info, error) {
-	switch {
-	case report != nil:
-		return reported(c, report), nil
-	case unlisted && c.Complete:
-		return d.State(c)
+// list does the work of List for one runtime.
+func (d *Delegation) list(to Delegate, records []*backends.Container) ([]*runtime.Info, error) {
+	var list []*runtime.Info
+	reports, err := to.List(d.store.Root())
+	if err != nil {
+		err = fmt.Errorf("list the containers of the %s backend: %w", to.Name(), err)
 	}
-	return d.missing(c, to), nil
+	unlisted, errs := err != nil, []error{err}
+	unrecorded := make(map[string]*crun.Report, len(reports))
+	for i := range reports {
+		unrecorded[reports[i].ID] = &reports[i]
+	}
+	for _, c := range records {
+		if c.Backend != to.Name() {
+			continue
+		}
+		var info *runtime.Info
+		if report := unrecorded[c.ID]; report != nil {
+			delete(unrecorded, c.ID)
+			info = reported(c, report)
+		} else if unlisted && c.Complete {
+			info, err = d.State(c)
+			errs = append(errs, err)
+		} else {
+			info = d.missing(c, to)
+		}
+		if info != nil {
+			list = append(list, info)
+		}
+	}
+	for id, report := range unrecorded {
+		c := &backends.Container{ID: id, Backend: to.Name(), Root: d.store.Root()}
+		info := reported(c, report)
+		info.Unrecorded = true
+		list = append(list, info)
+	}
+	return list, errors.Join(errs...)
 }
 
 // missing returns the state of a record whose container the other runtime does not list. The

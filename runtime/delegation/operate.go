@@ -55,19 +55,25 @@ func (d *Delegation) Start(_ context.Context, c *backends.Container) error {
 }
 
 // Kill has the other runtime send a signal.
-func (d *Delegation) Kill(_ context.Context, c *backends.Container, sig syscall.Signal, all bool) error {
+func (d *Delegation) Kill(
+	_ context.Context, c *backends.Container, sig syscall.Signal, all bool,
+) error {
 	return d.handOver(c, crun.KillCall(c.ID, sig, all))
 }
 
 // The methods from here on hand the command over in the caller's words.
 
 // Exec hands exec over.
-func (d *Delegation) Exec(_ context.Context, c *backends.Container, _ runtime.ExecOptions) (int, error) {
+func (d *Delegation) Exec(
+	_ context.Context, c *backends.Container, _ runtime.ExecOptions,
+) (int, error) {
 	return -1, d.handOver(c, d.call)
 }
 
 // Pids hands ps over.
-func (d *Delegation) Pids(c *backends.Container) ([]int, error) { return nil, d.handOver(c, d.call) }
+func (d *Delegation) Pids(c *backends.Container) ([]int, error) {
+	return nil, d.handOver(c, d.call)
+}
 
 // Pause hands pause over.
 func (d *Delegation) Pause(_ context.Context, c *backends.Container) error {
@@ -80,7 +86,9 @@ func (d *Delegation) Resume(_ context.Context, c *backends.Container) error {
 }
 
 // Update hands update over. It does not ask for the limits.
-func (d *Delegation) Update(_ context.Context, c *backends.Container, _ func() (*specs.LinuxResources, error)) error {
+func (d *Delegation) Update(
+	_ context.Context, c *backends.Container, _ func() (*specs.LinuxResources, error),
+) error {
 	return d.handOver(c, d.call)
 }
 
@@ -90,7 +98,9 @@ func (d *Delegation) Stats(c *backends.Container) (*backends.Stats, error) {
 }
 
 // Events hands events over.
-func (d *Delegation) Events(_ context.Context, c *backends.Container, _ time.Duration, _ func(runtime.Event) error) error {
+func (d *Delegation) Events(
+	_ context.Context, c *backends.Container, _ time.Duration, _ func(runtime.Event) error,
+) error {
 	return d.handOver(c, d.call)
 }
 
