@@ -53,18 +53,21 @@ func (t tree) open(name string, how lookup) (found, error) {
 	defer walk.rewind()
 	links := 0
 	attempts := 0
+	created := false
 	for {
 		if len(todo) == 0 {
-			return walk.result(false)
+			return walk.result(created)
 		}
 		name, last := todo[0], len(todo) == 1
-		if name == ".." {
-			walk.up()
-			todo = todo[1:]
+		if name == "." || name == ".." {
+			if err := walk.step(name); err != nil {
+				return found{}, err
+			}
+			todo, created = todo[1:], created && name == "."
 			continue
 		}
 		fd, err := openat(walk.dir(), name, unix.O_PATH|unix.O_NOFOLLOW, 0)
-		created := false
+		created = false
 		if errors.Is(err, unix.ENOENT) && how.missing != missingFails {
 			if attempts++; attempts > maxAttempt {
 				return found{}, fmt.Errorf("%s keeps changing: %w", walk.path(name), unix.EAGAIN)
@@ -83,9 +86,7 @@ func (t tree) open(name string, how lookup) (found, error) {
 		}
 		if !isLink || last && how.nofollow {
 			walk.down(name, fd)
-			if todo = todo[1:]; len(todo) == 0 {
-				return walk.result(created)
-			}
+			todo = todo[1:]
 			continue
 		}
 		unix.Close(fd)
@@ -130,6 +131,19 @@ func (w *walk) path(name string) string {
 
 func (w *walk) down(name string, fd int) {
 	w.names, w.fds = append(w.names, name), append(w.fds, fd)
+}
+
+// step takes a component "." or "..", which only a directory has.
+func (w *walk) step(dots string) error {
+	if st, err := fstat(w.dir()); err != nil {
+		return fmt.Errorf("%s: %w", w.path(dots), err)
+	} else if !isType(st.Mode, unix.S_IFDIR) {
+		return fmt.Errorf("%s: %w", w.path(dots), unix.ENOTDIR)
+	}
+	if dots == ".." {
+		w.up()
+	}
+	return nil
 }
 
 func (w *walk) up() {
@@ -207,13 +221,17 @@ func readLink(fd int) (target string, isLink bool, err error) {
 	return string(buf[:n]), true, nil
 }
 
-// components splits a path. It drops "." and empty components.
+// components splits a path. It drops "." and empty components, except that one "." stays at the end
+// of a path that only a directory can have: "name/" and "name/.".
 func components(name string) []string {
 	var parts []string
-	for _, part := range strings.Split(name, "/") {
+	for part := range strings.SplitSeq(name, "/") {
 		if part != "" && part != "." {
 			parts = append(parts, part)
 		}
+	}
+	if len(parts) > 0 && (strings.HasSuffix(name, "/") || strings.HasSuffix(name, "/.")) {
+		parts = append(parts, ".")
 	}
 	return parts
 }
