@@ -17,6 +17,9 @@ var errOOM = errors.New("container init was OOM-killed (memory limit too low?)")
 
 // reason returns why create has failed, if err is only a consequence: cause if the caller has given
 // up, or the end of the container's process. It must be called before anything is undone.
+//
+// If the process itself has sent err, its end is the consequence, and whether it has come yet is
+// chance. The words of err then stay as they are, because engines show and compare them.
 func (cr *creation) reason(cause, err error) error {
 	if cause != nil {
 		return cause
@@ -35,7 +38,8 @@ func (cr *creation) reason(cause, err error) error {
 	if cr.oom.seen() {
 		return spec.Fieldf("linux.resources.memory", "%w: %w", errOOM, &link.EndedError{Host: cr.initProc.Host})
 	}
-	if ended != nil {
+	var said *link.SaidError
+	if ended != nil || errors.As(err, &said) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", &link.EndedError{Host: cr.initProc.Host}, err)

@@ -59,8 +59,13 @@ func (e *EndedError) Error() string {
 	return fmt.Sprintf("the container's process ended with status %d while it was being created", status.ExitStatus())
 }
 
-// Said returns what the process sends without being asked, or how its connection ended. It always
-// returns an error.
+// SaidError is an error that the process itself has sent. The process ends when it has sent it.
+type SaidError struct{ Message string }
+
+func (e *SaidError) Error() string { return e.Message }
+
+// Said returns what the process sends without being asked, as a *SaidError, or how its connection
+// ended. It always returns an error.
 func (h *Host) Said() error {
 	var e Event
 	if err := h.Conn.Receive(&e); err != nil {
@@ -69,7 +74,7 @@ func (h *Host) Said() error {
 	if e.Kind != EventError {
 		return fmt.Errorf("the container's process sent an unexpected message %q", e.Kind)
 	}
-	return errors.New(e.Message)
+	return &SaidError{e.Message}
 }
 
 // Enclose tells the init process that create has recorded it and now starts an enclosure around it.
@@ -83,7 +88,7 @@ func (h *Host) Enclose() error {
 
 // Prepare sends the init process its plan, and returns when only start is missing. It calls hooks
 // when the root is built and the init process has not pivoted yet. Afterwards Pid is the process
-// that waits for start.
+// that waits for start. If the init process fails, the error is a *SaidError.
 func (h *Host) Prepare(plan any, files []*os.File, hooks func() error) error {
 	if err := h.Conn.Send(plan, files...); err != nil {
 		return h.ended(err)
@@ -100,7 +105,7 @@ func (h *Host) Prepare(plan any, files []*os.File, hooks func() error) error {
 			}
 			return nil
 		case EventError:
-			return errors.New(e.Message)
+			return &SaidError{e.Message}
 		case EventHooks:
 			if err := hooks(); err != nil {
 				return err
