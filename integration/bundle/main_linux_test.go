@@ -1,60 +1,30 @@
-//go:build testhost
+//go:build linux && testhost
 
 package bundle
 
 import (
-	"errors"
 	"flag"
 	"fmt"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 var (
-	program  = flag.String("berth", "", "`path` of the berth to test")
+	program  = suite.Berth()
 	backends = flag.String("backends", "lxc,crun,pct", "backends that bundles are run on")
 	base     = flag.String("base", "localhost/berth-test/busybox", "image that the test's image is made from")
 )
 
-// workDir holds image archives and bundles.
-var workDir string
-
+// TestMain has image archives and bundles in the suite's directory.
 func TestMain(m *testing.M) {
-	flag.Parse()
-	if err := setUp(); err != nil {
-		fmt.Fprintln(os.Stderr, "bundle tests:", err)
-		os.RemoveAll(workDir)
-		os.Exit(2)
+	s := suite.Suite{
+		Name: "bundle", Parent: "/var/lib/containers", SetUp: makeImage,
+		Programs: func() []string { return []string{"podman", "buildah", "skopeo", "setcap", "setfattr", "tar"} },
 	}
-	status := m.Run()
-	if err := os.RemoveAll(workDir); err != nil {
-		fmt.Fprintln(os.Stderr, "bundle tests:", err)
-		status = 1
-	}
-	os.Exit(status)
-}
-
-func setUp() error {
-	if os.Geteuid() != 0 {
-		return errors.New("they run as root")
-	}
-	abs, err := filepath.Abs(*program)
-	if err != nil {
-		return err
-	}
-	*program = abs
-	for _, tool := range []string{*program, "podman", "buildah", "skopeo", "setcap", "setfattr", "tar"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			return fmt.Errorf("a needed program: %w", err)
-		}
-	}
-	if workDir, err = os.MkdirTemp("/var/lib/containers", "berth-bundle-"); err != nil {
-		return err
-	}
-	return makeImage()
+	s.Main(m)
 }
 
 // do runs a program and returns its stdout. The error contains its stderr.

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 // TestRootIsThatOfPodman checks that berth bundle unpacks the image in every supported format to
@@ -92,10 +94,10 @@ func readSpec(t *testing.T, bundle string) *specs.Spec {
 	return &s
 }
 
-// makeBundle makes a bundle from the image, below workDir.
+// makeBundle makes a bundle from the image, below suite.Dir().
 func makeBundle(t *testing.T, flags ...string) string {
 	t.Helper()
-	dir, err := os.MkdirTemp(workDir, "bundle-")
+	dir, err := os.MkdirTemp(suite.Dir(), "bundle-")
 	if err != nil {
 		t.Fatal(err)
 	}

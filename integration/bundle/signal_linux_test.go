@@ -11,7 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 // TestSignalLeavesNothing interrupts berth bundle in the middle of an archive that is still being
@@ -41,17 +42,10 @@ func TestSignalLeavesNothing(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			for begin := time.Now(); ; time.Sleep(10 * time.Millisecond) {
-				if found, _ := filepath.Glob(dir + "/*/*/first"); len(found) == 1 {
-					break
-				}
-				if found, _ := filepath.Glob(dir + "/.*/*/first"); len(found) == 1 {
-					break
-				}
-				if time.Since(begin) > time.Minute {
-					t.Fatal("nothing of the archive is unpacked")
-				}
-			}
+			suite.Eventually(t, "something of the archive is unpacked", func() bool {
+				found, _ := filepath.Glob(dir + "/*/*/first")
+				return len(found) == 1
+			})
 			if err := cmd.Process.Signal(signal); err != nil {
 				t.Fatal(err)
 			}

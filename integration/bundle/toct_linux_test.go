@@ -7,7 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 // storage is a directory storage of the node for the volumes of CTs.
@@ -20,7 +21,7 @@ func addStorage(t *testing.T) {
 	if err != nil && !os.IsNotExist(err) {
 		t.Fatal(err)
 	}
-	path := filepath.Join(workDir, "storage")
+	path := filepath.Join(suite.Dir(), "storage")
 	text := "dir: local\n\tpath /var/lib/vz\n\tcontent iso,vztmpl,backup\n\ndir: " + storage + "\n\tpath " + path + "\n\tcontent rootdir\n"
 	if err := os.WriteFile(file, []byte(text), 0o640); err != nil {
 		t.Fatal(err)
@@ -60,7 +61,7 @@ func TestPersistentCT(t *testing.T) {
 					t.Errorf("the configuration has no %q:\n%s", line, config)
 				}
 			}
-			volumes, _ := filepath.Glob(filepath.Join(workDir, "storage/images", vmid, "*"))
+			volumes, _ := filepath.Glob(filepath.Join(suite.Dir(), "storage/images", vmid, "*"))
 			if len(volumes) != 1 {
 				t.Fatalf("volumes %v", volumes)
 			}
@@ -71,16 +72,17 @@ func TestPersistentCT(t *testing.T) {
 			out := filepath.Join(volumes[0], "srv/vol/out")
 			want := "1234\n" + kind.groups + "\n/data\ngood day\n"
 			got := ""
-			for deadline := time.Now().Add(20 * time.Second); got != want && time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+			said := suite.Becomes(suite.Patience, func() bool {
 				data, _ := os.ReadFile(out)
 				got = string(data)
-			}
-			if got != want {
+				return got == want
+			})
+			if !said {
 				t.Errorf("got  %q\nwant %q", got, want)
 			}
 			must(t, "pct", "stop", vmid)
 			must(t, "pct", "destroy", vmid)
-			if left, _ := filepath.Glob(filepath.Join(workDir, "storage/images", vmid)); len(left) != 0 {
+			if left, _ := filepath.Glob(filepath.Join(suite.Dir(), "storage/images", vmid)); len(left) != 0 {
 				t.Errorf("left: %v", left)
 			}
 		})

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 // attached removes from a label what Debian's profile "crun" adds to it. That profile is attached
@@ -62,11 +64,10 @@ func TestAppArmorExecInCT(t *testing.T) {
 			in, err := inside.StdinPipe()
 			r.must(err)
 			r.must(inside.Start())
-			for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-				if _, err := os.Stat(file); err == nil {
-					break // written once the program runs
-				}
-			}
+			suite.Eventually(t, "a pid file, which is written when the program runs", func() bool {
+				_, err := os.Stat(file)
+				return err == nil
+			})
 			for _, f := range []string{filepath.Join(r.dir, "first"), file} {
 				pid, err := os.ReadFile(f)
 				r.must(err)
@@ -99,11 +100,11 @@ type sleeper struct {
 func runSleeper(t *testing.T, runtime string, edit func(*config)) *sleeper {
 	t.Helper()
 	id := fmt.Sprintf("apparmor%d-%s", os.Getpid(), runtime)
-	dir := filepath.Join(workDir, id)
+	dir := filepath.Join(suite.Dir(), id)
 	if err := newRoot(filepath.Join(dir, "rootfs")); err != nil {
 		t.Fatal(err)
 	}
-	s := &sleeper{newConfig(t, dir, dir, id), runtime, filepath.Join(workDir, "state-"+runtime), id, dir}
+	s := &sleeper{newConfig(t, dir, dir, id), runtime, filepath.Join(suite.Dir(), "state-"+runtime), id, dir}
 	s.Process.Args = []string{"/bin/busybox", "sleep", "1000"}
 	edit(s.config)
 	s.must(os.WriteFile(filepath.Join(dir, "config.json"), s.encode(), 0o644))

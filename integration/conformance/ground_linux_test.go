@@ -4,25 +4,22 @@ package conformance
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/berth-oci/berth/integration/executable"
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 // namespaces is the pid of a process in its own namespaces, for trials that join them.
 var namespaces int
 
-func shared() string { return filepath.Join(workDir, "shared") }
+func shared() string { return filepath.Join(suite.Dir(), "shared") }
 
 // prepareGround makes what all trials use: the two programs that every root contains, a shared
 // mount with another mount in it, and namespaces to join.
@@ -31,7 +28,7 @@ func prepareGround(t *testing.T) {
 	for name, from := range map[string]string{"probe": *probe, "busybox": "/usr/share/berth-test/rootfs/bin/busybox"} {
 		data, err := os.ReadFile(from)
 		if err == nil {
-			err = executable.Write(filepath.Join(workDir, name), data)
+			err = executable.Write(filepath.Join(suite.Dir(), name), data)
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -51,16 +48,15 @@ func prepareGround(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Process.Kill(); _ = c.Wait() })
-	for begin := time.Now(); namespaces == 0; time.Sleep(5 * time.Millisecond) {
-		children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", c.Process.Pid, c.Process.Pid))
-		pid, _ := strconv.Atoi(strings.TrimSpace(string(children)))
-		if comm, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid)); string(comm) == "sleep\n" {
-			namespaces = pid
+	namespaces = 0
+	suite.Eventually(t, "namespaces to join", func() bool {
+		for _, p := range suite.Processes() {
+			if p.Parent == c.Process.Pid && p.Comm == "sleep" {
+				namespaces = p.Pid
+			}
 		}
-		if time.Since(begin) > 10*time.Second {
-			t.Fatal("no namespaces to join")
-		}
-	}
+		return namespaces != 0
+	})
 }
 
 // newRoot creates a bundle's root file system.
@@ -74,6 +70,6 @@ func newRoot(root string) error {
 	} {
 		errs = append(errs, os.WriteFile(filepath.Join(root, name), []byte(text), 0o644))
 	}
-	return errors.Join(append(errs, os.Link(filepath.Join(workDir, "probe"), filepath.Join(root, "probe")),
-		os.Link(filepath.Join(workDir, "busybox"), filepath.Join(root, "bin/busybox")), os.Chmod(filepath.Join(root, "tmp"), 0o1777))...)
+	return errors.Join(append(errs, os.Link(filepath.Join(suite.Dir(), "probe"), filepath.Join(root, "probe")),
+		os.Link(filepath.Join(suite.Dir(), "busybox"), filepath.Join(root, "bin/busybox")), os.Chmod(filepath.Join(root, "tmp"), 0o1777))...)
 }

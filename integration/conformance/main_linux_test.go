@@ -3,17 +3,17 @@
 package conformance
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 var (
@@ -27,77 +27,40 @@ var (
 	programs = flag.String("programs", "", "`directory` with the validation programs, runtimetest and its root file system")
 )
 
-// workDir is the tests' temporary directory. It is below /var/lib/containers, which is in memory
-// and allows device nodes.
-var workDir string
-
 func TestMain(m *testing.M) {
-	flag.Parse()
 	// Under nohup(1) SIGHUP is ignored, and runc passes that on to its container. Processes that a
 	// Go program starts get the default for each signal that the program catches.
 	signal.Notify(make(chan os.Signal, 1), unix.SIGHUP)
-	err := setUp()
-	status := 1
-	if err == nil {
-		status = m.Run()
+	s := suite.Suite{
+		Name:     "conformance",
+		Parent:   "/var/lib/containers", // in memory, and it allows device nodes
+		Programs: needs,
+		Before:   before,
+		SetUp:    suite.Subreaper,
 	}
-	if err = errors.Join(err, os.RemoveAll(workDir)); err != nil {
-		fmt.Fprintln(os.Stderr, "conformance tests:", err)
-		status = 1
-	}
-	os.Exit(status)
+	s.Main(m)
 }
 
-// setUp moves the tests into their own mount namespace and creates workDir. It fails if anything
-// that the tests need is missing, so that no test is left out unnoticed.
-func setUp() (err error) {
-	if os.Geteuid() != 0 {
-		return errors.New("they run as root, on a test host")
-	}
+// before moves the tests into a mount namespace of their own. Some trials have none, and their
+// mounts go away with this one.
+func before() (err error) {
 	if _, err := os.Stat("/usr/share/berth-test/rootfs"); err != nil {
 		return fmt.Errorf("this is no test host, and they make containers in the host's own namespaces: %w", err)
 	}
-	if err := ownMounts(); err != nil {
+	if err := suite.OwnMounts(""); err != nil {
 		return fmt.Errorf("a mount namespace of their own: %w", err)
 	}
-	needed := append(strings.Split(*runtimes, ","), "unshare", "tar")
-	for _, pair := range pairList() {
-		needed = append(needed, pair[0], pair[1])
-	}
-	for _, tool := range needed {
-		if _, err := exec.LookPath(tool); err != nil {
-			return fmt.Errorf("a needed program: %w", err)
-		}
-	}
-	if *programs, err = filepath.Abs(*programs); err != nil {
-		return err
-	}
-	unix.Umask(0o022)
-	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
-		return err
-	}
-	if workDir, err = os.MkdirTemp("/var/lib/containers", "berth-conformance-"); err != nil {
-		return err
-	}
-	return os.Chmod(workDir, 0o755)
+	*programs, err = filepath.Abs(*programs)
+	return err
 }
 
-// ownMounts executes this program again in its own mount namespace. Some trials have no mount
-// namespace, and their mounts go away with this one.
-func ownMounts() error {
-	const marker = "BERTH_CONFORMANCE_MOUNTS"
-	if os.Getenv(marker) != "" {
-		return nil
+// needs returns the programs that the tests call.
+func needs() []string {
+	list := append(strings.Split(*runtimes, ","), "unshare", "tar")
+	for _, pair := range pairList() {
+		list = append(list, pair[0], pair[1])
 	}
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	unshare, err := exec.LookPath("unshare")
-	if err != nil {
-		return err
-	}
-	return unix.Exec(unshare, append([]string{"unshare", "--mount", "--propagation", "private", self}, os.Args[1:]...), append(os.Environ(), marker+"=1"))
+	return list
 }
 
 // pairList returns the pairs of -pairs.

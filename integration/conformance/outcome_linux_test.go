@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 // outcome is the result of one trial with one runtime.
@@ -35,8 +37,8 @@ func (o outcome) refused() bool { return o.facts["outcome"] == "refused" }
 // run makes the container of a trial with a runtime, and removes it again.
 func (c trial) run(t *testing.T, number int, runtime string) outcome {
 	id := fmt.Sprintf("trial%d-%d-%s", os.Getpid(), number, runtime)
-	dir := filepath.Join(workDir, id)
-	host := filepath.Join(workDir, "host-"+id)
+	dir := filepath.Join(suite.Dir(), id)
+	host := filepath.Join(suite.Dir(), "host-"+id)
 	if err := newRoot(filepath.Join(dir, "rootfs")); err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +53,7 @@ func (c trial) run(t *testing.T, number int, runtime string) outcome {
 	if err := os.WriteFile(filepath.Join(dir, "config.json"), data, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	state := filepath.Join(workDir, "state-"+runtime)
+	state := filepath.Join(suite.Dir(), "state-"+runtime)
 	// A container's life under pct takes ten seconds on User-mode Linux if four share its
 	// processor.
 	ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
@@ -69,7 +71,9 @@ func (c trial) run(t *testing.T, number int, runtime string) outcome {
 	if stdout.Len() == 0 || ctx.Err() != nil {
 		_ = exec.Command(runtime, "--root", state, "delete", "--force", id).Run()
 	}
-	unmountBelow(dir)
+	for _, target := range slices.Backward(suite.MountsBelow(t, os.Getpid(), dir)) {
+		_ = unix.Unmount(target, unix.MNT_DETACH) // of a container without a mount namespace
+	}
 	place := replacer(dir, host, id)
 	o := outcome{facts: map[string]string{}, stderr: place(stderr.String()), config: []byte(place(string(data)))}
 	if err := json.Unmarshal(stdout.Bytes(), &o.facts); err != nil && stdout.Len() > 0 {
@@ -95,28 +99,13 @@ func (c trial) run(t *testing.T, number int, runtime string) outcome {
 // any path that ends in one of them is replaced.
 func replacer(dir, host, id string) func(string) string {
 	below := func(name string) *regexp.Regexp {
-		return regexp.MustCompile(`[^ "'=,]*/` + regexp.QuoteMeta(filepath.Base(workDir)+name) + `\b`)
+		return regexp.MustCompile(`[^ "'=,]*/` + regexp.QuoteMeta(filepath.Base(suite.Dir())+name) + `\b`)
 	}
 	bundle, other, work := below("/"+filepath.Base(dir)), below("/"+filepath.Base(host)), below("")
 	return func(text string) string {
 		text = bundle.ReplaceAllString(text, "BUNDLE")
 		text = other.ReplaceAllString(text, "HOST")
 		return strings.ReplaceAll(work.ReplaceAllString(text, "WORK"), id, "ID")
-	}
-}
-
-// unmountBelow removes the mounts that a container without a mount namespace has left below dir.
-func unmountBelow(dir string) {
-	table, _ := os.ReadFile("/proc/self/mountinfo")
-	var targets []string
-	for line := range strings.Lines(string(table)) {
-		if w := strings.Fields(line); len(w) > 4 && strings.HasPrefix(w[4], dir+"/") {
-			targets = append(targets, w[4])
-		}
-	}
-	slices.Reverse(targets)
-	for _, target := range targets {
-		_ = unix.Unmount(target, unix.MNT_DETACH)
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/berth-oci/berth/integration/executable"
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 // longest is how long one program may take. The programs wait up to ten seconds for a container, at
@@ -36,7 +37,7 @@ func TestValidation(t *testing.T) {
 	for _, name := range material {
 		data, err := os.ReadFile(filepath.Join(*programs, name))
 		if err == nil {
-			err = executable.Write(filepath.Join(workDir, name), data)
+			err = executable.Write(filepath.Join(suite.Dir(), name), data)
 		}
 		if err != nil {
 			t.Fatalf("-programs: %v", err)
@@ -127,13 +128,13 @@ func runPrograms(t *testing.T, list []string) map[string]map[string]result {
 // removes what it has left behind.
 func runProgram(program, runtime string) result {
 	failed := func(err error) result { return result{ended: err} }
-	dir, err := os.MkdirTemp(workDir, program+"-"+runtime+"-")
+	dir, err := os.MkdirTemp(suite.Dir(), program+"-"+runtime+"-")
 	if err != nil {
 		return failed(err)
 	}
 	defer os.RemoveAll(dir)
 	for _, name := range material {
-		if err := os.Link(filepath.Join(workDir, name), filepath.Join(dir, name)); err != nil {
+		if err := os.Link(filepath.Join(suite.Dir(), name), filepath.Join(dir, name)); err != nil {
 			return failed(err)
 		}
 	}

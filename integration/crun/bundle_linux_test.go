@@ -3,22 +3,21 @@
 package crun
 
 import (
-	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
-	"golang.org/x/sys/unix"
 
 	"github.com/berth-oci/berth/bundle"
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 // newBundle makes a bundle whose process is a shell script. The edits change its config.json.
 func newBundle(t *testing.T, script string, edits ...func(*specs.Spec)) string {
 	t.Helper()
-	dir, err := os.MkdirTemp(workDir, "bundle")
+	dir, err := os.MkdirTemp(suite.Dir(), "bundle")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,9 +26,7 @@ func newBundle(t *testing.T, script string, edits ...func(*specs.Spec)) string {
 	s.Version = "1.0.2" // the oldest of the runtimes knows this version
 	// The root is a copy because crun makes missing mount points even if the host's root is
 	// read-only.
-	if out, err := exec.Command("cp", "-a", *baseRoot, filepath.Join(dir, "rootfs")).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	suite.CopyTree(t, *baseRoot, filepath.Join(dir, "rootfs"))
 	s.Root.Path = "rootfs"
 	s.Process.Terminal = false
 	s.Process.Args = []string{"sh", "-c", script}
@@ -39,13 +36,7 @@ func newBundle(t *testing.T, script string, edits ...func(*specs.Spec)) string {
 	for _, edit := range edits {
 		edit(s)
 	}
-	data, err := json.Marshal(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "config.json"), data, 0o644); err != nil {
-		t.Fatal(err)
-	}
+	suite.WriteJSON(t, filepath.Join(dir, "config.json"), s)
 	return dir
 }
 
@@ -53,7 +44,7 @@ func newBundle(t *testing.T, script string, edits ...func(*specs.Spec)) string {
 // end.
 func newRoot(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp(workDir, "run")
+	dir, err := os.MkdirTemp(suite.Dir(), "run")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,14 +61,4 @@ func newRoot(t *testing.T) string {
 		os.RemoveAll(dir)
 	})
 	return dir
-}
-
-// reap reaps all orphans that have ended.
-func reap() {
-	for {
-		var status unix.WaitStatus
-		if pid, err := unix.Wait4(-1, &status, unix.WNOHANG, nil); pid <= 0 || err != nil {
-			return
-		}
-	}
 }

@@ -3,12 +3,13 @@
 package crun
 
 import (
-	"bytes"
 	"os"
 	"os/exec"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 // caller calls a runtime: crun or runc alone, or berth in front of them.
@@ -18,12 +19,6 @@ type caller struct {
 	dir  string
 	env  []string
 	fds  []*os.File // from 3 on
-}
-
-// result is the output and exit status of a command.
-type result struct {
-	stdout, stderr string
-	status         int
 }
 
 // alone calls a runtime directly. throughBerth calls it through berth.
@@ -41,51 +36,23 @@ func (c *caller) with(global ...string) *caller {
 	return &d
 }
 
-func (c *caller) run(args ...string) result {
+func (c *caller) run(args ...string) suite.Outcome {
 	c.Helper()
 	cmd := exec.Command(c.argv[0], append(slices.Clone(c.argv[1:]), args...)...)
 	cmd.Dir = c.dir
 	cmd.Env = append(os.Environ(), c.env...)
 	cmd.ExtraFiles = c.fds
-	// The output goes to files because with a pipe Run would wait until the container closes it.
-	stdout, stderr := c.temporary(), c.temporary()
-	defer stdout.Close()
-	defer stderr.Close()
-	cmd.Stdout, cmd.Stderr = stdout, stderr
-	err := cmd.Run()
-	if cmd.ProcessState == nil {
-		c.Fatalf("%s: %v", cmd, err)
-	}
-	return result{stdout: contents(c.T, stdout), stderr: contents(c.T, stderr), status: cmd.ProcessState.ExitCode()}
+	o := suite.Execute(c.T, cmd)
+	o.Stdout, o.Stderr = strings.TrimSpace(o.Stdout), strings.TrimSpace(o.Stderr)
+	return o
 }
 
 // must runs a command that must succeed and returns its stdout.
 func (c *caller) must(args ...string) string {
 	c.Helper()
 	r := c.run(args...)
-	if r.status != 0 {
-		c.Fatalf("%s: status %d: %s%s", args, r.status, r.stdout, r.stderr)
+	if r.Status != 0 {
+		c.Fatalf("%s: status %d: %s%s", args, r.Status, r.Stdout, r.Stderr)
 	}
-	return r.stdout
-}
-
-func (c *caller) temporary() *os.File {
-	f, err := os.CreateTemp(workDir, "out")
-	if err != nil {
-		c.Fatal(err)
-	}
-	os.Remove(f.Name())
-	return f
-}
-
-func contents(t *testing.T, f *os.File) string {
-	t.Helper()
-	var b bytes.Buffer
-	if _, err := f.Seek(0, 0); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := b.ReadFrom(f); err != nil {
-		t.Fatal(err)
-	}
-	return strings.TrimSpace(b.String())
+	return r.Stdout
 }

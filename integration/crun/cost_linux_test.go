@@ -39,7 +39,7 @@ type usage struct {
 	memory int64
 }
 
-// TestCost measures pairs of calls in one run. Its result is meaningful only on a quiet machine, so
+// TestCost measures pairs of calls in one run. Its suite.Outcome is meaningful only on a quiet machine, so
 // it runs only with -cost. No call may have a peak of more than 16 MiB. If berth waits for the
 // other runtime, it adds at most this much to the other's peak. It adds less if it execs the other
 // runtime.
@@ -150,7 +150,7 @@ func TestMemoryBeside(t *testing.T) {
 	}
 	b := throughBerth(t, "crun", newRoot(t), "--config", config)
 	b.dir = dir
-	if r := b.run("create", "x"); r.status != 1 {
+	if r := b.run("create", "x"); r.Status != 1 {
 		t.Fatalf("create: %+v", r)
 	}
 	data, err := os.ReadFile(peak)

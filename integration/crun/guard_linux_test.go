@@ -9,18 +9,15 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 // TestHostNamespaces checks that berth refuses what the other runtime would let a container do to
 // the host, before it calls that runtime.
 func TestHostNamespaces(t *testing.T) {
-	path := func(kind specs.LinuxNamespaceType, path string) func(*specs.Spec) {
-		return func(s *specs.Spec) {
-			s.Linux.Namespaces = append(withoutNamespace(s.Linux.Namespaces, kind), specs.LinuxNamespace{Type: kind, Path: path})
-		}
-	}
 	// A bind mount of the namespace file has another path and is the same namespace.
-	bound := workDir + "/net"
+	bound := suite.Dir() + "/net"
 	if err := os.WriteFile(bound, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -43,15 +40,15 @@ func TestHostNamespaces(t *testing.T) {
 			words string
 			edits []func(*specs.Spec)
 		}{
-			"network": {"is not allowed in the host's network namespace", []func(*specs.Spec){path(specs.NetworkNamespace, bound), sysctl("net.ipv4.ip_default_ttl", "63")}},
-			"ipc":     {"is not allowed in the host's ipc namespace", []func(*specs.Spec){path(specs.IPCNamespace, "/proc/1/ns/ipc"), sysctl("kernel.shm_rmid_forced", "1")}},
-			"uts":     {"is not allowed in the host's uts namespace", []func(*specs.Spec){path(specs.UTSNamespace, "/proc/1/ns/uts"), func(s *specs.Spec) { s.Hostname = "changed" }}},
+			"network": {"is not allowed in the host's network namespace", []func(*specs.Spec){suite.Share(specs.NetworkNamespace, bound), sysctl("net.ipv4.ip_default_ttl", "63")}},
+			"ipc":     {"is not allowed in the host's ipc namespace", []func(*specs.Spec){suite.Share(specs.IPCNamespace, "/proc/1/ns/ipc"), sysctl("kernel.shm_rmid_forced", "1")}},
+			"uts":     {"is not allowed in the host's uts namespace", []func(*specs.Spec){suite.Share(specs.UTSNamespace, "/proc/1/ns/uts"), func(s *specs.Spec) { s.Hostname = "changed" }}},
 		} {
 			t.Run(runtime+"/"+name, func(t *testing.T) {
 				b := throughBerth(t, runtime, newRoot(t))
 				b.dir = newBundle(t, "exit 0", c.edits...)
 				for _, command := range [][]string{{"create", "x"}, {"run", "x"}, {"run", "--detach", "x"}} {
-					if r := b.run(command...); r.status != 1 || !strings.Contains(r.stderr, c.words) {
+					if r := b.run(command...); r.Status != 1 || !strings.Contains(r.Stderr, c.words) {
 						t.Errorf("%s: %+v", command, r)
 					}
 					b.must("delete", "--force", "x")
@@ -80,13 +77,13 @@ func TestSharedCgroup(t *testing.T) {
 			refused := func() {
 				t.Helper()
 				r := b.run("create", "second")
-				if r.status != 1 || !strings.Contains(r.stderr, "belongs to another container") || !strings.Contains(r.stderr, "linux.cgroupsPath") {
+				if r.Status != 1 || !strings.Contains(r.Stderr, "belongs to another container") || !strings.Contains(r.Stderr, "linux.cgroupsPath") {
 					t.Errorf("a second container with the same cgroupsPath: %+v", r)
 				}
 				b.must("delete", "--force", "second")
 			}
 			refused()
-			if r := b.run("state", "first"); r.status != 0 || !strings.Contains(r.stdout, "running") {
+			if r := b.run("state", "first"); r.Status != 0 || !strings.Contains(r.Stdout, "running") {
 				t.Errorf("the first container: %+v", r)
 			}
 			b.must("kill", "first", "KILL")
@@ -95,7 +92,7 @@ func TestSharedCgroup(t *testing.T) {
 			b.must("delete", "first")
 			b.must("create", "second")
 			b.must("delete", "--force", "second")
-			reap()
+			suite.Reap()
 		})
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 // TestRuntimeLostIt checks that berth shows a record as lost if the other runtime no longer has its
@@ -21,19 +23,19 @@ func TestRuntimeLostIt(t *testing.T) {
 				b.dir = newBundle(t, "sleep 1000")
 				b.must("create", "x")
 				other.must("delete", "x")
-				reap()
+				suite.Reap()
 			}
 			lose()
 			if list := listed(t, b); len(list) != 1 || list[0].Status != "lost" || list[0].Backend != runtime || list[0].Pid != 0 {
 				t.Errorf("list: %+v", list)
 			}
 			for _, args := range [][]string{{"state", "x"}, {"start", "x"}, {"kill", "x"}, {"exec", "x", "true"}, {"delete", "x"}, {"create", "x"}} {
-				if r := b.run(args...); r.status == 0 || r.stderr == "" {
+				if r := b.run(args...); r.Status == 0 || r.Stderr == "" {
 					t.Errorf("%s: %+v", args, r)
 				}
 			}
-			if r := b.run("delete", "x"); !strings.Contains(r.stderr, "does not exist") || !strings.Contains(r.stderr, "delete --force x") {
-				t.Errorf("delete says %q", r.stderr)
+			if r := b.run("delete", "x"); !strings.Contains(r.Stderr, "does not exist") || !strings.Contains(r.Stderr, "delete --force x") {
+				t.Errorf("delete says %q", r.Stderr)
 			}
 			b.must("delete", "--force", "x")
 			b.must("delete", "--force", "x")
@@ -67,7 +69,7 @@ func TestBerthLostIt(t *testing.T) {
 				}
 				for _, name := range runtimes {
 					r := throughBerthIn(t, name, root, b.dir).run("create", "x")
-					if r.status == 0 || !strings.Contains(r.stderr, "already exists") {
+					if r.Status == 0 || !strings.Contains(r.Stderr, "already exists") {
 						t.Errorf("create with %s: %+v", name, r)
 					}
 				}
@@ -112,7 +114,7 @@ func TestFailedCreate(t *testing.T) {
 			}
 			for _, args := range [][]string{{"create"}, {"run", "-d"}, {"run"}} {
 				write(strings.Replace(string(good), `"sh"`, `"/nosuch"`, 1))
-				if r := b.run(append(args, "x")...); r.status == 0 {
+				if r := b.run(append(args, "x")...); r.Status == 0 {
 					t.Fatalf("%s: %+v", args, r)
 				}
 				if list := listed(t, b); len(list) != 0 {
@@ -139,13 +141,13 @@ func TestDamagedRecord(t *testing.T) {
 			if list := listed(t, b); len(list) != 1 || list[0].Status != "damaged" {
 				t.Errorf("list: %+v", list)
 			}
-			if r := b.run("kill", "x"); r.status == 0 || !strings.Contains(r.stderr, "delete --force x") {
+			if r := b.run("kill", "x"); r.Status == 0 || !strings.Contains(r.Stderr, "delete --force x") {
 				t.Errorf("kill: %+v", r)
 			}
-			if r := b.run("delete", "--force", "x"); r.status != 0 || !strings.Contains(r.stderr, "deleted it with "+runtime) {
+			if r := b.run("delete", "--force", "x"); r.Status != 0 || !strings.Contains(r.Stderr, "deleted it with "+runtime) {
 				t.Errorf("delete --force: %+v", r)
 			}
-			reap()
+			suite.Reap()
 			if list := listed(t, b); len(list) != 0 {
 				t.Errorf("list: %+v", list)
 			}

@@ -4,16 +4,16 @@ package crun
 
 import (
 	"encoding/json"
-	"net"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
-	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 // TestPidFile checks that with each runtime the process in the pid file is an orphan for which the
@@ -26,9 +26,8 @@ func TestPidFile(t *testing.T) {
 			b.must("create", "--pid-file", "pid", "x")
 			pid := pidOf(t, filepath.Join(b.dir, "pid"))
 			b.must("start", "x")
-			var status unix.WaitStatus
-			if _, err := unix.Wait4(pid, &status, 0, nil); err != nil || status.ExitStatus() != 7 {
-				t.Errorf("wait for %d: status %d, %v", pid, status.ExitStatus(), err)
+			if status := suite.WaitFor(t, pid); status.ExitStatus() != 7 {
+				t.Errorf("it ended with %#x", status)
 			}
 			b.must("delete", "x")
 		})
@@ -37,11 +36,7 @@ func TestPidFile(t *testing.T) {
 
 func pidOf(t *testing.T, path string) int {
 	t.Helper()
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(data)))
+	pid, err := suite.ReadPid(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,18 +50,13 @@ func TestConsoleSocket(t *testing.T) {
 		t.Run(runtime, func(t *testing.T) {
 			b := throughBerth(t, runtime, newRoot(t))
 			b.dir = newBundle(t, "sleep 1000", func(s *specs.Spec) { s.Process.Terminal = true })
-			path := filepath.Join(b.dir, "s")
-			l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer l.Close()
+			l := suite.Listen(t)
 			for _, args := range [][]string{
-				{"run", "-d", "--console-socket", path, "x"},
-				{"exec", "-t", "-d", "--console-socket", path, "x", "sh", "-c", "echo here; sleep 1000"},
+				{"run", "-d", "--console-socket", l.Path, "x"},
+				{"exec", "-t", "-d", "--console-socket", l.Path, "x", "sh", "-c", "echo here; sleep 1000"},
 			} {
 				b.must(args...)
-				if name := receiveTerminal(t, l); !strings.Contains(name, "ptmx") {
+				if name := received(t, l); !strings.Contains(name, "ptmx") {
 					t.Errorf("%s: got %q", args[0], name)
 				}
 			}
@@ -77,34 +67,12 @@ func TestConsoleSocket(t *testing.T) {
 	}
 }
 
-// receiveTerminal returns the target of the received descriptor's /proc link. The descriptor stays
-// open until the test ends.
-func receiveTerminal(t *testing.T, l *net.UnixListener) string {
+// received returns the path of the terminal that is sent to a socket. The terminal stays open,
+// because its end sends SIGHUP to the container's process.
+func received(t *testing.T, l *suite.Socket) string {
 	t.Helper()
-	if err := l.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
-		t.Fatal(err)
-	}
-	conn, err := l.AcceptUnix()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	oob := make([]byte, unix.CmsgSpace(4))
-	_, n, _, _, err := conn.ReadMsgUnix(make([]byte, 4096), oob)
-	if err != nil {
-		t.Fatal(err)
-	}
-	messages, err := unix.ParseSocketControlMessage(oob[:n])
-	if err != nil || len(messages) != 1 {
-		t.Fatal(messages, err)
-	}
-	fds, err := unix.ParseUnixRights(&messages[0])
-	if err != nil || len(fds) != 1 {
-		t.Fatal(fds, err)
-	}
-	// Closing it sends SIGHUP to the container's process.
-	t.Cleanup(func() { _ = unix.Close(fds[0]) })
-	name, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(fds[0]))
+	f, _ := l.Receive(t)
+	name, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", f.Fd()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +96,7 @@ func TestDescriptors(t *testing.T) {
 	} {
 		for _, runtime := range runtimes {
 			t.Run(name+"/"+runtime, func(t *testing.T) {
-				var results [2]result
+				var results [2]suite.Outcome
 				for i, call := range []*caller{alone(t, runtime, filepath.Join(newRoot(t), "@x")), throughBerth(t, runtime, newRoot(t))} {
 					out := filepath.Join(t.TempDir(), "out")
 					call.dir = newBundle(t, "for f in /proc/self/fd/*; do n=${f##*/}; [ $n -le 2 ] || readlink $f; done >/out/fds; echo L=$LISTEN_FDS >>/out/fds", bindOut(t, out))
@@ -143,10 +111,10 @@ func TestDescriptors(t *testing.T) {
 					}
 					r := call.run(append(append([]string{"run"}, c.create...), "x")...)
 					data, _ := os.ReadFile(filepath.Join(out, "fds"))
-					r.stdout += strings.ReplaceAll(string(data), out, "OUT")
+					r.Stdout += strings.ReplaceAll(string(data), out, "OUT")
 					results[i] = r
 				}
-				if results[0].status != results[1].status || results[0].stdout != results[1].stdout {
+				if results[0].Status != results[1].Status || results[0].Stdout != results[1].Stdout {
 					t.Errorf("got %+v, alone %+v", results[1], results[0])
 				}
 			})
@@ -195,7 +163,7 @@ func TestState(t *testing.T) {
 				}
 			}
 			b.must("delete", "x")
-			reap()
+			suite.Reap()
 		})
 	}
 }

@@ -7,9 +7,10 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 // TestMixedPod checks that the containers of a pod may have different backends. A member joins the
@@ -42,18 +43,13 @@ func TestMixedPod(t *testing.T) {
 				second.stopped("member")
 				want := ""
 				for _, kind := range []string{"net", "ipc", "uts", "pid"} {
-					name, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/%s", pid, kind))
-					if err != nil {
-						t.Fatal(err)
-					}
-					want += name + "\n"
+					want += suite.Namespace(t, pid, kind) + "\n"
 				}
 				if got, err := os.ReadFile(filepath.Join(out, "ns")); err != nil || string(got) != want {
 					t.Errorf("the member is in %q, %v; the pod in %q", got, err, want)
 				}
 				second.must("delete", "member")
 				first.must("kill", "infra", "KILL")
-				time.Sleep(50 * time.Millisecond)
 				first.stopped("infra")
 				first.must("delete", "infra")
 			})

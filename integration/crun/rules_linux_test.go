@@ -5,12 +5,14 @@ package crun
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 // conditions are the conditions of ten rules. For each container of the test one of them is the
@@ -28,24 +30,12 @@ var conditions = []struct {
 	{`namespace = "kube-*"`, "", annotate("io.kubernetes.cri.sandbox-namespace", "kube-system")},
 	{`pod = "dns-0"`, "", annotate("io.kubernetes.pod.name", "dns-0")},
 	{`bundle = "*/berth-crun-*/bundle*"` + "\nid = \"b-*\"", "b-%d", nil},
-	{`privileged = true`, "", func(s *specs.Spec) {
-		s.Linux.Namespaces = withoutNamespace(s.Linux.Namespaces, specs.IPCNamespace)
-	}},
+	{`privileged = true`, "", suite.Share(specs.IPCNamespace, "")},
 	{`id = "*"`, "", nil},
 }
 
 func annotate(key, value string) func(*specs.Spec) {
 	return func(s *specs.Spec) { s.Annotations = map[string]string{key: value} }
-}
-
-func withoutNamespace(list []specs.LinuxNamespace, t specs.LinuxNamespaceType) []specs.LinuxNamespace {
-	var rest []specs.LinuxNamespace
-	for _, ns := range list {
-		if ns.Type != t {
-			rest = append(rest, ns)
-		}
-	}
-	return rest
 }
 
 // writeRules writes a rule for each condition. The first rule gets the backend with number first.
@@ -93,14 +83,14 @@ func TestRules(t *testing.T) {
 		want[id] = backendAt(n)
 	}
 	writeRules(t, file, 1)
-	if got := backendsOf(t, b); !same(got, want) {
+	if got := backendsOf(t, b); !maps.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 	b.dir = newBundle(t, "sleep 1000")
 	if err := os.WriteFile(file, []byte("[[rule]]\nnonsense = 1\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if r := b.run("create", "refused"); r.status != 1 {
+	if r := b.run("create", "refused"); r.Status != 1 {
 		t.Errorf("created with a wrong configuration: %+v", r)
 	}
 	for id, backend := range want {
@@ -120,18 +110,14 @@ func TestRules(t *testing.T) {
 // stopped waits until a container has stopped.
 func (c *caller) stopped(id string) {
 	c.Helper()
-	for range 100 {
-		reap()
+	suite.Eventually(c.T, id+" has stopped", func() bool {
+		suite.Reap()
 		var state struct{ Status string }
 		if err := json.Unmarshal([]byte(c.must("state", id)), &state); err != nil {
 			c.Fatal(err)
 		}
-		if state.Status == "stopped" {
-			return
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	c.Fatalf("%s does not stop", id)
+		return state.Status == "stopped"
+	})
 }
 
 func backendsOf(t *testing.T, b *caller) map[string]string {
@@ -156,16 +142,4 @@ func listed(t *testing.T, b *caller) []listedContainer {
 		t.Fatal(err)
 	}
 	return list
-}
-
-func same(a, b map[string]string) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for k, v := range a {
-		if b[k] != v {
-			return false
-		}
-	}
-	return true
 }

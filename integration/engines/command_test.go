@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 // command is a call of a program that a test waits for.
@@ -73,9 +75,5 @@ func (c command) String() string { return strings.Join(c.argv, " ") }
 // eventually waits until ok returns true. It fails the test after -patience.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(*patience); !ok(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: not so after %v", what, *patience)
-		}
-	}
+	suite.Within(t, *patience, what, ok)
 }

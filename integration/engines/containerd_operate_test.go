@@ -8,6 +8,8 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 // containerdOperations are tests of operations on a running task.
@@ -42,7 +44,7 @@ var containerdOperations = []test[*containerd]{
 		}
 		eventually(t, "its processes", func() bool {
 			lines := strings.Split(c.must("task", "ps", id), "\n")
-			return len(lines) == 4 && strings.Contains(proc(t, pid, "cmdline"), "sleep")
+			return len(lines) == 4 && strings.Contains(suite.Proc(t, pid, "cmdline"), "sleep")
 		})
 	}},
 	{"a checkpoint is refused, and does no harm", func(t *testing.T, c *containerd) {

@@ -4,9 +4,7 @@ package engines
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 const (
@@ -156,7 +156,7 @@ var containerdTests = []test[*containerd]{
 		if status != "RUNNING" {
 			t.Errorf("the task is %s", status)
 		}
-		eventually(t, "a handler for SIGTERM", func() bool { return catches(t, pid, syscall.SIGTERM) })
+		eventually(t, "a handler for SIGTERM", func() bool { return suite.Catches(t, pid, syscall.SIGTERM) })
 		c.must("task", "kill", "--signal", "USR1", id)
 		c.must("task", "kill", "--signal", "SIGTERM", id)
 		c.stopped(id)
@@ -175,7 +175,7 @@ var containerdTests = []test[*containerd]{
 	{"kill --all", func(t *testing.T, c *containerd) {
 		id := c.detached(nil, "sh", "-c", "trap '' TERM; sleep 1001 & wait; sleep 0.2; exit 4")
 		pid, _ := c.task(id)
-		eventually(t, "a child", func() bool { return proc(t, pid, "task/"+strconv.Itoa(pid)+"/children") != "" })
+		eventually(t, "a child", func() bool { return suite.Proc(t, pid, "task/"+strconv.Itoa(pid)+"/children") != "" })
 		c.must("task", "kill", "--all", "--signal", "SIGKILL", id)
 		c.stopped(id)
 	}},
@@ -200,17 +200,16 @@ var containerdTests = []test[*containerd]{
 	{"the task's pid is the first process", func(t *testing.T, c *containerd) {
 		id := c.detached(nil, "sleep", "2211")
 		pid, _ := c.task(id)
-		eventually(t, "the user's program", func() bool { return proc(t, pid, "cmdline") == "sleep\x002211\x00" })
-		status := proc(t, pid, "status")
-		if !strings.HasSuffix(field(status, "NSpid"), " 1") {
-			t.Errorf("NSpid %s", field(status, "NSpid"))
+		eventually(t, "the user's program", func() bool { return suite.Proc(t, pid, "cmdline") == "sleep\x002211\x00" })
+		if got := suite.Field(t, pid, "NSpid"); !strings.HasSuffix(got, " 1") {
+			t.Errorf("NSpid %s", got)
 		}
-		if shim := proc(t, number(t, field(status, "PPid")), "comm"); shim != "containerd-shim\n" {
+		if shim := suite.Proc(t, number(t, suite.Field(t, pid, "PPid")), "comm"); shim != "containerd-shim\n" {
 			t.Errorf("its parent is %s", shim)
 		}
 		for _, n := range []string{"cgroup", "ipc", "mnt", "net", "pid", "uts"} {
 			// With cgroup v1, ctr's containers have no cgroup namespace.
-			if link(t, pid, n) == link(t, os.Getpid(), n) && n != "cgroup" {
+			if suite.Namespace(t, pid, n) == suite.Namespace(t, os.Getpid(), n) && n != "cgroup" {
 				t.Errorf("%s is the host's", n)
 			}
 		}
@@ -227,7 +226,7 @@ var containerdTests = []test[*containerd]{
 	{"host network", func(t *testing.T, c *containerd) {
 		id := c.detached(opts("--net-host"), "sleep", "1000")
 		pid, _ := c.task(id)
-		if link(t, pid, "net") != link(t, os.Getpid(), "net") {
+		if suite.Namespace(t, pid, "net") != suite.Namespace(t, os.Getpid(), "net") {
 			t.Error("it is not the host's")
 		}
 	}},
@@ -255,7 +254,7 @@ var containerdLimitTests = []test[*containerd]{
 		name := "ctr" + strconv.Itoa(os.Getpid()) + filepath.Base(c.runtime)
 		id := c.detached(opts("--runc-systemd-cgroup", "--cgroup", "system.slice:ctr:"+name, "--memory-limit", "33554432"), "sleep", "1000")
 		pid, _ := c.task(id)
-		path := cgroupOf(t, pid)
+		path := suite.Cgroup(t, pid)
 		if !ofProxmox(path) && !strings.HasPrefix(path, "/system.slice/ctr-"+name+".scope") {
 			t.Errorf("its cgroup is %s", path)
 		}
@@ -304,7 +303,7 @@ func (c *containerd) metrics(id string) (f figures) {
 func metrics(t *testing.T, c *containerd) {
 	id := c.detached(opts("--memory-limit", "33554432"), "sh", "-c", "sleep 1000 & sleep 1000 & sleep 1000; true")
 	pid, _ := c.task(id)
-	path := cgroupOf(t, pid)
+	path := suite.Cgroup(t, pid)
 	if !ofProxmox(path) && !strings.Contains(path, id) {
 		t.Errorf("the cgroup is %s", path)
 	}
@@ -324,20 +323,6 @@ func metrics(t *testing.T, c *containerd) {
 func (c *containerd) gone(id string) {
 	c.Helper()
 	eventually(c.T, "no trace of "+id, func() bool { return len(traces(c.T, id)) == 0 })
-}
-
-// catches is true if a process has a handler for a signal.
-func catches(t *testing.T, pid int, sig syscall.Signal) bool {
-	t.Helper()
-	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
-	if errors.Is(err, fs.ErrNotExist) {
-		t.Fatalf("process %d has ended", pid)
-	}
-	mask, err := strconv.ParseUint(field(string(data), "SigCgt"), 16, 64)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return mask&(1<<(sig-1)) != 0
 }
 
 // shim returns the pid of a task's shim, which has the task's id among its arguments.

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 // kill kills a process.
@@ -63,8 +65,8 @@ var criFaultTests = []test[*cri]{
 		p := c.pod(nil)
 		x := p.sleeper(nil)
 		pid := x.pid()
-		shim := number(t, field(proc(t, pid, "status"), "PPid"))
-		if comm := proc(t, shim, "comm"); comm != "containerd-shim\n" {
+		shim := number(t, suite.Field(t, pid, "PPid"))
+		if comm := suite.Proc(t, shim, "comm"); comm != "containerd-shim\n" {
 			t.Fatalf("the parent is %s", comm)
 		}
 		kill(t, shim)

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 func resources(s set) set { return set{"linux": set{"resources": s}} }
@@ -17,7 +19,7 @@ func resources(s set) set { return set{"linux": set{"resources": s}} }
 var criLimitsTests = []test[*cri]{
 	{"limits of a container, and an update of them", func(t *testing.T, c *cri) {
 		x := c.pod(nil).sleeper(resources(set{"memory_limit_in_bytes": 67108864, "cpu_period": 100000, "cpu_quota": 50000, "cpu_shares": 512, "oom_score_adj": 500}))
-		path := cgroupOf(t, x.pid())
+		path := suite.Cgroup(t, x.pid())
 		check := func(want map[string]string) {
 			t.Helper()
 			for file, value := range want {
@@ -27,7 +29,7 @@ var criLimitsTests = []test[*cri]{
 			}
 		}
 		check(map[string]string{"memory.max": "67108864", "cpu.max": "50000 100000"})
-		if got := strings.TrimSpace(proc(t, x.pid(), "oom_score_adj")); got != "500" {
+		if got := strings.TrimSpace(suite.Proc(t, x.pid(), "oom_score_adj")); got != "500" {
 			t.Errorf("oom_score_adj %s", got)
 		}
 		before := number(t, governing(t, path, "cpu.weight"))
@@ -100,7 +102,7 @@ var criLimitsTests = []test[*cri]{
 		p := c.pod(set{"linux": set{"cgroup_parent": parent}})
 		x := p.sleeper(nil)
 		for _, pid := range []int{p.pid(), x.pid()} {
-			if path := cgroupOf(t, pid); !ofProxmox(path) && !strings.HasPrefix(path, parent+"/") {
+			if path := suite.Cgroup(t, pid); !ofProxmox(path) && !strings.HasPrefix(path, parent+"/") {
 				t.Errorf("its cgroup is %s", path)
 			}
 		}

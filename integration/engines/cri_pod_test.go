@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 var criPodTests = []test[*cri]{
@@ -23,7 +25,7 @@ var criPodTests = []test[*cri]{
 		}
 		pid := p.pid()
 		for _, n := range []string{"ipc", "mnt", "net", "pid", "uts"} {
-			if link(t, pid, n) == link(t, os.Getpid(), n) {
+			if suite.Namespace(t, pid, n) == suite.Namespace(t, os.Getpid(), n) {
 				t.Errorf("%s is the host's", n)
 			}
 		}
@@ -43,8 +45,8 @@ var criPodTests = []test[*cri]{
 		a, b := p.sleeper(nil), p.sleeper(nil)
 		pods, first, second := p.pid(), a.pid(), b.pid()
 		for n, shared := range map[string]bool{"net": true, "ipc": true, "uts": true, "pid": false, "mnt": false} {
-			same := link(t, pods, n) == link(t, first, n) && link(t, first, n) == link(t, second, n)
-			if same != shared || !shared && link(t, first, n) == link(t, second, n) {
+			same := suite.Namespace(t, pods, n) == suite.Namespace(t, first, n) && suite.Namespace(t, first, n) == suite.Namespace(t, second, n)
+			if same != shared || !shared && suite.Namespace(t, first, n) == suite.Namespace(t, second, n) {
 				t.Errorf("%s: shared is %v", n, same)
 			}
 		}
@@ -70,7 +72,7 @@ var criPodTests = []test[*cri]{
 				t.Errorf("no %q among the processes: %s", want, r.stdout)
 			}
 		}
-		if !strings.HasPrefix(link(t, b.pid(), "pid"), "pid:") || link(t, a.pid(), "pid") != link(t, p.pid(), "pid") {
+		if !strings.HasPrefix(suite.Namespace(t, b.pid(), "pid"), "pid:") || suite.Namespace(t, a.pid(), "pid") != suite.Namespace(t, p.pid(), "pid") {
 			t.Error("the pid namespace is not the sandbox's")
 		}
 		if r := a.exec("sh", "-c", "for p in /proc/[0-9]*; do ! grep -q 471[1] $p/cmdline || kill -9 ${p#/proc/}; done"); r.status != 0 {
@@ -84,7 +86,7 @@ var criPodTests = []test[*cri]{
 		p := c.pod(nil)
 		target := p.sleeper(nil)
 		b := p.start(security(set{"namespace_options": set{"pid": ofTarget, "target_id": target.id}}), "sleep", "1000")
-		if link(t, target.pid(), "pid") != link(t, b.pid(), "pid") {
+		if suite.Namespace(t, target.pid(), "pid") != suite.Namespace(t, b.pid(), "pid") {
 			t.Error("they have two")
 		}
 		if r := b.exec("cat", "/proc/1/cmdline"); !strings.Contains(r.stdout, "echo ready") {
@@ -105,10 +107,10 @@ var criPodTests = []test[*cri]{
 		if got := strings.Join(strings.Fields(a.log()), " "); got != "0 100000 65536 0 0:0 "+p.name+" done" {
 			t.Errorf("%q", got)
 		}
-		if got := field(proc(t, a.pid(), "status"), "Uid"); got != "100000 100000 100000 100000" {
+		if got := suite.Field(t, a.pid(), "Uid"); got != "100000 100000 100000 100000" {
 			t.Errorf("on the host it is %s", got)
 		}
-		if link(t, a.pid(), "user") != link(t, p.pid(), "user") {
+		if suite.Namespace(t, a.pid(), "user") != suite.Namespace(t, p.pid(), "user") {
 			t.Error("the user namespace is not the sandbox's")
 		}
 		if r := a.exec("id", "-u"); r.stdout != "0" {
@@ -226,7 +228,7 @@ func hostNamespace(namespace, option string) func(*testing.T, *cri) {
 		x := p.sleeper(options)
 		for _, pid := range []int{p.pid(), x.pid()} {
 			for _, n := range []string{"ipc", "mnt", "net", "pid"} {
-				if same := link(t, pid, n) == link(t, os.Getpid(), n); same != (n == namespace) {
+				if same := suite.Namespace(t, pid, n) == suite.Namespace(t, os.Getpid(), n); same != (n == namespace) {
 					t.Errorf("%s: the host's is %v", n, same)
 				}
 			}

@@ -12,7 +12,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 func TestCRI(t *testing.T) {
@@ -218,12 +219,7 @@ func (x *criContainer) exits(code int, reason string) {
 	x.Helper()
 	eventually(x.T, "exited", func() bool { return x.status().Status.State == "CONTAINER_EXITED" })
 	// containerd learns of the end and of an OOM kill separately.
-	for range 50 {
-		if x.status().Status.Reason == reason {
-			break
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
+	suite.Becomes(*patience, func() bool { return x.status().Status.Reason == reason })
 	if s := x.status().Status; s.ExitCode != code || s.Reason != reason {
 		x.Errorf("exit code %d (%s), not %d (%s): %+v; log: %s", s.ExitCode, s.Reason, code, reason, s, x.log())
 	}

@@ -3,7 +3,6 @@
 package engines
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -12,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 var (
@@ -53,9 +54,6 @@ func wanted(suite string) bool { return slices.Contains(words(*suitesFlag), suit
 // ready checks that the host has what the chosen suites need, and prepares the host so that
 // leftovers can be found by comparison.
 func ready() error {
-	if os.Geteuid() != 0 {
-		return errors.New("root is needed")
-	}
 	for _, s := range words(*suitesFlag) {
 		if !slices.Contains([]string{"podman", "scenarios", "docker", "limits", "containerd", "containerd-limits", "cri", "cri-limits"}, s) {
 			return fmt.Errorf("there is no suite %q", s)
@@ -74,10 +72,8 @@ func ready() error {
 	if wanted("cri") || wanted("cri-limits") {
 		programs = append(programs, "crictl", "ctr", "containerd-shim-runc-v2", "iptables", "pct")
 	}
-	for _, p := range programs {
-		if _, err := exec.LookPath(p); err != nil {
-			return err
-		}
+	if err := suite.Need(programs...); err != nil {
+		return err
 	}
 	if err := readRuntimes(); err != nil {
 		return err

@@ -7,6 +7,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 // The tests below run pods whose first container and member have different runtimes, for each two
@@ -26,7 +28,7 @@ func wantJoined(t *testing.T, pid int) string {
 	t.Helper()
 	want := ""
 	for _, kind := range sharedKinds {
-		want += link(t, pid, kind) + "\n"
+		want += suite.Namespace(t, pid, kind) + "\n"
 	}
 	return want + "hello\n"
 }
@@ -92,7 +94,7 @@ func containerdMixed(t *testing.T, first, second candidate) {
 	c.stopped(infra)
 	c.deleted(infra, 137)
 	c.must("container", "delete", infra)
-	if link(t, os.Getpid(), "pid") == strings.Split(want, "\n")[3] {
+	if suite.Namespace(t, os.Getpid(), "pid") == strings.Split(want, "\n")[3] {
 		t.Error("the pod was in the host's pid namespace")
 	}
 }

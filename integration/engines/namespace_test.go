@@ -7,6 +7,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 var namespaceTests = []test[*podman]{
@@ -33,12 +35,12 @@ var namespaceTests = []test[*podman]{
 		from := "container:" + first
 		second := p.sleeper("--pid", from, "--ipc", from, "--network", from, "--uts", from)
 		for _, n := range []string{"pid", "ipc", "net", "uts"} {
-			if a, b := link(t, p.pid(first), n), link(t, p.pid(second), n); a != b {
+			if a, b := suite.Namespace(t, p.pid(first), n), suite.Namespace(t, p.pid(second), n); a != b {
 				t.Errorf("%s and %s", a, b)
 			}
 		}
 		for _, n := range []string{"mnt", "cgroup"} {
-			if a, b := link(t, p.pid(first), n), link(t, p.pid(second), n); a == b {
+			if a, b := suite.Namespace(t, p.pid(first), n), suite.Namespace(t, p.pid(second), n); a == b {
 				t.Errorf("they share %s", a)
 			}
 		}
@@ -78,10 +80,10 @@ var namespaceTests = []test[*podman]{
 		id := p.sleeper("--userns", "auto", "--network", "none")
 		p.logs(id, "ready")
 		pid := p.pid(id)
-		if a, b := link(t, pid, "user"), link(t, os.Getpid(), "user"); a == b {
+		if a, b := suite.Namespace(t, pid, "user"), suite.Namespace(t, os.Getpid(), "user"); a == b {
 			t.Error("it is the host's")
 		}
-		if uid := field(proc(t, pid, "status"), "Uid"); number(t, strings.Fields(uid)[0]) < 1000000 {
+		if uid := suite.Field(t, pid, "Uid"); number(t, strings.Fields(uid)[0]) < 1000000 {
 			t.Errorf("uid %s on the host", uid)
 		}
 		p.must("stop", "--time", "30", id)
@@ -108,7 +110,7 @@ func sharesWithHost(namespace string, options ...string) func(*testing.T, *podma
 		p.logs(id, "ready")
 		pid := p.pid(id)
 		for _, n := range []string{"cgroup", "ipc", "mnt", "net", "pid", "uts"} {
-			same := link(t, pid, n) == link(t, os.Getpid(), n)
+			same := suite.Namespace(t, pid, n) == suite.Namespace(t, os.Getpid(), n)
 			if same != (n == namespace) {
 				t.Errorf("%s: the host's is %v", n, same)
 			}
@@ -130,7 +132,7 @@ func pod(t *testing.T, p *podman) {
 	p.logs(second, "podhost")
 	p.logs(second, "trap")
 	for _, n := range []string{"net", "ipc", "uts", "pid"} {
-		a, b, c := link(t, p.pid(infra), n), link(t, p.pid(first), n), link(t, p.pid(second), n)
+		a, b, c := suite.Namespace(t, p.pid(infra), n), suite.Namespace(t, p.pid(first), n), suite.Namespace(t, p.pid(second), n)
 		if a != b || b != c {
 			t.Errorf("%s, %s and %s", a, b, c)
 		}

@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 )
 
 // image is an image of busybox with a user called user.
@@ -151,12 +150,4 @@ func (p *podman) input(stdin io.Reader, args ...string) result {
 	c := p.command(args...)
 	c.stdin = stdin
 	return c.run(p.T)
-}
-
-// took fails the test if a step took longer than limit.
-func (p *podman) took(since time.Time, limit time.Duration, what string) {
-	p.Helper()
-	if d := time.Since(since); d > limit {
-		p.Errorf("%s took %v, more than %v", what, d, limit)
-	}
 }

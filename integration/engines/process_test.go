@@ -3,14 +3,14 @@
 package engines
 
 import (
-	"fmt"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 var processTests = []test[*podman]{
@@ -18,15 +18,14 @@ var processTests = []test[*podman]{
 		id := p.detached(image, "sleep", "1122")
 		pid := p.pid(id)
 		// Until start it is still the runtime's process.
-		eventually(t, "the user's program", func() bool { return proc(t, pid, "cmdline") == "sleep\x001122\x00" })
-		status := proc(t, pid, "status")
-		if got := regexp.MustCompile(`(?m)^NSpid:\s.*\s1$`).FindString(status); got == "" {
-			t.Errorf("it is not PID 1 of its namespace:\n%s", status)
+		eventually(t, "the user's program", func() bool { return suite.Proc(t, pid, "cmdline") == "sleep\x001122\x00" })
+		if got := suite.Field(t, pid, "NSpid"); !strings.HasSuffix(got, " 1") {
+			t.Errorf("it is not PID 1 of its namespace: NSpid %s", got)
 		}
-		if ppid := field(status, "PPid"); ppid != p.ask(id, ".State.ConmonPid") {
-			t.Errorf("its parent is %s (%s), not conmon, which is %s", ppid, proc(t, number(t, ppid), "comm"), p.ask(id, ".State.ConmonPid"))
+		if ppid := suite.Field(t, pid, "PPid"); ppid != p.ask(id, ".State.ConmonPid") {
+			t.Errorf("its parent is %s (%s), not conmon, which is %s", ppid, suite.Proc(t, number(t, ppid), "comm"), p.ask(id, ".State.ConmonPid"))
 		}
-		if got := proc(t, pid, "comm"); got != "sleep\n" {
+		if got := suite.Proc(t, pid, "comm"); got != "sleep\n" {
 			t.Errorf("comm %q", got)
 		}
 	}},
@@ -36,11 +35,11 @@ var processTests = []test[*podman]{
 		pid := p.pid(id)
 		inside := strings.Fields(p.must("logs", id))
 		for i, n := range []string{"cgroup", "ipc", "mnt", "net", "pid", "user", "uts"} {
-			outside := link(t, pid, n)
+			outside := suite.Namespace(t, pid, n)
 			if inside[i] != outside {
 				t.Errorf("%s from inside, %s by the pid", inside[i], outside)
 			}
-			if host := link(t, os.Getpid(), n); (host == outside) != (n == "user") {
+			if host := suite.Namespace(t, os.Getpid(), n); (host == outside) != (n == "user") {
 				t.Errorf("%s: the host's is %s, the container's %s", n, host, outside)
 			}
 		}
@@ -48,14 +47,14 @@ var processTests = []test[*podman]{
 	{"inspect's pid is in the container's cgroup", func(t *testing.T, p *podman) {
 		id := p.detached("--stop-signal", "SIGUSR1", "--stop-timeout", "7", image, "sleep", "1000")
 		pid := p.pid(id)
-		path := cgroupOf(t, pid)
+		path := suite.Cgroup(t, pid)
 		if want := p.ask(id, ".State.CgroupPath"); !strings.HasPrefix(path, want) || want == "" || want == "/" {
 			t.Errorf("the cgroup of %d is %s, podman's %s", pid, path, want)
 		}
 		if others := read(t, path, "cgroup.procs"); strings.TrimSpace(others) != strconv.Itoa(pid) {
 			t.Errorf("in it are %q, want %d alone", others, pid)
 		}
-		conmon := cgroupOf(t, number(t, p.ask(id, ".State.ConmonPid")))
+		conmon := suite.Cgroup(t, number(t, p.ask(id, ".State.ConmonPid")))
 		if strings.HasPrefix(conmon+"/", path+"/") {
 			t.Errorf("conmon is in it too: %s", conmon)
 		}
@@ -72,9 +71,8 @@ var processTests = []test[*podman]{
 	{"the user's uid and gid on the host", func(t *testing.T, p *podman) {
 		id := p.detached("--user", "1234:4321", image, "sleep", "1000")
 		pid := p.pid(id)
-		eventually(t, "sleep", func() bool { return proc(t, pid, "comm") == "sleep\n" })
-		status := proc(t, pid, "status")
-		if u, g := field(status, "Uid"), field(status, "Gid"); u != "1234 1234 1234 1234" || g != "4321 4321 4321 4321" {
+		eventually(t, "sleep", func() bool { return suite.Proc(t, pid, "comm") == "sleep\n" })
+		if u, g := suite.Field(t, pid, "Uid"), suite.Field(t, pid, "Gid"); u != "1234 1234 1234 1234" || g != "4321 4321 4321 4321" {
 			t.Errorf("uid %s, gid %s", u, g)
 		}
 	}},
@@ -85,42 +83,6 @@ var processTests = []test[*podman]{
 			return !slices.ContainsFunc(traces(t, id), runtime.MatchString)
 		})
 	}},
-}
-
-func proc(t *testing.T, pid int, file string) string {
-	t.Helper()
-	data, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), file))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(data)
-}
-
-// link returns a namespace of a process as /proc/PID/ns shows it, such as "net:[4026531840]".
-func link(t *testing.T, pid int, namespace string) string {
-	t.Helper()
-	l, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/%s", pid, namespace))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return l
-}
-
-// field returns a field of /proc/PID/status (proc_pid_status(5)), with single spaces between its
-// words.
-func field(status, name string) string {
-	_, rest, _ := strings.Cut("\n"+status, "\n"+name+":")
-	line, _, _ := strings.Cut(rest, "\n")
-	return strings.Join(strings.Fields(line), " ")
-}
-
-func cgroupOf(t *testing.T, pid int) string {
-	t.Helper()
-	_, path, found := strings.Cut("\n"+proc(t, pid, "cgroup"), "\n0::")
-	if !found {
-		t.Fatalf("process %d has no cgroup of version 2", pid)
-	}
-	return strings.TrimSpace(path)
 }
 
 func number(t *testing.T, s string) int {

@@ -14,35 +14,33 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 // snapshot is everything on the host that a container could leave behind, one line per thing.
 type snapshot map[string]bool
 
 // settle is how long processes, scopes and cgroups may take to disappear.
-const settle = 15 * time.Second
+const settle = suite.Patience
 
 // same fails the test if the host has anything that before does not have. It waits up to settle.
 func (before snapshot) same(t *testing.T) {
 	t.Helper()
 	var left []string
-	for deadline := time.Now().Add(settle); ; time.Sleep(200 * time.Millisecond) {
+	settled := suite.Becomes(settle, func() bool {
 		left = left[:0]
 		for line := range look(t) {
 			if !before[line] {
 				left = append(left, line)
 			}
 		}
-		if len(left) == 0 {
-			return
-		}
-		if time.Now().After(deadline) {
-			break
-		}
+		return len(left) == 0
+	})
+	if !settled {
+		slices.Sort(left)
+		t.Errorf("left on the host:\n\t%s", strings.Join(left, "\n\t"))
 	}
-	slices.Sort(left)
-	t.Errorf("left on the host:\n\t%s", strings.Join(left, "\n\t"))
 }
 
 func look(t *testing.T) snapshot {

@@ -35,6 +35,14 @@ once() {
 	"$engine" run --rm --network none "$@"
 }
 
+# Commands of expect for an attached shell that says "got" and what it has read, and for the keys
+# that detach. An engine must read those one at a time, and does not say when it has attached or
+# read, so each step is repeated.
+# shellcheck disable=SC2034 # scenarios use it
+detach='set timeout 2
+	while 1 { send one\r; expect {got one} break timeout {} }
+	while 1 { catch {send \005}; sleep 0.5; catch {send x}; expect eof break timeout {} }'
+
 # Lower than the host's own limits, which an engine's default for builds may exceed.
 limits="--ulimit nofile=1024:1024 --ulimit nproc=1024:1024"
 

@@ -71,6 +71,8 @@ var podScenarios = []scenario{
 		podman kube play --network none y >/dev/null; eventually says podman logs $n-one 'touch'; podman logs $n-one
 		podman exec $n-two cat /e/f; podman kube down y >/dev/null; podman pod exists $n || echo gone`,
 		want: "kube\nprepared\nfrom the map v\n1000\n/usr\ntouch: /x: Read-only file system\nprepared\ngone"},
+	// The probe fails once, and not by the time that something takes: podman ends a container whose
+	// probe has not answered in timeoutSeconds, which are 1 by default.
 	{name: "kube: probes, and a restart by policy", script: `
 		cat >y <<-E
 		apiVersion: v1
@@ -82,11 +84,11 @@ var podScenarios = []scenario{
 		  - name: c
 		    image: $i
 		    command: [sh, -c, "echo started >>/d/starts; sleep 1000"]
-		    livenessProbe: {exec: {command: [sh, -c, "grep -c started /d/starts | grep -v -x 1"]}, periodSeconds: 1, failureThreshold: 1}
+		    livenessProbe: {exec: {command: [sh, -c, "! rm /d/bad"]}, periodSeconds: 1, failureThreshold: 1, timeoutSeconds: 100}
 		    volumeMounts: [{name: d, mountPath: /d}]
 		  volumes: [{name: d, hostPath: {path: $d}}]
 		E
-		podman kube play --network none y >/dev/null; eventually test -s starts; until (($(wc -l <starts) > 1)); do sleep 0.1; done; eventually podman healthcheck run $n-c; wc -l <starts; podman kube down y >/dev/null`,
+		podman kube play --network none y >/dev/null; eventually test -s starts; touch bad; until (($(wc -l <starts) > 1)); do sleep 0.1; done; eventually podman healthcheck run $n-c; wc -l <starts; podman kube down y >/dev/null`,
 		want: "2"},
 	{name: "kube: generate, and play what was generated", script: `
 		podman pod create --name $n --network none --hostname podhost >/dev/null; podman run --detach --pod $n --name $n-c --env A=value --workdir /usr --user 1000 $i sh -c 'echo $A $(pwd) $(id -u) $(hostname); sleep 1000' >/dev/null

@@ -9,8 +9,8 @@ var systemScenarios = []scenario{
 		eventually says podman exec $n systemctl is-system-running running
 		podman exec $n systemd-run --quiet --wait --pipe --unit made sh -c 'hostname; grep ^0:: /proc/self/cgroup'
 		podman exec $n journalctl --quiet --unit made --output cat | grep -c . | awk '{print ($1 > 0)}'; ask $n .Config.StopSignal
-		s=$EPOCHSECONDS; podman stop --time 60 $n >/dev/null; ((EPOCHSECONDS - s < 30)) && echo stopped; podman wait $n`,
-		want: "inner\n0::/system.slice/made.service\n1\nSIGRTMIN+3\nstopped\n0"},
+		podman stop --time 1000 $n >/dev/null; podman wait $n`,
+		want: "inner\n0::/system.slice/made.service\n1\nSIGRTMIN+3\n0"},
 	{name: "quadlet: a unit of systemd's, with conmon's and the container's notification", script: `
 		finally 'rm -f /run/containers/systemd/$n.container; systemctl daemon-reload'; mkdir -p /run/containers/systemd
 		for notify in false true; do

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/containerd/console"
+	"golang.org/x/sys/unix"
 )
 
 // terminal is a program on a terminal that the test operates.
@@ -20,6 +21,7 @@ type terminal struct {
 	t      *testing.T
 	cmd    *exec.Cmd
 	master console.Console
+	path   string // of the side that the program has
 	ended  chan error
 
 	mu     sync.Mutex
@@ -39,7 +41,7 @@ func onTerminal(t *testing.T, argv ...string) *terminal {
 		t.Fatal(err)
 	}
 	defer slave.Close()
-	x := &terminal{t: t, master: master, ended: make(chan error, 1)}
+	x := &terminal{t: t, master: master, path: path, ended: make(chan error, 1)}
 	x.resize(37, 101)
 	x.cmd = exec.Command(argv[0], argv[1:]...)
 	x.cmd.Env = append(os.Environ(), "TERM=xterm")
@@ -128,6 +130,20 @@ func (x *terminal) send(keys string) {
 	if _, err := x.master.Write([]byte(keys)); err != nil {
 		x.t.Fatal(err)
 	}
+}
+
+// taken waits until the program has read all keys that were sent. The terminal must be in raw mode.
+func (x *terminal) taken() {
+	x.t.Helper()
+	slave, err := os.OpenFile(x.path, os.O_RDWR|syscall.O_NOCTTY, 0)
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	defer slave.Close()
+	eventually(x.t, "the keys are read", func() bool {
+		n, err := unix.IoctlGetInt(int(slave.Fd()), unix.TIOCINQ)
+		return err == nil && n == 0
+	})
 }
 
 // status waits for the program's end, and returns its exit status.

@@ -4,7 +4,6 @@ package engines
 
 import (
 	"testing"
-	"time"
 )
 
 var terminalTests = []test[*podman]{
@@ -63,7 +62,7 @@ var terminalTests = []test[*podman]{
 		x := p.terminal("run", "--name", name, "-it", image, "sh", "-c", `echo ready; read a; echo "got $a"; exit 6`)
 		x.expect(`ready`)
 		x.send("\x10") // Ctrl-P Ctrl-Q, which podman must read one at a time
-		time.Sleep(500 * time.Millisecond)
+		x.taken()
 		x.send("\x11")
 		if s := x.status(); s != 0 {
 			t.Errorf("detach: exit status %d, not 0", s)

@@ -3,7 +3,6 @@
 package freebsd
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -13,13 +12,12 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
-	"golang.org/x/sys/unix"
 
 	"github.com/berth-oci/berth/integration/executable"
 	"github.com/berth-oci/berth/integration/freebsd/host"
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 // box is a separate FreeBSD host for one test, with a bundle.
@@ -37,7 +35,7 @@ var boxes atomic.Int64
 func newBox(t *testing.T) *box {
 	t.Helper()
 	n := boxes.Add(1)
-	b := &box{T: t, dir: filepath.Join(workDir, fmt.Sprint(n)), id: fmt.Sprintf("box-%d", n)}
+	b := &box{T: t, dir: filepath.Join(suite.Dir(), fmt.Sprint(n)), id: fmt.Sprintf("box-%d", n)}
 	for _, dir := range []string{"tools", "host", "bundle/root", "state"} {
 		b.must(os.MkdirAll(filepath.Join(b.dir, dir), 0o755))
 	}
@@ -61,7 +59,6 @@ func (b *box) clean() {
 	if b.Failed() {
 		_ = b.command("delete", "--force", b.id).Run()
 	}
-	b.reap()
 }
 
 func (b *box) must(err error) {
@@ -97,9 +94,7 @@ func (b *box) write(name, text string) string {
 // bundle writes config.json.
 func (b *box) bundle() {
 	b.Helper()
-	data, err := json.Marshal(b.config)
-	b.must(err)
-	b.must(os.WriteFile(b.file("bundle/config.json"), data, 0o644))
+	suite.WriteJSON(b.T, b.file("bundle/config.json"), b.config)
 }
 
 func (b *box) command(args ...string) *exec.Cmd {
@@ -119,23 +114,17 @@ func (b *box) berth(args ...string) string {
 	return out
 }
 
-// try runs a command. Its output goes to a file because a container may keep it open.
+// try runs a command and returns all that it writes.
 func (b *box) try(args ...string) (string, error) {
 	b.Helper()
-	out, err := os.CreateTemp(b.dir, "out")
-	b.must(err)
-	defer out.Close()
-	cmd := b.command(args...)
-	cmd.Stdout, cmd.Stderr = out, out
-	status := cmd.Run()
-	data, err := os.ReadFile(out.Name())
-	b.must(err)
-	if status != nil {
+	o := suite.Execute(b.T, b.command(args...))
+	said := o.Stdout + o.Stderr
+	if o.Status != 0 {
 		// The log escapes quotes.
-		data = bytes.ReplaceAll(data, []byte(`\"`), []byte(`"`))
-		return string(data), fmt.Errorf("berth %s: %w: %s", strings.Join(args, " "), status, data)
+		said = strings.ReplaceAll(said, `\"`, `"`)
+		return said, fmt.Errorf("berth %s: status %d: %s", strings.Join(args, " "), o.Status, said)
 	}
-	return string(data), nil
+	return said, nil
 }
 
 // refused runs a command that must fail with an error that contains words.
@@ -159,10 +148,7 @@ func (b *box) create() int {
 
 func (b *box) pid() int {
 	b.Helper()
-	var pid int
-	data, err := os.ReadFile(b.file("pid"))
-	b.must(err)
-	_, err = fmt.Sscan(string(data), &pid)
+	pid, err := suite.ReadPid(b.file("pid"))
 	b.must(err)
 	return pid
 }
@@ -181,52 +167,23 @@ func (b *box) wantStatus(want specs.ContainerState) {
 	}
 }
 
-// wait waits for a container's process, which became our child when its parent ended.
+// wait waits for a container's process, which became our child when its parent ended. It returns
+// its exit status, or 128 plus the number of the signal that ended it.
 func (b *box) wait(pid int) int {
 	b.Helper()
-	deadline := time.Now().Add(30 * time.Second)
-	for {
-		var status unix.WaitStatus
-		got, err := unix.Wait4(pid, &status, unix.WNOHANG, nil)
-		if err != nil && err != unix.EINTR {
-			b.Fatalf("wait for process %d: %v", pid, err)
-		}
-		if got == pid {
-			if status.Signaled() {
-				return 128 + int(status.Signal())
-			}
-			return status.ExitStatus()
-		}
-		if time.Now().After(deadline) {
-			b.Fatalf("process %d does not end", pid)
-		}
-		time.Sleep(2 * time.Millisecond)
+	status := suite.WaitFor(b.T, pid)
+	if status.Signaled() {
+		return 128 + int(status.Signal())
 	}
-}
-
-// reap waits for the container's process of this box, if it has ended.
-func (b *box) reap() {
-	data, err := os.ReadFile(b.file("pid"))
-	var pid int
-	if err == nil {
-		if _, err := fmt.Sscan(string(data), &pid); err == nil {
-			_, _ = unix.Wait4(pid, nil, unix.WNOHANG, nil)
-		}
-	}
+	return status.ExitStatus()
 }
 
 // run runs a container and returns its exit status and output.
 func (b *box) run() (int, string) {
 	b.Helper()
 	b.bundle()
-	var out bytes.Buffer
-	cmd := b.command("run", b.id)
-	cmd.Stdout, cmd.Stderr = &out, &out
-	err := cmd.Run()
-	if cmd.ProcessState == nil {
-		b.Fatal(err)
-	}
-	return cmd.ProcessState.ExitCode(), out.String()
+	o := suite.Execute(b.T, b.command("run", b.id))
+	return o.Status, o.Stdout + o.Stderr
 }
 
 // host inspects or changes the host.
@@ -281,12 +238,8 @@ func (b *box) traces() []string {
 			left = append(left, "mount "+m.Target)
 		}
 	})
-	mounts, err := os.ReadFile("/proc/self/mountinfo")
-	b.must(err)
-	for line := range strings.Lines(string(mounts)) {
-		if strings.Contains(line, b.dir+"/") {
-			left = append(left, strings.TrimSpace(line))
-		}
+	for _, m := range suite.MountsBelow(b.T, os.Getpid(), b.dir) {
+		left = append(left, "mounted "+m)
 	}
 	for _, pattern := range []string{"state/" + b.id, "state/@roots/*", "bundle/root/.berth-*", "bundle/root/*/.berth-*"} {
 		found, _ := filepath.Glob(b.file(pattern))

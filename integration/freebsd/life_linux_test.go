@@ -8,11 +8,11 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/berth-oci/berth/integration/freebsd/host"
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 // rich makes a config that needs each of the tools.
@@ -259,13 +259,10 @@ func (b *box) life() bool {
 // by itself.
 func (b *box) noProcess() {
 	b.Helper()
-	deadline := time.Now().Add(20 * time.Second)
-	for left := b.processes(); len(left) > 0; left = b.processes() {
-		if time.Now().After(deadline) {
-			b.Errorf("still there: %q", left)
-			return
-		}
-		time.Sleep(5 * time.Millisecond)
+	var left []string
+	gone := suite.Becomes(suite.Patience, func() bool { left = b.processes(); return len(left) == 0 })
+	if !gone {
+		b.Errorf("still there: %q", left)
 	}
 }
 

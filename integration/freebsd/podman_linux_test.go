@@ -18,6 +18,7 @@ import (
 
 	"github.com/berth-oci/berth/backends/jail/kernel"
 	"github.com/berth-oci/berth/integration/freebsd/host"
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 // podmanConfig is podman's config.json on FreeBSD 14 with a shortened environment. It has
@@ -228,18 +229,12 @@ func TestTerminal(t *testing.T) {
 	t.Parallel()
 	b := newBox(t)
 	b.podman(true, "sh", "-c", "test -t 0 && test -t 1 && test -t 2 && echo a terminal; read x; echo got $x; exit 4")
-	socket := b.file("console")
-	listen, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	b.must(err)
-	defer unix.Close(listen)
-	b.must(unix.Bind(listen, &unix.SockaddrUnix{Name: socket}))
-	b.must(unix.Listen(listen, 2))
+	socket := suite.Listen(t)
 	b.refused("without setting console socket", "create", b.id)
-	b.berth("create", "--bundle", b.file("bundle"), "--pid-file", b.file("pid"), "--console-socket", socket, b.id)
-	master := b.receive(listen)
-	defer master.Close()
+	b.berth("create", "--bundle", b.file("bundle"), "--pid-file", b.file("pid"), "--console-socket", socket.Path, b.id)
+	master, _ := socket.Receive(t)
 	b.berth("start", b.id)
-	_, err = master.WriteString("line\n")
+	_, err := master.WriteString("line\n")
 	b.must(err)
 	if status := b.wait(b.pid()); status != 4 {
 		t.Errorf("exit status %d", status)
@@ -255,16 +250,10 @@ func TestTerminal(t *testing.T) {
 func TestExecTerminal(t *testing.T) {
 	t.Parallel()
 	b := sleeper(t)
-	socket := b.file("console")
-	listen, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	b.must(err)
-	defer unix.Close(listen)
-	b.must(unix.Bind(listen, &unix.SockaddrUnix{Name: socket}))
-	b.must(unix.Listen(listen, 2))
+	socket := suite.Listen(t)
 	process := b.write("process.json", `{"terminal":true,"consoleSize":{"height":11,"width":33},"user":{"uid":0,"gid":0},"args":["sh","-c","stty size; tty >/dev/null; echo done"],"env":["PATH=/bin:/usr/bin"],"cwd":"/"}`)
-	b.berth("exec", "--pid-file", b.file("pid2"), "--process", process, "--detach", "--tty", "--console-socket", socket, b.id)
-	master := b.receive(listen)
-	defer master.Close()
+	b.berth("exec", "--pid-file", b.file("pid2"), "--process", process, "--detach", "--tty", "--console-socket", socket.Path, b.id)
+	master, _ := socket.Receive(t)
 	var pid int
 	fmt.Sscan(b.sh("cat "+b.file("pid2")), &pid)
 	b.wait(pid)
@@ -298,26 +287,6 @@ func TestExecInTerminal(t *testing.T) {
 	b.end()
 }
 
-// receive receives a terminal's master from a socket.
-func (b *box) receive(listen int) *os.File {
-	b.Helper()
-	fds := []unix.PollFd{{Fd: int32(listen), Events: unix.POLLIN}}
-	if n, err := unix.Poll(fds, 30000); n != 1 {
-		b.Fatalf("nobody has sent a terminal: %v", err)
-	}
-	conn, _, err := unix.Accept(listen)
-	b.must(err)
-	defer unix.Close(conn)
-	oob := make([]byte, unix.CmsgSpace(4))
-	_, n, _, _, err := unix.Recvmsg(conn, make([]byte, 4096), oob, unix.MSG_CMSG_CLOEXEC)
-	b.must(err)
-	messages, err := unix.ParseSocketControlMessage(oob[:n])
-	b.must(err)
-	passed, err := unix.ParseUnixRights(&messages[0])
-	b.must(err)
-	return os.NewFile(uintptr(passed[0]), "terminal")
-}
-
 // output reads the rest of a terminal's output after the other side is closed.
 func (b *box) output(master *os.File) string {
 	b.Helper()
@@ -329,7 +298,7 @@ func (b *box) output(master *os.File) string {
 	}()
 	select {
 	case <-done:
-	case <-time.After(30 * time.Second):
+	case <-time.After(suite.Patience):
 		b.Fatal("the terminal does not end")
 	}
 	return out.String()

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 // TestAdminister calls pct by the container's OCI ID. Streams and exit status are pct's. Commands
@@ -18,13 +20,13 @@ func TestAdminister(t *testing.T) {
 	b.create()
 	b.start()
 	b.awaitFile("started")
-	if got, want := b.must("pct", b.id, "config"), output(t, "pct", "config", b.enclosureName()); got != want {
+	if got, want := b.must("pct", b.id, "config"), suite.Output(t, "pct", "config", b.enclosureName()); got != want {
 		t.Errorf("config: %q, want %q", got, want)
 	}
 	cmd := b.command("pct", b.id, "exec", "--", "sh", "-c", "cat; cat /out/started; echo oops >&2; exit 9")
 	cmd.Stdin = strings.NewReader("input\n")
-	if o := execute(t, cmd); o.status != 9 || o.stdout != "input\nstarted\n" || o.stderr != "oops\n" {
-		t.Errorf("exec: status %d, stdout %q, stderr %q", o.status, o.stdout, o.stderr)
+	if o := suite.Execute(t, cmd); o.Status != 9 || o.Stdout != "input\nstarted\n" || o.Stderr != "oops\n" {
+		t.Errorf("exec: status %d, stdout %q, stderr %q", o.Status, o.Stdout, o.Stderr)
 	}
 	b.must("pct", b.id, "set", "--tags", "changed")
 	if tags := ctConfig(t, b.enclosureName())["tags"]; tags != "changed" {
@@ -32,13 +34,13 @@ func TestAdminister(t *testing.T) {
 	}
 	cmd = b.command("pct", b.id, "enter")
 	cmd.Stdin = strings.NewReader("cat /out/started; exit 7\n")
-	if o := execute(t, cmd); o.status != 7 || !strings.Contains(o.stdout, "started") {
-		t.Errorf("enter: status %d, stdout %q, stderr %q", o.status, o.stdout, o.stderr)
+	if o := suite.Execute(t, cmd); o.Status != 7 || !strings.Contains(o.Stdout, "started") {
+		t.Errorf("enter: status %d, stdout %q, stderr %q", o.Status, o.Stdout, o.Stderr)
 	}
 	for _, words := range []string{"df", "listsnapshot", "pending", "status --verbose"} {
 		fields := strings.Fields(words)
 		got := b.must(append([]string{"pct", b.id}, fields...)...)
-		want := output(t, "pct", append([]string{fields[0], b.enclosureName()}, fields[1:]...)...)
+		want := suite.Output(t, "pct", append([]string{fields[0], b.enclosureName()}, fields[1:]...)...)
 		if head, _, _ := strings.Cut(want, "\n"); head == "" || !strings.HasPrefix(got, head) {
 			t.Errorf("%s: %q, want %q", words, got, want)
 		}
@@ -48,8 +50,8 @@ func TestAdminister(t *testing.T) {
 	for words, why := range map[string]string{
 		"snapshot s1": "snapshot feature is not available", "rollback s1": "snapshot 's1' does not exist", "delsnapshot s1": "snapshot 's1' does not exist",
 	} {
-		if o := b.berth(append([]string{"pct", b.id}, strings.Fields(words)...)...); o.status != 255 || o.stderr != why+"\n" {
-			t.Errorf("%s: status %d, stderr %q", words, o.status, o.stderr)
+		if o := b.berth(append([]string{"pct", b.id}, strings.Fields(words)...)...); o.Status != 255 || o.Stderr != why+"\n" {
+			t.Errorf("%s: status %d, stderr %q", words, o.Status, o.Stderr)
 		}
 	}
 	for words, why := range map[string]string{

@@ -8,12 +8,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
-	"strings"
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 func ptr[T any](v T) *T { return &v }
@@ -128,8 +128,8 @@ func TestAttributes(t *testing.T) {
 			}
 			b.write()
 			o := b.run()
-			if o.stdout != c.want {
-				t.Errorf("status %d, stderr %q, stdout\n%q\nwant\n%q", o.status, o.stderr, o.stdout, c.want)
+			if o.Stdout != c.want {
+				t.Errorf("status %d, stderr %q, stdout\n%q\nwant\n%q", o.Status, o.Stderr, o.Stdout, c.want)
 			}
 		})
 	}
@@ -190,11 +190,11 @@ func TestRefusedFields(t *testing.T) {
 		"root.path":             func(s *specs.Spec) { s.Root.Path = "" },
 		"mounts[0].destination": func(s *specs.Spec) { s.Mounts[0].Destination = "" },
 		"linux.namespaces": func(s *specs.Spec) {
-			shared(specs.MountNamespace, "")(s)
+			suite.Share(specs.MountNamespace, "")(s)
 			s.Linux.MaskedPaths, s.Linux.ReadonlyPaths = nil, nil
-			inUserNamespace(s)
+			suite.InUserNamespace(s)
 		},
-		"hostname":                    shared(specs.UTSNamespace, ""),
+		"hostname":                    suite.Share(specs.UTSNamespace, ""),
 		"process.rlimits[0].type":     func(s *specs.Spec) { s.Process.Rlimits = []specs.POSIXRlimit{{Type: "RLIMIT_X"}} },
 		"linux.seccomp.defaultAction": func(s *specs.Spec) { s.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: "SCMP_ACT_X"} },
 		"linux.sysctl":                func(s *specs.Spec) { s.Linux.Sysctl = map[string]string{"kernel.panic": "1"} },
@@ -207,21 +207,6 @@ func TestRefusedFields(t *testing.T) {
 			b.refused("container does not exist", "state", b.id)
 		})
 	}
-}
-
-// cgroupOf returns a process's cgroup v2 path from /proc/PID/cgroup, as seen from the host.
-func cgroupOf(t *testing.T, pid string) string {
-	t.Helper()
-	data, err := os.ReadFile("/proc/" + pid + "/cgroup")
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := strings.Split(string(data), "\n")
-	i := slices.IndexFunc(lines, func(s string) bool { return strings.HasPrefix(s, "0::") })
-	if i < 0 {
-		t.Fatalf("no cgroup v2 in %q", data)
-	}
-	return strings.TrimPrefix(lines[i], "0::")
 }
 
 // niceness returns the nice value of the test program. The container's process inherits it.
@@ -245,12 +230,12 @@ func TestPipesInUserNamespace(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			as := func(s *specs.Spec) { s.Process.User = specs.User{UID: user, GID: user} }
-			b := newBox(t, script, inUserNamespace, as)
+			b := newBox(t, script, suite.InUserNamespace, as)
 			b.must1(os.Mkdir(filepath.Join(b.rootfs(), "out"), 0o755))
 			if got := intoPipes(t, b.command("run", "--bundle", b.bundle, b.id)); got != "o\ne\n" {
 				t.Errorf("run: %q", got)
 			}
-			c := b.sibling("exec", "sleep 1000", inUserNamespace, as)
+			c := b.sibling("exec", "sleep 1000", suite.InUserNamespace, as)
 			c.must1(os.Mkdir(filepath.Join(c.rootfs(), "out"), 0o755))
 			fifo := filepath.Join(c.bundle, "fifo")
 			c.must1(unix.Mkfifo(fifo, 0o600))
@@ -289,7 +274,7 @@ func intoPipes(t *testing.T, cmd *exec.Cmd) string {
 		defer w.Close()
 		ends[i], *to = r, w
 	}
-	execute(t, cmd)
+	suite.Execute(t, cmd)
 	var said []byte
 	for i, w := range []io.Writer{cmd.Stdout, cmd.Stderr} {
 		w.(*os.File).Close()

@@ -5,29 +5,18 @@ package lifecycle
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
-)
 
-// workDir returns the directory of all test files. It has mode 0755 because containers in user
-// namespaces must be able to pass through it.
-var workDir = sync.OnceValue(func() string {
-	dir := filepath.Join(os.TempDir(), "berth-lifecycle-"+strconv.Itoa(os.Getpid()))
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		panic(err)
-	}
-	return dir
-})
+	"github.com/berth-oci/berth/integration/suite"
+)
 
 // box is a container with its bundle. Each test has its own state directory.
 type box struct {
@@ -43,7 +32,7 @@ type box struct {
 // newBox makes a bundle whose process is a shell script. The edits change its config.json.
 func newBox(t *testing.T, script string, edits ...func(*specs.Spec)) *box {
 	t.Helper()
-	dir, err := os.MkdirTemp(workDir(), "box")
+	dir, err := os.MkdirTemp(suite.Dir(), "box")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +65,7 @@ func (b *box) prepare(script string, edits ...func(*specs.Spec)) {
 			b.Fatal(err)
 		}
 	}
-	copyTree(b.T, *baseRoot, b.rootfs())
+	suite.CopyTree(b.T, *baseRoot, b.rootfs())
 	b.spec = template(script, b.out)
 	for _, edit := range edits {
 		edit(b.spec)
@@ -89,11 +78,7 @@ func (b *box) rootfs() string { return filepath.Join(b.bundle, "rootfs") }
 
 func (b *box) write() {
 	b.Helper()
-	data, err := json.Marshal(b.spec)
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.writeRaw(data)
+	suite.WriteJSON(b.T, filepath.Join(b.bundle, "config.json"), b.spec)
 }
 
 func (b *box) writeRaw(data []byte) {
@@ -105,11 +90,11 @@ func (b *box) writeRaw(data []byte) {
 
 // discard deletes the container and checks that its record is gone.
 func (b *box) discard() {
-	if o, err := tryExecute(b.command("delete", "--force", b.id)); err != nil || o.status != 0 {
-		b.Errorf("delete --force %s: %v, status %d: %s", b.id, err, o.status, o.stderr)
+	if o, err := suite.Run(b.command("delete", "--force", b.id)); err != nil || o.Status != 0 {
+		b.Errorf("delete --force %s: %v, status %d: %s", b.id, err, o.Status, o.Stderr)
 	}
 	if b.pid > 0 {
-		waitFor(b.T, b.pid)
+		suite.WaitFor(b.T, b.pid)
 	}
 	if _, err := os.Lstat(filepath.Join(b.root, b.id)); err == nil {
 		b.Errorf("%s is left behind", filepath.Join(b.root, b.id))
@@ -126,38 +111,38 @@ func (b *box) command(args ...string) *exec.Cmd {
 }
 
 // berth runs a berth command and waits for it to end.
-func (b *box) berth(args ...string) outcome {
+func (b *box) berth(args ...string) suite.Outcome {
 	b.Helper()
-	return execute(b.T, b.command(args...))
+	return suite.Execute(b.T, b.command(args...))
 }
 
 // must runs a berth command that must succeed and write nothing to stderr. It returns stdout.
 func (b *box) must(args ...string) string {
 	b.Helper()
 	o := b.berth(args...)
-	if o.status != 0 || o.stderr != "" {
-		b.Fatalf("%q: status %d, stdout %q, stderr %q", args, o.status, o.stdout, o.stderr)
+	if o.Status != 0 || o.Stderr != "" {
+		b.Fatalf("%q: status %d, stdout %q, stderr %q", args, o.Status, o.Stdout, o.Stderr)
 	}
-	return o.stdout
+	return o.Stdout
 }
 
 // refused runs a berth command that must fail with status 1 and with words on stderr.
 func (b *box) refused(words string, args ...string) {
 	b.Helper()
 	o := b.berth(args...)
-	if o.status != 1 || !strings.Contains(o.stderr, words) {
-		b.Errorf("%q: status %d, stderr %q; want 1 and %q", args, o.status, o.stderr, words)
+	if o.Status != 1 || !strings.Contains(o.Stderr, words) {
+		b.Errorf("%q: status %d, stderr %q; want 1 and %q", args, o.Status, o.Stderr, words)
 	}
-	if o.stdout != "" {
-		b.Errorf("%q failed and wrote %q to stdout", args, o.stdout)
+	if o.Stdout != "" {
+		b.Errorf("%q failed and wrote %q to stdout", args, o.Stdout)
 	}
-	if n := strings.Count(o.stderr, "\n"); n != 1 && !isPeer() {
-		b.Errorf("%q: stderr has %d lines, want 1: %q", args, n, o.stderr)
+	if n := strings.Count(o.Stderr, "\n"); n != 1 && !isPeer() {
+		b.Errorf("%q: stderr has %d lines, want 1: %q", args, n, o.Stderr)
 	}
 }
 
 func (b *box) createArgs(flags ...string) []string {
-	args := append([]string{"create", "--bundle", b.bundle, "--pid-file", filepath.Join(filepath.Dir(b.root), b.id+".pid")}, flags...)
+	args := append([]string{"create", "--bundle", b.bundle, "--pid-file", b.pidFile()}, flags...)
 	return append(args, b.id)
 }
 
@@ -180,32 +165,30 @@ func (b *box) createWith(cmd *exec.Cmd) {
 	if cmd.Stdout == nil {
 		cmd.Stdout = stdout
 	}
-	if o := execute(b.T, cmd); o.status != 0 {
-		b.Fatalf("%q: status %d: %s", cmd.Args, o.status, b.said("stderr"))
+	if o := suite.Execute(b.T, cmd); o.Status != 0 {
+		b.Fatalf("%q: status %d: %s", cmd.Args, o.Status, b.said("stderr"))
 	}
 	b.readPid()
 }
 
-// readPid sets b.pid from the pid file and adopts the process.
+// readPid is adopt for a pid file that must be there.
 func (b *box) readPid() {
 	b.Helper()
-	b.pid = b.writtenPid()
-	adopt(b.pid)
-}
-
-// writtenPid returns the pid in the pid file.
-func (b *box) writtenPid() int {
-	b.Helper()
-	data, err := os.ReadFile(filepath.Join(filepath.Dir(b.root), b.id+".pid"))
-	if err != nil {
+	if err := b.adopt(); err != nil {
 		b.Fatal(err)
 	}
-	pid, err := strconv.Atoi(string(data))
-	if err != nil {
-		b.Fatalf("the pid file: %v", err)
-	}
-	return pid
 }
+
+// adopt sets b.pid from the pid file and adopts the process.
+func (b *box) adopt() (err error) {
+	if b.pid, err = suite.ReadPid(b.pidFile()); err == nil {
+		suite.Adopt(b.pid)
+	}
+	return err
+}
+
+// pidFile returns the path of the pid file.
+func (b *box) pidFile() string { return filepath.Join(filepath.Dir(b.root), b.id+".pid") }
 
 // said returns what the container has written to stdout or stderr.
 func (b *box) said(name string) string {
@@ -225,7 +208,7 @@ func (b *box) start() {
 // wait waits as the parent for the process to end.
 func (b *box) wait() syscall.WaitStatus {
 	b.Helper()
-	status := waitFor(b.T, b.pid)
+	status := suite.WaitFor(b.T, b.pid)
 	b.pid = 0
 	return status
 }
@@ -241,7 +224,7 @@ func (b *box) end(flags ...string) (stdout string, status syscall.WaitStatus) {
 }
 
 // run calls "berth run" in the foreground.
-func (b *box) run(flags ...string) outcome {
+func (b *box) run(flags ...string) suite.Outcome {
 	b.Helper()
 	return b.berth(append(append([]string{"run", "--bundle", b.bundle}, flags...), b.id)...)
 }
@@ -251,10 +234,10 @@ func (b *box) run(flags ...string) outcome {
 func (b *box) output() string {
 	b.Helper()
 	o := b.run()
-	if o.status != 0 || o.stderr != "" {
-		b.Fatalf("run: status %d, stdout %q, stderr %q", o.status, o.stdout, o.stderr)
+	if o.Status != 0 || o.Stderr != "" {
+		b.Fatalf("run: status %d, stdout %q, stderr %q", o.Status, o.Stdout, o.Stderr)
 	}
-	return o.stdout
+	return o.Stdout
 }
 
 // state returns what "berth state" prints.
@@ -275,42 +258,20 @@ func (b *box) state() (s struct {
 // await waits until the container is in a state.
 func (b *box) await(status string) {
 	b.Helper()
-	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
-		got := b.state().Status
-		if got == status {
-			return
-		}
-		if time.Now().After(deadline) {
-			b.Fatalf("the state is %s, and not %s after %v", got, status, patience)
-		}
-	}
+	suite.Eventually(b.T, "the state is "+status, func() bool { return b.state().Status == status })
 }
 
 // awaitFile waits for a complete line in a file in /out and returns the file's content.
-func (b *box) awaitFile(name string) string {
+func (b *box) awaitFile(name string) (text string) {
 	b.Helper()
-	path := filepath.Join(b.out, name)
-	for deadline := time.Now().Add(patience); ; time.Sleep(2 * time.Millisecond) {
-		if data, err := os.ReadFile(path); err == nil && strings.HasSuffix(string(data), "\n") {
-			return string(data)
-		}
-		if time.Now().After(deadline) {
-			b.Fatalf("%s has not come after %v; stderr: %s", path, patience, b.said("stderr"))
-		}
+	come := suite.Becomes(suite.Patience, func() bool {
+		data, err := os.ReadFile(filepath.Join(b.out, name))
+		text = string(data)
+		return err == nil && strings.HasSuffix(text, "\n")
+	})
+	if !come {
+		said, _ := os.ReadFile(filepath.Join(b.bundle, "stderr"))
+		b.Fatalf("/out/%s has not come after %v; stderr: %s", name, suite.Patience, said)
 	}
-}
-
-func copyTree(t *testing.T, from, to string) {
-	t.Helper()
-	output(t, "cp", "-a", from, to)
-}
-
-// ns returns the name that the kernel gives a namespace of a process (/proc/PID/ns).
-func ns(t *testing.T, pid int, kind string) string {
-	t.Helper()
-	name, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/%s", pid, kind))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return name
+	return text
 }

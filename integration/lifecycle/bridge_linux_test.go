@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 const (
@@ -21,10 +23,10 @@ const (
 // returns the configuration's path.
 func bridge(t *testing.T, name, address, gateway string) (config string) {
 	t.Helper()
-	output(t, "ip", "link", "add", name, "type", "bridge")
-	t.Cleanup(func() { output(t, "ip", "link", "delete", name) })
-	output(t, "ip", "address", "add", address, "dev", name)
-	output(t, "ip", "link", "set", name, "up")
+	suite.Output(t, "ip", "link", "add", name, "type", "bridge")
+	t.Cleanup(func() { suite.Output(t, "ip", "link", "delete", name) })
+	suite.Output(t, "ip", "address", "add", address, "dev", name)
+	suite.Output(t, "ip", "link", "set", name, "up")
 	config = filepath.Join(t.TempDir(), "config.toml")
 	text := "[pct.network]\nbridge = \"" + name + "\"\ngateway = \"" + gateway + "\"\nrate = 50\nfirewall = true\n"
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
@@ -106,9 +108,9 @@ func TestBridgeVLAN(t *testing.T) {
 	b := newBox(t, "true", annotate(askForNetwork, "bridge"))
 	cmd := b.command(b.createArgs()...)
 	cmd.Args = slices.Insert(cmd.Args, 1, "--config", config)
-	o := execute(t, cmd)
-	if o.status != 1 || !strings.Contains(o.stderr, "startup for container") {
-		t.Errorf("status %d, stderr %q", o.status, o.stderr)
+	o := suite.Execute(t, cmd)
+	if o.Status != 1 || !strings.Contains(o.Stderr, "startup for container") {
+		t.Errorf("status %d, stderr %q", o.Status, o.Stderr)
 	}
 }
 
@@ -139,9 +141,9 @@ func TestBridgeRefused(t *testing.T) {
 			b := newBox(t, "true", c.edits...)
 			cmd := b.command(b.createArgs()...)
 			cmd.Args = slices.Insert(cmd.Args, 1, "--config", c.config)
-			o := execute(t, cmd)
-			if o.status != 1 || !strings.Contains(o.stderr, c.words) {
-				t.Errorf("status %d, stderr %q; want 1 and %q", o.status, o.stderr, c.words)
+			o := suite.Execute(t, cmd)
+			if o.Status != 1 || !strings.Contains(o.Stderr, c.words) {
+				t.Errorf("status %d, stderr %q; want 1 and %q", o.Status, o.Stderr, c.words)
 			}
 		})
 	}

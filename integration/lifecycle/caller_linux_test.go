@@ -19,6 +19,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 // callerEnv makes the test program the caller of TestCommandSockets. Its value says what the caller
@@ -199,7 +201,7 @@ func take() {
 		fmt.Println("take: -", err)
 		return
 	}
-	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(suite.Patience); ; time.Sleep(5 * time.Millisecond) {
 		if err = unix.Connect(conn, &unix.SockaddrUnix{Name: giveAt}); err == nil || time.Now().After(deadline) {
 			break
 		}

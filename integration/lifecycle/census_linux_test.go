@@ -15,7 +15,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 // census is the set of things on the host that a container can leave behind: processes, namespaces,
@@ -28,17 +29,17 @@ var aside = []string{"systemd", "(sd", "(systemd", "agetty", "login", "dbus-", "
 
 func takeCensus() census {
 	c := census{}
-	for _, p := range processes() {
-		if p.pid == os.Getpid() || p.pid == 2 || p.parent == 2 || slices.ContainsFunc(aside, func(s string) bool { return strings.HasPrefix(p.comm, s) }) || ours(p.pid) {
+	for _, p := range suite.Processes() {
+		if p.Pid == os.Getpid() || p.Pid == 2 || p.Parent == 2 || slices.ContainsFunc(aside, func(s string) bool { return strings.HasPrefix(p.Comm, s) }) || suite.Own(p.Pid) {
 			continue
 		}
-		cmdline, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p.pid))
+		cmdline, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p.Pid))
 		state := ""
-		if p.state == 'Z' { // the other states change all the time
+		if p.State == 'Z' { // the other states change all the time
 			state = "zombie "
 		}
-		c[fmt.Sprintf("process %d (%s%s, child of %d): %s", p.pid, state, p.start, p.parent, strings.ReplaceAll(string(cmdline), "\x00", " "))] = true
-		links, _ := filepath.Glob(fmt.Sprintf("/proc/%d/ns/*", p.pid))
+		c[fmt.Sprintf("process %d (%s%s, child of %d): %s", p.Pid, state, p.Start, p.Parent, strings.ReplaceAll(string(cmdline), "\x00", " "))] = true
+		links, _ := filepath.Glob(fmt.Sprintf("/proc/%d/ns/*", p.Pid))
 		for _, l := range links {
 			if ns, err := os.Readlink(l); err == nil {
 				c["namespace "+ns] = true
@@ -63,18 +64,11 @@ func takeCensus() census {
 	}
 	walk("cgroup", "/sys/fs/cgroup")
 	walk("file", "/run", "/run/systemd", "/run/udev", "/run/user", "/run/log", "/run/host", "/run/containerd")
-	walk("file", "/tmp", workDir())
+	walk("file", "/tmp", suite.Dir())
 	for _, dir := range []string{"/var/lib/lxc", "/var/lib/berth", "/var/log/lxc", "/dev/shm", "/etc/pve/lxc", "/var/tmp", "/root"} {
 		walk("file", dir)
 	}
 	return c
-}
-
-// ours reports whether package exec started a process, for another test.
-func ours(pid int) bool {
-	reaper.Lock()
-	defer reaper.Unlock()
-	return reaper.own[pid]
 }
 
 // kept may stay: the locks and logs of the stand-in and of LXC, and what the first container of
@@ -91,21 +85,20 @@ func isKept(s string) bool {
 }
 
 // leftovers returns what is on the host now and was not there at the census, if it does not go away
-// within a few seconds.
+// by itself.
 func (before census) leftovers() string {
 	var left []string
-	for deadline := time.Now().Add(6 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		reap()
+	suite.Becomes(suite.Patience, func() bool {
+		suite.Reap()
 		left = left[:0]
 		for _, s := range slices.Sorted(maps.Keys(takeCensus())) {
 			if !before[s] && !isKept(s) {
 				left = append(left, "  "+s+"\n")
 			}
 		}
-		if len(left) == 0 || time.Now().After(deadline) {
-			return strings.Join(left, "")
-		}
-	}
+		return len(left) == 0
+	})
+	return strings.Join(left, "")
 }
 
 // noLeftovers fails the test if it has left anything. Nothing else may run beside that test.

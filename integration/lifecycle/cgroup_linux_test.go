@@ -11,10 +11,11 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 // TestForeignCgroups checks that a create that fails touches no cgroup that existed before: neither
@@ -67,9 +68,10 @@ func TestForeignCgroups(t *testing.T) {
 				b.must1(occupant.Start())
 				t.Cleanup(func() { _ = occupant.Process.Kill(); _ = occupant.Wait() })
 				if c.scope {
-					for data, err := os.ReadFile(procs); err != nil || len(data) == 0; data, err = os.ReadFile(procs) {
-						time.Sleep(10 * time.Millisecond)
-					}
+					suite.Eventually(t, "a process in the scope", func() bool {
+						data, err := os.ReadFile(procs)
+						return err == nil && len(data) > 0
+					})
 				} else {
 					b.must1(os.WriteFile(procs, []byte(strconv.Itoa(occupant.Process.Pid)), 0))
 				}
@@ -90,9 +92,9 @@ func TestForeignCgroups(t *testing.T) {
 				flags = append(flags, "--config", file)
 			}
 			create.Args = slices.Insert(create.Args, 1, flags...)
-			o := execute(t, create)
-			if o.status == 0 || !strings.Contains(o.stderr, c.words) {
-				t.Errorf("create: status %d, %q, want %q", o.status, o.stderr, c.words)
+			o := suite.Execute(t, create)
+			if o.Status == 0 || !strings.Contains(o.Stderr, c.words) {
+				t.Errorf("create: status %d, %q, want %q", o.Status, o.Stderr, c.words)
 			}
 			after, err := os.Stat("/sys/fs/cgroup" + path)
 			if err != nil || !os.SameFile(before, after) {
@@ -143,7 +145,7 @@ func TestFailedScope(t *testing.T) {
 	unit := "berth-test-" + b.id + ".scope"
 	t.Cleanup(func() { _ = exec.Command("systemctl", "--quiet", "reset-failed", unit).Run() })
 	show := func(property string) string {
-		return strings.TrimSpace(output(t, "systemctl", "show", "--property="+property, "--value", unit))
+		return strings.TrimSpace(suite.Output(t, "systemctl", "show", "--property="+property, "--value", unit))
 	}
 	create := b.command(b.createArgs()...)
 	create.Args = slices.Insert(create.Args, 1, flags...)
@@ -152,16 +154,12 @@ func TestFailedScope(t *testing.T) {
 	b.awaitFile("started")
 	// The first process of a pid namespace ignores SIGTERM, so systemd kills it after the stop
 	// timeout and the scope fails.
-	output(t, "systemctl", "stop", "--no-block", unit)
+	suite.Output(t, "systemctl", "stop", "--no-block", unit)
 	b.wait()
-	for deadline := time.Now().Add(patience); show("ActiveState") != "failed"; time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("the scope has not failed: it is %s", show("ActiveState"))
-		}
-	}
+	suite.Eventually(t, "the scope has failed", func() bool { return show("ActiveState") == "failed" })
 	remove := b.command("delete", b.id)
 	remove.Args = slices.Insert(remove.Args, 1, flags...)
-	if o := execute(t, remove); o.status != 0 || o.stderr != "" && !isPeer() {
+	if o := suite.Execute(t, remove); o.Status != 0 || o.Stderr != "" && !isPeer() {
 		t.Errorf("delete: %+v", o)
 	}
 	if active, load := show("ActiveState"), show("LoadState"); active != "inactive" || load != "not-found" {
@@ -179,7 +177,7 @@ func TestCgroupRemoved(t *testing.T) {
 		words string // exec's error
 	}{
 		"own network":         {},
-		"network of the host": {edit: shared(specs.NetworkNamespace, ""), words: "keeps a process in a shared network namespace from LXC's command sockets"},
+		"network of the host": {edit: suite.Share(specs.NetworkNamespace, ""), words: "keeps a process in a shared network namespace from LXC's command sockets"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -192,7 +190,7 @@ func TestCgroupRemoved(t *testing.T) {
 				b.write()
 			}
 			b.running()
-			own, other := "/sys/fs/cgroup"+cgroupOf(t, strconv.Itoa(b.pid)), "/sys/fs/cgroup/berth-test-other-"+b.id
+			own, other := "/sys/fs/cgroup"+suite.Cgroup(t, b.pid), "/sys/fs/cgroup/berth-test-other-"+b.id
 			b.must1(os.Mkdir(other, 0o755))
 			t.Cleanup(func() {
 				b.must("delete", "--force", b.id)
@@ -205,7 +203,7 @@ func TestCgroupRemoved(t *testing.T) {
 			}
 			b.must1(os.Remove(own))
 			refused := func(words string, args ...string) {
-				if o := b.berth(append([]string{"exec"}, args...)...); o.status != 255 || !strings.Contains(o.stderr, words) {
+				if o := b.berth(append([]string{"exec"}, args...)...); o.Status != 255 || !strings.Contains(o.Stderr, words) {
 					t.Errorf("exec %q: %+v, want status 255 and %q", args, o, words)
 				}
 			}
@@ -234,7 +232,7 @@ func TestCgroupRemoved(t *testing.T) {
 func TestCgroupOwner(t *testing.T) {
 	t.Parallel()
 	berthOnly(t) // runc does this only with systemd's cgroups
-	own := shared(specs.CgroupNamespace, "")
+	own := suite.Share(specs.CgroupNamespace, "")
 	mount := func(options ...string) func(*specs.Spec) {
 		return func(s *specs.Spec) {
 			own(s)
@@ -249,10 +247,10 @@ func TestCgroupOwner(t *testing.T) {
 		owner        uint32 // on the host
 		makes        bool   // whether it can make a child cgroup
 	}{
-		"a user namespace":            {mount("nosuid", "noexec", "nodev"), inUserNamespace, 101000, true},
+		"a user namespace":            {mount("nosuid", "noexec", "nodev"), suite.InUserNamespace, 101000, true},
 		"the host's user namespace":   {mount("nosuid", "noexec", "nodev"), none, 1000, true},
-		"a read-only mount":           {mount("ro"), inUserNamespace, 0, false},
-		"the host's cgroup namespace": {own, inUserNamespace, 0, false},
+		"a read-only mount":           {mount("ro"), suite.InUserNamespace, 0, false},
+		"the host's cgroup namespace": {own, suite.InUserNamespace, 0, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -260,7 +258,7 @@ func TestCgroupOwner(t *testing.T) {
 			b.must1(os.Mkdir(filepath.Join(b.rootfs(), "out"), 0o755))
 			b.must1(os.Chmod(b.out, 0o777))
 			b.create()
-			dir := "/sys/fs/cgroup" + cgroupOf(t, strconv.Itoa(b.pid))
+			dir := "/sys/fs/cgroup" + suite.Cgroup(t, b.pid)
 			for _, file := range []string{"", "/cgroup.procs", "/cgroup.subtree_control"} {
 				var st unix.Stat_t
 				b.must1(unix.Stat(dir+file, &st))

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 // TestCgroupNamespaceByPath checks that the first process and every exec are in the cgroup
@@ -17,7 +19,7 @@ func TestCgroupNamespaceByPath(t *testing.T) {
 	t.Parallel()
 	const script = "readlink /proc/self/ns/cgroup >/out/started; exec sleep 1000"
 	by := func(kind specs.LinuxNamespaceType, file string) func(*specs.Spec, int) {
-		return func(s *specs.Spec, pid int) { shared(kind, fmt.Sprintf("/proc/%d/ns/%s", pid, file))(s) }
+		return func(s *specs.Spec, pid int) { suite.Share(kind, fmt.Sprintf("/proc/%d/ns/%s", pid, file))(s) }
 	}
 	none := func(*specs.Spec, int) {}
 	for _, c := range []struct {
@@ -27,9 +29,9 @@ func TestCgroupNamespaceByPath(t *testing.T) {
 		with  func(s *specs.Spec, pid int)
 	}{
 		{"alone", false, none},
-		{"in a new user namespace", false, func(s *specs.Spec, _ int) { inUserNamespace(s) }},
+		{"in a new user namespace", false, func(s *specs.Spec, _ int) { suite.InUserNamespace(s) }},
 		{"in an existing pid namespace", false, by(specs.PIDNamespace, "pid")},
-		{"in the host's pid namespace", false, func(s *specs.Spec, _ int) { shared(specs.PIDNamespace, "")(s) }},
+		{"in the host's pid namespace", false, func(s *specs.Spec, _ int) { suite.Share(specs.PIDNamespace, "")(s) }},
 		{"in a new time namespace", false, func(s *specs.Spec, _ int) {
 			s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: specs.TimeNamespace})
 		}},
@@ -43,20 +45,20 @@ func TestCgroupNamespaceByPath(t *testing.T) {
 			t.Parallel()
 			var edits []func(*specs.Spec)
 			if c.owner {
-				edits = append(edits, inUserNamespace)
+				edits = append(edits, suite.InUserNamespace)
 			}
 			a := newBox(t, script, edits...)
 			lend(a)
 			a.create()
 			a.start()
 			a.awaitFile("started")
-			b := a.sibling("b", script, shared(specs.CgroupNamespace, fmt.Sprintf("/proc/%d/ns/cgroup", a.pid)))
+			b := a.sibling("b", script, suite.Share(specs.CgroupNamespace, fmt.Sprintf("/proc/%d/ns/cgroup", a.pid)))
 			c.with(b.spec, a.pid)
 			b.write()
 			lend(b)
 			b.create()
-			want := ns(t, a.pid, "cgroup")
-			if got := ns(t, b.pid, "cgroup"); got != want || got == ns(t, os.Getpid(), "cgroup") {
+			want := suite.Namespace(t, a.pid, "cgroup")
+			if got := suite.Namespace(t, b.pid, "cgroup"); got != want || got == suite.Namespace(t, os.Getpid(), "cgroup") {
 				t.Errorf("created: it is in %s, and not in %s", got, want)
 			}
 			if got := b.must("exec", b.id, "readlink", "/proc/self/ns/cgroup"); got != want+"\n" {
@@ -90,12 +92,12 @@ func TestCgroupNamespaceOfHost(t *testing.T) {
 	for name, path := range map[string]string{"by path": "/proc/self/ns/cgroup", "without one": ""} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			before, own := hierarchy(t), ns(t, os.Getpid(), "cgroup")
-			b := newBox(t, forever, shared(specs.CgroupNamespace, path))
+			before, own := hierarchy(t), suite.Namespace(t, os.Getpid(), "cgroup")
+			b := newBox(t, forever, suite.Share(specs.CgroupNamespace, path))
 			b.create()
 			b.start()
 			b.awaitFile("started")
-			if got := ns(t, b.pid, "cgroup"); got != own {
+			if got := suite.Namespace(t, b.pid, "cgroup"); got != own {
 				t.Errorf("it is in %s, and not in %s", got, own)
 			}
 			if got := b.must("exec", b.id, "readlink", "/proc/self/ns/cgroup"); got != own+"\n" {
@@ -114,11 +116,11 @@ func TestCgroupNamespaceOfHost(t *testing.T) {
 	}
 }
 
-// lend gives the user of inUserNamespace the root directory, in which create makes mount points,
+// lend gives the user of suite.InUserNamespace the root directory, in which create makes mount points,
 // and lets the container write to /out.
 func lend(b *box) {
 	b.Helper()
-	chownTree(b.T, b.rootfs(), 100000)
+	suite.ChownTree(b.T, b.rootfs(), 100000)
 	if err := os.Chmod(b.out, 0o777); err != nil {
 		b.Fatal(err)
 	}
@@ -127,7 +129,7 @@ func lend(b *box) {
 // hierarchy returns the line of mountinfo that shows how the host has mounted cgroup v2.
 func hierarchy(t *testing.T) string {
 	t.Helper()
-	for line := range strings.Lines(output(t, "cat", "/proc/self/mountinfo")) {
+	for line := range strings.Lines(suite.Output(t, "cat", "/proc/self/mountinfo")) {
 		if strings.Contains(line, " /sys/fs/cgroup ") && strings.Contains(line, " - cgroup2 ") {
 			return line
 		}

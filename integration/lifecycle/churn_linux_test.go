@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -16,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 var (
@@ -122,12 +123,12 @@ type churned struct {
 // call runs a command that must end with the given status and write nothing to stderr. It returns
 // stdout.
 func (c *churned) call(status int, args ...string) (string, error) {
-	o, err := tryExecute(c.command(args...))
-	if err == nil && (o.status != status || o.stderr != "") {
-		err = fmt.Errorf("%q: status %d, want %d: %s", args, o.status, status, o.stderr)
+	o, err := suite.Run(c.command(args...))
+	if err == nil && (o.Status != status || o.Stderr != "") {
+		err = fmt.Errorf("%q: status %d, want %d: %s", args, o.Status, status, o.Stderr)
 	}
 	c.tally.count(operation(args), err)
-	return o.stdout, err
+	return o.Stdout, err
 }
 
 // operation returns the name of a command line in the tally.
@@ -144,14 +145,9 @@ func (c *churned) live() error {
 	if _, err := c.call(0, c.createArgs()...); err != nil {
 		return err
 	}
-	data, err := os.ReadFile(c.pidFile())
-	if err != nil {
+	if err := c.adopt(); err != nil {
 		return err
 	}
-	if c.pid, err = strconv.Atoi(string(data)); err != nil {
-		return err
-	}
-	adopt(c.pid)
 	if err := c.state("created"); err != nil {
 		return err
 	}
@@ -176,8 +172,6 @@ func (c *churned) live() error {
 	}
 	return c.end()
 }
-
-func (c *churned) pidFile() string { return filepath.Join(filepath.Dir(c.root), c.id+".pid") }
 
 func (c *churned) exec() error {
 	status := c.random.IntN(200)
@@ -273,7 +267,7 @@ func (c *churned) end() error {
 }
 
 func (c *churned) killed() error {
-	ws := waitFor(c.T, c.pid)
+	ws := suite.WaitFor(c.T, c.pid)
 	c.pid = 0
 	if ws.Signal() != unix.SIGKILL {
 		return fmt.Errorf("it ended with %#x", ws)

@@ -12,12 +12,14 @@ import (
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 const askForLXCFS = "io.github.berth-oci.pct.lxcfs"
 
 // withConfig creates the container with a configuration file of this text.
-func (b *box) withConfig(text string) outcome {
+func (b *box) withConfig(text string) suite.Outcome {
 	b.Helper()
 	config := filepath.Join(filepath.Dir(b.bundle), b.id+".toml")
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
@@ -25,7 +27,7 @@ func (b *box) withConfig(text string) outcome {
 	}
 	cmd := b.command(b.createArgs()...)
 	cmd.Args = slices.Insert(cmd.Args, 1, "--config", config)
-	return execute(b.T, cmd)
+	return suite.Execute(b.T, cmd)
 }
 
 // TestComfortsOfACT checks that a CT has the configured tags and pool and does not start with the
@@ -34,8 +36,8 @@ func TestComfortsOfACT(t *testing.T) {
 	t.Parallel()
 	pctOnly(t)
 	b := newBox(t, forever)
-	if o := b.withConfig("[pct]\ntags = [\"mine\"]\npool = \"berthpool\"\n"); o.status != 0 {
-		t.Fatalf("status %d: %s", o.status, o.stderr)
+	if o := b.withConfig("[pct]\ntags = [\"mine\"]\npool = \"berthpool\"\n"); o.Status != 0 {
+		t.Fatalf("status %d: %s", o.Status, o.Stderr)
 	}
 	b.readPid()
 	vmid := b.enclosureName()
@@ -54,8 +56,8 @@ func TestComfortsOfACT(t *testing.T) {
 		t.Error("it is still in the pool")
 	}
 	none := newBox(t, forever)
-	if o := none.withConfig("[pct]\npool = \"nosuch\"\n"); o.status != 1 || !strings.Contains(o.stderr, "pool 'nosuch' does not exist") {
-		t.Errorf("a pool that is not there: status %d: %s", o.status, o.stderr)
+	if o := none.withConfig("[pct]\npool = \"nosuch\"\n"); o.Status != 1 || !strings.Contains(o.Stderr, "pool 'nosuch' does not exist") {
+		t.Errorf("a pool that is not there: status %d: %s", o.Status, o.Stderr)
 	}
 }
 
@@ -102,22 +104,22 @@ func TestLXCFS(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := newBox(t, forever, c.edit)
-			if o := b.withConfig(c.config); o.status != 0 {
-				t.Fatalf("status %d: %s", o.status, o.stderr)
+			if o := b.withConfig(c.config); o.Status != 0 {
+				t.Fatalf("status %d: %s", o.Status, o.Stderr)
 			}
 			b.readPid()
 			b.start()
 			b.awaitFile("started")
 			o := b.berth("exec", b.id, "sh", "-c", mounted+"; head -n 1 /proc/meminfo; wc -l </proc/cpuinfo; cat /proc/uptime >/dev/null; echo >/proc/uptime")
-			lines := strings.Split(o.stdout, "\n")
+			lines := strings.Split(o.Stdout, "\n")
 			count, err := strconv.Atoi(lines[0])
 			if err != nil || (count > 0) != c.want {
-				t.Errorf("%d mounts of LXCFS; %q, stderr %q", count, o.stdout, o.stderr)
+				t.Errorf("%d mounts of LXCFS; %q, stderr %q", count, o.Stdout, o.Stderr)
 			}
-			if o.status == 0 {
+			if o.Status == 0 {
 				t.Error("/proc/uptime can be written")
 			}
-			if total := fmt.Sprintf("%d kB", limit>>10); c.want && hasController("memory") && !strings.Contains(o.stdout, total) {
+			if total := fmt.Sprintf("%d kB", limit>>10); c.want && hasController("memory") && !strings.Contains(o.Stdout, total) {
 				t.Errorf("meminfo says %q, want %s", lines[1], total)
 			}
 			if _, err := os.Lstat(filepath.Join(b.rootfs(), "sys/devices")); err == nil {
@@ -139,8 +141,8 @@ func TestLXCLines(t *testing.T) {
 	pctOnly(t)
 	const lines = "[pct]\nlxc-lines = [\"lxc.sysctl.net.ipv4.ip_unprivileged_port_start = 77\", \"lxc.cgroup2.cgroup.max.descendants = 55\"]\n"
 	b := newBox(t, forever)
-	if o := b.withConfig(lines); o.status != 0 {
-		t.Fatalf("status %d: %s", o.status, o.stderr)
+	if o := b.withConfig(lines); o.Status != 0 {
+		t.Fatalf("status %d: %s", o.Status, o.Stderr)
 	}
 	b.readPid()
 	b.start()
@@ -155,8 +157,8 @@ func TestLXCLines(t *testing.T) {
 
 	for _, key := range []string{"lxc-lines", "lxc", "lxc.mount.entry"} {
 		refused := newBox(t, "true", annotate("io.github.berth-oci.pct."+key, "lxc.mount.entry = / host none bind"))
-		if o := refused.withConfig(lines); o.status != 1 || !strings.Contains(o.stderr, `io.github.berth-oci.pct.`+key+`\"]: there is no such annotation`) {
-			t.Errorf("%s: status %d, stderr %q", key, o.status, o.stderr)
+		if o := refused.withConfig(lines); o.Status != 1 || !strings.Contains(o.Stderr, `io.github.berth-oci.pct.`+key+`\"]: there is no such annotation`) {
+			t.Errorf("%s: status %d, stderr %q", key, o.Status, o.Stderr)
 		}
 	}
 }

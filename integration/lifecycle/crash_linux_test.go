@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/berth-oci/berth/integration/executable"
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 // These tests break the host under a container. They do not run beside others because they count
@@ -52,8 +53,8 @@ func (b *box) running() {
 // nothing deletes the container with --force, runs doctor --fix, and checks that nothing is left.
 func (b *box) nothing(before census) {
 	b.Helper()
-	if o := b.berth("delete", "--force", b.id); o.status != 0 {
-		b.Errorf("delete --force: status %d: %s", o.status, o.stderr)
+	if o := b.berth("delete", "--force", b.id); o.Status != 0 {
+		b.Errorf("delete --force: status %d: %s", o.Status, o.Stderr)
 	}
 	if b.pid > 0 {
 		b.wait()
@@ -68,7 +69,7 @@ func (b *box) healthy() {
 	fixed := b.berth("doctor", "--fix")
 	for _, row := range b.findings() {
 		if row.Verdict == "fail" && row.Check != "cgroup v2" {
-			b.Errorf("after doctor --fix: %+v; it said:\n%s", row, fixed.stdout)
+			b.Errorf("after doctor --fix: %+v; it said:\n%s", row, fixed.Stdout)
 		}
 	}
 }
@@ -79,8 +80,8 @@ func (b *box) findings() []finding {
 	b.Helper()
 	var rows []finding
 	o := b.berth("doctor", "--json")
-	if err := json.Unmarshal([]byte(o.stdout), &rows); err != nil {
-		b.Fatalf("doctor: status %d, %v: %s%s", o.status, err, o.stdout, o.stderr)
+	if err := json.Unmarshal([]byte(o.Stdout), &rows); err != nil {
+		b.Fatalf("doctor: status %d, %v: %s%s", o.Status, err, o.Stdout, o.Stderr)
 	}
 	return rows
 }
@@ -154,8 +155,8 @@ func TestFullDisk(t *testing.T) {
 	fill := filepath.Join(b.root, "@fill")
 	b.fill(fill)
 	o := b.berth(b.createArgs()...)
-	if o.status != 1 || !strings.Contains(o.stderr, "no space left on device") {
-		t.Errorf("create on a full disk: status %d: %s", o.status, o.stderr)
+	if o.Status != 1 || !strings.Contains(o.Stderr, "no space left on device") {
+		t.Errorf("create on a full disk: status %d: %s", o.Status, o.Stderr)
 	}
 	b.found("state directory", "0 kB")
 	if err := os.Remove(fill); err != nil {
@@ -166,8 +167,8 @@ func TestFullDisk(t *testing.T) {
 	}
 	b.running()
 	b.fill(fill)
-	if o := b.berth("delete", "--force", b.id); o.status != 0 {
-		t.Errorf("delete on a full disk: status %d: %s", o.status, o.stderr)
+	if o := b.berth("delete", "--force", b.id); o.Status != 0 {
+		t.Errorf("delete on a full disk: status %d: %s", o.Status, o.Stderr)
 	}
 	b.wait()
 	if err := os.Remove(fill); err != nil {
@@ -221,11 +222,11 @@ func (b *box) switchHost(words ...string) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	output(b.T, filepath.Join(filepath.Dir(self), "setup"), words...)
+	suite.Output(b.T, filepath.Join(filepath.Dir(self), "setup"), words...)
 }
 
 // createBy runs create with global flags.
-func (b *box) createBy(flags []string) outcome {
+func (b *box) createBy(flags []string) suite.Outcome {
 	b.Helper()
 	return b.berth(append(flags, b.createArgs()...)...)
 }
@@ -239,12 +240,12 @@ func TestQuorumLostInCreate(t *testing.T) {
 	flags := b.pctThat(`"$PCT" "$@"; status=$?; [ "$1" != create ] || "$SETUP" quorum off; exit $status`)
 	defer b.switchHost("quorum", "on")
 	o := b.createBy(flags)
-	if o.status != 1 || !strings.Contains(o.stderr, "no quorum") || !strings.Contains(o.stderr, "pvecm status") {
-		t.Errorf("create: status %d: %s", o.status, o.stderr)
+	if o.Status != 1 || !strings.Contains(o.Stderr, "no quorum") || !strings.Contains(o.Stderr, "pvecm status") {
+		t.Errorf("create: status %d: %s", o.Status, o.Stderr)
 	}
 	// The CT cannot be destroyed now, so its record must stay.
-	if !strings.Contains(o.stderr, "left behind") {
-		t.Errorf("create says nothing of what it has left: %s", o.stderr)
+	if !strings.Contains(o.Stderr, "left behind") {
+		t.Errorf("create says nothing of what it has left: %s", o.Stderr)
 	}
 	b.found("Proxmox VE cluster", "no quorum")
 	b.switchHost("quorum", "on")
@@ -259,8 +260,8 @@ func TestQuorumLostBeforeDelete(t *testing.T) {
 	b.switchHost("quorum", "off")
 	defer b.switchHost("quorum", "on")
 	o := b.berth("delete", "--force", b.id)
-	if o.status != 1 || !strings.Contains(o.stderr, "pvecm status") {
-		t.Errorf("delete: status %d: %s", o.status, o.stderr)
+	if o.Status != 1 || !strings.Contains(o.Stderr, "pvecm status") {
+		t.Errorf("delete: status %d: %s", o.Status, o.Stderr)
 	}
 	if got := b.state().Status; got != "stopped" {
 		t.Errorf("the state after a delete that failed is %s", got)
@@ -279,8 +280,8 @@ func TestQuorumLostInDelete(t *testing.T) {
 	flags := b.pctThat(`[ "$1" != destroy ] || "$SETUP" quorum off; exec "$PCT" "$@"`)
 	defer b.switchHost("quorum", "on")
 	o := b.berth(append(flags, "delete", "--force", b.id)...)
-	if o.status != 1 || !strings.Contains(o.stderr, "pvecm status") {
-		t.Errorf("delete: status %d: %s", o.status, o.stderr)
+	if o.Status != 1 || !strings.Contains(o.Stderr, "pvecm status") {
+		t.Errorf("delete: status %d: %s", o.Status, o.Stderr)
 	}
 	if got := b.state().Status; got != "stopped" {
 		t.Errorf("the state after a delete that failed is %s", got)
@@ -298,7 +299,7 @@ func TestClusterDownBeforeDelete(t *testing.T) {
 	b.switchHost("pmxcfs", "down")
 	o := b.berth("delete", "--force", b.id)
 	b.switchHost("pmxcfs", "up")
-	if o.status == 0 {
+	if o.Status == 0 {
 		t.Errorf("delete without the cluster file system succeeded")
 	}
 	b.nothing(before)
@@ -314,8 +315,8 @@ func TestHangingPct(t *testing.T) {
 			flags := b.pctThat(fmt.Sprintf(`[ "$1" != %s ] || exec sleep 1000; exec "$PCT" "$@"`, verb), "timeout = 2")
 			begin := time.Now()
 			o := b.createBy(flags)
-			if o.status != 1 || !strings.Contains(o.stderr, "no end after 2s") || !strings.Contains(o.stderr, "pvedaemon") {
-				t.Errorf("create: status %d: %s", o.status, o.stderr)
+			if o.Status != 1 || !strings.Contains(o.Stderr, "no end after 2s") || !strings.Contains(o.Stderr, "pvedaemon") {
+				t.Errorf("create: status %d: %s", o.Status, o.Stderr)
 			}
 			if took := time.Since(begin); took > time.Minute {
 				t.Errorf("it took %v", took)
@@ -335,8 +336,8 @@ func TestHangingDestroy(t *testing.T) {
 	flags := b.pctThat(`[ "$1" != destroy ] || exec sleep 1000; exec "$PCT" "$@"`, "timeout = 2")
 	begin := time.Now()
 	o := b.berth(append(flags, "delete", "--force", b.id)...)
-	if o.status != 1 || !strings.Contains(o.stderr, "no end after 2s") || !strings.Contains(o.stderr, "pvedaemon") {
-		t.Errorf("delete: status %d: %s", o.status, o.stderr)
+	if o.Status != 1 || !strings.Contains(o.Stderr, "no end after 2s") || !strings.Contains(o.Stderr, "pvedaemon") {
+		t.Errorf("delete: status %d: %s", o.Status, o.Stderr)
 	}
 	if took := time.Since(begin); took > time.Minute {
 		t.Errorf("it took %v", took)
@@ -353,7 +354,7 @@ func TestDoctorBesideCreates(t *testing.T) {
 	before := takeCensus()
 	a := newBox(t, forever)
 	a.running()
-	joined := shared(specs.PIDNamespace, fmt.Sprintf("/proc/%d/ns/pid", a.pid))
+	joined := suite.Share(specs.PIDNamespace, fmt.Sprintf("/proc/%d/ns/pid", a.pid))
 	end := make(chan struct{})
 	var lives sync.WaitGroup
 	for i := range 4 {
@@ -371,8 +372,8 @@ func TestDoctorBesideCreates(t *testing.T) {
 		lives.Go(func() {
 			for range 12 {
 				for _, args := range [][]string{b.createArgs(), {"start", b.id}, {"exec", b.id, "true"}, {"delete", "--force", b.id}} {
-					if o := b.berth(args...); o.status != 0 {
-						t.Errorf("%s: status %d: %s", args[0], o.status, o.stderr)
+					if o := b.berth(args...); o.Status != 0 {
+						t.Errorf("%s: status %d: %s", args[0], o.Status, o.Stderr)
 					}
 				}
 			}
@@ -391,8 +392,8 @@ func TestDoctorBesideCreates(t *testing.T) {
 			a.nothing(before)
 			return
 		default:
-			if o := a.berth("doctor", "--fix"); regexp.MustCompile(`(?mi)^(not )?fixed `).MatchString(o.stdout) {
-				t.Errorf("doctor --fix: %s%s", o.stdout, o.stderr)
+			if o := a.berth("doctor", "--fix"); regexp.MustCompile(`(?mi)^(not )?fixed `).MatchString(o.Stdout) {
+				t.Errorf("doctor --fix: %s%s", o.Stdout, o.Stderr)
 			}
 		}
 	}

@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 // These tests try the escapes from containers that were found in runc and crun from 2019 on. The
@@ -52,8 +54,8 @@ func TestExecutableIsNotOverwritten(t *testing.T) {
 	b.start()
 	b.awaitFile("rounds")
 	for range 15 {
-		if o := b.berth("exec", b.id, "true"); o.status != 0 {
-			t.Errorf("exec: status %d, %s", o.status, o.stderr)
+		if o := b.berth("exec", b.id, "true"); o.Status != 0 {
+			t.Errorf("exec: status %d, %s", o.Status, o.Stderr)
 		}
 		b.berth("exec", b.id, "/bin/evil")
 	}
@@ -69,8 +71,8 @@ func TestExecutableIsNotOverwritten(t *testing.T) {
 	evil.spec.Process.Args = []string{"/bin/evil"}
 	evil.write()
 	b.must1(os.WriteFile(filepath.Join(evil.rootfs(), "bin/evil"), []byte("#!/proc/self/exe\n"), 0o755))
-	if o := evil.run(); o.status == 0 || strings.Contains(o.stdout, "USAGE") {
-		t.Errorf("a program that is the runtime's own: status %d, %q %q", o.status, o.stdout, o.stderr)
+	if o := evil.run(); o.Status == 0 || strings.Contains(o.Stdout, "USAGE") {
+		t.Errorf("a program that is the runtime's own: status %d, %q %q", o.Status, o.Stdout, o.Stderr)
 	}
 	if sum() != before {
 		t.Error("berth has been overwritten")
@@ -109,8 +111,8 @@ func TestExecutableIsNotOverwrittenLater(t *testing.T) {
 	b.awaitFile("ready")
 	cmd := b.command("exec", b.id, "/bin/evil")
 	cmd.Path, cmd.Args[0] = own, own
-	if o, err := tryExecute(cmd); err != nil || o.status == 0 {
-		t.Errorf("exec of the runtime itself: %v, status %d, %s", err, o.status, o.stderr)
+	if o, err := suite.Run(cmd); err != nil || o.Status == 0 {
+		t.Errorf("exec of the runtime itself: %v, status %d, %s", err, o.Status, o.Stderr)
 	}
 	b.must1(os.WriteFile(filepath.Join(b.out, "over"), nil, 0o644))
 	b.awaitFile("tried")
@@ -130,7 +132,7 @@ func TestExecutableIsNotOverwrittenLater(t *testing.T) {
 // successful attack would read the host's file.
 func TestWorkingDirectoryStaysInside(t *testing.T) {
 	t.Parallel()
-	secret := filepath.Join(workDir(), "secret-of-the-host")
+	secret := filepath.Join(suite.Dir(), "secret-of-the-host")
 	if err := os.WriteFile(secret, []byte("the host's\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -155,8 +157,8 @@ func TestWorkingDirectoryStaysInside(t *testing.T) {
 				defer root.Close()
 				cmd.ExtraFiles = append(cmd.ExtraFiles, root)
 			}
-			if o := execute(t, cmd); strings.Contains(o.stdout, "the host's") {
-				t.Fatalf("exec in %s is on the host: %q", dir, o.stdout)
+			if o := suite.Execute(t, cmd); strings.Contains(o.Stdout, "the host's") {
+				t.Fatalf("exec in %s is on the host: %q", dir, o.Stdout)
 			}
 		}
 	}
@@ -170,8 +172,8 @@ func TestWorkingDirectoryStaysInside(t *testing.T) {
 			defer root.Close()
 			cmd.ExtraFiles = append(cmd.ExtraFiles, root)
 		}
-		if o := execute(t, cmd); strings.Contains(o.stdout, "the host's") {
-			t.Errorf("run in %s is on the host: %q", c.spec.Process.Cwd, o.stdout)
+		if o := suite.Execute(t, cmd); strings.Contains(o.Stdout, "the host's") {
+			t.Errorf("run in %s is on the host: %q", c.spec.Process.Cwd, o.Stdout)
 		}
 		// Try the same through a link in the image.
 		c.link(c.spec.Process.Cwd, "cwd")
@@ -179,8 +181,8 @@ func TestWorkingDirectoryStaysInside(t *testing.T) {
 		c.write()
 		cmd = c.command("run", "--bundle", c.bundle, c.id)
 		cmd.ExtraFiles = []*os.File{open(), open()}
-		if o := execute(t, cmd); strings.Contains(o.stdout, "the host's") {
-			t.Errorf("run in a link to /proc/self/fd/%d is on the host: %q", fd, o.stdout)
+		if o := suite.Execute(t, cmd); strings.Contains(o.Stdout, "the host's") {
+			t.Errorf("run in a link to /proc/self/fd/%d is on the host: %q", fd, o.Stdout)
 		}
 		for _, f := range cmd.ExtraFiles {
 			f.Close()
@@ -202,8 +204,8 @@ func TestNothingIsInheritable(t *testing.T) {
 	}
 	for _, args := range [][]string{{}, {"--cap", "CAP_NET_RAW"}, {"--cap", "CAP_NET_RAW", "--cap", "CAP_CHOWN", "--user", "1000"}} {
 		o := b.berth(append(append([]string{"exec"}, args...), b.id, "grep", "CapInh", "/proc/self/status")...)
-		if o.status != 0 || o.stdout != none {
-			t.Errorf("exec %q: status %d, %q %q", args, o.status, o.stdout, o.stderr)
+		if o.Status != 0 || o.Stdout != none {
+			t.Errorf("exec %q: status %d, %q %q", args, o.Status, o.Stdout, o.Stderr)
 		}
 	}
 }
@@ -219,11 +221,11 @@ func TestHugeValues(t *testing.T) {
 		want   string // if it is not refused
 	}{
 		{"300 ranges of ids", "wc -l </proc/self/uid_map; tail -n 1 /proc/self/uid_map | tr -s ' '", func(s *specs.Spec) {
-			inUserNamespace(s)
+			suite.InUserNamespace(s)
 			s.Linux.UIDMappings = ranges(300)
 		}, "300\n 299 100299 1\n"},
 		{"5000 ranges of ids", "wc -l </proc/self/uid_map", func(s *specs.Spec) {
-			inUserNamespace(s)
+			suite.InUserNamespace(s)
 			s.Linux.UIDMappings, s.Linux.GIDMappings = ranges(5000), ranges(5000)
 		}, "5000\n"},
 		{"an argument of 100000 bytes", `echo ${#1}`, func(s *specs.Spec) {
@@ -269,10 +271,10 @@ func TestHugeValues(t *testing.T) {
 			b := newBox(t, c.script, c.edit)
 			o := b.run()
 			switch {
-			case o.status == 0 && c.want != "" && o.stdout != c.want:
-				t.Errorf("in part: %.200q, want %q", o.stdout, c.want)
-			case o.status != 0 && (o.status != 1 || o.stderr == "" || strings.Contains(o.stderr, "panic") || o.stdout != ""):
-				t.Errorf("status %d, %.300q, %.300q", o.status, o.stdout, o.stderr)
+			case o.Status == 0 && c.want != "" && o.Stdout != c.want:
+				t.Errorf("in part: %.200q, want %q", o.Stdout, c.want)
+			case o.Status != 0 && (o.Status != 1 || o.Stderr == "" || strings.Contains(o.Stderr, "panic") || o.Stdout != ""):
+				t.Errorf("status %d, %.300q, %.300q", o.Status, o.Stdout, o.Stderr)
 			}
 		})
 	}
@@ -294,7 +296,7 @@ func TestNoFileThroughTheRoot(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := newBox(t, "true", func(s *specs.Spec) {
-				s.Annotations = map[string]string{"run.oci.handler": "krun", "run.oci.hooks.stdout": "/proc/self/root/etc/x"}
+				s.Annotations = map[string]string{"run.oci.handler": "krun", "run.oci.hooks.Stdout": "/proc/self/root/etc/x"}
 			})
 			victim := filepath.Join(b.out, "victim")
 			b.must1(os.WriteFile(victim, []byte("unchanged"), 0o644))
@@ -302,8 +304,8 @@ func TestNoFileThroughTheRoot(t *testing.T) {
 			b.must1(os.MkdirAll(filepath.Dir(at), 0o755))
 			b.must1(os.RemoveAll(at))
 			b.must1(os.Symlink(victim, at))
-			if o := b.run(); o.status != 0 && o.stderr == "" {
-				t.Errorf("status %d without a word", o.status)
+			if o := b.run(); o.Status != 0 && o.Stderr == "" {
+				t.Errorf("status %d without a word", o.Status)
 			}
 			if data, err := os.ReadFile(victim); err != nil || string(data) != "unchanged" {
 				t.Errorf("the host's file is %q (%v)", data, err)

@@ -12,6 +12,8 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 // races is how many containers a test makes while it exchanges something under them.
@@ -56,14 +58,14 @@ func (b *box) raced(count *atomic.Int64, wrong func(stdout string) string) {
 	made, last := 0, ""
 	for range races {
 		o := b.run()
-		last = o.stderr
-		if o.status == 0 {
+		last = o.Stderr
+		if o.Status == 0 {
 			made++
-		} else if o.stderr == "" || strings.Contains(o.stderr, "panic") {
-			b.Errorf("status %d: %q %q", o.status, o.stdout, o.stderr)
+		} else if o.Stderr == "" || strings.Contains(o.Stderr, "panic") {
+			b.Errorf("status %d: %q %q", o.Status, o.Stdout, o.Stderr)
 		}
-		if why := wrong(o.stdout); why != "" {
-			b.Fatalf("%s: %q %q", why, o.stdout, o.stderr)
+		if why := wrong(o.Stdout); why != "" {
+			b.Fatalf("%s: %q %q", why, o.Stdout, o.Stderr)
 		}
 	}
 	if count.Load() < races {
@@ -160,12 +162,12 @@ func TestConsoleRace(t *testing.T) {
 	count := exchange(t, dir+"/console", dir+"/one", dir+"/two")
 	made := 0
 	for i := range races {
-		r := newReceiver(t)
+		r := suite.Listen(t)
 		name := fmt.Sprintf("%s-%d", b.id, i)
-		o := b.berth("run", "--detach", "--bundle", b.bundle, "--console-socket", r.path, "--pid-file", filepath.Join(b.out, "pid"), name)
-		if o.status == 0 {
+		o := b.berth("run", "--detach", "--bundle", b.bundle, "--console-socket", r.Path, "--pid-file", filepath.Join(b.out, "pid"), name)
+		if o.Status == 0 {
 			made++
-			r.receive(t)
+			r.Receive(t)
 			b.awaitFile("done")
 			mounts, _ := os.ReadFile(filepath.Join(b.out, "mounts"))
 			for line := range strings.Lines(string(mounts)) {
@@ -174,8 +176,8 @@ func TestConsoleRace(t *testing.T) {
 				}
 			}
 			_ = os.Remove(filepath.Join(b.out, "done"))
-		} else if o.stderr == "" {
-			t.Errorf("status %d without a word", o.status)
+		} else if o.Stderr == "" {
+			t.Errorf("status %d without a word", o.Status)
 		}
 		b.must("delete", "--force", name)
 	}
@@ -220,10 +222,10 @@ func TestForgedProcIsNotWritten(t *testing.T) {
 				}
 			}
 			b.write()
-			if o := b.run(); o.status == 0 {
-				t.Errorf("made, with a /proc that is none: %q", o.stdout)
-			} else if o.stderr == "" {
-				t.Errorf("status %d without a word", o.status)
+			if o := b.run(); o.Status == 0 {
+				t.Errorf("made, with a /proc that is none: %q", o.Stdout)
+			} else if o.Stderr == "" {
+				t.Errorf("status %d without a word", o.Status)
 			}
 			for _, line := range listTree(fake) {
 				if path, _, _ := strings.Cut(line, " "); path != "" {

@@ -124,8 +124,8 @@ func TestDamagedRecord(t *testing.T) {
 				b.refused("delete --force "+b.id, args...)
 			}
 			o := b.berth("delete", "--force", b.id)
-			if o.status != 0 || !strings.Contains(o.stderr, c.words) || !strings.Contains(o.stderr, "was damaged") {
-				t.Errorf("delete --force: status %d, %q", o.status, o.stderr)
+			if o.Status != 0 || !strings.Contains(o.Stderr, c.words) || !strings.Contains(o.Stderr, "was damaged") {
+				t.Errorf("delete --force: status %d, %q", o.Status, o.Stderr)
 			}
 			if b.pid != 0 && b.wait().Signal() != 9 {
 				t.Error("its process was not killed")

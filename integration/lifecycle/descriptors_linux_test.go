@@ -4,17 +4,17 @@ package lifecycle
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 // TestDescriptors checks that only stdio, the sockets of LISTEN_FDS and the descriptors of
@@ -70,9 +70,9 @@ func TestDescriptors(t *testing.T) {
 					b.wait()
 					stdout = b.said("stdout")
 				} else {
-					o := execute(t, cmd)
-					if stdout = o.stdout; o.status != 0 {
-						t.Fatalf("run: status %d: %s", o.status, o.stderr)
+					o := suite.Execute(t, cmd)
+					if stdout = o.Stdout; o.Status != 0 {
+						t.Fatalf("run: status %d: %s", o.Status, o.Stderr)
 					}
 				}
 				want := "0\n1\n2\n"
@@ -92,12 +92,12 @@ func TestDescriptors(t *testing.T) {
 	t.Run("not open", func(t *testing.T) {
 		t.Parallel()
 		b := newBox(t, "exit 0")
-		if o := b.run("--preserve-fds", "9"); o.status != 1 {
-			t.Errorf("status %d, stderr %q", o.status, o.stderr)
+		if o := b.run("--preserve-fds", "9"); o.Status != 1 {
+			t.Errorf("status %d, stderr %q", o.Status, o.Stderr)
 		}
 		for _, n := range []string{"-1", "99999999", "x"} {
-			if o := b.run("--preserve-fds", n); o.status != 1 && !isPeer() {
-				t.Errorf("%s: status %d, stderr %q", n, o.status, o.stderr)
+			if o := b.run("--preserve-fds", n); o.Status != 1 && !isPeer() {
+				t.Errorf("%s: status %d, stderr %q", n, o.Status, o.Stderr)
 			}
 		}
 	})
@@ -106,7 +106,7 @@ func TestDescriptors(t *testing.T) {
 // textFile returns an open file that contains a text.
 func textFile(t *testing.T, text string) *os.File {
 	t.Helper()
-	f, err := os.CreateTemp(workDir(), "fd")
+	f, err := os.CreateTemp(suite.Dir(), "fd")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,58 +128,9 @@ func TestListenPid(t *testing.T) {
 	cmd := b.command("run", "--bundle", b.bundle, b.id)
 	cmd.ExtraFiles = []*os.File{textFile(t, "")}
 	cmd.Env = append(os.Environ(), "LISTEN_FDS=1", "LISTEN_PID=12345")
-	if o := execute(t, cmd); o.status != 0 || o.stdout != "1 1 \n" {
-		t.Errorf("status %d, stdout %q, stderr %q", o.status, o.stdout, o.stderr)
+	if o := suite.Execute(t, cmd); o.Status != 0 || o.Stdout != "1 1 \n" {
+		t.Errorf("status %d, stdout %q, stderr %q", o.Status, o.Stdout, o.Stderr)
 	}
-}
-
-// receiver listens on a socket and receives a descriptor there.
-type receiver struct {
-	path string
-	l    *net.UnixListener
-}
-
-func newReceiver(t *testing.T) *receiver {
-	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "sock")
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := &receiver{path: filepath.Join(dir, "s")}
-	if r.l, err = net.ListenUnix("unix", &net.UnixAddr{Name: r.path, Net: "unix"}); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { r.l.Close(); os.RemoveAll(dir) })
-	return r
-}
-
-// receive returns exactly one descriptor and the text sent with it.
-func (r *receiver) receive(t *testing.T) (*os.File, string) {
-	t.Helper()
-	if err := r.l.SetDeadline(time.Now().Add(patience)); err != nil {
-		t.Fatal(err)
-	}
-	conn, err := r.l.AcceptUnix()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	text, oob := make([]byte, 4096), make([]byte, unix.CmsgSpace(4*4))
-	n, oobn, _, _, err := conn.ReadMsgUnix(text, oob)
-	if err != nil {
-		t.Fatal(err)
-	}
-	messages, err := unix.ParseSocketControlMessage(oob[:oobn])
-	if err != nil || len(messages) != 1 {
-		t.Fatalf("%d control messages, %v", len(messages), err)
-	}
-	fds, err := unix.ParseUnixRights(&messages[0])
-	if err != nil || len(fds) != 1 {
-		t.Fatalf("%d descriptors, %v", len(fds), err)
-	}
-	f := os.NewFile(uintptr(fds[0]), "received")
-	t.Cleanup(func() { f.Close() })
-	return f, string(text[:n])
 }
 
 func TestConsoleSocket(t *testing.T) {
@@ -191,9 +142,9 @@ func TestConsoleSocket(t *testing.T) {
 	t.Run("create", func(t *testing.T) {
 		t.Parallel()
 		b := newBox(t, "tty; stty size; ls -l /dev/console; ls /proc/1/fd; read line; echo got $line; exit 5", terminal)
-		r := newReceiver(t)
-		b.create("--console-socket", r.path)
-		master, name := r.receive(t)
+		r := suite.Listen(t)
+		b.create("--console-socket", r.Path)
+		master, name := r.Receive(t)
 		if !strings.HasPrefix(name, "/dev/p") {
 			t.Errorf("the message with the terminal is %q", name)
 		}
@@ -219,9 +170,9 @@ func TestConsoleSocket(t *testing.T) {
 	t.Run("controlling terminal", func(t *testing.T) {
 		t.Parallel()
 		b := newBox(t, "trap 'exit 42' INT; echo ready; while :; do sleep 0.05; done", terminal)
-		r := newReceiver(t)
-		b.create("--console-socket", r.path)
-		master, _ := r.receive(t)
+		r := suite.Listen(t)
+		b.create("--console-socket", r.Path)
+		master, _ := r.Receive(t)
 		b.start()
 		buffer := make([]byte, 64)
 		if n, err := master.Read(buffer); err != nil || !strings.HasPrefix(string(buffer[:n]), "ready") {
@@ -241,7 +192,7 @@ func TestConsoleSocket(t *testing.T) {
 		b.refused("", b.createArgs("--console-socket", "/nonexistent/socket")...)
 		b.spec.Process.Terminal = false
 		b.write()
-		b.refused("cannot use console socket if", b.createArgs("--console-socket", newReceiver(t).path)...)
+		b.refused("cannot use console socket if", b.createArgs("--console-socket", suite.Listen(t).Path)...)
 		b.refused("does not exist", "state", b.id)
 	})
 }
@@ -265,9 +216,9 @@ func TestPidfdSocket(t *testing.T) {
 	t.Parallel()
 	berthOnly(t)
 	b := newBox(t, "exit 0")
-	r := newReceiver(t)
-	b.create("--pidfd-socket", r.path)
-	pidfd, _ := r.receive(t)
+	r := suite.Listen(t)
+	b.create("--pidfd-socket", r.Path)
+	pidfd, _ := r.Receive(t)
 	info, err := os.ReadFile(fmt.Sprintf("/proc/self/fdinfo/%d", pidfd.Fd()))
 	if err != nil || !strings.Contains(string(info), fmt.Sprintf("\nPid:\t%d\n", b.pid)) {
 		t.Errorf("the descriptor is not a pidfd of %d: %v: %s", b.pid, err, info)
@@ -287,11 +238,11 @@ func TestKeyring(t *testing.T) {
 				flags = []string{"--no-new-keyring"}
 			}
 			o := b.run(flags...)
-			if o.status != 0 {
-				t.Fatalf("status %d, stderr %q", o.status, o.stderr)
+			if o.Status != 0 {
+				t.Fatalf("status %d, stderr %q", o.Status, o.Stderr)
 			}
-			if got := strings.Contains(o.stdout, "_ses."+b.id); got != own {
-				t.Errorf("a keyring of its own: %v; /proc/keys: %s", got, o.stdout)
+			if got := strings.Contains(o.Stdout, "_ses."+b.id); got != own {
+				t.Errorf("a keyring of its own: %v; /proc/keys: %s", got, o.Stdout)
 			}
 		})
 	}
@@ -305,7 +256,7 @@ func TestPidFile(t *testing.T) {
 	b.refused("", "create", "--bundle", b.bundle, "--pid-file", "/nonexistent/pid", b.id)
 	b.refused("container does not exist", "state", b.id)
 	b.create()
-	if p, err := readProcess(b.pid); err != nil || p.parent != os.Getpid() {
-		t.Errorf("process %d is a child of %d (%v), not of the subreaper %d", b.pid, p.parent, err, os.Getpid())
+	if p, err := suite.ReadProcess(b.pid); err != nil || p.Parent != os.Getpid() {
+		t.Errorf("process %d is a child of %d (%v), not of the subreaper %d", b.pid, p.Parent, err, os.Getpid())
 	}
 }

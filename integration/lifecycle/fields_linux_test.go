@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 // TestTimeNamespace checks that a time namespace is new and has its offsets, or is another
@@ -33,8 +35,8 @@ func TestTimeNamespace(t *testing.T) {
 		if _, err := fmt.Sscan(b.said("stdout"), &mono, &monoNano, &boot, &bootNano, &up); err != nil || mono != 7 || boot != far || bootNano != 5 || up < far {
 			t.Errorf("%v: inside: %q", err, b.said("stdout"))
 		}
-		own := ns(t, b.pid, "time")
-		if own == ns(t, os.Getpid(), "time") {
+		own := suite.Namespace(t, b.pid, "time")
+		if own == suite.Namespace(t, os.Getpid(), "time") {
 			t.Error("the time namespace is the host's")
 		}
 		if got := b.must("exec", b.id, "readlink", "/proc/self/ns/time"); got != own+"\n" {
@@ -47,11 +49,11 @@ func TestTimeNamespace(t *testing.T) {
 	for name, edit := range map[string]func(*specs.Spec){
 		"path": func(s *specs.Spec) { s.Linux.Namespaces = append(s.Linux.Namespaces, path) },
 		"path-with-pid": func(s *specs.Spec) {
-			shared(specs.PIDNamespace, fmt.Sprintf("/proc/%d/ns/pid", a.pid))(s)
+			suite.Share(specs.PIDNamespace, fmt.Sprintf("/proc/%d/ns/pid", a.pid))(s)
 			s.Linux.Namespaces = append(s.Linux.Namespaces, path)
 		},
 		"new-with-pid": func(s *specs.Spec) {
-			shared(specs.PIDNamespace, fmt.Sprintf("/proc/%d/ns/pid", a.pid))(s)
+			suite.Share(specs.PIDNamespace, fmt.Sprintf("/proc/%d/ns/pid", a.pid))(s)
 			offset(s)
 		},
 	} {
@@ -60,7 +62,7 @@ func TestTimeNamespace(t *testing.T) {
 		edit(b.spec)
 		b.write()
 		check(b)
-		if strings.HasPrefix(name, "path") && ns(t, a.pid, "time") != ns(t, b.pid, "time") {
+		if strings.HasPrefix(name, "path") && suite.Namespace(t, a.pid, "time") != suite.Namespace(t, b.pid, "time") {
 			t.Errorf("%s: not the same time namespace", name)
 		}
 		b.must("kill", b.id, "KILL")
@@ -71,7 +73,7 @@ func TestTimeNamespace(t *testing.T) {
 	a.wait()
 
 	for _, name := range []string{"new", "path"} {
-		b := newBox(t, script, inUserNamespace)
+		b := newBox(t, script, suite.InUserNamespace)
 		if name == "new" {
 			offset(b.spec)
 		} else {
@@ -82,7 +84,7 @@ func TestTimeNamespace(t *testing.T) {
 			b.spec.Linux.Namespaces = append(b.spec.Linux.Namespaces, specs.LinuxNamespace{Type: specs.TimeNamespace, Path: fmt.Sprintf("/proc/%d/ns/time", c.pid)})
 			defer func() { c.must("kill", c.id, "KILL"); c.wait() }()
 		}
-		chownTree(t, b.rootfs(), 100000)
+		suite.ChownTree(t, b.rootfs(), 100000)
 		if err := os.Lchown(b.out, 100000, 100000); err != nil {
 			t.Fatal(err)
 		}
@@ -136,10 +138,10 @@ func TestPctCgroupsPath(t *testing.T) {
 func TestNetDevices(t *testing.T) {
 	t.Parallel()
 	name := fmt.Sprintf("bt%d", os.Getpid()%100000)
-	output(t, "ip", "link", "add", name, "type", "veth", "peer", "name", name+"p")
-	t.Cleanup(func() { _, _ = tryExecute(exec.Command("ip", "link", "del", name)) })
-	output(t, "ip", "addr", "add", "10.98.76.5/24", "dev", name)
-	output(t, "ip", "-6", "addr", "add", "fd00:98::5/64", "dev", name, "nodad")
+	suite.Output(t, "ip", "link", "add", name, "type", "veth", "peer", "name", name+"p")
+	t.Cleanup(func() { _, _ = suite.Run(exec.Command("ip", "link", "del", name)) })
+	suite.Output(t, "ip", "addr", "add", "10.98.76.5/24", "dev", name)
+	suite.Output(t, "ip", "-6", "addr", "add", "fd00:98::5/64", "dev", name, "nodad")
 	b := newBox(t, "ip addr show dev inner")
 	b.spec.Linux.NetDevices = map[string]specs.LinuxNetDevice{name: {Name: "inner"}}
 	b.write()
@@ -187,13 +189,13 @@ func TestScheduling(t *testing.T) {
 		s.Process.IOPriority = &specs.LinuxIOPriority{Class: specs.IOPRIO_CLASS_BE, Priority: 3}
 		s.Linux.Personality = &specs.LinuxPersonality{Domain: specs.PerLinux32}
 	}
-	machine := strings.TrimSpace(output(t, "setarch", "linux32", "uname", "-m"))
+	machine := strings.TrimSpace(suite.Output(t, "setarch", "linux32", "uname", "-m"))
 	want := "5 3\nbest-effort: prio 3\n" + machine + "\n"
 	a := newBox(t, script+"; echo >/out/done; exec sleep 1000", set)
 	a.create()
 	a.start()
 	a.awaitFile("done")
-	b := a.sibling("b", script, set, shared(specs.PIDNamespace, fmt.Sprintf("/proc/%d/ns/pid", a.pid)))
+	b := a.sibling("b", script, set, suite.Share(specs.PIDNamespace, fmt.Sprintf("/proc/%d/ns/pid", a.pid)))
 	last, _ := b.end()
 	for what, got := range map[string]string{"first": a.said("stdout"), "born last": last, "exec": a.must("exec", a.id, "sh", "-c", script)} {
 		if got != want {

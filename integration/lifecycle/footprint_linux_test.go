@@ -8,9 +8,10 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 // footprint counts what can grow unseen on a host. Its memory is the memory of the host's processes
@@ -25,15 +26,15 @@ type footprint struct {
 
 func takeFootprint(root string) footprint {
 	var f footprint
-	for _, p := range processes() {
-		if p.pid == 2 || p.parent == 2 || ours(p.pid) {
+	for _, p := range suite.Processes() {
+		if p.Pid == 2 || p.Parent == 2 || suite.Own(p.Pid) {
 			continue
 		}
 		f.processes++
-		if p.pid != os.Getpid() {
-			f.pss += keyed(fmt.Sprintf("/proc/%d/smaps_rollup", p.pid), "Pss:")
+		if p.Pid != os.Getpid() {
+			f.pss += keyed(fmt.Sprintf("/proc/%d/smaps_rollup", p.Pid), "Pss:")
 		}
-		fds, _ := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.pid))
+		fds, _ := os.ReadDir(fmt.Sprintf("/proc/%d/fd", p.Pid))
 		f.descriptors += len(fds)
 	}
 	f.mounts = lines("/proc/self/mountinfo")
@@ -56,15 +57,15 @@ func (f footprint) String() string {
 		f.processes, f.pss, f.descriptors, f.mounts, f.cgroups, f.dying, f.tmpfs, f.records, f.available/1024, f.slab/1024)
 }
 
-// await takes a new footprint and returns what has grown since f and does not shrink within a few
-// seconds. systemd and the kernel take some time to clean up.
+// await takes a new footprint and returns what has grown since f and does not shrink by itself.
+// systemd and the kernel take some time to clean up.
 func (f footprint) await(root string) (now footprint, grown []string) {
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+	suite.Becomes(suite.Patience, func() bool {
 		now = takeFootprint(root)
-		if grown = now.grown(f); len(grown) == 0 || time.Now().After(deadline) {
-			return now, grown
-		}
-	}
+		grown = now.grown(f)
+		return len(grown) == 0
+	})
+	return now, grown
 }
 
 // grown returns what has grown since an earlier footprint, apart from what the host's own programs

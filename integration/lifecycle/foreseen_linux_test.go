@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 // TestForeseen checks that validate names by its JSON path what create refuses because the host
@@ -24,7 +26,7 @@ func TestForeseen(t *testing.T) {
 		{"a hook", "hooks.createRuntime[0].path", "hooks.createRuntime[0]", func(s *specs.Spec) {
 			s.Hooks = &specs.Hooks{CreateRuntime: []specs.Hook{{Path: "/nosuch"}}}
 		}},
-		{"a namespace", "linux.namespaces[5].path", "linux.namespaces[5].path", shared(specs.IPCNamespace, "/nosuch")},
+		{"a namespace", "linux.namespaces[5].path", "linux.namespaces[5].path", suite.Share(specs.IPCNamespace, "/nosuch")},
 		{"a seccomp agent", "linux.seccomp.listenerPath", "linux.seccomp.listenerPath", func(s *specs.Spec) {
 			s.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.ActAllow, ListenerPath: "/nosuch",
 				Syscalls: []specs.LinuxSyscall{{Names: []string{"getcpu"}, Action: specs.ActNotify}}}
@@ -37,7 +39,7 @@ func TestForeseen(t *testing.T) {
 			t.Parallel()
 			b := newBox(t, "true", c.edit)
 			o := b.berth("validate", b.bundle)
-			if o.status != 1 || !strings.Contains(o.stdout, "error: "+c.path+": ") {
+			if o.Status != 1 || !strings.Contains(o.Stdout, "error: "+c.path+": ") {
 				t.Errorf("validate: %+v", o)
 			}
 			b.refused(c.create, b.createArgs()...)
@@ -46,7 +48,7 @@ func TestForeseen(t *testing.T) {
 	t.Run("nothing", func(t *testing.T) {
 		t.Parallel()
 		b := newBox(t, "true")
-		if o := b.berth("validate", b.bundle); o.status != 0 {
+		if o := b.berth("validate", b.bundle); o.Status != 0 {
 			t.Errorf("validate: %+v", o)
 		}
 	})

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 // TestFrozenOutside freezes a container with LXC's own tool and checks berth's commands on it.
@@ -19,8 +21,8 @@ func TestFrozenOutside(t *testing.T) {
 	b.awaitFile("started")
 	b.lxc("freeze")
 	b.await("paused")
-	if o := b.berth("exec", b.id, "true"); o.status != 255 {
-		t.Errorf("exec in it: status %d, stderr %q", o.status, o.stderr)
+	if o := b.berth("exec", b.id, "true"); o.Status != 255 {
+		t.Errorf("exec in it: status %d, stderr %q", o.Status, o.Stderr)
 	}
 	b.refused("paused", "delete", b.id)
 	b.lxc("unfreeze")
@@ -74,5 +76,5 @@ func (b *box) lxc(what string) {
 	if *backend == "lxc" {
 		args = append(args, "--rcfile", filepath.Join(b.root, b.id, "lxc.conf"))
 	}
-	output(b.T, "lxc-"+what, args...)
+	suite.Output(b.T, "lxc-"+what, args...)
 }

@@ -16,10 +16,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/berth-oci/berth/integration/executable"
+	"github.com/berth-oci/berth/integration/suite"
 )
-
-// soon is how long berth may take to end something that waits forever. runc ends it at once.
-const soon = 5 * time.Second
 
 // stopperEnv makes the test program stop all other processes that it sees.
 const stopperEnv = "BERTH_TEST_STOPPER"
@@ -48,40 +46,32 @@ func stopAll() {
 type background struct {
 	*box
 	args []string
-	done chan outcome
+	done chan suite.Outcome
 }
 
 func (b *box) background(args ...string) *background {
 	b.Helper()
-	g := &background{b, args, make(chan outcome, 1)}
-	cmd := b.command(args...)
-	go func() {
-		o, err := tryExecute(cmd)
-		if err != nil {
-			o.stderr += err.Error()
-		}
-		g.done <- o
-	}()
-	return g
+	return &background{b, args, suite.Background(b.command(args...))}
 }
 
-// within waits for the command to end and returns its outcome. It fails the test after limit.
-func (g *background) within(limit time.Duration) outcome {
+// end waits for the command to end and returns its outcome. It fails the test if the command waits
+// forever.
+func (g *background) end() suite.Outcome {
 	g.Helper()
 	select {
 	case o := <-g.done:
 		return o
-	case <-time.After(limit):
-		g.Fatalf("%q has not ended after %v", g.args, limit)
-		return outcome{}
+	case <-time.After(suite.Patience):
+		g.Fatalf("%q has not ended after %v", g.args, suite.Patience)
+		return suite.Outcome{}
 	}
 }
 
-// removed checks that delete --force succeeds soon and removes the record.
+// removed checks that delete --force succeeds and removes the record.
 func (b *box) removed() {
 	b.Helper()
-	if o := b.background("delete", "--force", b.id).within(soon); o.status != 0 || o.stderr != "" {
-		b.Errorf("delete --force: status %d: %s", o.status, o.stderr)
+	if o := b.background("delete", "--force", b.id).end(); o.Status != 0 || o.Stderr != "" {
+		b.Errorf("delete --force: status %d: %s", o.Status, o.Stderr)
 	}
 	if _, err := os.Lstat(filepath.Join(b.root, b.id)); err == nil {
 		b.Error("the record is still there")
@@ -104,7 +94,7 @@ func TestCreating(t *testing.T) {
 	b := newBox(t, forever)
 	stopsItself(b)
 	create := b.background(b.createArgs()...)
-	pid, err := strconv.Atoi(strings.TrimSpace(b.awaitOut("stopped")))
+	pid, err := strconv.Atoi(strings.TrimSpace(b.awaitFile("stopped")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,15 +111,15 @@ func TestCreating(t *testing.T) {
 	} {
 		b.refused(c.words, strings.Fields(strings.ReplaceAll(c.args, "ID", b.id))...)
 	}
-	if o := b.berth("exec", b.id, "true"); o.status != 255 || !strings.Contains(o.stderr, "cannot exec in a stopped container") {
-		t.Errorf("exec: status %d: %s", o.status, o.stderr)
+	if o := b.berth("exec", b.id, "true"); o.Status != 255 || !strings.Contains(o.Stderr, "cannot exec in a stopped container") {
+		t.Errorf("exec: status %d: %s", o.Status, o.Stderr)
 	}
-	if state := statusLine(t, pid, "State"); !strings.HasPrefix(state, "T") {
+	if state := suite.Field(t, pid, "State"); !strings.HasPrefix(state, "T") {
 		t.Errorf("the container's process is in state %s", state)
 	}
 	b.removed()
-	if o := create.within(soon); o.status != 1 || !strings.Contains(o.stderr, "interrupted by SIGTERM") {
-		t.Errorf("create: status %d: %s", o.status, o.stderr)
+	if o := create.end(); o.Status != 1 || !strings.Contains(o.Stderr, "interrupted by SIGTERM") {
+		t.Errorf("create: status %d: %s", o.Status, o.Stderr)
 	}
 }
 
@@ -141,23 +131,14 @@ func TestStoppedWhileCreated(t *testing.T) {
 	b := newBox(t, forever)
 	stopsItself(b)
 	create := b.background(b.createArgs()...)
-	pid := strings.TrimSpace(b.awaitOut("stopped"))
-	o := create.within(30 * time.Second)
-	if o.status != 1 || !strings.Contains(o.stderr, "process "+pid+" (") || !strings.Contains(o.stderr, "has been stopped for 10s") {
-		t.Errorf("create: status %d: %s", o.status, o.stderr)
+	pid := strings.TrimSpace(b.awaitFile("stopped"))
+	o := create.end()
+	if o.Status != 1 || !strings.Contains(o.Stderr, "process "+pid+" (") || !strings.Contains(o.Stderr, "has been stopped for 10s") {
+		t.Errorf("create: status %d: %s", o.Status, o.Stderr)
 	}
 	if _, err := os.Lstat(filepath.Join(b.root, b.id)); err == nil {
 		t.Error("the record is still there")
 	}
-}
-
-// awaitOut is awaitFile for a container that has no file stderr yet.
-func (b *box) awaitOut(name string) string {
-	b.Helper()
-	if err := os.WriteFile(filepath.Join(b.bundle, "stderr"), nil, 0o644); err != nil {
-		b.Fatal(err)
-	}
-	return b.awaitFile(name)
 }
 
 // TestStopper runs a pod in which one container stops every process that enters its pid namespace.
@@ -177,7 +158,7 @@ func TestStopper(t *testing.T) {
 	a.start()
 	a.awaitFile("stopping")
 	for i := range 3 {
-		b := a.sibling(fmt.Sprint(i), forever, shared(specs.PIDNamespace, fmt.Sprintf("/proc/%d/ns/pid", a.pid)))
+		b := a.sibling(fmt.Sprint(i), forever, suite.Share(specs.PIDNamespace, fmt.Sprintf("/proc/%d/ns/pid", a.pid)))
 		create := b.background(b.createArgs()...)
 		select {
 		case o := <-create.done:
@@ -185,8 +166,9 @@ func TestStopper(t *testing.T) {
 		case <-time.After(time.Second): // create most likely hangs forever
 		}
 		b.removed()
-		if o := create.within(soon); o.status == 0 {
-			b.pid = b.writtenPid()
+		if o := create.end(); o.Status == 0 {
+			b.pid, err = suite.ReadPid(b.pidFile())
+			b.must1(err)
 			b.wait()
 		}
 	}
@@ -208,7 +190,7 @@ func TestStarting(t *testing.T) {
 	start := b.background("start", b.id)
 	b.awaitFile("hook")
 	b.removed()
-	start.within(soon) // start may succeed: it takes a killed process for one that ran
+	start.end() // start may succeed: it takes a killed process for one that ran
 	b.wait()
 }
 
@@ -225,14 +207,14 @@ func TestKilledWhileStarted(t *testing.T) {
 		flags = b.lxcStartThat(`echo yes >` + b.out + `/hangs; exec sleep 1000`)
 	}
 	create := b.background(append(flags, b.createArgs()...)...)
-	b.awaitOut("hangs")
+	b.awaitFile("hangs")
 	initProc := b.initProc()
 	if err := unix.Kill(initProc, unix.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	o := create.within(soon)
-	if o.status != 1 || !strings.Contains(o.stderr, "the container's process was killed by signal 9") {
-		t.Errorf("create: status %d: %s", o.status, o.stderr)
+	o := create.end()
+	if o.Status != 1 || !strings.Contains(o.Stderr, "the container's process was killed by signal 9") {
+		t.Errorf("create: status %d: %s", o.Status, o.Stderr)
 	}
 	if _, err := os.Lstat(filepath.Join(b.root, b.id)); err == nil {
 		t.Error("the record is still there")
@@ -285,15 +267,15 @@ func TestFileSizeLimit(t *testing.T) {
 			begin := time.Now()
 			berth := b.command("run", "--bundle", b.bundle, b.id)
 			cmd := exec.Command("prlimit", append([]string{"--fsize=" + c.limit, "--"}, berth.Args...)...)
-			o := execute(t, cmd)
-			if refused := o.status == 1 && strings.Contains(o.stderr, "RLIMIT_FSIZE"); c.refused && refused && !mayRaiseLimits(t) {
-				if took := time.Since(begin); took > soon {
+			o := suite.Execute(t, cmd)
+			if refused := o.Status == 1 && strings.Contains(o.Stderr, "RLIMIT_FSIZE"); c.refused && refused && !mayRaiseLimits(t) {
+				if took := time.Since(begin); took > suite.Patience {
 					t.Errorf("it was refused after %v", took)
 				}
 				return
 			}
-			if o.status != 0 || strings.TrimSpace(o.stdout) != c.want {
-				t.Errorf("status %d, limits %q, want %q; stderr %s", o.status, o.stdout, c.want, o.stderr)
+			if o.Status != 0 || strings.TrimSpace(o.Stdout) != c.want {
+				t.Errorf("status %d, limits %q, want %q; stderr %s", o.Status, o.Stdout, c.want, o.Stderr)
 			}
 		})
 	}
@@ -302,7 +284,7 @@ func TestFileSizeLimit(t *testing.T) {
 // mayRaiseLimits reports whether a hard limit can be raised on this host.
 func mayRaiseLimits(t *testing.T) bool {
 	t.Helper()
-	mask, err := strconv.ParseUint(statusLine(t, os.Getpid(), "CapEff"), 16, 64)
+	mask, err := strconv.ParseUint(suite.Field(t, os.Getpid(), "CapEff"), 16, 64)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -326,7 +308,7 @@ func TestLongValues(t *testing.T) {
 		"hostname":           func(s *specs.Spec) { s.Hostname = long },
 		"hooks.path":         func(s *specs.Spec) { s.Hooks = &specs.Hooks{CreateRuntime: []specs.Hook{{Path: long}}} },
 		"hooks.path inside":  func(s *specs.Spec) { s.Hooks = &specs.Hooks{CreateContainer: []specs.Hook{{Path: long}}} },
-		"linux.namespaces":   shared(specs.IPCNamespace, long),
+		"linux.namespaces":   suite.Share(specs.IPCNamespace, long),
 		"linux.devices.path": func(s *specs.Spec) {
 			s.Linux.Devices = []specs.LinuxDevice{{Path: "/dev" + long, Type: "c", Major: 1, Minor: 3}}
 		},
@@ -351,11 +333,11 @@ func TestLongValues(t *testing.T) {
 			t.Parallel()
 			b := newBox(t, "exit 0", edit)
 			o := b.run()
-			if o.status == 0 && strings.HasPrefix(name, "linux.") {
+			if o.Status == 0 && strings.HasPrefix(name, "linux.") {
 				return // the path need not exist, or the backend uses its own cgroup
 			}
-			if o.status == 0 || len(o.stderr) > 4096 || o.stderr == "" {
-				t.Errorf("status %d, %d bytes: %.500s", o.status, len(o.stderr), o.stderr)
+			if o.Status == 0 || len(o.Stderr) > 4096 || o.Stderr == "" {
+				t.Errorf("status %d, %d bytes: %.500s", o.Status, len(o.Stderr), o.Stderr)
 			}
 		})
 	}

@@ -16,6 +16,8 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 // hookPoints are in the order of a container's life.
@@ -75,7 +77,7 @@ func TestHooks(t *testing.T) {
 		t.Errorf("after create: %q, want %q", got, created)
 	}
 	host, inside := b.out, b.pid
-	mnt := ns(t, inside, "mnt")
+	mnt := suite.Namespace(t, inside, "mnt")
 	b.start()
 	b.wait()
 	started := created + " startContainer0 startContainer1"
@@ -206,8 +208,8 @@ func TestHookFails(t *testing.T) {
 				b.start()
 				b.must("kill", b.id, "KILL")
 				b.wait()
-				if o := b.berth("delete", b.id); o.status != 0 || !strings.Contains(o.stderr, words) {
-					t.Errorf("delete: status %d, stderr %q", o.status, o.stderr)
+				if o := b.berth("delete", b.id); o.Status != 0 || !strings.Contains(o.Stderr, words) {
+					t.Errorf("delete: status %d, stderr %q", o.Status, o.Stderr)
 				}
 				if got := b.order(); !strings.HasSuffix(got, "poststop0 poststop1") {
 					t.Errorf("not every poststop hook has run: %q", got)
@@ -228,21 +230,21 @@ func TestHookTimeout(t *testing.T) {
 			t.Parallel()
 			b := newBox(t, "exec sleep 1000")
 			child := filepath.Join(b.out, "child")
-			h := hook("sleep 77 & echo $! >" + child + "; exec sleep 78")
+			h := hook("sleep 1000 & echo $! >" + child + "; exec sleep 1000")
 			if point == "startContainer" {
-				h = hook("sleep 77 & exec sleep 78") // both end with the container
+				h = hook("sleep 1000 & exec sleep 1000") // both end with the container
 			}
 			h.Timeout = ptr(1)
 			*hookList(b.spec, point) = []specs.Hook{h}
 			b.write()
 			begin := time.Now()
-			var o outcome
+			var o suite.Outcome
 			o = b.berth(b.createArgs()...)
-			if o.status == 0 {
+			if o.Status == 0 {
 				b.readPid()
 				o = b.berth("start", b.id)
 			}
-			if o.status == 0 {
+			if o.Status == 0 {
 				b.must("kill", b.id, "KILL")
 				b.wait()
 				o = b.berth("delete", b.id)
@@ -251,14 +253,14 @@ func TestHookTimeout(t *testing.T) {
 				pid, _ := strconv.Atoi(strings.TrimSpace(string(data)))
 				_ = unix.Kill(pid, unix.SIGKILL)
 			}
-			if took := time.Since(begin); took < time.Second || took > 10*time.Second {
+			if took := time.Since(begin); took < time.Second || took > suite.Patience {
 				t.Errorf("it took %v", took)
 			}
-			if point != "poststop" && o.status != 1 || point == "poststop" && o.status != 0 {
-				t.Errorf("status %d", o.status)
+			if point != "poststop" && o.Status != 1 || point == "poststop" && o.Status != 0 {
+				t.Errorf("status %d", o.Status)
 			}
-			if !strings.Contains(o.stderr, "timeout of 1 s") {
-				t.Errorf("stderr %q", o.stderr)
+			if !strings.Contains(o.Stderr, "timeout of 1 s") {
+				t.Errorf("stderr %q", o.Stderr)
 			}
 		})
 	}
@@ -296,7 +298,7 @@ func TestHookSurroundings(t *testing.T) {
 		cmd.Dir = "/"
 		if args[0] == "create" {
 			b.createWith(cmd)
-		} else if o, err := tryExecute(cmd); err != nil || o.status != 0 {
+		} else if o, err := suite.Run(cmd); err != nil || o.Status != 0 {
 			t.Errorf("%s: %v: %+v", args[0], err, o)
 		}
 	}
@@ -327,13 +329,13 @@ func TestHookProcess(t *testing.T) {
 	t.Parallel()
 	for name, edit := range map[string]func(*specs.Spec){
 		"plain":                func(*specs.Spec) {},
-		"the host's processes": shared(specs.PIDNamespace, ""),
+		"the host's processes": suite.Share(specs.PIDNamespace, ""),
 		"another's processes":  nil,
 	} {
 		for _, flags := range [][]string{nil, {"--systemd-cgroup"}} {
 			t.Run(strings.Join(append([]string{name}, flags...), " "), func(t *testing.T) {
 				t.Parallel()
-				b := newBox(t, "cat /proc/self/cgroup >/out/program", shared(specs.CgroupNamespace, ""))
+				b := newBox(t, "cat /proc/self/cgroup >/out/program", suite.Share(specs.CgroupNamespace, ""))
 				before := []string{"prestart", "createRuntime"}
 				for _, point := range before {
 					*hookList(b.spec, point) = []specs.Hook{hook(`pid=$(grep -o '"pid":[0-9]*'); cat /proc/${pid#*:}/cgroup >` + filepath.Join(b.out, point))}
@@ -343,7 +345,7 @@ func TestHookProcess(t *testing.T) {
 					a := b.sibling("pids", forever)
 					a.create()
 					a.start()
-					edit = shared(specs.PIDNamespace, fmt.Sprintf("/proc/%d/ns/pid", a.pid))
+					edit = suite.Share(specs.PIDNamespace, fmt.Sprintf("/proc/%d/ns/pid", a.pid))
 				}
 				edit(b.spec)
 				b.write()
@@ -381,9 +383,9 @@ func TestStartContainerFilter(t *testing.T) {
 		"plain":                func(*specs.Spec) {},
 		"no new privileges":    func(s *specs.Spec) { s.Process.NoNewPrivileges = true },
 		"user":                 func(s *specs.Spec) { s.Process.User.UID, s.Process.User.GID = 7, 7 },
-		"user namespace":       inUserNamespace,
+		"user namespace":       suite.InUserNamespace,
 		"another's processes":  nil,
-		"the host's processes": shared(specs.PIDNamespace, ""),
+		"the host's processes": suite.Share(specs.PIDNamespace, ""),
 		"a file's limit is low": func(s *specs.Spec) {
 			s.Process.Rlimits = append(s.Process.Rlimits, specs.POSIXRlimit{Type: "RLIMIT_NOFILE", Soft: 24, Hard: 24})
 		},
@@ -395,13 +397,13 @@ func TestStartContainerFilter(t *testing.T) {
 				a := b.sibling("pids", forever)
 				a.create()
 				a.start()
-				edit = shared(specs.PIDNamespace, fmt.Sprintf("/proc/%d/ns/pid", a.pid))
+				edit = suite.Share(specs.PIDNamespace, fmt.Sprintf("/proc/%d/ns/pid", a.pid))
 			}
 			edit(b.spec)
 			b.write()
 			lend(b)
 			b.create()
-			if o := b.berth("start", b.id); o.status == 0 || !strings.Contains(o.stderr, "hooks.startContainer[0] (/bin/sh)") || !strings.Contains(strings.ToLower(o.stderr), "bad system call") {
+			if o := b.berth("start", b.id); o.Status == 0 || !strings.Contains(o.Stderr, "hooks.startContainer[0] (/bin/sh)") || !strings.Contains(strings.ToLower(o.Stderr), "bad system call") {
 				t.Errorf("start: %+v", o)
 			}
 			b.wait()
@@ -428,12 +430,12 @@ func TestStartContainerCgroup(t *testing.T) {
 	for name, edit := range map[string]func(*specs.Spec){
 		"plain":                func(*specs.Spec) {},
 		"another's processes":  nil,
-		"the host's processes": shared(specs.PIDNamespace, ""),
+		"the host's processes": suite.Share(specs.PIDNamespace, ""),
 	} {
 		for _, flags := range [][]string{nil, {"--systemd-cgroup"}} {
 			t.Run(strings.Join(append([]string{name}, flags...), " "), func(t *testing.T) {
 				t.Parallel()
-				b := newBox(t, "cat /proc/self/cgroup >/out/program", shared(specs.CgroupNamespace, ""), func(s *specs.Spec) {
+				b := newBox(t, "cat /proc/self/cgroup >/out/program", suite.Share(specs.CgroupNamespace, ""), func(s *specs.Spec) {
 					s.Hooks = &specs.Hooks{StartContainer: []specs.Hook{
 						{Path: "/bin/sh", Args: []string{"sh", "-c", "cat /proc/self/cgroup >/out/hook; [ -e /out/go ] || exec sleep 1000"}},
 					}}
@@ -443,7 +445,7 @@ func TestStartContainerCgroup(t *testing.T) {
 					a := b.sibling("pids", forever)
 					a.create()
 					a.start()
-					edit = shared(specs.PIDNamespace, fmt.Sprintf("/proc/%d/ns/pid", a.pid))
+					edit = suite.Share(specs.PIDNamespace, fmt.Sprintf("/proc/%d/ns/pid", a.pid))
 				}
 				edit(b.spec)
 				b.write()
@@ -454,14 +456,14 @@ func TestStartContainerCgroup(t *testing.T) {
 				}
 				create()
 				start := b.command("start", b.id)
-				b.must1(start.Start())
+				b.must1(suite.Start(start))
 				hook := b.awaitFile("hook")
 				b.must("kill", b.id, "KILL")
-				late := time.AfterFunc(patience, func() {
+				late := time.AfterFunc(suite.Patience, func() {
 					t.Error("start waits for a hook that should have been killed")
 					_ = start.Process.Kill()
 				})
-				_ = start.Wait() // its status depends on which of the two it saw end
+				_ = suite.Join(start) // its status depends on which of the two it saw end
 				late.Stop()
 				b.wait()
 				b.must("delete", b.id)
@@ -487,12 +489,12 @@ func TestPoststartHangs(t *testing.T) {
 	b.write()
 	b.create()
 	start := b.command("start", b.id)
-	b.must1(start.Start())
+	b.must1(suite.Start(start))
 	hook, err := strconv.Atoi(strings.TrimSpace(b.awaitFile("hook.pid")))
 	b.must1(err)
 	begin := time.Now()
 	b.must("delete", "--force", b.id)
-	if took := time.Since(begin); took > patience {
+	if took := time.Since(begin); took > suite.Patience {
 		t.Errorf("delete took %v", took)
 	}
 	b.wait()
@@ -501,7 +503,7 @@ func TestPoststartHangs(t *testing.T) {
 	b.create()
 	b.start()
 	b.must1(unix.Kill(hook, unix.SIGKILL))
-	if err := start.Wait(); err == nil {
+	if err := suite.Join(start); err == nil {
 		t.Error("start succeeded with a hook that was killed")
 	}
 	if got := b.state().Status; got != "running" {

@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 // TestHostileID checks that every command refuses an ID that cannot name a directory or could name
@@ -28,13 +30,13 @@ func TestHostileID(t *testing.T) {
 		for _, args := range [][]string{
 			{"create", "--bundle", b.bundle, "--", id}, {"run", "--bundle", b.bundle, "--", id}, {"start", "--", id}, {"state", "--", id}, {"kill", "--", id, "KILL"}, {"delete", "--", id},
 		} {
-			if o := b.berth(args...); o.status != 1 || o.stdout != "" {
-				t.Errorf("%q: status %d, stdout %q, stderr %q", args, o.status, o.stdout, o.stderr)
+			if o := b.berth(args...); o.Status != 1 || o.Stdout != "" {
+				t.Errorf("%q: status %d, stdout %q, stderr %q", args, o.Status, o.Stdout, o.Stderr)
 			}
 		}
 		if !isPeer() { // runc takes these for unknown IDs
-			if o := b.berth("delete", "--force", "--", id); o.status != 1 {
-				t.Errorf("delete --force %q: status %d", id, o.status)
+			if o := b.berth("delete", "--force", "--", id); o.Status != 1 {
+				t.Errorf("delete --force %q: status %d", id, o.Status)
 			}
 		}
 	}
@@ -42,8 +44,8 @@ func TestHostileID(t *testing.T) {
 		t.Errorf("made: %v", entries)
 	}
 	for _, id := range []string{"-x", "--", "-"} {
-		if o := b.berth("state", "--", id); o.status != 1 || !strings.Contains(o.stderr, "container does not exist") {
-			t.Errorf("state %q: status %d, stderr %q", id, o.status, o.stderr)
+		if o := b.berth("state", "--", id); o.Status != 1 || !strings.Contains(o.Stderr, "container does not exist") {
+			t.Errorf("state %q: status %d, stderr %q", id, o.Status, o.Stderr)
 		}
 	}
 }
@@ -56,8 +58,8 @@ func TestOddID(t *testing.T) {
 		t.Run(id, func(t *testing.T) {
 			t.Parallel()
 			b := newBox(t, "exit 7")
-			if o := b.berth("run", "--bundle", b.bundle, "--", id); o.status != 7 {
-				t.Errorf("status %d, stderr %q", o.status, o.stderr)
+			if o := b.berth("run", "--bundle", b.bundle, "--", id); o.Status != 7 {
+				t.Errorf("status %d, stderr %q", o.Status, o.Stderr)
 			}
 		})
 	}
@@ -66,7 +68,7 @@ func TestOddID(t *testing.T) {
 // TestCutConfig checks that create refuses a truncated config.json and makes nothing.
 func TestCutConfig(t *testing.T) {
 	t.Parallel()
-	b := newBox(t, "exit 0", inUserNamespace)
+	b := newBox(t, "exit 0", suite.InUserNamespace)
 	whole, err := json.Marshal(b.spec)
 	if err != nil {
 		t.Fatal(err)
@@ -74,8 +76,8 @@ func TestCutConfig(t *testing.T) {
 	for n := 0; n < len(whole); n += 97 {
 		b.writeRaw(whole[:n])
 		o := b.berth(b.createArgs()...)
-		if o.status != 1 || o.stdout != "" || strings.Count(o.stderr, "\n") != 1 {
-			t.Errorf("%d of %d bytes: status %d, stdout %q, stderr %q", n, len(whole), o.status, o.stdout, o.stderr)
+		if o.Status != 1 || o.Stdout != "" || strings.Count(o.Stderr, "\n") != 1 {
+			t.Errorf("%d of %d bytes: status %d, stdout %q, stderr %q", n, len(whole), o.Status, o.Stdout, o.Stderr)
 		}
 	}
 	b.writeRaw(append(whole, "{}"...))
@@ -90,7 +92,7 @@ func TestCutConfig(t *testing.T) {
 func TestWrongTypes(t *testing.T) {
 	t.Parallel()
 	berthOnly(t)
-	b := newBox(t, "exit 0", inUserNamespace)
+	b := newBox(t, "exit 0", suite.InUserNamespace)
 	b.spec.Linux.Sysctl = map[string]string{"net.ipv4.ip_forward": "1"}
 	b.spec.Annotations = map[string]string{"a": "b"}
 	data, err := json.Marshal(b.spec)
@@ -110,8 +112,8 @@ func TestWrongTypes(t *testing.T) {
 		}
 		b.writeRaw(changed)
 		o := b.berth(b.createArgs()...)
-		if o.status != 1 || !strings.Contains(strings.NewReplacer(`[\"`, ".", `\"]`, "").Replace(o.stderr), path) || strings.Count(o.stderr, "\n") != 1 {
-			t.Errorf("%s of a wrong type: status %d, stderr %q", path, o.status, o.stderr)
+		if o.Status != 1 || !strings.Contains(strings.NewReplacer(`[\"`, ".", `\"]`, "").Replace(o.Stderr), path) || strings.Count(o.Stderr, "\n") != 1 {
+			t.Errorf("%s of a wrong type: status %d, stderr %q", path, o.Status, o.Stderr)
 		}
 	})
 	if tried < 60 {
@@ -238,7 +240,7 @@ func TestHostileTexts(t *testing.T) {
 			if err := os.Symlink("/proc/1/ns/net", link); err != nil && !errors.Is(err, os.ErrExist) {
 				b.Fatal(err)
 			}
-			shared(specs.NetworkNamespace, link)(b.spec)
+			suite.Share(specs.NetworkNamespace, link)(b.spec)
 		}, true},
 		{"masked path", func(b *box, text string) { b.spec.Linux.MaskedPaths = []string{"/tmp/" + text} }, false},
 		{"read-only path", func(b *box, text string) { b.spec.Linux.ReadonlyPaths = []string{"/tmp/" + text} }, false},
@@ -266,9 +268,9 @@ func TestHostileTexts(t *testing.T) {
 					c.edit(b, text)
 					b.write()
 					o := b.berth(b.createArgs()...)
-					if o.status != 0 {
-						if !c.refused || o.status != 1 || strings.Count(o.stderr, "\n") != 1 || strings.ContainsAny(o.stderr, "\x1b\r") {
-							t.Errorf("status %d, stderr %q", o.status, o.stderr)
+					if o.Status != 0 {
+						if !c.refused || o.Status != 1 || strings.Count(o.Stderr, "\n") != 1 || strings.ContainsAny(o.Stderr, "\x1b\r") {
+							t.Errorf("status %d, stderr %q", o.Status, o.Stderr)
 						}
 						if entries, _ := os.ReadDir(filepath.Join(b.root, b.id)); len(entries) > 0 {
 							t.Errorf("left behind: %v", entries)
@@ -364,7 +366,7 @@ func TestHostileRootfs(t *testing.T) {
 		}, ""},
 		{"passwd is a pipe", "echo $HOME", func(b *box) {
 			b.must1(os.Remove(filepath.Join(b.rootfs(), "etc/passwd")))
-			output(b.T, "mkfifo", filepath.Join(b.rootfs(), "etc/passwd"))
+			suite.Output(b.T, "mkfifo", filepath.Join(b.rootfs(), "etc/passwd"))
 		}, ""},
 		{"device on a link", "ls -l /tmp/d/node | cut -c1", func(b *box) {
 			b.link("/etc", "tmp/d")
@@ -381,13 +383,13 @@ func TestHostileRootfs(t *testing.T) {
 			b.write()
 			o := b.run()
 			switch {
-			case c.want != "" && (o.status != 0 || o.stdout != c.want):
-				t.Errorf("status %d, stdout %q, stderr %q", o.status, o.stdout, o.stderr)
-			case o.status != 0 && (o.stderr == "" || strings.Contains(o.stderr, "panic")):
-				t.Errorf("status %d, stderr %q", o.status, o.stderr)
+			case c.want != "" && (o.Status != 0 || o.Stdout != c.want):
+				t.Errorf("status %d, stdout %q, stderr %q", o.Status, o.Stdout, o.Stderr)
+			case o.Status != 0 && (o.Stderr == "" || strings.Contains(o.Stderr, "panic")):
+				t.Errorf("status %d, stderr %q", o.Status, o.Stderr)
 			}
-			if strings.Contains(o.stdout, "root:") {
-				t.Errorf("it read a file of the host's: %q", o.stdout)
+			if strings.Contains(o.Stdout, "root:") {
+				t.Errorf("it read a file of the host's: %q", o.Stdout)
 			}
 		})
 	}
@@ -397,8 +399,8 @@ func TestHostileRootfs(t *testing.T) {
 		b.must1(os.Rename(b.rootfs(), filepath.Join(b.bundle, "real")))
 		b.must1(os.Symlink("real", b.rootfs()))
 		o := b.run()
-		if o.status == 0 && !strings.HasPrefix(o.stdout, "inside\n") || o.status != 0 && (o.status != 1 || o.stderr == "") {
-			t.Errorf("status %d, stdout %q, stderr %q", o.status, o.stdout, o.stderr)
+		if o.Status == 0 && !strings.HasPrefix(o.Stdout, "inside\n") || o.Status != 0 && (o.Status != 1 || o.Stderr == "") {
+			t.Errorf("status %d, stdout %q, stderr %q", o.Status, o.Stdout, o.Stderr)
 		}
 	})
 	t.Run("rootfs is not there", func(t *testing.T) {
@@ -471,7 +473,7 @@ func TestRefusedAtCreate(t *testing.T) {
 		"a device's place": {"linux.devices[0] (/etc/passwd/x): ", func(s *specs.Spec) {
 			s.Linux.Devices = []specs.LinuxDevice{{Path: "/etc/passwd/x", Type: "c", Major: 1, Minor: 3}}
 		}},
-		"an unmapped user":                   {"process.user.uid: ", func(s *specs.Spec) { inUserNamespace(s); s.Process.User.UID = 70000 }},
+		"an unmapped user":                   {"process.user.uid: ", func(s *specs.Spec) { suite.InUserNamespace(s); s.Process.User.UID = 70000 }},
 		"a working directory that is a file": {`process.cwd (/etc/passwd): `, func(s *specs.Spec) { s.Process.Cwd = "/etc/passwd" }},
 		"a cgroup that ends with a blank":    {"linux.cgroupsPath: ", func(s *specs.Spec) { s.Linux.CgroupsPath = "/berth-test/a " }},
 	} {
@@ -499,7 +501,7 @@ func TestMisnamedProperty(t *testing.T) {
 	b.must1(err)
 	b.writeRaw(bytes.Replace(data, []byte(`{`), []byte(`{"HostName":"x",`), 1))
 	o := b.berth(b.createArgs()...)
-	if o.status != 0 || !strings.Contains(o.stderr, "level=warning") || !strings.Contains(o.stderr, "HostName: is unknown and ignored") {
+	if o.Status != 0 || !strings.Contains(o.Stderr, "level=warning") || !strings.Contains(o.Stderr, "HostName: is unknown and ignored") {
 		t.Errorf("create: %+v", o)
 	}
 	b.must("delete", "--force", b.id)

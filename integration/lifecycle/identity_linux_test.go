@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 // enclosureName returns the name of the LXC container or the CT's VMID.
@@ -38,25 +40,25 @@ func TestIdentity(t *testing.T) {
 	b := newBox(t, "echo $$ >/out/pid; cat /proc/self/cgroup >/out/cgroup; exec sleep 1000")
 	b.create()
 	check := func(when string) {
-		p, err := readProcess(b.pid)
+		p, err := suite.ReadProcess(b.pid)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if p.parent != os.Getpid() {
-			t.Errorf("%s: its parent is %d, not the subreaper", when, p.parent)
+		if p.Parent != os.Getpid() {
+			t.Errorf("%s: its parent is %d, not the subreaper", when, p.Parent)
 		}
 		for _, kind := range []string{"pid", "net", "ipc", "uts", "mnt", "cgroup"} {
-			if ns(t, b.pid, kind) == ns(t, os.Getpid(), kind) {
+			if suite.Namespace(t, b.pid, kind) == suite.Namespace(t, os.Getpid(), kind) {
 				t.Errorf("%s: its %s namespace is the host's", when, kind)
 			}
 		}
-		if ns(t, b.pid, "user") != ns(t, os.Getpid(), "user") {
+		if suite.Namespace(t, b.pid, "user") != suite.Namespace(t, os.Getpid(), "user") {
 			t.Errorf("%s: it is in another user namespace", when)
 		}
-		if nspid := strings.Fields(statusLine(t, b.pid, "NSpid")); nspid[len(nspid)-1] != "1" {
+		if nspid := strings.Fields(suite.Field(t, b.pid, "NSpid")); nspid[len(nspid)-1] != "1" {
 			t.Errorf("%s: NSpid is %q", when, nspid)
 		}
-		if c := cgroupOf(t, strconv.Itoa(b.pid)); c == cgroupOf(t, "self") || !strings.Contains(c, b.id) && *backend != "pct" {
+		if c := suite.Cgroup(t, b.pid); c == suite.Cgroup(t, os.Getpid()) || !strings.Contains(c, b.id) && *backend != "pct" {
 			t.Errorf("%s: its cgroup is %s", when, c)
 		}
 	}
@@ -83,7 +85,7 @@ func TestStubInit(t *testing.T) {
 	b.create()
 	b.start()
 	b.awaitFile("started")
-	cgroup := cgroupOf(t, strconv.Itoa(b.pid))
+	cgroup := suite.Cgroup(t, b.pid)
 	data, err := os.ReadFile(filepath.Join("/sys/fs/cgroup", cgroup, "cgroup.procs"))
 	if err != nil {
 		t.Fatal(err)
@@ -96,7 +98,7 @@ func TestStubInit(t *testing.T) {
 			t.Errorf("the cgroup is %s, want %s", cgroup, want)
 		}
 	}
-	init := strings.TrimSpace(output(t, "lxc-info", "-n", b.enclosureName(), "-p", "-H"))
+	init := strings.TrimSpace(suite.Output(t, "lxc-info", "-n", b.enclosureName(), "-p", "-H"))
 	stubInit, err := strconv.Atoi(init)
 	if err != nil {
 		t.Fatalf("LXC says that its init is %q", init)
@@ -104,11 +106,13 @@ func TestStubInit(t *testing.T) {
 	if name, err := os.ReadFile("/proc/" + init + "/cmdline"); err != nil || !strings.HasPrefix(string(name), "@/stub-init") {
 		t.Errorf("LXC's init is %q (%v), want the stub init", name, err)
 	}
-	if own, monitor := cgroupOf(t, init), cgroupOf(t, statusLine(t, stubInit, "PPid")); own != monitor {
+	ppid, err := strconv.Atoi(suite.Field(t, stubInit, "PPid"))
+	b.must1(err)
+	if own, monitor := suite.Cgroup(t, stubInit), suite.Cgroup(t, ppid); own != monitor {
 		t.Errorf("the stub init is in the cgroup %s, its monitor in %s", own, monitor)
 	}
 	for _, kind := range []string{"pid", "net", "ipc", "uts", "cgroup"} {
-		if ns(t, stubInit, kind) != ns(t, b.pid, kind) {
+		if suite.Namespace(t, stubInit, kind) != suite.Namespace(t, b.pid, kind) {
 			t.Errorf("the stub init is in another %s namespace", kind)
 		}
 	}
@@ -119,8 +123,8 @@ func TestStubInit(t *testing.T) {
 	if *backend == "pct" {
 		attach = exec.Command("pct", "exec", b.enclosureName(), "--", "sh", "-c", show)
 	}
-	if o, want := execute(t, attach), b.must("exec", b.id, "sh", "-c", show); o.status != 0 || o.stdout != want {
-		t.Errorf("attached: status %d, %q, %q; by exec: %q", o.status, o.stdout, o.stderr, want)
+	if o, want := suite.Execute(t, attach), b.must("exec", b.id, "sh", "-c", show); o.Status != 0 || o.Stdout != want {
+		t.Errorf("attached: status %d, %q, %q; by exec: %q", o.Status, o.Stdout, o.Stderr, want)
 	}
 	if tasks, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", stubInit)); len(tasks) != 1 {
 		t.Errorf("the stub init has %d tasks", len(tasks))
@@ -142,11 +146,11 @@ func TestStubInit(t *testing.T) {
 	if fds, _ := os.ReadDir(fmt.Sprintf("/proc/%d/fd", stubInit)); len(fds) > 5 {
 		t.Errorf("the stub init has %d descriptors open", len(fds))
 	}
-	for _, p := range processes() {
-		exe, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", p.pid))
-		cmdline, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p.pid))
-		if !ours(p.pid) && bytes.Contains(cmdline, []byte(b.root)) && strings.Contains(exe, "berth") {
-			t.Errorf("process %d of berth is left: %q", p.pid, cmdline)
+	for _, p := range suite.Processes() {
+		exe, _ := os.Readlink(fmt.Sprintf("/proc/%d/exe", p.Pid))
+		cmdline, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p.Pid))
+		if !suite.Own(p.Pid) && bytes.Contains(cmdline, []byte(b.root)) && strings.Contains(exe, "berth") {
+			t.Errorf("process %d of berth is left: %q", p.Pid, cmdline)
 		}
 	}
 	if maps, _ := os.ReadFile(fmt.Sprintf("/proc/%d/maps", b.pid)); bytes.Contains(maps, []byte("berth")) && !bytes.Contains([]byte(b.bundle), []byte("berth")) {
@@ -184,10 +188,10 @@ func TestRootfsAfterwards(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, name := range []string{"rootfs", "config.json"} {
-				copyTree(t, filepath.Join(b.bundle, name), filepath.Join(peer, name))
+				suite.CopyTree(t, filepath.Join(b.bundle, name), filepath.Join(peer, name))
 			}
-			if o := execute(t, exec.Command("crun", "--root", filepath.Join(b.out, "crun"), "run", "--bundle", peer, b.id)); o.status != 0 {
-				t.Fatalf("crun: status %d: %s", o.status, o.stderr)
+			if o := suite.Execute(t, exec.Command("crun", "--root", filepath.Join(b.out, "crun"), "run", "--bundle", peer, b.id)); o.Status != 0 {
+				t.Fatalf("crun: status %d: %s", o.Status, o.Stderr)
 			}
 			before := listTree(b.rootfs())
 			if _, ws := b.end(); ws != 0 {

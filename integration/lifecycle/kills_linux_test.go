@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 var kills = flag.Int("kills", 80, "kills of the crash test (by hand: 1000)")
@@ -124,8 +126,8 @@ func (b *box) measure() map[string]time.Duration {
 		begin := time.Now()
 		o := b.berth(b.words(command)...)
 		took[command] = time.Since(begin)
-		if o.status != 0 && command != "update" {
-			b.Fatalf("%s: status %d: %s", command, o.status, o.stderr)
+		if o.Status != 0 && command != "update" {
+			b.Fatalf("%s: status %d: %s", command, o.Status, o.Stderr)
 		}
 	}
 	return took
@@ -138,19 +140,19 @@ func (b *box) crash(k kill) (inTime bool, err error) {
 		if command == k.victim {
 			break
 		}
-		if o, err := tryExecute(b.command(b.words(command)...)); err != nil || o.status != 0 {
-			return false, fmt.Errorf("%s: %w, status %d: %s", command, err, o.status, o.stderr)
+		if o, err := suite.Run(b.command(b.words(command)...)); err != nil || o.Status != 0 {
+			return false, fmt.Errorf("%s: %w, status %d: %s", command, err, o.Status, o.Stderr)
 		}
 		if k.victim == "start" {
 			break
 		}
 	}
 	cmd := b.command(b.words(k.victim)...)
-	if err := spawn(cmd); err != nil {
+	if err := suite.Start(cmd); err != nil {
 		return false, err
 	}
 	ended := make(chan struct{})
-	go func() { _ = join(cmd); close(ended) }()
+	go func() { _ = suite.Join(cmd); close(ended) }()
 	select {
 	case <-ended:
 	case <-time.After(k.after):
@@ -158,7 +160,7 @@ func (b *box) crash(k kill) (inTime bool, err error) {
 		killTree(cmd.Process.Pid, k.what)
 		select {
 		case <-ended:
-		case <-time.After(4 * patience):
+		case <-time.After(4 * suite.Patience):
 			return inTime, errors.New("it does not end")
 		}
 	}
@@ -172,12 +174,12 @@ func killTree(pid int, what string) {
 		return
 	}
 	below := map[int]bool{pid: true}
-	all := processes()
+	all := suite.Processes()
 	for grown := true; grown; {
 		grown = false
 		for _, p := range all {
-			if below[p.parent] && !below[p.pid] {
-				below[p.pid], grown = true, true
+			if below[p.Parent] && !below[p.Pid] {
+				below[p.Pid], grown = true, true
 			}
 		}
 	}
@@ -196,23 +198,23 @@ func (b *box) clearAfter() error {
 		vmid, _, _ = strings.Cut(rest, `"`)
 	}
 	type result struct {
-		o   outcome
+		o   suite.Outcome
 		err error
 	}
 	done := make(chan result, 1)
 	go func() {
-		o, err := tryExecute(b.command("delete", "--force", b.id))
+		o, err := suite.Run(b.command("delete", "--force", b.id))
 		done <- result{o, err}
 	}()
 	select {
 	case r := <-done:
-		if r.err != nil || r.o.status != 0 {
-			return fmt.Errorf("delete --force: %w, status %d: %s", r.err, r.o.status, r.o.stderr)
+		if r.err != nil || r.o.Status != 0 {
+			return fmt.Errorf("delete --force: %w, status %d: %s", r.err, r.o.Status, r.o.Stderr)
 		}
-	case <-time.After(4 * patience):
+	case <-time.After(4 * suite.Patience):
 		return errors.New("delete --force does not end")
 	}
-	_ = os.Remove(filepath.Join(filepath.Dir(b.root), b.id+".pid"))
+	_ = os.Remove(b.pidFile())
 	if left := b.remains(vmid); left != "" {
 		return fmt.Errorf("left behind (VMID %s):\n%s", cmp.Or(vmid, "unknown"), left)
 	}
@@ -226,14 +228,14 @@ func (b *box) remains(vmid string) string {
 		patterns = append(patterns, "/sys/fs/cgroup/lxc*/"+vmid, confOf(vmid), "/var/lib/lxc/"+vmid)
 	}
 	var list []string
-	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		reap()
+	suite.Becomes(suite.Patience, func() bool {
+		suite.Reap()
 		list = list[:0]
-		for _, p := range processes() {
-			cmdline, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p.pid))
-			environ, _ := os.ReadFile(fmt.Sprintf("/proc/%d/environ", p.pid))
-			if p.pid != os.Getpid() && (strings.Contains(string(cmdline), b.id) || strings.Contains(string(environ), "NAME="+b.id)) {
-				list = append(list, fmt.Sprintf("  process %d %c, child of %d: %q\n", p.pid, p.state, p.parent, cmdline))
+		for _, p := range suite.Processes() {
+			cmdline, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p.Pid))
+			environ, _ := os.ReadFile(fmt.Sprintf("/proc/%d/environ", p.Pid))
+			if p.Pid != os.Getpid() && (strings.Contains(string(cmdline), b.id) || strings.Contains(string(environ), "NAME="+b.id)) {
+				list = append(list, fmt.Sprintf("  process %d %c, child of %d: %q\n", p.Pid, p.State, p.Parent, cmdline))
 			}
 		}
 		for _, pattern := range patterns {
@@ -242,8 +244,7 @@ func (b *box) remains(vmid string) string {
 				list = append(list, "  "+f+"\n")
 			}
 		}
-		if len(list) == 0 || time.Now().After(deadline) {
-			return strings.Join(list, "")
-		}
-	}
+		return len(list) == 0
+	})
+	return strings.Join(list, "")
 }

@@ -8,9 +8,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 // These tests are about CTs that look like berth's, and about berth's CTs that do not.
@@ -43,7 +44,7 @@ func (b *box) backedUp(vmid string) (archive string) {
 		}
 	}
 	archive = filepath.Join(filepath.Dir(b.root), "vzdump.tar")
-	output(b.T, "tar", "-C", dir, "-cf", archive, ".")
+	suite.Output(b.T, "tar", "-C", dir, "-cf", archive, ".")
 	return archive
 }
 
@@ -56,14 +57,14 @@ type theirCT struct {
 // restore restores an archive to a CT on a storage.
 func (b *box) restore(vmid, archive string, flags ...string) *theirCT {
 	b.Helper()
-	output(b.T, "pct", append([]string{"restore", vmid, archive, "--rootfs", volumeStorage + ":1"}, flags...)...)
+	suite.Output(b.T, "pct", append([]string{"restore", vmid, archive, "--rootfs", volumeStorage + ":1"}, flags...)...)
 	b.Cleanup(func() { b.destroyTheirs(vmid) })
 	return &theirCT{b.T, vmid, readFile(b.T, confOf(vmid))}
 }
 
 // destroyTheirs removes an administrator's CT.
 func (b *box) destroyTheirs(vmid string) {
-	output(b.T, "pct", "destroy", vmid)
+	suite.Output(b.T, "pct", "destroy", vmid)
 	for _, trace := range []string{"/var/lib/lxc/" + vmid, "/run/lxc/lock/var/lib/lxc/." + vmid} {
 		_ = os.RemoveAll(trace)
 	}
@@ -123,8 +124,8 @@ func TestCTRestored(t *testing.T) {
 				b.drop()
 			}
 			theirs := b.restore(vmid, archive, flags...)
-			if o := b.berth("delete", "--force", b.id); o.status != 0 {
-				t.Errorf("delete --force: status %d: %s", o.status, o.stderr)
+			if o := b.berth("delete", "--force", b.id); o.Status != 0 {
+				t.Errorf("delete --force: status %d: %s", o.Status, o.Stderr)
 			}
 			if b.pid > 0 {
 				b.wait()
@@ -138,8 +139,8 @@ func TestCTRestored(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(b.root, b.id, "state.json"), []byte("{"), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if o := b.berth("delete", "--force", b.id); o.status != 0 {
-				t.Errorf("delete --force with a damaged record: status %d: %s", o.status, o.stderr)
+			if o := b.berth("delete", "--force", b.id); o.Status != 0 {
+				t.Errorf("delete --force with a damaged record: status %d: %s", o.Status, o.Stderr)
 			}
 			b.wait()
 			theirs.untouched("delete --force with a damaged record")
@@ -165,12 +166,12 @@ func TestDoctorLeavesAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer func() {
-			output(t, "pct", "unlock", bare)
+			suite.Output(t, "pct", "unlock", bare)
 			b.destroyTheirs(bare)
 		}()
-		output(t, "pct", "list") // now the stand-in sees it
+		suite.Output(t, "pct", "list") // now the stand-in sees it
 		before := readFile(t, confOf(notes))
-		found := b.berth("doctor", "--fix").stdout
+		found := b.berth("doctor", "--fix").Stdout
 		for _, ct := range theirs {
 			ct.untouched("doctor --fix")
 			if !strings.Contains(found, "CT "+ct.vmid+" has signs of container "+b.id) {
@@ -189,11 +190,7 @@ func TestDoctorLeavesAlone(t *testing.T) {
 
 func awaitStopped(t *testing.T, vmid string) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); listed(t, vmid) != "stopped"; time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("pct list says %q", listed(t, vmid))
-		}
-	}
+	suite.Eventually(t, "pct list says stopped", func() bool { return listed(t, vmid) == "stopped" })
 }
 
 // TestCTNotesEdited checks that delete removes a CT whose notes were edited.
@@ -203,7 +200,7 @@ func TestCTNotesEdited(t *testing.T) {
 	b := newBox(t, forever)
 	b.running()
 	vmid := b.enclosureName()
-	output(t, "pct", "set", vmid, "--description", "my notes")
+	suite.Output(t, "pct", "set", vmid, "--description", "my notes")
 	for _, row := range b.findings() {
 		if strings.Contains(row.Looked, vmid) {
 			t.Errorf("doctor: %+v", row)
@@ -224,7 +221,7 @@ func TestCTWithVolume(t *testing.T) {
 	b.must("kill", b.id, "KILL")
 	b.wait()
 	awaitStopped(t, vmid)
-	output(t, "pct", "set", vmid, "--mp0", volumeStorage+":1,mp=/data")
+	suite.Output(t, "pct", "set", vmid, "--mp0", volumeStorage+":1,mp=/data")
 	volumes, _ := filepath.Glob("/var/lib/vz/images/" + vmid + "/*")
 	if len(volumes) != 1 {
 		t.Fatalf("volumes: %q", volumes)
@@ -233,12 +230,12 @@ func TestCTWithVolume(t *testing.T) {
 	b.found("records", "mp0: "+volumeStorage+":")
 	b.warned("CTs", "CT "+vmid+" of container "+b.id)
 	// Proxmox VE removes a volume in two steps: the first makes it unused.
-	output(t, "pct", "set", vmid, "--delete", "mp0")
+	suite.Output(t, "pct", "set", vmid, "--delete", "mp0")
 	b.refused("unused0: "+volumeStorage+":", "delete", "--force", b.id)
 	if _, err := os.Stat(volumes[0]); err != nil {
 		t.Error(err)
 	}
-	output(t, "pct", "set", vmid, "--delete", "unused0")
+	suite.Output(t, "pct", "set", vmid, "--delete", "unused0")
 	b.must("delete", "--force", b.id)
 	b.goneWith(vmid)
 }
@@ -252,7 +249,7 @@ func TestOwed(t *testing.T) {
 	other := b.sibling("other", forever)
 	b.running()
 	vmid := b.enclosureName()
-	output(t, "pct", "set", vmid, "--lock", "backup")
+	suite.Output(t, "pct", "set", vmid, "--lock", "backup")
 	b.refused("CT is locked (backup)", "delete", "--force", b.id)
 	b.wait()
 	if got := b.state().Status; got != "stopped" {
@@ -261,8 +258,8 @@ func TestOwed(t *testing.T) {
 	b.found("records", "CT is locked (backup)")
 	// The engine creates the container again.
 	o := b.berth(b.createArgs()...)
-	if o.status != 0 || !strings.Contains(o.stderr, "set aside") {
-		t.Fatalf("create: status %d: %s", o.status, o.stderr)
+	if o.Status != 0 || !strings.Contains(o.Stderr, "set aside") {
+		t.Fatalf("create: status %d: %s", o.Status, o.Stderr)
 	}
 	b.readPid()
 	if got := b.enclosureName(); got == vmid {
@@ -272,14 +269,12 @@ func TestOwed(t *testing.T) {
 	if list := b.must("list", "-q"); list != b.id+"\n" {
 		t.Errorf("list: %q", list)
 	}
-	output(t, "pct", "unlock", vmid)
-	for deadline := time.Now().Add(patience); vmids(t)[vmid]; {
+	suite.Output(t, "pct", "unlock", vmid)
+	suite.Eventually(t, "CT "+vmid+" is gone", func() bool {
 		other.create()
 		other.drop()
-		if time.Now().After(deadline) {
-			t.Fatalf("CT %s is still there", vmid)
-		}
-	}
+		return !vmids(t)[vmid]
+	})
 	if got := b.state().Status; got != "created" {
 		t.Errorf("the container that was made anew is %s", got)
 	}
@@ -295,15 +290,15 @@ func (b *box) goneWith(vmids ...string) {
 	for _, vmid := range vmids {
 		left = append(left, confOf(vmid), "/var/lib/lxc/"+vmid, "/sys/fs/cgroup/lxc/"+vmid, "/sys/fs/cgroup/lxc.monitor/"+vmid)
 	}
-	for deadline := time.Now().Add(patience); len(left) > 0; time.Sleep(20 * time.Millisecond) {
+	gone := suite.Becomes(suite.Patience, func() bool {
 		left = slices.DeleteFunc(left, func(pattern string) bool {
 			found, err := filepath.Glob(pattern)
 			return err == nil && len(found) == 0
 		})
-		if time.Now().After(deadline) {
-			b.Errorf("left behind: %q", left)
-			return
-		}
+		return len(left) == 0
+	})
+	if !gone {
+		b.Errorf("left behind: %q", left)
 	}
 }
 
@@ -317,34 +312,30 @@ func TestDeleteKilled(t *testing.T) {
 	vmid := b.enclosureName()
 	flags := b.pctThat(`[ "$1" != destroy ] || exec sleep 1000; exec "$PCT" "$@"`)
 	victim := b.command(append(flags, "delete", "--force", b.id)...)
-	if err := spawn(victim); err != nil {
+	if err := suite.Start(victim); err != nil {
 		t.Fatal(err)
 	}
 	b.wait()
 	sleeper := 0
-	for deadline := time.Now().Add(patience); sleeper == 0; time.Sleep(10 * time.Millisecond) {
-		for _, p := range processes() {
-			if p.parent == victim.Process.Pid && p.comm == "sleep" {
-				sleeper = p.pid
+	suite.Eventually(t, "pct destroy is called", func() bool {
+		for _, p := range suite.Processes() {
+			if p.Parent == victim.Process.Pid && p.Comm == "sleep" {
+				sleeper = p.Pid
 			}
 		}
-		if time.Now().After(deadline) {
-			t.Fatal("pct destroy is not called")
-		}
-	}
+		return sleeper != 0
+	})
 	_ = victim.Process.Kill()
-	_ = join(victim)
+	_ = suite.Join(victim)
 	if err := unix.Kill(sleeper, unix.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 	b.found("records", "its delete was interrupted")
-	for deadline := time.Now().Add(patience); vmids(t)[vmid]; {
+	suite.Eventually(t, "CT "+vmid+" is gone", func() bool {
 		other.create()
 		other.drop()
-		if time.Now().After(deadline) {
-			t.Fatalf("CT %s is still there", vmid)
-		}
-	}
+		return !vmids(t)[vmid]
+	})
 	b.goneWith(vmid)
 }
 
@@ -372,7 +363,7 @@ PVE_STANDIN_PAUSE_AFTER_LOCK=60000 "$PCT" "$@" & while ! [ -e /etc/pve/lxc/$2.co
 			b := newBox(t, forever)
 			vmid := candidate(b, 0)
 			o := b.createBy(b.pctThat(killed + end))
-			if o.status == 0 {
+			if o.Status == 0 {
 				t.Error("the create succeeded")
 			}
 			if name == "both" {
@@ -380,8 +371,8 @@ PVE_STANDIN_PAUSE_AFTER_LOCK=60000 "$PCT" "$@" & while ! [ -e /etc/pve/lxc/$2.co
 					t.Errorf("the CT is %q", got)
 				}
 			}
-			if o := b.berth("delete", "--force", b.id); o.status != 0 {
-				t.Errorf("delete --force: status %d: %s", o.status, o.stderr)
+			if o := b.berth("delete", "--force", b.id); o.Status != 0 {
+				t.Errorf("delete --force: status %d: %s", o.Status, o.Stderr)
 			}
 			b.goneWith(vmid)
 		})
@@ -400,8 +391,8 @@ func TestUndoFails(t *testing.T) {
 	}
 	flags := b.pctThat(`if [ "$1" = destroy ] && [ -e ` + stuck + ` ]; then echo "CT is locked (snapshot)" >&2; exit 255; fi; exec "$PCT" "$@"`)
 	o := b.berth(append(flags, "create", "--bundle", b.bundle, "--pid-file", "/nowhere/pid", b.id)...)
-	if o.status != 1 || !strings.Contains(o.stderr, "/nowhere/") || !strings.Contains(o.stderr, "left behind") {
-		t.Errorf("create: status %d: %s", o.status, o.stderr)
+	if o.Status != 1 || !strings.Contains(o.Stderr, "/nowhere/") || !strings.Contains(o.Stderr, "left behind") {
+		t.Errorf("create: status %d: %s", o.Status, o.Stderr)
 	}
 	vmid := b.enclosureName()
 	if !vmids(t)[vmid] {
@@ -412,10 +403,9 @@ func TestUndoFails(t *testing.T) {
 		t.Fatal(err)
 	}
 	// create and delete start this command in the background.
-	for deadline := time.Now().Add(patience); vmids(t)[vmid]; b.must("doctor", "--owed") {
-		if time.Now().After(deadline) {
-			t.Fatalf("CT %s is still there", vmid)
-		}
-	}
+	suite.Eventually(t, "CT "+vmid+" is gone", func() bool {
+		b.must("doctor", "--owed")
+		return !vmids(t)[vmid]
+	})
 	b.goneWith(vmid)
 }

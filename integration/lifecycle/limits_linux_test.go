@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 // kernelWords are words by which engines recognise that the container's program is missing.
@@ -54,7 +56,7 @@ func TestLackingControllers(t *testing.T) {
 			t.Parallel()
 			b := newBox(t, "true", func(s *specs.Spec) { c.edit(s.Linux.Resources) })
 			words := "linux.resources." + c.field + ": the host's cgroups have no " + c.controller + " controller"
-			if o := b.berth("validate", b.bundle); o.status != 1 || !strings.Contains(o.stdout, "error: "+words) {
+			if o := b.berth("validate", b.bundle); o.Status != 1 || !strings.Contains(o.Stdout, "error: "+words) {
 				t.Errorf("validate: %+v", o)
 			}
 			if text := b.must("explain", "--id", b.id, b.bundle); !strings.Contains(text, c.file+" = ") || !strings.Contains(text, "create refuses it: the host's cgroups have no "+c.controller) {
@@ -62,7 +64,7 @@ func TestLackingControllers(t *testing.T) {
 			}
 			log := filepath.Join(filepath.Dir(b.root), "log")
 			o := b.berth(append([]string{"--debug", "--log", log, "--log-format", "json"}, b.createArgs()...)...)
-			if o.status != 1 || !strings.Contains(strings.ReplaceAll(o.stderr, `\"`, `"`), words) || kernelWords.MatchString(o.stderr) {
+			if o.Status != 1 || !strings.Contains(strings.ReplaceAll(o.Stderr, `\"`, `"`), words) || kernelWords.MatchString(o.Stderr) {
 				t.Errorf("create: %+v", o)
 			}
 			if data, err := os.ReadFile(log); err != nil || strings.Contains(string(data), `"called"`) {
@@ -81,8 +83,8 @@ func TestUpdateLackingController(t *testing.T) {
 	b.start()
 	cmd := b.command("update", "--resources", "-", b.id)
 	cmd.Stdin = strings.NewReader(`{"unified":{"nosuch.key":"1"}}`)
-	o := execute(t, cmd)
-	if o.status != 1 || !strings.Contains(strings.ReplaceAll(o.stderr, `\"`, `"`), `linux.resources.unified["nosuch.key"]: the host's cgroups have no nosuch controller`) || kernelWords.MatchString(o.stderr) {
+	o := suite.Execute(t, cmd)
+	if o.Status != 1 || !strings.Contains(strings.ReplaceAll(o.Stderr, `\"`, `"`), `linux.resources.unified["nosuch.key"]: the host's cgroups have no nosuch controller`) || kernelWords.MatchString(o.Stderr) {
 		t.Errorf("update: %+v", o)
 	}
 	b.must("kill", b.id, "KILL")

@@ -23,13 +23,13 @@ func TestDebugLog(t *testing.T) {
 	b.start()
 	b.awaitFile("started")
 	for _, args := range [][]string{{"exec", "--env", "PASSWORD=hush", b.id, "true"}, {"kill", b.id, "KILL"}} {
-		if o := b.berth(append(globals, args...)...); o.status != 0 {
+		if o := b.berth(append(globals, args...)...); o.Status != 0 {
 			t.Fatalf("%q: %+v", args, o)
 		}
 	}
 	vmid := b.enclosureName()
 	b.wait()
-	if o := b.berth(append(globals, "delete", "--force", b.id)...); o.status != 0 {
+	if o := b.berth(append(globals, "delete", "--force", b.id)...); o.Status != 0 {
 		t.Fatalf("delete: %+v", o)
 	}
 	data, err := os.ReadFile(log)

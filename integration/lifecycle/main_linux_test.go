@@ -7,17 +7,17 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 var (
-	program  = flag.String("berth", "", "`path` of the berth to test")
+	program  = suite.Berth()
+	baseRoot = suite.Rootfs()
 	backend  = flag.String("backend", "lxc", "its backend: lxc or pct; runc if -berth is that peer")
-	baseRoot = flag.String("rootfs", "/usr/share/berth-test/rootfs", "`directory` with a busybox root")
 	seed     = flag.Int64("seed", 0, "of the random moments (0: from the clock)")
 	rounds   = flag.Int("rounds", 60, "containers of the soak, and kills of the crash test")
 )
@@ -38,71 +38,55 @@ func TestMain(m *testing.M) {
 	if os.Getenv(noBPFEnv) != "" {
 		withoutBPF()
 	}
-	flag.Parse()
-	if err := setUp(); err != nil {
-		fmt.Fprintln(os.Stderr, "lifecycle tests:", err)
-		os.Exit(2)
+	var before census
+	var etc string
+	s := suite.Suite{Name: "lifecycle", Programs: needs, Before: checkHost}
+	s.SetUp = func() error {
+		suite.ReapAlways()
+		before, etc = takeCensus(), hashEtc()
+		return suite.Subreaper()
 	}
-	before := takeCensus()
-	etc := hashTree("/etc", "/etc/pve", "/etc/pve-standin.json")
-	status := m.Run()
-	if status == 0 {
-		if left := before.leftovers(); left != "" && !isPeer() {
-			fmt.Fprintf(os.Stderr, "lifecycle tests: left behind when all were done:\n%s", left)
-			status = 1
+	s.Left = func() (left string) {
+		if !isPeer() {
+			left = before.leftovers()
 		}
-		if hashTree("/etc", "/etc/pve", "/etc/pve-standin.json") != etc {
-			fmt.Fprintln(os.Stderr, "lifecycle tests: the host's /etc has changed")
-			status = 1
+		if hashEtc() != etc {
+			left += "  a change of the host's /etc\n"
 		}
+		return left
 	}
-	if err := os.RemoveAll(workDir()); err != nil {
-		fmt.Fprintln(os.Stderr, "lifecycle tests:", err)
-		status = 1
-	}
-	os.Exit(status)
+	s.Main(m)
 }
 
-// setUp checks everything that the tests need. No test is skipped because something is missing.
-func setUp() error {
-	if os.Geteuid() != 0 {
-		return errors.New("they run as root, on a test host")
-	}
-	if *program == "" {
-		return errors.New("-berth PATH is missing: see the package's documentation")
-	}
-	abs, err := filepath.Abs(*program)
-	if err != nil {
-		return err
-	}
-	*program = abs
-	needs := []string{"cp", "crun"}
+func hashEtc() string { return hashTree("/etc", "/etc/pve", "/etc/pve-standin.json") }
+
+// needs returns the programs that the tests call.
+func needs() []string {
 	switch *backend {
 	case "lxc":
-		needs = append(needs, "lxc-start", "lxc-info", "lxc-stop")
+		return []string{"cp", "crun", "lxc-start", "lxc-info", "lxc-stop"}
 	case "pct":
-		needs = append(needs, "lxc-start", "pct")
+		return []string{"cp", "crun", "lxc-start", "pct"}
+	}
+	return []string{"cp", "crun"}
+}
+
+// checkHost fails if the host has not what the backend needs.
+func checkHost() error {
+	switch *backend {
+	case "lxc", "runc":
+	case "pct":
 		if _, err := os.Stat("/etc/pve/.vmlist"); err != nil {
 			return fmt.Errorf("this is no Proxmox VE node, and the stand-in is not installed: %w", err)
 		}
-	case "runc":
 	default:
 		return fmt.Errorf("-backend %q: it is lxc, pct or runc", *backend)
 	}
-	for _, tool := range append(needs, *program) {
-		if _, err := exec.LookPath(tool); err != nil {
-			return fmt.Errorf("a needed program: %w", err)
-		}
-	}
-	if _, err := os.Stat(filepath.Join(*baseRoot, "bin/busybox")); err != nil {
-		return fmt.Errorf("-rootfs: %w", err)
-	}
 	var st unix.Statfs_t
 	if err := unix.Statfs("/sys/fs/cgroup", &st); err != nil || st.Type != unix.CGROUP2_SUPER_MAGIC {
-		return fmt.Errorf("/sys/fs/cgroup is not cgroup v2 alone (%v)", err)
+		return errors.Join(errors.New("/sys/fs/cgroup is not cgroup v2 alone"), err)
 	}
-	unix.Umask(0o022)
-	return becomeSubreaper()
+	return nil
 }
 
 func isPeer() bool { return *backend == "runc" }

@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 // engineWords are words by which engines recognise that the container's program is missing. podman
@@ -19,7 +21,7 @@ var engineWords = regexp.MustCompile(`(?i)executable file not found|no such file
 func TestMissingTool(t *testing.T) {
 	t.Parallel()
 	berthOnly(t)
-	empty, err := os.MkdirTemp(workDir(), "path")
+	empty, err := os.MkdirTemp(suite.Dir(), "path")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,17 +53,17 @@ func TestMissingTool(t *testing.T) {
 			}
 			cmd.Args = append(cmd.Args, args...)
 			cmd.Env = append(os.Environ(), "PATH="+empty)
-			o := execute(t, cmd)
-			if o.status != 1 || strings.Count(o.stderr, "\n") != 1 {
+			o := suite.Execute(t, cmd)
+			if o.Status != 1 || strings.Count(o.Stderr, "\n") != 1 {
 				t.Errorf("create: %+v", o)
 			}
 			for _, want := range c.want {
-				if !strings.Contains(o.stderr, want) {
-					t.Errorf("no %q in %s", want, o.stderr)
+				if !strings.Contains(o.Stderr, want) {
+					t.Errorf("no %q in %s", want, o.Stderr)
 				}
 			}
-			if words := engineWords.FindString(o.stderr); words != "" {
-				t.Errorf("an engine takes %q for the container's program: %s", words, o.stderr)
+			if words := engineWords.FindString(o.Stderr); words != "" {
+				t.Errorf("an engine takes %q for the container's program: %s", words, o.Stderr)
 			}
 			if _, err := os.Lstat(filepath.Join(b.root, b.id)); err == nil {
 				t.Error("the record has stayed")
@@ -78,7 +80,7 @@ func TestNoNode(t *testing.T) {
 		t.Skip("about other hosts, and this is a node")
 	}
 	b := newBox(t, "true")
-	dir, err := os.MkdirTemp(workDir(), "path")
+	dir, err := os.MkdirTemp(suite.Dir(), "path")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,8 +92,8 @@ func TestNoNode(t *testing.T) {
 	cmd := b.command(args...)
 	cmd.Args = append([]string{*program, "--root", b.root, "--backend", "pct"}, args...)
 	cmd.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"))
-	o := execute(t, cmd)
-	if o.status != 1 || !strings.Contains(o.stderr, "the pct backend needs a node of Proxmox VE: ") || !strings.Contains(o.stderr, "/etc/pve/.vmlist") || engineWords.MatchString(o.stderr) {
+	o := suite.Execute(t, cmd)
+	if o.Status != 1 || !strings.Contains(o.Stderr, "the pct backend needs a node of Proxmox VE: ") || !strings.Contains(o.Stderr, "/etc/pve/.vmlist") || engineWords.MatchString(o.Stderr) {
 		t.Errorf("create: %+v", o)
 	}
 }

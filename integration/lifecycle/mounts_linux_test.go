@@ -13,22 +13,9 @@ import (
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
-)
 
-// mountsBelow returns the mount points at and below a directory in a process's mount namespace.
-func mountsBelow(t *testing.T, pid int, dir string) (list []string) {
-	t.Helper()
-	table, err := os.ReadFile(fmt.Sprintf("/proc/%d/mountinfo", pid))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(table)) {
-		if w := strings.Fields(line); len(w) > 4 && (w[4] == dir || strings.HasPrefix(w[4], dir+"/")) {
-			list = append(list, w[4])
-		}
-	}
-	return list
-}
+	"github.com/berth-oci/berth/integration/suite"
+)
 
 // otherMounts starts a process in a new mount namespace and returns its pid.
 func otherMounts(t *testing.T) int {
@@ -38,10 +25,10 @@ func otherMounts(t *testing.T) int {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	adopt(cmd.Process.Pid)
+	suite.Adopt(cmd.Process.Pid)
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
-		waitFor(t, cmd.Process.Pid)
+		suite.WaitFor(t, cmd.Process.Pid)
 	})
 	return cmd.Process.Pid
 }
@@ -77,36 +64,36 @@ func TestSharedMountNamespace(t *testing.T) {
 				member = otherMounts(t)
 				path = fmt.Sprintf("/proc/%d/ns/mnt", member)
 			}
-			shared(specs.MountNamespace, path)(b.spec)
+			suite.Share(specs.MountNamespace, path)(b.spec)
 			b.spec.Linux.MaskedPaths, b.spec.Linux.ReadonlyPaths = nil, nil
 			if c.pids {
 				a := b.sibling("pids", forever)
 				a.create()
 				a.start()
-				shared(specs.PIDNamespace, fmt.Sprintf("/proc/%d/ns/pid", a.pid))(b.spec)
+				suite.Share(specs.PIDNamespace, fmt.Sprintf("/proc/%d/ns/pid", a.pid))(b.spec)
 			}
 			if c.edit != nil {
 				c.edit(b.spec)
 			}
 			b.write()
-			was := mountsBelow(t, member, b.bundle)
+			was := suite.MountsBelow(t, member, b.bundle)
 			b.create()
 			b.start()
 			b.awaitFile("started")
-			if got, want := strings.TrimSpace(b.awaitFile("ns")), ns(t, member, "mnt"); got != want {
+			if got, want := strings.TrimSpace(b.awaitFile("ns")), suite.Namespace(t, member, "mnt"); got != want {
 				t.Errorf("its mount namespace is %s, want %s", got, want)
 			}
-			if got := mountsBelow(t, member, b.bundle); !slices.Contains(got, b.rootfs()) || !slices.Contains(got, b.rootfs()+"/proc") {
+			if got := suite.MountsBelow(t, member, b.bundle); !slices.Contains(got, b.rootfs()) || !slices.Contains(got, b.rootfs()+"/proc") {
 				t.Errorf("mounts: %q", got)
 			}
-			if out := b.must("exec", b.id, "sh", "-c", "ls -d /made; readlink /proc/self/ns/mnt"); out != "/made\n"+ns(t, member, "mnt")+"\n" {
+			if out := b.must("exec", b.id, "sh", "-c", "ls -d /made; readlink /proc/self/ns/mnt"); out != "/made\n"+suite.Namespace(t, member, "mnt")+"\n" {
 				t.Errorf("exec sees %q", out)
 			}
 			b.must("kill", b.id, "KILL")
 			b.wait()
 			b.await("stopped")
 			b.must("delete", b.id)
-			if got := mountsBelow(t, member, b.bundle); !slices.Equal(got, was) {
+			if got := suite.MountsBelow(t, member, b.bundle); !slices.Equal(got, was) {
 				t.Errorf("left behind: %q, there was %q", got, was)
 			}
 			if _, err := os.Stat(filepath.Join(b.rootfs(), "made")); err != nil {
@@ -120,18 +107,18 @@ func TestSharedMountNamespace(t *testing.T) {
 // engine's, and that delete does so after a create that was killed.
 func TestSharedMountNamespaceUndone(t *testing.T) {
 	t.Parallel()
-	b := newBox(t, "exit 0", shared(specs.MountNamespace, ""))
+	b := newBox(t, "exit 0", suite.Share(specs.MountNamespace, ""))
 	b.spec.Hooks = &specs.Hooks{CreateRuntime: []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c", "mountpoint -q " + b.rootfs() + "/proc && echo there >" + b.out + "/hook; exit 1"}}}}
 	b.write()
-	output(t, "mount", "--bind", b.rootfs(), b.rootfs())
-	defer output(t, "umount", b.rootfs())
-	was := mountsBelow(t, os.Getpid(), b.bundle)
+	suite.Output(t, "mount", "--bind", b.rootfs(), b.rootfs())
+	defer suite.Output(t, "umount", b.rootfs())
+	was := suite.MountsBelow(t, os.Getpid(), b.bundle)
 	if len(was) != 1 {
 		t.Fatalf("mounts: %q", was)
 	}
 	b.refused("hooks.createRuntime[0]", b.createArgs()...)
 	b.awaitFile("hook")
-	if got := mountsBelow(t, os.Getpid(), b.bundle); !slices.Equal(got, was) {
+	if got := suite.MountsBelow(t, os.Getpid(), b.bundle); !slices.Equal(got, was) {
 		t.Errorf("left behind: %q, there was %q", got, was)
 	}
 
@@ -141,12 +128,12 @@ func TestSharedMountNamespaceUndone(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	adopt(cmd.Process.Pid)
+	suite.Adopt(cmd.Process.Pid)
 	b.awaitFile("again")
 	_ = cmd.Process.Kill()
-	waitFor(t, cmd.Process.Pid)
+	suite.WaitFor(t, cmd.Process.Pid)
 	b.must("delete", "--force", b.id)
-	if got := mountsBelow(t, os.Getpid(), b.bundle); !slices.Equal(got, was) {
+	if got := suite.MountsBelow(t, os.Getpid(), b.bundle); !slices.Equal(got, was) {
 		t.Errorf("left behind after create was killed: %q, there was %q", got, was)
 	}
 }
@@ -164,8 +151,8 @@ func TestSourceInEarlierMount(t *testing.T) {
 		specs.Mount{Destination: "/made", Type: "bind", Source: from, Options: []string{"bind"}},
 		specs.Mount{Destination: "/bound", Type: "bind", Source: b.rootfs() + "/made/sub", Options: []string{"bind", "ro"}})
 	b.write()
-	if o := b.berth("validate", b.bundle); o.status != 0 {
-		t.Errorf("validate: %s%s", o.stdout, o.stderr)
+	if o := b.berth("validate", b.bundle); o.Status != 0 {
+		t.Errorf("validate: %s%s", o.Stdout, o.Stderr)
 	}
 	b.create()
 	b.start()

@@ -10,10 +10,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
-	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 // kinds maps the names of namespaces in /proc to those in config.json.
@@ -32,12 +34,12 @@ func TestHostNamespaces(t *testing.T) {
 	for kind, name := range kinds {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
-			b := newBox(t, "read x; hostname", shared(name, ""))
+			b := newBox(t, "read x; hostname", suite.Share(name, ""))
 			b.spec.Hostname = ""
 			b.write()
 			b.create()
 			for other := range kinds {
-				same := ns(t, b.pid, other) == ns(t, os.Getpid(), other)
+				same := suite.Namespace(t, b.pid, other) == suite.Namespace(t, os.Getpid(), other)
 				if same != (other == kind) {
 					t.Errorf("created: its %s namespace is the host's: %v", other, same)
 				}
@@ -56,7 +58,7 @@ func TestHostNamespaces(t *testing.T) {
 		t.Parallel()
 		b := newBox(t, "echo $$ >/out/pid; exec sleep 1000")
 		for _, name := range kinds {
-			shared(name, "")(b.spec)
+			suite.Share(name, "")(b.spec)
 		}
 		b.spec.Hostname = ""
 		b.write()
@@ -89,29 +91,29 @@ func TestOrphans(t *testing.T) {
 					a := newBox(t, forever)
 					a.create()
 					a.start()
-					b = a.sibling("b", script, shared(specs.PIDNamespace, fmt.Sprintf("/proc/%d/ns/pid", a.pid)))
+					b = a.sibling("b", script, suite.Share(specs.PIDNamespace, fmt.Sprintf("/proc/%d/ns/pid", a.pid)))
 				} else {
-					b = newBox(t, script, shared(specs.PIDNamespace, ""))
+					b = newBox(t, script, suite.Share(specs.PIDNamespace, ""))
 				}
 				fifo := filepath.Join(b.out, "wait")
-				output(t, "mkfifo", fifo)
+				suite.Output(t, "mkfifo", fifo)
 				b.create()
 				b.start()
 				b.awaitFile("child")
-				var child process
+				var child suite.Process
 				for _, pid := range b.processes() {
 					if pid != b.pid {
-						child, _ = readProcess(pid)
+						child, _ = suite.ReadProcess(pid)
 					}
 				}
-				if !child.exists() {
+				if !child.Exists() {
 					t.Fatalf("it has the processes %v, the first is %d", b.processes(), b.pid)
 				}
 				if how == "stop" {
 					tool := map[string][]string{"lxc": {"lxc-stop", "-k", "-n"}, "pct": {"pct", "stop"}}[*backend]
-					output(t, tool[0], append(tool[1:], b.enclosureName())...)
+					suite.Output(t, tool[0], append(tool[1:], b.enclosureName())...)
 					b.wait()
-					child.awaitEnd(t)
+					awaitEnd(t, child)
 					b.must("delete", b.id)
 					return
 				}
@@ -123,19 +125,19 @@ func TestOrphans(t *testing.T) {
 				}
 				b.await("stopped")
 				b.awaitEnclosureEnd()
-				if !child.exists() {
-					t.Errorf("process %d ended with the first one", child.pid)
+				if !child.Exists() {
+					t.Errorf("process %d ended with the first one", child.Pid)
 				}
-				if got := b.processes(); !slices.Equal(got, []int{child.pid}) {
-					t.Errorf("ps names %v, want %d", got, child.pid)
+				if got := b.processes(); !slices.Equal(got, []int{child.Pid}) {
+					t.Errorf("ps names %v, want %d", got, child.Pid)
 				}
 				if how == "kill" {
 					b.must("kill", b.id, "KILL")
-					child.awaitEnd(t)
+					awaitEnd(t, child)
 				}
 				b.must(append(strings.Fields(strings.Replace(how, "kill", "delete", 1)), b.id)...)
-				if child.exists() {
-					t.Errorf("process %d of the deleted container still runs", child.pid)
+				if child.Exists() {
+					t.Errorf("process %d of the deleted container still runs", child.Pid)
 				}
 			})
 		}
@@ -154,24 +156,16 @@ func (b *box) processes() (pids []int) {
 // awaitEnclosureEnd waits until LXC has cleaned up.
 func (b *box) awaitEnclosureEnd() {
 	b.Helper()
-	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
-		o := execute(b.T, exec.Command("lxc-info", "-n", b.enclosureName(), "-s", "-H"))
-		if state := strings.TrimSpace(o.stdout); o.status != 0 || state == "STOPPED" {
-			return
-		} else if time.Now().After(deadline) {
-			b.Fatalf("LXC says %s", state)
-		}
-	}
+	suite.Eventually(b.T, "LXC says STOPPED", func() bool {
+		o := suite.Execute(b.T, exec.Command("lxc-info", "-n", b.enclosureName(), "-s", "-H"))
+		return o.Status != 0 || strings.TrimSpace(o.Stdout) == "STOPPED"
+	})
 }
 
 // awaitEnd waits until a process has ended, with any parent.
-func (p process) awaitEnd(t *testing.T) {
+func awaitEnd(t *testing.T, p suite.Process) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); p.exists(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("process %d still runs", p.pid)
-		}
-	}
+	suite.Eventually(t, fmt.Sprintf("process %d has ended", p.Pid), func() bool { return !p.Exists() })
 }
 
 // TestNamespacesByPath checks that a container shares a namespace that it names by the path of
@@ -185,7 +179,7 @@ func TestNamespacesByPath(t *testing.T) {
 			a.create()
 			a.start()
 			a.awaitFile("started")
-			b := a.sibling("b", forever, shared(name, fmt.Sprintf("/proc/%d/ns/%s", a.pid, kind)))
+			b := a.sibling("b", forever, suite.Share(name, fmt.Sprintf("/proc/%d/ns/%s", a.pid, kind)))
 			if kind == "uts" {
 				b.spec.Hostname = ""
 				b.write()
@@ -194,11 +188,11 @@ func TestNamespacesByPath(t *testing.T) {
 			b.start()
 			b.awaitFile("started")
 			for other := range kinds {
-				same := ns(t, a.pid, other) == ns(t, b.pid, other)
+				same := suite.Namespace(t, a.pid, other) == suite.Namespace(t, b.pid, other)
 				if same != (other == kind) {
 					t.Errorf("they share their %s namespace: %v", other, same)
 				}
-				if ns(t, b.pid, other) == ns(t, os.Getpid(), other) {
+				if suite.Namespace(t, b.pid, other) == suite.Namespace(t, os.Getpid(), other) {
 					t.Errorf("the %s namespace is the host's", other)
 				}
 			}
@@ -236,7 +230,7 @@ func TestPod(t *testing.T) {
 	b := infra.sibling("b", "hostname; ps | grep -c 'sleep 1000'; echo $$")
 	for kind, name := range kinds {
 		if kind != "cgroup" {
-			shared(name, fmt.Sprintf("/proc/%d/ns/%s", infra.pid, kind))(b.spec)
+			suite.Share(name, fmt.Sprintf("/proc/%d/ns/%s", infra.pid, kind))(b.spec)
 		}
 	}
 	b.spec.Hostname = ""
@@ -252,36 +246,36 @@ func TestUserNamespace(t *testing.T) {
 	t.Parallel()
 	script := "sed 's/  */ /g' /proc/self/uid_map /proc/self/gid_map; id -u; stat -c %u:%g /out/.; touch /dev/shm/x && stat -c %u /dev/shm/x; " +
 		"grep -E '^Cap(Eff|Bnd)' /proc/self/status; hostname; mount -t tmpfs none /tmp 2>&1; exec sleep 1000"
-	a := newBox(t, script, inUserNamespace)
+	a := newBox(t, script, suite.InUserNamespace)
 	if err := os.Lchown(a.out, 100000, 100000); err != nil {
 		t.Fatal(err)
 	}
 	// The container's root owns the files, the host's root does not.
-	chownTree(t, a.rootfs(), 100000)
+	suite.ChownTree(t, a.rootfs(), 100000)
 	a.create()
-	if st := statusLine(t, a.pid, "Uid"); st != "100000\t100000\t100000\t100000" {
+	if st := suite.Field(t, a.pid, "Uid"); st != "100000 100000 100000 100000" {
 		t.Errorf("created: the host sees uids %q", st)
 	}
 	a.start()
 	b := a.sibling("b", "id -u; echo made >/out/made; exec sleep 1000")
 	b.spec.Linux.Namespaces = append(b.spec.Linux.Namespaces, specs.LinuxNamespace{Type: specs.UserNamespace, Path: fmt.Sprintf("/proc/%d/ns/user", a.pid)})
 	b.write()
-	chownTree(t, b.rootfs(), 100000)
+	suite.ChownTree(t, b.rootfs(), 100000)
 	if err := os.Lchown(b.out, 100000, 100000); err != nil {
 		t.Fatal(err)
 	}
 	b.create()
 	b.start()
-	if ns(t, a.pid, "user") != ns(t, b.pid, "user") || ns(t, a.pid, "user") == ns(t, os.Getpid(), "user") {
+	if suite.Namespace(t, a.pid, "user") != suite.Namespace(t, b.pid, "user") || suite.Namespace(t, a.pid, "user") == suite.Namespace(t, os.Getpid(), "user") {
 		t.Error("the user namespace is not shared by the two alone")
 	}
 	for kind := range kinds {
-		if ns(t, a.pid, kind) == ns(t, b.pid, kind) {
+		if suite.Namespace(t, a.pid, kind) == suite.Namespace(t, b.pid, kind) {
 			t.Errorf("they share the %s namespace", kind)
 		}
 	}
-	if p, err := readProcess(b.pid); err != nil || p.parent != os.Getpid() {
-		t.Errorf("the second container's parent is %d (%v)", p.parent, err)
+	if p, err := suite.ReadProcess(b.pid); err != nil || p.Parent != os.Getpid() {
+		t.Errorf("the second container's parent is %d (%v)", p.Parent, err)
 	}
 	b.awaitFile("made")
 	for _, box := range []*box{b, a} {
@@ -293,7 +287,7 @@ func TestUserNamespace(t *testing.T) {
 	if got := a.said("stdout"); got != want {
 		t.Errorf("got %q, want %q; stderr %q", got, want, a.said("stderr"))
 	}
-	if info, err := os.Stat(filepath.Join(b.out, "made")); err != nil || ownerOf(info) != 100000 {
+	if info, err := os.Stat(filepath.Join(b.out, "made")); err != nil || int(info.Sys().(*syscall.Stat_t).Uid) != 100000 {
 		t.Errorf("the file that the container made: %v, %v", info, err)
 	}
 }
@@ -302,12 +296,12 @@ func TestUserNamespace(t *testing.T) {
 // namespace with several ranges.
 func TestUserNamespaceRanges(t *testing.T) {
 	t.Parallel()
-	b := newBox(t, "sed 's/  */ /g' /proc/self/uid_map; grep -E '^(Uid|Gid|Groups):' /proc/self/status; cat /proc/self/setgroups", inUserNamespace)
+	b := newBox(t, "sed 's/  */ /g' /proc/self/uid_map; grep -E '^(Uid|Gid|Groups):' /proc/self/status; cat /proc/self/setgroups", suite.InUserNamespace)
 	b.spec.Linux.UIDMappings = []specs.LinuxIDMapping{{ContainerID: 0, HostID: 200000, Size: 1000}, {ContainerID: 1000, HostID: 300000, Size: 10}}
 	b.spec.Linux.GIDMappings = []specs.LinuxIDMapping{{ContainerID: 0, HostID: 400000, Size: 2000}}
 	b.spec.Process.User = specs.User{UID: 1003, GID: 5, AdditionalGids: []uint32{77}}
 	b.write()
-	chownTree(t, b.rootfs(), 200000)
+	suite.ChownTree(t, b.rootfs(), 200000)
 	if got, want := b.output(), " 0 200000 1000\n 1000 300000 10\nUid:\t1003\t1003\t1003\t1003\nGid:\t5\t5\t5\t5\nGroups:\t77 \nallow\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
@@ -321,12 +315,12 @@ func TestNamespacesOfAnotherUserNamespace(t *testing.T) {
 	const script = "ip link add dummy0 type dummy 2>&1 || :; hostname new 2>&1 || :; echo >/out/started; exec sleep 1000"
 	a := newBox(t, forever)
 	a.running()
-	userOwner := a.sibling("user", forever, inUserNamespace)
-	chownTree(t, userOwner.rootfs(), 100000)
+	userOwner := a.sibling("user", forever, suite.InUserNamespace)
+	suite.ChownTree(t, userOwner.rootfs(), 100000)
 	userOwner.must1(os.Lchown(userOwner.out, 100000, 100000))
 	userOwner.running()
 	of := func(b *box, t specs.LinuxNamespaceType, kind string) func(*specs.Spec) {
-		return shared(t, fmt.Sprintf("/proc/%d/ns/%s", b.pid, kind))
+		return suite.Share(t, fmt.Sprintf("/proc/%d/ns/%s", b.pid, kind))
 	}
 	all := []func(*specs.Spec){of(a, specs.NetworkNamespace, "net"), of(a, specs.IPCNamespace, "ipc"), of(a, specs.UTSNamespace, "uts")}
 	for name, c := range map[string]struct {
@@ -334,8 +328,8 @@ func TestNamespacesOfAnotherUserNamespace(t *testing.T) {
 		edits []func(*specs.Spec)
 		from  map[string]*box // the container that it shares each namespace with
 	}{
-		"network":              {inUserNamespace, all[:1], map[string]*box{"net": a}},
-		"network, ipc and uts": {inUserNamespace, all, map[string]*box{"net": a, "ipc": a, "uts": a}},
+		"network":              {suite.InUserNamespace, all[:1], map[string]*box{"net": a}},
+		"network, ipc and uts": {suite.InUserNamespace, all, map[string]*box{"net": a, "ipc": a, "uts": a}},
 		"an existing user namespace": {of(userOwner, specs.UserNamespace, "user"),
 			[]func(*specs.Spec){all[0], of(userOwner, specs.IPCNamespace, "ipc")}, map[string]*box{"net": a, "ipc": userOwner, "user": userOwner}},
 	} {
@@ -346,17 +340,17 @@ func TestNamespacesOfAnotherUserNamespace(t *testing.T) {
 			// instead.
 			b.spec.Mounts = slices.DeleteFunc(b.spec.Mounts, func(m specs.Mount) bool { return m.Type == "sysfs" || m.Type == "mqueue" })
 			b.write()
-			chownTree(t, b.rootfs(), 100000)
+			suite.ChownTree(t, b.rootfs(), 100000)
 			b.must1(os.Lchown(b.out, 100000, 100000))
 			b.create()
 			b.start()
 			b.awaitFile("started")
 			for kind, from := range c.from {
-				if ns(t, b.pid, kind) != ns(t, from.pid, kind) {
+				if suite.Namespace(t, b.pid, kind) != suite.Namespace(t, from.pid, kind) {
 					t.Errorf("it does not have the %s namespace", kind)
 				}
 				const link = "/proc/self/ns/"
-				if got := strings.TrimSpace(b.must("exec", b.id, "readlink", link+kind)); got != ns(t, from.pid, kind) {
+				if got := strings.TrimSpace(b.must("exec", b.id, "readlink", link+kind)); got != suite.Namespace(t, from.pid, kind) {
 					t.Errorf("exec has the %s namespace %s", kind, got)
 				}
 			}

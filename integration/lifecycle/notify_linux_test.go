@@ -13,6 +13,8 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 // TestNotify checks that under a service manager start returns when the container has said that it
@@ -46,7 +48,7 @@ func TestNotify(t *testing.T) {
 	b.createWith(create)
 	start := b.command("start", b.id)
 	start.Env = create.Env
-	if err := spawn(start); err != nil {
+	if err := suite.Start(start); err != nil {
 		t.Fatal(err)
 	}
 	if got := b.awaitFile("started"); got != "/run/notify/notify.sock\n" {
@@ -72,8 +74,8 @@ func TestNotify(t *testing.T) {
 		select {
 		case got := <-told:
 			return got
-		case <-time.After(patience):
-			t.Fatalf("the manager was told nothing in %v", patience)
+		case <-time.After(suite.Patience):
+			t.Fatalf("the manager was told nothing in %v", suite.Patience)
 			return ""
 		}
 	}
@@ -83,7 +85,7 @@ func TestNotify(t *testing.T) {
 	if got := next(); !strings.HasPrefix(got, "BARRIER=1") {
 		t.Errorf("the manager was told %q, want the barrier", got)
 	}
-	if err := join(start); err != nil {
+	if err := suite.Join(start); err != nil {
 		t.Errorf("start: %v", err)
 	}
 	b.must("delete", "--force", b.id)

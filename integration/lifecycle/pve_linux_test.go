@@ -13,10 +13,11 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 // vmids returns the VMIDs in use.
@@ -42,7 +43,7 @@ func vmids(t *testing.T) map[string]bool {
 // listed returns a CT's status in `pct list`, or "" if the CT is not listed.
 func listed(t *testing.T, vmid string) string {
 	t.Helper()
-	for line := range strings.Lines(output(t, "pct", "list")) {
+	for line := range strings.Lines(suite.Output(t, "pct", "list")) {
 		if f := strings.Fields(line); len(f) > 1 && f[0] == vmid {
 			return f[1]
 		}
@@ -54,7 +55,7 @@ func listed(t *testing.T, vmid string) string {
 func ctConfig(t *testing.T, vmid string) map[string]string {
 	t.Helper()
 	values := map[string]string{}
-	for line := range strings.Lines(output(t, "pct", "config", vmid)) {
+	for line := range strings.Lines(suite.Output(t, "pct", "config", vmid)) {
 		key, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), ": ")
 		values[key] = value
 	}
@@ -79,17 +80,13 @@ func TestCTLife(t *testing.T) {
 	if got := listed(t, vmid); got != "running" {
 		t.Errorf("started: pct list says %q", got)
 	}
-	o := execute(t, exec.Command("pct", "exec", vmid, "--", "sh", "-c", "cat /proc/1/cmdline | tr '\\0' ' '; hostname; cat /out/started; exit 6"))
-	if o.status != 6 || o.stdout != "sleep 1000 box\nstarted\n" {
-		t.Errorf("pct exec: status %d, stdout %q, stderr %q", o.status, o.stdout, o.stderr)
+	o := suite.Execute(t, exec.Command("pct", "exec", vmid, "--", "sh", "-c", "cat /proc/1/cmdline | tr '\\0' ' '; hostname; cat /out/started; exit 6"))
+	if o.Status != 6 || o.Stdout != "sleep 1000 box\nstarted\n" {
+		t.Errorf("pct exec: status %d, stdout %q, stderr %q", o.Status, o.Stdout, o.Stderr)
 	}
 	b.must("kill", b.id, "KILL")
 	b.wait()
-	for deadline := time.Now().Add(patience); listed(t, vmid) != "stopped"; time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("its process has gone: pct list says %q", listed(t, vmid))
-		}
-	}
+	awaitStopped(t, vmid)
 	b.must("delete", b.id)
 	if got := listed(t, vmid); got != "" {
 		t.Errorf("deleted: pct list says %q", got)
@@ -109,11 +106,7 @@ func TestCTStopsByItself(t *testing.T) {
 		t.Errorf("ended with %#x", ws)
 	}
 	vmid := b.enclosureName()
-	for deadline := time.Now().Add(patience); listed(t, vmid) != "stopped"; time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("pct list says %q", listed(t, vmid))
-		}
-	}
+	awaitStopped(t, vmid)
 	b.must("delete", b.id)
 }
 
@@ -130,7 +123,7 @@ func TestCTStop(t *testing.T) {
 				b.start()
 				b.awaitFile("started")
 			}
-			output(t, "pct", "stop", b.enclosureName())
+			suite.Output(t, "pct", "stop", b.enclosureName())
 			if ws := b.wait(); !ws.Signaled() || ws.Signal() != unix.SIGKILL {
 				t.Errorf("its process ended with %#x", ws)
 			}
@@ -160,7 +153,7 @@ func TestCTShutdown(t *testing.T) {
 			b.create()
 			b.start()
 			b.awaitFile("started")
-			output(t, "pct", "shutdown", b.enclosureName(), "--timeout", "10")
+			suite.Output(t, "pct", "shutdown", b.enclosureName(), "--timeout", "60")
 			if ws := b.wait(); ws.ExitStatus() != 5 {
 				t.Errorf("its process ended with %#x", ws)
 			}
@@ -178,8 +171,8 @@ func TestCTDestroyed(t *testing.T) {
 	b.start()
 	b.awaitFile("started")
 	vmid := b.enclosureName()
-	output(t, "pct", "stop", vmid)
-	output(t, "pct", "destroy", vmid)
+	suite.Output(t, "pct", "stop", vmid)
+	suite.Output(t, "pct", "destroy", vmid)
 	if ws := b.wait(); ws.Signal() != unix.SIGKILL {
 		t.Errorf("its process ended with %#x", ws)
 	}
@@ -196,7 +189,7 @@ func TestCTDestroyedAndReused(t *testing.T) {
 	b := newBox(t, forever)
 	b.create()
 	vmid := b.enclosureName()
-	output(t, "pct", "destroy", vmid, "--force", "1")
+	suite.Output(t, "pct", "destroy", vmid, "--force", "1")
 	b.wait()
 	createCT(t, vmid, "--hostname", "theirs", "--description", "OCI container "+b.id+" of berth.\n\nnot: berth-container: "+b.root+"/"+b.id)
 	b.must("delete", b.id)
@@ -208,7 +201,7 @@ func TestCTDestroyedAndReused(t *testing.T) {
 // createCT makes a CT that is not a container's.
 func createCT(t *testing.T, vmid string, more ...string) {
 	t.Helper()
-	dir, err := os.MkdirTemp(workDir(), "ct")
+	dir, err := os.MkdirTemp(suite.Dir(), "ct")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -220,10 +213,10 @@ func createCT(t *testing.T, vmid string, more ...string) {
 	if err := os.Mkdir(rootfs, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	output(t, "pct", append([]string{"create", vmid, empty, "--rootfs", rootfs, "--ostype", "unmanaged", "--unprivileged", "0", "--arch", "amd64"}, more...)...)
+	suite.Output(t, "pct", append([]string{"create", vmid, empty, "--rootfs", rootfs, "--ostype", "unmanaged", "--unprivileged", "0", "--arch", "amd64"}, more...)...)
 	t.Cleanup(func() {
 		if vmids(t)[vmid] {
-			output(t, "pct", "destroy", vmid)
+			suite.Output(t, "pct", "destroy", vmid)
 		}
 		// pct leaves these files. A container of this test had the VMID before.
 		for _, trace := range []string{"/var/lib/lxc/" + vmid, "/run/lxc/lock/var/lib/lxc/." + vmid} {
@@ -243,12 +236,12 @@ func TestCTLocked(t *testing.T) {
 	b := newBox(t, forever)
 	b.create()
 	vmid := b.enclosureName()
-	output(t, "pct", "set", vmid, "--lock", "backup")
+	suite.Output(t, "pct", "set", vmid, "--lock", "backup")
 	b.refused("locked", "delete", "--force", b.id)
 	if got := ctConfig(t, vmid)["lock"]; got != "backup" {
 		t.Errorf("the lock is %q", got)
 	}
-	output(t, "pct", "unlock", vmid)
+	suite.Output(t, "pct", "unlock", vmid)
 	b.must("delete", "--force", b.id)
 	if vmids(t)[vmid] {
 		t.Error("the VMID is still taken")
@@ -261,9 +254,9 @@ func TestCTProtected(t *testing.T) {
 	b := newBox(t, forever)
 	b.create()
 	vmid := b.enclosureName()
-	output(t, "pct", "set", vmid, "--protection", "1")
+	suite.Output(t, "pct", "set", vmid, "--protection", "1")
 	b.refused("protection", "delete", "--force", b.id)
-	output(t, "pct", "set", vmid, "--protection", "0")
+	suite.Output(t, "pct", "set", vmid, "--protection", "0")
 	b.must("delete", "--force", b.id)
 }
 
@@ -324,7 +317,7 @@ func TestCTAfterReboot(t *testing.T) {
 	b := newBox(t, forever)
 	b.create()
 	vmid := b.enclosureName()
-	output(t, "pct", "stop", vmid)
+	suite.Output(t, "pct", "stop", vmid)
 	b.wait()
 	if err := os.RemoveAll(b.root); err != nil {
 		t.Fatal(err)
@@ -363,13 +356,11 @@ func TestCTStartedByHand(t *testing.T) {
 	b := newBox(t, "exit 0")
 	b.end()
 	vmid := b.enclosureName()
-	for deadline := time.Now().Add(patience); listed(t, vmid) != "stopped"; time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("it does not stop")
-		}
-	}
-	time.Sleep(time.Second) // the CT's unit lives a moment longer
-	if o := execute(t, exec.Command("pct", "start", vmid)); o.status == 0 {
+	awaitStopped(t, vmid)
+	suite.Eventually(t, "the end of the CT's unit", func() bool {
+		return suite.Execute(t, exec.Command("systemctl", "--quiet", "is-active", "pve-container@"+vmid)).Status != 0
+	})
+	if o := suite.Execute(t, exec.Command("pct", "start", vmid)); o.Status == 0 {
 		t.Error("it started")
 	}
 	if got := b.state().Status; got != "stopped" {
@@ -441,12 +432,12 @@ func TestCTStartFails(t *testing.T) {
 	pctOnly(t)
 	b := newBox(t, forever)
 	vmid := candidate(b, 0)
-	dropIn(t, "pve-container@"+vmid, "[Service]\nExecStart=\nExecStart=/bin/sh -c 'echo no luck >>/run/pve/ct-"+vmid+".stderr; exit 1'\n")
+	dropIn(t, "pve-container@"+vmid, "[Service]\nExecStart=\nExecStart=/bin/sh -c 'echo no luck >>/run/pve/ct-"+vmid+".Stderr; exit 1'\n")
 	b.refused("LXC says: no luck", b.createArgs()...)
 	if vmids(t)[vmid] {
 		t.Error("the VMID is still taken")
 	}
-	if failed := output(t, "systemctl", "--failed", "--plain", "--no-legend"); strings.Contains(failed, "pve-container@"+vmid) {
+	if failed := suite.Output(t, "systemctl", "--failed", "--plain", "--no-legend"); strings.Contains(failed, "pve-container@"+vmid) {
 		t.Errorf("failed units: %s", failed)
 	}
 }
@@ -462,10 +453,10 @@ func dropIn(t *testing.T, unit, text string) {
 		if err := os.RemoveAll(dir); err != nil {
 			t.Error(err)
 		}
-		output(t, "systemctl", "daemon-reload")
+		suite.Output(t, "systemctl", "daemon-reload")
 	})
 	if err := os.WriteFile(filepath.Join(dir, "test.conf"), []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	output(t, "systemctl", "daemon-reload")
+	suite.Output(t, "systemctl", "daemon-reload")
 }

@@ -7,13 +7,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 // atATime is how many containers the soak has at once.
@@ -76,23 +77,19 @@ func lightBox(t *testing.T, b *box, id string) *box {
 // expected.
 func (b *box) soak(mu *sync.Mutex, names map[string]string) error {
 	call := func(args ...string) error {
-		o, err := tryExecute(b.command(args...))
-		if err == nil && (o.status != 0 || o.stderr != "") {
-			err = fmt.Errorf("%q: status %d: %s", args, o.status, o.stderr)
+		o, err := suite.Run(b.command(args...))
+		if err == nil && (o.Status != 0 || o.Stderr != "") {
+			err = fmt.Errorf("%q: status %d: %s", args, o.Status, o.Stderr)
 		}
 		return err
 	}
 	if err := call(b.createArgs()...); err != nil {
 		return err
 	}
-	data, err := os.ReadFile(filepath.Join(filepath.Dir(b.root), b.id+".pid"))
+	err := b.adopt()
 	if err != nil {
 		return err
 	}
-	if b.pid, err = strconv.Atoi(string(data)); err != nil {
-		return err
-	}
-	adopt(b.pid)
 	if !isPeer() {
 		name := b.enclosureName()
 		mu.Lock()
@@ -110,7 +107,7 @@ func (b *box) soak(mu *sync.Mutex, names map[string]string) error {
 	if err := errors.Join(err, call("state", b.id), call("start", b.id)); err != nil {
 		return err
 	}
-	if ws := waitFor(b.T, b.pid); ws.ExitStatus() != 7 {
+	if ws := suite.WaitFor(b.T, b.pid); ws.ExitStatus() != 7 {
 		return fmt.Errorf("it ended with %#x", ws)
 	}
 	if _, err := os.Stat(filepath.Join(b.out, b.id)); err != nil {
@@ -135,8 +132,8 @@ func TestConcurrentCommands(t *testing.T) {
 		t.Errorf("%d of 8 starts succeeded: %+v", n, outcomes)
 	}
 	for _, o := range outcomes {
-		if o.status != 0 && !strings.Contains(o.stderr, "cannot start an already running container") {
-			t.Errorf("start: %q", o.stderr)
+		if o.Status != 0 && !strings.Contains(o.Stderr, "cannot start an already running container") {
+			t.Errorf("start: %q", o.Stderr)
 		}
 	}
 	b.awaitFile("started")
@@ -149,16 +146,16 @@ func TestConcurrentCommands(t *testing.T) {
 	}
 }
 
-func (b *box) atOnce(n int, args ...string) []outcome {
+func (b *box) atOnce(n int, args ...string) []suite.Outcome {
 	b.Helper()
 
-	outcomes := make([]outcome, n)
+	outcomes := make([]suite.Outcome, n)
 	var wg sync.WaitGroup
 	for i := range outcomes {
 		wg.Go(func() {
-			o, err := tryExecute(b.command(args...))
+			o, err := suite.Run(b.command(args...))
 			if err != nil {
-				o = outcome{status: -1, stderr: err.Error()}
+				o = suite.Outcome{Status: -1, Stderr: err.Error()}
 			}
 			outcomes[i] = o
 		})
@@ -167,10 +164,10 @@ func (b *box) atOnce(n int, args ...string) []outcome {
 	return outcomes
 }
 
-func succeeded(list []outcome) int {
+func succeeded(list []suite.Outcome) int {
 	n := 0
 	for _, o := range list {
-		if o.status == 0 {
+		if o.Status == 0 {
 			n++
 		}
 	}

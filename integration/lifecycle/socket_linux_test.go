@@ -17,6 +17,8 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 // onHostNetwork gives a container the host's network and the test program as /caller.
@@ -26,7 +28,7 @@ func onHostNetwork(t *testing.T) func(*specs.Spec) {
 		t.Fatal(err)
 	}
 	return func(s *specs.Spec) {
-		shared(specs.NetworkNamespace, "")(s)
+		suite.Share(specs.NetworkNamespace, "")(s)
 		s.Mounts = append(s.Mounts, specs.Mount{Destination: "/caller", Type: "bind", Source: exe, Options: []string{"bind", "ro"}})
 		for i, m := range s.Mounts {
 			if m.Destination == "/sys" { // a sysfs needs a network namespace that the container owns
@@ -40,10 +42,10 @@ func onHostNetwork(t *testing.T) func(*specs.Spec) {
 func (b *box) call(what string) string {
 	b.Helper()
 	o := b.berth("exec", "--env", callerEnv+"="+what, b.id, "/caller")
-	if o.status != 0 || o.stderr != "" {
-		b.Errorf("the caller: status %d, %q", o.status, o.stderr)
+	if o.Status != 0 || o.Stderr != "" {
+		b.Errorf("the caller: status %d, %q", o.Status, o.Stderr)
 	}
-	return o.stdout
+	return o.Stdout
 }
 
 // checkRefused checks that text has a line for each address and that all connections were refused.
@@ -70,7 +72,7 @@ func ordinaryLXC(t *testing.T) (name, address string) {
 	dir := t.TempDir()
 	name = fmt.Sprintf("ordinary-%d-%d", os.Getpid(), ordinaries.Add(1))
 	root := filepath.Join(dir, "rootfs")
-	copyTree(t, *baseRoot, root)
+	suite.CopyTree(t, *baseRoot, root)
 	config := filepath.Join(dir, "config")
 	text := "lxc.rootfs.path = dir:" + root + "\nlxc.uts.name = ordinary\nlxc.init.cmd = /bin/sleep 1000\nlxc.apparmor.profile = unconfined\n"
 	if err := os.WriteFile(config, []byte(text), 0o644); err != nil {
@@ -80,12 +82,12 @@ func ordinaryLXC(t *testing.T) (name, address string) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	adopt(cmd.Process.Pid)
+	suite.Adopt(cmd.Process.Pid)
 	t.Cleanup(func() {
-		output(t, "lxc-stop", "-k", "-n", name)
-		waitFor(t, cmd.Process.Pid)
+		suite.Output(t, "lxc-stop", "-k", "-n", name)
+		suite.WaitFor(t, cmd.Process.Pid)
 	})
-	output(t, "lxc-wait", "-n", name, "-s", "RUNNING", "-t", "20")
+	suite.Output(t, "lxc-wait", "-n", name, "-s", "RUNNING", "-t", "20")
 	return name, "/var/lib/lxc/" + name + "/command"
 }
 
@@ -121,24 +123,24 @@ func TestCommandSockets(t *testing.T) {
 	}
 	checkRefused(t, b.call(""), addresses)
 
-	if got := strings.TrimSpace(output(t, "lxc-info", "-n", name, "-s", "-H")); got != "RUNNING" {
+	if got := strings.TrimSpace(suite.Output(t, "lxc-info", "-n", name, "-s", "-H")); got != "RUNNING" {
 		t.Errorf("lxc-info of the ordinary container: %s", got)
 	}
-	if got := strings.TrimSpace(output(t, "lxc-info", "-n", b.enclosureName(), "-s", "-H")); got != "RUNNING" {
+	if got := strings.TrimSpace(suite.Output(t, "lxc-info", "-n", b.enclosureName(), "-s", "-H")); got != "RUNNING" {
 		t.Errorf("lxc-info: %s", got)
 	}
 	stop := []string{"lxc-stop", "-k", "-n", b.enclosureName()}
 	if *backend == "pct" {
 		vmid := b.enclosureName()
-		if list := output(t, "pct", "list"); !strings.Contains(list, vmid) {
+		if list := suite.Output(t, "pct", "list"); !strings.Contains(list, vmid) {
 			t.Errorf("pct list: %q", list)
 		}
-		if got := output(t, "pct", "exec", vmid, "--", "cat", "/out/done"); got != "\n" {
+		if got := suite.Output(t, "pct", "exec", vmid, "--", "cat", "/out/done"); got != "\n" {
 			t.Errorf("pct exec: %q", got)
 		}
 		stop = []string{"pct", "stop", vmid}
 	}
-	output(t, stop[0], stop[1:]...)
+	suite.Output(t, stop[0], stop[1:]...)
 	b.wait()
 	b.await("stopped")
 }
@@ -166,11 +168,11 @@ func TestCommandSocketsElsewhere(t *testing.T) {
 		name, what string
 		edit       func(*specs.Spec)
 	}{
-		{"a network namespace by path", "", shared(specs.NetworkNamespace, "/proc/self/ns/net")},
+		{"a network namespace by path", "", suite.Share(specs.NetworkNamespace, "/proc/self/ns/net")},
 		{"capabilities", "", more("CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_SYS_PTRACE", "CAP_IPC_LOCK")},
 		{"a lower cgroup", "lower", writable},
-		{"a joined pid namespace", "", shared(specs.PIDNamespace, fmt.Sprintf("/proc/%d/ns/pid", pod.pid))},
-		{"the host's pid namespace", "", shared(specs.PIDNamespace, "")},
+		{"a joined pid namespace", "", suite.Share(specs.PIDNamespace, fmt.Sprintf("/proc/%d/ns/pid", pod.pid))},
+		{"the host's pid namespace", "", suite.Share(specs.PIDNamespace, "")},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := newBox(t, "/caller", onHostNetwork(t), c.edit)
@@ -184,11 +186,11 @@ func TestCommandSocketsElsewhere(t *testing.T) {
 		})
 	}
 	t.Run("a user namespace", func(t *testing.T) {
-		b := newBox(t, "/caller", onHostNetwork(t), inUserNamespace)
+		b := newBox(t, "/caller", onHostNetwork(t), suite.InUserNamespace)
 		b.spec.Process.Env = append(b.spec.Process.Env, callerEnv+"=one "+ordinary)
 		b.spec.Mounts = slices.DeleteFunc(b.spec.Mounts, func(m specs.Mount) bool { return m.Destination == "/dev/mqueue" })
 		b.write()
-		chownTree(t, b.rootfs(), 100000)
+		suite.ChownTree(t, b.rootfs(), 100000)
 		text, _ := b.end()
 		checkRefused(t, text, []string{ordinary})
 	})
@@ -246,7 +248,7 @@ func TestHostsAbstractSockets(t *testing.T) {
 // coarse reports whether the kernel refuses more than LXC's addresses, according to berth features.
 func coarse(t *testing.T) bool {
 	t.Helper()
-	return !isPeer() && strings.Contains(output(t, *program, "features"), `"io.github.berth-oci.berth.lxc-sockets": "refused with others"`)
+	return !isPeer() && strings.Contains(suite.Output(t, *program, "features"), `"io.github.berth-oci.berth.lxc-sockets": "refused with others"`)
 }
 
 func listenAbstract(t *testing.T, at string) int {
@@ -271,10 +273,10 @@ func TestNoOtherCgroup(t *testing.T) {
 	t.Parallel()
 	berthOnly(t)
 	for name, edit := range map[string]func(*specs.Spec){
-		"the host's cgroup namespace":                         shared(specs.CgroupNamespace, ""),
+		"the host's cgroup namespace":                         suite.Share(specs.CgroupNamespace, ""),
 		"the host's cgroups in a cgroup namespace of its own": func(s *specs.Spec) {},
 		"a seccomp profile that allows clone3": func(s *specs.Spec) {
-			shared(specs.CgroupNamespace, "")(s)
+			suite.Share(specs.CgroupNamespace, "")(s)
 			s.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.ActLog, Syscalls: []specs.LinuxSyscall{{Names: []string{"clone3"}, Action: specs.ActAllow}}}
 		},
 	} {
@@ -315,7 +317,7 @@ func stays(t *testing.T, who, text string) {
 func TestNoOtherCgroupLater(t *testing.T) {
 	t.Parallel()
 	berthOnly(t)
-	b := newBox(t, "exec unshare -n sh -c 'echo >/out/left; sleep 1000'", onHostNetwork(t), shared(specs.CgroupNamespace, ""), func(s *specs.Spec) {
+	b := newBox(t, "exec unshare -n sh -c 'echo >/out/left; sleep 1000'", onHostNetwork(t), suite.Share(specs.CgroupNamespace, ""), func(s *specs.Spec) {
 		all := append(slices.Clone(defaultCaps), "CAP_SYS_ADMIN")
 		s.Process.Capabilities = &specs.LinuxCapabilities{Bounding: all, Effective: all, Permitted: all}
 		s.Mounts = slices.DeleteFunc(s.Mounts, func(m specs.Mount) bool { return m.Destination == "/sys/fs/cgroup" })
@@ -325,7 +327,7 @@ func TestNoOtherCgroupLater(t *testing.T) {
 	b.create()
 	b.start()
 	b.awaitFile("left")
-	if ns(t, b.pid, "net") == ns(t, os.Getpid(), "net") {
+	if suite.Namespace(t, b.pid, "net") == suite.Namespace(t, os.Getpid(), "net") {
 		t.Error("the first process is in the host's network namespace")
 	}
 	stays(t, "exec", b.call("leave"))
@@ -356,7 +358,7 @@ func TestTakenCommandSocket(t *testing.T) {
 		return
 	}
 	b.refused("address already in use: process ", b.createArgs()...)
-	if took := time.Since(begin); took > 5*time.Second {
+	if took := time.Since(begin); took > suite.Patience {
 		t.Errorf("create failed after %v", took)
 	}
 }
@@ -373,13 +375,13 @@ func TestOpenSocketNotPreserved(t *testing.T) {
 	}
 	f := os.NewFile(uintptr(fd), "socket")
 	defer f.Close()
-	try := func() outcome {
+	try := func() suite.Outcome {
 		cmd := b.command("run", "--bundle", b.bundle, "--preserve-fds", "1", b.id)
 		cmd.ExtraFiles = []*os.File{f}
-		return execute(t, cmd)
+		return suite.Execute(t, cmd)
 	}
-	if o := try(); o.status != 1 || !strings.Contains(o.stderr, "descriptor 3 of --preserve-fds or LISTEN_FDS: ") {
-		t.Errorf("status %d, %q", o.status, o.stderr)
+	if o := try(); o.Status != 1 || !strings.Contains(o.Stderr, "descriptor 3 of --preserve-fds or LISTEN_FDS: ") {
+		t.Errorf("status %d, %q", o.Status, o.Stderr)
 	}
 	if err := unix.Bind(fd, &unix.SockaddrUnix{Name: filepath.Join(t.TempDir(), "s")}); err != nil {
 		t.Fatal(err)
@@ -387,8 +389,8 @@ func TestOpenSocketNotPreserved(t *testing.T) {
 	if err := unix.Listen(fd, 1); err != nil {
 		t.Fatal(err)
 	}
-	if o := try(); o.status != 3 {
-		t.Errorf("one that listens: status %d, %q", o.status, o.stderr)
+	if o := try(); o.Status != 3 {
+		t.Errorf("one that listens: status %d, %q", o.Status, o.Stderr)
 	}
 }
 
@@ -428,13 +430,13 @@ func TestCommandSocketsUnguarded(t *testing.T) {
 		cmd.Path = exe
 		cmd.Env = append(os.Environ(), noBPFEnv+"=1")
 		cmd.SysProcAttr = attr
-		o := execute(b.T, cmd)
-		if o.status != 1 {
-			b.Errorf("create: status %d", o.status)
+		o := suite.Execute(b.T, cmd)
+		if o.Status != 1 {
+			b.Errorf("create: status %d", o.Status)
 		}
 		for _, want := range words {
-			if !strings.Contains(o.stderr, want) {
-				b.Errorf("create: %q does not say %q", o.stderr, want)
+			if !strings.Contains(o.Stderr, want) {
+				b.Errorf("create: %q does not say %q", o.Stderr, want)
 			}
 		}
 	}
@@ -451,7 +453,7 @@ func TestCommandSocketsUnguarded(t *testing.T) {
 		"by path":    {"/proc/self/ns/net", "linux.namespaces[5].path: "},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := newBox(t, forever, onHostNetwork(t), shared(specs.NetworkNamespace, c.path))
+			b := newBox(t, forever, onHostNetwork(t), suite.Share(specs.NetworkNamespace, c.path))
 			createWithoutBPF(b, nil, c.want, "Linux 6.7", "user namespace", "crun")
 		})
 	}

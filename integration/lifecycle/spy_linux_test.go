@@ -10,12 +10,12 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
 	"github.com/berth-oci/berth/backends/osthread"
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 // spyEnv makes the test program the spy of TestPodCannotSeeHost. Its value is the path of a file on
@@ -27,7 +27,7 @@ const spyEnv = "BERTH_TEST_SPY"
 func spy(marker string) {
 	looked := map[int]bool{}
 	self := os.Getpid()
-	for announced := false; ; {
+	for {
 		entries, _ := os.ReadDir("/proc")
 		for _, e := range entries {
 			pid, err := strconv.Atoi(e.Name())
@@ -40,10 +40,7 @@ func spy(marker string) {
 			}
 			peer(pid, marker)
 		}
-		if !announced {
-			note("spying", "yes")
-			announced = true
-		}
+		note("rounds", "over")
 	}
 }
 
@@ -90,6 +87,14 @@ func note(name, text string) {
 	fmt.Fprintln(f, text)
 }
 
+// awaitRound waits until the spy or tracer has looked at each process that exists now.
+func (b *box) awaitRound() {
+	b.Helper()
+	rounds := func() int { return lines(filepath.Join(b.out, "rounds")) }
+	before := rounds()
+	suite.Eventually(b.T, "a whole round", func() bool { return rounds() > before+1 })
+}
+
 // TestPodCannotSeeHost checks that a container that may inspect every process of its pid namespace
 // finds nothing of the host in the processes that berth brings in there: containers that join the
 // namespace, and execs.
@@ -99,7 +104,7 @@ func TestPodCannotSeeHost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	marker := filepath.Join(workDir(), "of-the-host")
+	marker := filepath.Join(suite.Dir(), "of-the-host")
 	if err := os.WriteFile(marker, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -112,19 +117,18 @@ func TestPodCannotSeeHost(t *testing.T) {
 	a.write()
 	a.create()
 	a.start()
-	a.awaitFile("spying")
+	a.awaitFile("rounds")
 	rounds := 12
 	if *backend == "pct" {
 		rounds = 3
 	}
 	for i := range rounds {
-		b := a.sibling(fmt.Sprint(i), "exit 3", shared(specs.PIDNamespace, fmt.Sprintf("/proc/%d/ns/pid", a.pid)))
+		b := a.sibling(fmt.Sprint(i), "exit 3", suite.Share(specs.PIDNamespace, fmt.Sprintf("/proc/%d/ns/pid", a.pid)))
 		b.create()
 		if s := b.state(); s.Status != "created" || s.Pid != b.pid {
 			t.Errorf("state: %+v, and its pid is %d", s, b.pid)
 		}
-		// This is long enough for the spy's next round.
-		time.Sleep(10 * time.Millisecond)
+		a.awaitRound()
 		b.start()
 		if ws := b.wait(); ws.ExitStatus() != 3 {
 			t.Errorf("it ended with %#x", ws)
@@ -145,8 +149,8 @@ func TestPodCannotSeeHost(t *testing.T) {
 // its hooks, its end and its user namespace.
 func TestJoinedPID(t *testing.T) {
 	t.Parallel()
-	a := newBox(t, forever, inUserNamespace)
-	chownTree(t, a.rootfs(), 100000)
+	a := newBox(t, forever, suite.InUserNamespace)
+	suite.ChownTree(t, a.rootfs(), 100000)
 	if err := os.Lchown(a.out, 100000, 100000); err != nil {
 		t.Fatal(err)
 	}
@@ -154,10 +158,10 @@ func TestJoinedPID(t *testing.T) {
 	a.start()
 	a.awaitFile("started")
 	join := func(name, script string) *box {
-		b := a.sibling(name, script, shared(specs.PIDNamespace, fmt.Sprintf("/proc/%d/ns/pid", a.pid)))
+		b := a.sibling(name, script, suite.Share(specs.PIDNamespace, fmt.Sprintf("/proc/%d/ns/pid", a.pid)))
 		b.spec.Linux.Namespaces = append(b.spec.Linux.Namespaces, specs.LinuxNamespace{Type: specs.UserNamespace, Path: fmt.Sprintf("/proc/%d/ns/user", a.pid)})
 		b.write()
-		chownTree(t, b.rootfs(), 100000)
+		suite.ChownTree(t, b.rootfs(), 100000)
 		if err := os.Lchown(b.out, 100000, 100000); err != nil {
 			t.Fatal(err)
 		}
@@ -170,12 +174,12 @@ func TestJoinedPID(t *testing.T) {
 		*hookList(b.spec, "startContainer") = []specs.Hook{hook("echo hook; grep -o '\"pid\":[0-9]*'; readlink /proc/self/ns/pid; id -u >&2; exit 9")}
 		b.write()
 		b.create()
-		space := ns(t, a.pid, "pid")
-		inner := statusLine(t, b.pid, "NSpid")
+		space := suite.Namespace(t, a.pid, "pid")
+		inner := suite.Field(t, b.pid, "NSpid")
 		o := b.berth("start", b.id)
-		for _, want := range []string{"output: hook", `"pid":` + strings.TrimSpace(inner[strings.LastIndex(inner, "\t"):]) + ";", space + "; 7"} {
-			if o.status != 1 || !strings.Contains(o.stderr, strings.ReplaceAll(want, `"`, `\"`)) && !strings.Contains(o.stderr, want) {
-				t.Errorf("start: status %d, %q; want %q", o.status, o.stderr, want)
+		for _, want := range []string{"output: hook", `"pid":` + strings.TrimSpace(inner[strings.LastIndex(inner, " "):]) + ";", space + "; 7"} {
+			if o.Status != 1 || !strings.Contains(o.Stderr, strings.ReplaceAll(want, `"`, `\"`)) && !strings.Contains(o.Stderr, want) {
+				t.Errorf("start: status %d, %q; want %q", o.Status, o.Stderr, want)
 			}
 		}
 		if ws := b.wait(); ws.ExitStatus() != 1 {

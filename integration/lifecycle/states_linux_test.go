@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 const forever = "echo started >/out/started; exec sleep 1000"
@@ -30,15 +32,17 @@ func TestStates(t *testing.T) {
 		s.Owner != "root" && !isPeer() || s.Annotations["org.example.note"] != "a=b" || s.Created.Before(before) || s.Created.After(time.Now()) {
 		t.Errorf("state of a created container: %+v", s)
 	}
-	time.Sleep(100 * time.Millisecond)
-	if entries, _ := os.ReadDir(b.out); len(entries) > 0 {
-		t.Error("something of the user's has run before start")
+	if exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", b.pid)); err != nil || strings.HasSuffix(exe, "/bin/busybox") {
+		t.Errorf("before start the process is %s (%v)", exe, err)
 	}
 	b.refused("container with given ID already exists", b.createArgs()...)
 	if s := b.state(); s.Status != "created" || s.Pid != b.pid {
 		t.Errorf("a refused create changed the container: %+v", s)
 	}
 
+	if entries, _ := os.ReadDir(b.out); len(entries) > 0 {
+		t.Error("something of the user's has run before start")
+	}
 	b.start()
 	b.awaitFile("started")
 	if s := b.state(); s.Status != "running" || s.Pid != b.pid {
@@ -126,8 +130,8 @@ func TestKill(t *testing.T) {
 		b := newBox(t, forever)
 		b.create()
 		for _, name := range []string{"NOSUCH", "65", "-1", "1x", "TERM\nKILL"} {
-			if o := b.berth("kill", "--", b.id, name); o.status != 1 {
-				t.Errorf("kill %q: status %d", name, o.status)
+			if o := b.berth("kill", "--", b.id, name); o.Status != 1 {
+				t.Errorf("kill %q: status %d", name, o.Status)
 			}
 		}
 	})
@@ -208,8 +212,8 @@ func TestCommandLine(t *testing.T) {
 		{[]string{"create", "--help"}, 0},
 		{[]string{"features"}, 0},
 	} {
-		if o := b.berth(c.args...); o.status != c.status {
-			t.Errorf("%q: status %d, want %d; stderr %q", c.args, o.status, c.status, o.stderr)
+		if o := b.berth(c.args...); o.Status != c.status {
+			t.Errorf("%q: status %d, want %d; stderr %q", c.args, o.Status, c.status, o.Stderr)
 		}
 	}
 	b.refused("container does not exist", "start", b.id)
@@ -231,8 +235,8 @@ func TestLog(t *testing.T) {
 	if _, err := time.Parse(time.RFC3339, line.Time); err != nil || line.Level != "error" || !strings.Contains(line.Msg, "container does not exist") {
 		t.Errorf("the log: %+v", line)
 	}
-	if o.status != 1 || !strings.Contains(o.stderr, "container does not exist") {
-		t.Errorf("status %d, stderr %q", o.status, o.stderr)
+	if o.Status != 1 || !strings.Contains(o.Stderr, "container does not exist") {
+		t.Errorf("status %d, stderr %q", o.Status, o.Stderr)
 	}
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
@@ -253,8 +257,8 @@ func TestRunStatus(t *testing.T) {
 		t.Run(c.script, func(t *testing.T) {
 			t.Parallel()
 			b := newBox(t, c.script)
-			if o := b.run(); o.status != c.status || o.stdout != "" {
-				t.Errorf("run: status %d, want %d; stdout %q, stderr %q", o.status, c.status, o.stdout, o.stderr)
+			if o := b.run(); o.Status != c.status || o.Stdout != "" {
+				t.Errorf("run: status %d, want %d; stdout %q, stderr %q", o.Status, c.status, o.Stdout, o.Stderr)
 			}
 			b.refused("container does not exist", "state", b.id)
 		})
@@ -263,12 +267,12 @@ func TestRunStatus(t *testing.T) {
 		t.Parallel()
 		b := newBox(t, forever)
 		cmd := b.command("run", "--bundle", b.bundle, b.id)
-		if err := spawn(cmd); err != nil {
+		if err := suite.Start(cmd); err != nil {
 			t.Fatal(err)
 		}
 		b.awaitFile("started")
 		b.must("kill", b.id, "KILL")
-		_ = join(cmd)
+		_ = suite.Join(cmd)
 		if got := cmd.ProcessState.ExitCode(); got != 137 {
 			t.Errorf("run: status %d, want 137", got)
 		}
@@ -277,14 +281,14 @@ func TestRunStatus(t *testing.T) {
 		t.Parallel()
 		b := newBox(t, `trap 'exit 33' INT; echo started >/out/started; while :; do sleep 0.05; done`)
 		cmd := b.command("run", "--bundle", b.bundle, b.id)
-		if err := spawn(cmd); err != nil {
+		if err := suite.Start(cmd); err != nil {
 			t.Fatal(err)
 		}
 		b.awaitFile("started")
 		if err := cmd.Process.Signal(unix.SIGINT); err != nil {
 			t.Fatal(err)
 		}
-		_ = join(cmd)
+		_ = suite.Join(cmd)
 		if got := cmd.ProcessState.ExitCode(); got != 33 {
 			t.Errorf("run: status %d, want 33", got)
 		}
@@ -304,8 +308,8 @@ func TestNoSuchProgram(t *testing.T) {
 			b.spec.Process.Args = args
 			b.write()
 			o := b.run()
-			if o.status != 1 || !strings.Contains(o.stderr, words) || o.stdout != "" {
-				t.Errorf("status %d, stderr %q; want 1 and %q", o.status, o.stderr, words)
+			if o.Status != 1 || !strings.Contains(o.Stderr, words) || o.Stdout != "" {
+				t.Errorf("status %d, stderr %q; want 1 and %q", o.Status, o.Stderr, words)
 			}
 			b.refused("container does not exist", "state", b.id)
 		})
@@ -315,8 +319,7 @@ func TestNoSuchProgram(t *testing.T) {
 func TestRunDetached(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, forever)
-	pidFile := filepath.Join(filepath.Dir(b.root), b.id+".pid")
-	b.createWith(b.command("run", "-d", "--bundle", b.bundle, "--pid-file", pidFile, b.id))
+	b.createWith(b.command("run", "-d", "--bundle", b.bundle, "--pid-file", b.pidFile(), b.id))
 	b.awaitFile("started")
 	if s := b.state(); s.Status != "running" || s.Pid != b.pid {
 		t.Errorf("state: %+v, pid file: %d", s, b.pid)
@@ -333,9 +336,9 @@ func TestRunStreams(t *testing.T) {
 	cmd := b.command("run", "--bundle", b.bundle, b.id)
 	text := strings.Repeat("0123456789abcde\n", 1<<16)
 	cmd.Stdin = strings.NewReader(text)
-	o := execute(t, cmd)
-	if o.status != 0 || o.stdout != text || o.stderr != "done\n" {
-		t.Errorf("status %d, %d bytes of %d, stderr %q", o.status, len(o.stdout), len(text), o.stderr)
+	o := suite.Execute(t, cmd)
+	if o.Status != 0 || o.Stdout != text || o.Stderr != "done\n" {
+		t.Errorf("status %d, %d bytes of %d, stderr %q", o.Status, len(o.Stdout), len(text), o.Stderr)
 	}
 }
 
@@ -374,7 +377,7 @@ func TestStreamsClose(t *testing.T) {
 // readAll reads to the end. It fails the test if the end does not come.
 func readAll(t *testing.T, r *os.File) string {
 	t.Helper()
-	if err := r.SetReadDeadline(time.Now().Add(patience)); err != nil {
+	if err := r.SetReadDeadline(time.Now().Add(suite.Patience)); err != nil {
 		t.Fatal(err)
 	}
 	var text strings.Builder
@@ -426,8 +429,8 @@ func TestSpecCommand(t *testing.T) {
 	b.write()
 	cmd := b.command("run", b.id)
 	cmd.Dir = b.bundle
-	if o := execute(t, cmd); o.status != 0 || o.stdout != "hello\n" {
-		t.Errorf("status %d, stdout %q, stderr %q", o.status, o.stdout, o.stderr)
+	if o := suite.Execute(t, cmd); o.Status != 0 || o.Stdout != "hello\n" {
+		t.Errorf("status %d, stdout %q, stderr %q", o.Status, o.Stdout, o.Stderr)
 	}
 }
 

@@ -56,20 +56,3 @@ func template(script, out string) *specs.Spec {
 	}
 	return s
 }
-
-// shared gives the container a namespace by its path, or the host's if path is "".
-func shared(kind specs.LinuxNamespaceType, path string) func(*specs.Spec) {
-	return func(s *specs.Spec) {
-		s.Linux.Namespaces = slices.DeleteFunc(s.Linux.Namespaces, func(n specs.LinuxNamespace) bool { return n.Type == kind })
-		if path != "" {
-			s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: kind, Path: path})
-		}
-	}
-}
-
-// inUserNamespace maps the container's IDs to host IDs from 100000 on.
-func inUserNamespace(s *specs.Spec) {
-	s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: specs.UserNamespace})
-	s.Linux.UIDMappings = []specs.LinuxIDMapping{{ContainerID: 0, HostID: 100000, Size: 65536}}
-	s.Linux.GIDMappings = []specs.LinuxIDMapping{{ContainerID: 0, HostID: 100000, Size: 65536}}
-}

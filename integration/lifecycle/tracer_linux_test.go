@@ -12,11 +12,12 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/moby/sys/capability"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 // tracerEnv makes the test program the tracer of the tests below. The tracer is the container's
@@ -42,17 +43,14 @@ func tracer(how string) {
 	if err != nil {
 		more(err.Error())
 	}
-	for announced := false; ; {
+	for {
 		entries, _ := os.ReadDir("/proc")
 		for _, e := range entries {
 			if pid, err := strconv.Atoi(e.Name()); err == nil && pid != os.Getpid() {
 				judge(own, pid, caller, how == "seize", more)
 			}
 		}
-		if !announced {
-			note("tracing", "yes")
-			announced = true
-		}
+		note("rounds", "over")
 		if _, err := os.Stat("/out/stop"); err == nil {
 			os.Exit(0)
 		}
@@ -135,7 +133,7 @@ func traced(t *testing.T, how string, more ...string) *box {
 	}
 	return newBox(t, "", func(s *specs.Spec) {
 		s.Process.Args = []string{"/tracer"}
-		s.Process.Env = append(s.Process.Env, tracerEnv+"="+how+":"+cgroupOf(t, "self"))
+		s.Process.Env = append(s.Process.Env, tracerEnv+"="+how+":"+suite.Cgroup(t, os.Getpid()))
 		s.Mounts = append(s.Mounts, specs.Mount{Destination: "/tracer", Type: "bind", Source: exe, Options: []string{"bind", "ro"}})
 		all := append(append(slices.Clone(defaultCaps), "CAP_SYS_PTRACE"), more...)
 		s.Process.Capabilities = &specs.LinuxCapabilities{Bounding: all, Effective: all, Permitted: all}
@@ -179,18 +177,20 @@ func TestNothingToTrace(t *testing.T) {
 			a := traced(t, how)
 			a.create()
 			a.start()
-			a.awaitFile("tracing")
+			a.must("exec", "--detach", a.id, "sleep", "1000")
+			a.awaitFile("rounds")
+			a.awaitRound()
 			for i := range rounds {
 				a.must("exec", a.id, "sleep", "0.01")
 				a.must("exec", "--cap", "CAP_SYS_PTRACE", "--user", "1000", a.id, "true")
 				if i >= rounds/2 {
 					continue
 				}
-				b := a.sibling(fmt.Sprint(i), "exit 3", shared(specs.PIDNamespace, fmt.Sprintf("/proc/%d/ns/pid", a.pid)))
+				b := a.sibling(fmt.Sprint(i), "exit 3", suite.Share(specs.PIDNamespace, fmt.Sprintf("/proc/%d/ns/pid", a.pid)))
 				b.spec.Linux.Seccomp = a.spec.Linux.Seccomp
 				b.write()
 				b.create()
-				time.Sleep(5 * time.Millisecond)
+				a.awaitRound()
 				b.start()
 				if ws := b.wait(); ws.ExitStatus() != 3 {
 					t.Errorf("a container that joins ended with %#x", ws)
@@ -218,6 +218,6 @@ func TestStubInitOfEveryCapability(t *testing.T) {
 	a := traced(t, "seize", all...)
 	a.create()
 	a.start()
-	a.awaitFile("tracing")
+	a.awaitFile("rounds")
 	a.untraced("stub-init")
 }

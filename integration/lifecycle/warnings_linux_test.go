@@ -50,15 +50,15 @@ func TestWarnings(t *testing.T) {
 			t.Parallel()
 			b := newBox(t, "true", c.edit)
 			o := b.berth(b.createArgs()...)
-			if o.status != 0 && c.want != nil {
+			if o.Status != 0 && c.want != nil {
 				t.Fatalf("create: %+v", o)
 			}
-			if n := strings.Count(o.stderr, "level=warning"); n != len(c.want) {
-				t.Errorf("%d warnings, want %d: %s", n, len(c.want), o.stderr)
+			if n := strings.Count(o.Stderr, "level=warning"); n != len(c.want) {
+				t.Errorf("%d warnings, want %d: %s", n, len(c.want), o.Stderr)
 			}
 			for _, want := range c.want {
-				if !strings.Contains(o.stderr, want) {
-					t.Errorf("no %q in %s", want, o.stderr)
+				if !strings.Contains(o.Stderr, want) {
+					t.Errorf("no %q in %s", want, o.Stderr)
 				}
 			}
 		})
@@ -69,7 +69,7 @@ func TestWarnings(t *testing.T) {
 		b.create()
 		b.start()
 		o := b.berth("exec", "--cap", future, b.id, "true")
-		if o.status != 0 || !strings.Contains(o.stderr, "level=warning") || !strings.Contains(o.stderr, future) {
+		if o.Status != 0 || !strings.Contains(o.Stderr, "level=warning") || !strings.Contains(o.Stderr, future) {
 			t.Errorf("exec: %+v", o)
 		}
 		b.must("kill", b.id, "KILL")

@@ -3,7 +3,6 @@
 package operate
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"strconv"
@@ -11,10 +10,11 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 // TestDetach checks that when exec --detach returns, the process is a child of berth's caller and
@@ -22,37 +22,31 @@ import (
 func TestDetach(t *testing.T) {
 	t.Parallel()
 	for name, edits := range map[string][]func(*specs.Spec){
-		"plain": nil, "user namespace": {inUserNamespace}, "host's processes": {withHostPIDs}, "both": {inUserNamespace, withHostPIDs},
+		"plain": nil, "user namespace": {suite.InUserNamespace}, "host's processes": {withHostPIDs}, "both": {suite.InUserNamespace, withHostPIDs},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := run(t, edits...)
 			b.expect("exec", "--detach", "--pid-file", b.path("exec.pid"), b.id, "sh", "-c", "read line; exit 42")
 			pid := b.readPid("exec.pid")
-			if status := reap(t, pid); status.ExitStatus() != 42 {
+			if status := suite.WaitFor(t, pid); status.ExitStatus() != 42 {
 				t.Errorf("status %#x", status)
 			}
 			b.expect("exec", "--detach", "--pid-file", b.path("sleep.pid"), b.id, "sleep", "1000")
 			pid = b.readPid("sleep.pid")
-			stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if fields := strings.Fields(string(stat)); fields[1] != "(sleep)" || fields[3] != strconv.Itoa(os.Getpid()) {
-				t.Errorf("not a sleep that is our child: %s", stat)
+			if p, err := suite.ReadProcess(pid); err != nil || p.Comm != "sleep" || p.Parent != os.Getpid() {
+				t.Errorf("not a sleep that is our child: %+v, %v", p, err)
 			}
 			if list := b.expect("ps", "--format", "json", b.id); !strings.Contains(list, strconv.Itoa(pid)) {
 				t.Errorf("process %d is not among %s", pid, list)
 			}
-			ours, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
-			first, err2 := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", b.pid))
-			if err != nil || err2 != nil || !bytes.Equal(ours, first) {
+			if ours, first := suite.Proc(t, pid, "cgroup"), suite.Proc(t, b.pid, "cgroup"); ours != first {
 				t.Errorf("cgroup %q, the first process's %q", ours, first)
 			}
 			if err := unix.Kill(pid, unix.SIGUSR1); err != nil {
 				t.Fatal(err)
 			}
-			if status := reap(t, pid); status.Signal() != unix.SIGUSR1 {
+			if status := suite.WaitFor(t, pid); status.Signal() != unix.SIGUSR1 {
 				t.Errorf("status %#x", status)
 			}
 		})
@@ -65,7 +59,7 @@ func TestStreams(t *testing.T) {
 	b := run(t)
 	cmd := b.command("exec", b.id, "sh", "-c", "cat; echo error >&2")
 	cmd.Stdin = strings.NewReader("input\n")
-	if o := b.finish(cmd); o != (outcome{"input\n", "error\n", 0}) {
+	if o := suite.Execute(t, cmd); o != (suite.Outcome{Stdout: "input\n", Stderr: "error\n"}) {
 		t.Errorf("%+v", o)
 	}
 }
@@ -78,7 +72,7 @@ func TestSignalsAreForwarded(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	wait(t, func() bool { _, err := os.Stat(b.path("rootfs/ready")); return err == nil })
+	b.ready()
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
@@ -88,20 +82,11 @@ func TestSignalsAreForwarded(t *testing.T) {
 	}
 }
 
-func wait(t *testing.T, done func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !done(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("it has not come about")
-		}
-	}
-}
-
 // TestPreserveFDs checks that the program gets the descriptors of --preserve-fds and no others that
 // the caller has left open.
 func TestPreserveFDs(t *testing.T) {
 	t.Parallel()
-	for name, edits := range map[string][]func(*specs.Spec){"plain": nil, "user namespace": {inUserNamespace}} {
+	for name, edits := range map[string][]func(*specs.Spec){"plain": nil, "user namespace": {suite.InUserNamespace}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := run(t, edits...)
@@ -113,14 +98,14 @@ func TestPreserveFDs(t *testing.T) {
 			defer w.Close()
 			cmd := b.command("exec", "--preserve-fds=2", b.id, "sh", "-c", "echo pipe >&4; busybox echo $(busybox ls /proc/self/fd)")
 			cmd.ExtraFiles = []*os.File{r, w, r, w}
-			if o := b.finish(cmd); o.stdout != "0 1 2 3 4 5\n" || o.status != 0 {
+			if o := suite.Execute(t, cmd); o.Stdout != "0 1 2 3 4 5\n" || o.Status != 0 {
 				t.Errorf("%+v", o)
 			}
 			text := make([]byte, 16)
 			if n, err := r.Read(text); err != nil || string(text[:n]) != "pipe\n" {
 				t.Errorf("%q, %v", text[:n], err)
 			}
-			if o := b.exec("--preserve-fds=1", "true"); o.status != 255 {
+			if o := b.exec("--preserve-fds=1", "true"); o.Status != 255 {
 				t.Errorf("what is not open is preserved: %+v", o)
 			}
 		})
@@ -136,7 +121,7 @@ func TestParallel(t *testing.T) {
 		group.Go(func() {
 			for j := range 6 {
 				want := 10*i + j + 1
-				if o := b.exec("sh", "-c", fmt.Sprintf("exit %d", want)); o.status != want {
+				if o := b.exec("sh", "-c", fmt.Sprintf("exit %d", want)); o.Status != want {
 					t.Errorf("%+v, want status %d", o, want)
 				}
 			}
@@ -150,7 +135,7 @@ func TestParallel(t *testing.T) {
 func TestDying(t *testing.T) {
 	t.Parallel()
 	for name, edits := range map[string][]func(*specs.Spec){
-		"plain": nil, "user namespace": {inUserNamespace}, "host's processes": {withHostPIDs},
+		"plain": nil, "user namespace": {suite.InUserNamespace}, "host's processes": {withHostPIDs},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -160,12 +145,12 @@ func TestDying(t *testing.T) {
 				group.Go(func() {
 					for {
 						o := b.exec("sleep", "1000")
-						if o.status != 137 && o.status != 255 {
+						if o.Status != 137 && o.Status != 255 {
 							t.Errorf("%d: %+v", i, o)
 						}
-						if o.status == 255 {
-							if !strings.Contains(o.stderr, "exec failed: cannot exec in a stopped container") &&
-								!strings.Contains(o.stderr, "exec failed: container not running") {
+						if o.Status == 255 {
+							if !strings.Contains(o.Stderr, "exec failed: cannot exec in a stopped container") &&
+								!strings.Contains(o.Stderr, "exec failed: container not running") {
 								t.Errorf("%d: %+v", i, o)
 							}
 							return
@@ -173,10 +158,11 @@ func TestDying(t *testing.T) {
 					}
 				})
 			}
-			time.Sleep(50 * time.Millisecond)
+			// The shell, its sleep, and that of an exec.
+			suite.Eventually(t, "an exec", func() bool { return len(b.processes()) > 2 })
 			b.expect("kill", "--all", b.id, "KILL")
 			group.Wait()
-			wait(t, func() bool { return b.status() == "stopped" })
+			b.await("stopped")
 		})
 	}
 }
@@ -188,12 +174,12 @@ func TestSubCgroup(t *testing.T) {
 		s.Mounts[len(s.Mounts)-1].Options = []string{"rw"}
 		s.Process.Args = []string{"sh", "-c", "mkdir /sys/fs/cgroup/sub; touch /ready; sleep 1000"}
 	})
-	wait(t, func() bool { _, err := os.Stat(b.path("rootfs/ready")); return err == nil })
-	if o := b.exec("--cgroup=sub", "grep", "^0:", "/proc/self/cgroup"); o.stdout != "0::/sub\n" {
+	b.ready()
+	if o := b.exec("--cgroup=sub", "grep", "^0:", "/proc/self/cgroup"); o.Stdout != "0::/sub\n" {
 		t.Errorf("%+v", o)
 	}
 	for _, name := range []string{"--cgroup=none", "--cgroup=../..", "--cgroup=cpu:sub"} {
-		if o := b.exec(name, "true"); o.status != 255 || !strings.Contains(o.stderr, "--cgroup") {
+		if o := b.exec(name, "true"); o.Status != 255 || !strings.Contains(o.Stderr, "--cgroup") {
 			t.Errorf("%s: %+v", name, o)
 		}
 	}
@@ -206,7 +192,7 @@ func TestCPUAffinity(t *testing.T) {
 	p := &specs.Process{Args: []string{"grep", "Cpus_allowed_list", "/proc/self/status"}, Cwd: "/", Env: []string{"PATH=/bin"}}
 	for _, a := range []specs.CPUAffinity{{Initial: "0"}, {Final: "0"}, {Initial: "0", Final: "0"}} {
 		p.ExecCPUAffinity = &a
-		if o := b.exec("--process=" + b.writeJSON("process.json", p)); o.stdout != "Cpus_allowed_list:\t0\n" {
+		if o := b.exec("--process=" + b.writeJSON("process.json", p)); o.Stdout != "Cpus_allowed_list:\t0\n" {
 			t.Errorf("%+v: %+v", a, o)
 		}
 	}
@@ -216,14 +202,14 @@ func TestCPUAffinity(t *testing.T) {
 // access while execs come and go.
 func TestNoBerthInside(t *testing.T) {
 	t.Parallel()
-	for name, edits := range map[string][]func(*specs.Spec){"plain": nil, "user namespace": {inUserNamespace}} {
+	for name, edits := range map[string][]func(*specs.Spec){"plain": nil, "user namespace": {suite.InUserNamespace}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := run(t, append(edits, func(s *specs.Spec) {
 				s.Process.Args = []string{"sh", "-c", "while [ ! -e /stop ]; do readlink /proc/[0-9]*/exe /proc/[0-9]*/fd/*; cat /proc/[0-9]*/maps; done >/seen 2>/dev/null; sleep 1000"}
 			})...)
 			for range 40 {
-				if o := b.exec("true"); o.status != 0 {
+				if o := b.exec("true"); o.Status != 0 {
 					t.Fatalf("%+v", o)
 				}
 			}
@@ -248,7 +234,7 @@ func TestBundleChanged(t *testing.T) {
 	if err := os.WriteFile(b.path("config.json"), []byte("{"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if o := b.exec("id", "-u"); o.stdout != "7\n" {
+	if o := b.exec("id", "-u"); o.Stdout != "7\n" {
 		t.Errorf("%+v", o)
 	}
 }
@@ -257,13 +243,12 @@ func TestBundleChanged(t *testing.T) {
 func TestPidfdSocket(t *testing.T) {
 	t.Parallel()
 	b := run(t)
-	l := listen(t, b.path("pidfd.sock"))
-	cmd := b.command("exec", "--pidfd-socket="+b.path("pidfd.sock"), b.id, "sleep", "1000")
+	l := suite.Listen(t)
+	cmd := b.command("exec", "--pidfd-socket="+l.Path, b.id, "sleep", "1000")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	pidfd := l.receive(t)
-	defer pidfd.Close()
+	pidfd, _ := l.Receive(t)
 	if err := unix.PidfdSendSignal(int(pidfd.Fd()), unix.SIGKILL, nil, 0); err != nil {
 		t.Error(err)
 	}

@@ -29,13 +29,13 @@ func TestOOMWhileCreated(t *testing.T) {
 			})
 			o := b.call("run", "--bundle", b.dir, b.id)
 			if c.runs {
-				if o.status != 0 || o.stdout != "ran\n" {
+				if o.Status != 0 || o.Stdout != "ran\n" {
 					t.Errorf("%+v", o)
 				}
 				return
 			}
 			const words = "container init was OOM-killed (memory limit too low?)"
-			if o.status != 1 || !strings.Contains(o.stderr, words) {
+			if o.Status != 1 || !strings.Contains(o.Stderr, words) {
 				t.Errorf("%+v", o)
 			}
 		})

@@ -3,13 +3,16 @@
 package operate
 
 import (
+	"bufio"
 	"encoding/json"
+	"io"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 // TestPause checks that state reports the pause, that exec waits or is refused, and that the
@@ -20,37 +23,40 @@ func TestPause(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := run(t, edits...)
-			if o := b.call("resume", b.id); o.status != 1 || !strings.Contains(o.stderr, "container not paused") {
+			if o := b.call("resume", b.id); o.Status != 1 || !strings.Contains(o.Stderr, "container not paused") {
 				t.Errorf("resume of a running one: %+v", o)
 			}
 			b.expect("pause", b.id)
 			if s := b.status(); s != "paused" {
 				t.Errorf("state %s", s)
 			}
-			if o := b.exec("true"); o.status != 255 || !strings.Contains(o.stderr, "cannot exec in a paused container (use --ignore-paused") {
+			if o := b.exec("true"); o.Status != 255 || !strings.Contains(o.Stderr, "cannot exec in a paused container (use --ignore-paused") {
 				t.Errorf("exec: %+v", o)
 			}
-			if o := b.call("delete", b.id); o.status != 1 || !strings.Contains(o.stderr, "is not stopped: paused") {
+			if o := b.call("delete", b.id); o.Status != 1 || !strings.Contains(o.Stderr, "is not stopped: paused") {
 				t.Errorf("delete: %+v", o)
 			}
+			before := len(b.processes())
 			cmd := b.command("exec", "--ignore-paused", b.id, "sh", "-c", "exit 3")
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
+			done := suite.Background(cmd)
+			suite.Eventually(t, "a process of exec", func() bool { return len(b.processes()) > before })
+			select {
+			case o := <-done:
+				t.Fatalf("exec --ignore-paused has not waited: %+v", o)
+			default:
 			}
-			time.Sleep(100 * time.Millisecond)
 			b.expect("resume", b.id)
-			_ = cmd.Wait()
-			if code := cmd.ProcessState.ExitCode(); code != 3 {
-				t.Errorf("exec --ignore-paused: status %d", code)
+			if o := <-done; o.Status != 3 {
+				t.Errorf("exec --ignore-paused: %+v", o)
 			}
 			if s := b.status(); s != "running" {
 				t.Errorf("state %s", s)
 			}
 			b.expect("pause", b.id)
 			b.expect("kill", b.id, "KILL")
-			wait(t, func() bool { return b.status() == "stopped" })
+			b.await("stopped")
 			b.expect("delete", b.id)
-			reap(t, b.pid)
+			suite.WaitFor(t, b.pid)
 			b.pid = 0
 		})
 	}
@@ -68,9 +74,8 @@ func TestDeletePaused(t *testing.T) {
 func TestProcesses(t *testing.T) {
 	t.Parallel()
 	b := run(t, func(s *specs.Spec) { s.Process.Args = []string{"sleep", "1000"} })
-	var pids []int
-	if err := json.Unmarshal([]byte(b.expect("ps", "--format=json", b.id)), &pids); err != nil || len(pids) != 1 || pids[0] != b.pid {
-		t.Errorf("%v, %v; want %d", pids, err, b.pid)
+	if pids := b.processes(); len(pids) != 1 || pids[0] != b.pid {
+		t.Errorf("%v, want %d", pids, b.pid)
 	}
 	lines := strings.Split(strings.TrimSpace(b.expect("ps", b.id)), "\n")
 	if len(lines) != 2 || !strings.Contains(lines[0], "PID") || !strings.Contains(lines[1], "sleep 1000") {
@@ -80,7 +85,7 @@ func TestProcesses(t *testing.T) {
 		t.Errorf("%q", out)
 	}
 	for _, words := range [][]string{{"ps", "--format=yaml", b.id}, {"ps", b.id, "-o", "comm"}, {"ps"}, {"ps", "none"}} {
-		if o := b.call(words...); o.status != 1 {
+		if o := b.call(words...); o.Status != 1 {
 			t.Errorf("%q: %+v", words, o)
 		}
 	}
@@ -91,7 +96,7 @@ func TestStopped(t *testing.T) {
 	t.Parallel()
 	b := run(t)
 	b.expect("kill", b.id, "KILL")
-	wait(t, func() bool { return b.status() == "stopped" })
+	b.await("stopped")
 	for words, want := range map[string]string{
 		"pause": "container not running", "resume": "container not paused",
 		"update --pids-limit=5": "container not running", "events --stats": "is not running", "events": "is not running",
@@ -101,7 +106,7 @@ func TestStopped(t *testing.T) {
 		if words == "exec" {
 			args = append(args, "true")
 		}
-		if o := b.call(args...); o.status == 0 || !strings.Contains(o.stderr, want) {
+		if o := b.call(args...); o.Status == 0 || !strings.Contains(o.Stderr, want) {
 			t.Errorf("%s: %+v", words, o)
 		}
 	}
@@ -134,11 +139,22 @@ func TestStats(t *testing.T) {
 	}
 	// events ends with the container.
 	cmd := b.command("events", "--interval=50ms", b.id)
-	done := make(chan outcome)
-	go func() { done <- b.finish(cmd) }()
-	time.Sleep(300 * time.Millisecond)
+	stdout, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(stdout)
+	for range 2 {
+		if !lines.Scan() || !strings.Contains(lines.Text(), `"type":"stats"`) {
+			t.Fatalf("events: %q, %v", lines.Text(), lines.Err())
+		}
+	}
 	b.expect("kill", "--all", b.id, "KILL")
-	if o := <-done; o.status != 0 || strings.Count(o.stdout, `"type":"stats"`) < 2 {
-		t.Errorf("%+v", o)
+	_, _ = io.Copy(io.Discard, stdout)
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("events: %v", err)
 	}
 }

@@ -7,23 +7,12 @@ import (
 	"testing"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
-// inUserNamespace makes root in the container the host's user 100000.
-func inUserNamespace(s *specs.Spec) {
-	s.Linux.Namespaces = append(s.Linux.Namespaces, specs.LinuxNamespace{Type: specs.UserNamespace})
-	s.Linux.UIDMappings = []specs.LinuxIDMapping{{ContainerID: 0, HostID: 100000, Size: 65536}}
-	s.Linux.GIDMappings = s.Linux.UIDMappings
-}
-
 func withHostPIDs(s *specs.Spec) {
-	var own []specs.LinuxNamespace
-	for _, ns := range s.Linux.Namespaces {
-		if ns.Type != specs.PIDNamespace {
-			own = append(own, ns)
-		}
-	}
-	s.Linux.Namespaces = own
+	suite.Share(specs.PIDNamespace, "")(s)
 	// A user namespace without a new pid namespace may not mount procfs.
 	s.Mounts[0] = specs.Mount{Destination: "/proc", Type: "none", Source: "/proc", Options: []string{"rbind"}}
 	s.Linux.MaskedPaths, s.Linux.ReadonlyPaths = nil, nil
@@ -70,8 +59,8 @@ func TestSameAsRunc(t *testing.T) {
 	}
 	words := func(words ...string) func(b *box) []string { return func(*box) []string { return words } }
 	for name, edits := range map[string][]func(*specs.Spec){
-		"plain": nil, "particular": {particular}, "user namespace": {inUserNamespace},
-		"particular, user namespace": {particular, inUserNamespace}, "host's processes": {withHostPIDs}, "filtered": {filtered, particular},
+		"plain": nil, "particular": {particular}, "user namespace": {suite.InUserNamespace},
+		"particular, user namespace": {particular, suite.InUserNamespace}, "host's processes": {withHostPIDs}, "filtered": {filtered, particular},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -106,13 +95,13 @@ func TestSameAsRunc(t *testing.T) {
 				"process without arguments": process(func(p *specs.Process) { p.Args = nil }),
 			} {
 				got, want := ours.exec(args(ours)...), theirs.exec(args(theirs)...)
-				if g, w := plain(got.stdout), plain(want.stdout); got.status != want.status || g != w {
-					t.Errorf("%s: status %d, runc's %d; stderr %q, runc's %q%s", what, got.status, want.status, got.stderr, want.stderr, differ(g, w))
+				if g, w := plain(got.Stdout), plain(want.Stdout); got.Status != want.Status || g != w {
+					t.Errorf("%s: status %d, runc's %d; stderr %q, runc's %q%s", what, got.Status, want.Status, got.Stderr, want.Stderr, differ(g, w))
 				}
 				// runc warns about ambient capabilities that cannot be set only from 1.2 on.
 				// Debian's is older.
-				if (got.stderr == "") != (want.stderr == "") && what != "capabilities" {
-					t.Errorf("%s: stderr %q, runc's %q", what, got.stderr, want.stderr)
+				if (got.Stderr == "") != (want.Stderr == "") && what != "capabilities" {
+					t.Errorf("%s: stderr %q, runc's %q", what, got.Stderr, want.Stderr)
 				}
 			}
 		})

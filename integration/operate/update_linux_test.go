@@ -3,15 +3,18 @@
 package operate
 
 import (
+	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
+	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 // TestUpdate changes limits one after the other. Each update must leave the other limits unchanged.
@@ -45,7 +48,7 @@ func TestUpdate(t *testing.T) {
 	} {
 		cmd := b.command(append(append([]string{"update"}, strings.Fields(step.flags)...), b.id)...)
 		cmd.Stdin = strings.NewReader(step.stdin)
-		if o := b.finish(cmd); o.status != 0 {
+		if o := suite.Execute(t, cmd); o.Status != 0 {
 			t.Fatalf("%s: %+v", step.flags, o)
 		}
 		for file, want := range step.want {
@@ -65,7 +68,7 @@ func TestUpdate(t *testing.T) {
 		}
 	}
 	for _, flags := range []string{"--memory junk", "--memory 1x", "--cpu-quota 5k", "--resources /none", "--blkio-weight 100000"} {
-		if o := b.call(append(append([]string{"update"}, strings.Fields(flags)...), b.id)...); o.status != 1 || o.stderr == "" {
+		if o := b.call(append(append([]string{"update"}, strings.Fields(flags)...), b.id)...); o.Status != 1 || o.Stderr == "" {
 			t.Errorf("%s: %+v", flags, o)
 		}
 	}
@@ -83,10 +86,10 @@ func TestDelegation(t *testing.T) {
 	})
 	o := b.exec("sh", "-ec", `cd /sys/fs/cgroup; mkdir inner; for p in 1 $$ $(pidof sleep); do echo $p >inner/cgroup.procs; done
 		echo +memory +pids >cgroup.subtree_control; mkdir other; cat cgroup.procs other/memory.max other/pids.max`)
-	if o.status != 0 || o.stdout != "max\nmax\n" {
+	if o.Status != 0 || o.Stdout != "max\nmax\n" {
 		t.Errorf("%+v", o)
 	}
-	if o := b.exec("grep", "^0::", "/proc/self/cgroup"); o.status != 0 || o.stdout != "0::/inner\n" {
+	if o := b.exec("grep", "^0::", "/proc/self/cgroup"); o.Status != 0 || o.Stdout != "0::/inner\n" {
 		t.Errorf("exec after that: %+v", o)
 	}
 }
@@ -94,17 +97,7 @@ func TestDelegation(t *testing.T) {
 // limitsDir returns the cgroup directory that has the container's limits.
 func limitsDir(t *testing.T, b *box) string {
 	t.Helper()
-	data, err := os.ReadFile("/proc/" + strconv.Itoa(b.pid) + "/cgroup")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(data)) {
-		if path, ok := strings.CutPrefix(strings.TrimSpace(line), "0::"); ok {
-			return filepath.Join("/sys/fs/cgroup", strings.TrimSuffix(path, "/ns"))
-		}
-	}
-	t.Fatalf("no cgroup in %q", data)
-	return ""
+	return filepath.Join("/sys/fs/cgroup", strings.TrimSuffix(suite.Cgroup(t, b.pid), "/ns"))
 }
 
 // TestOOM checks that events reports each process that the kernel's OOM killer has killed.
@@ -115,16 +108,40 @@ func TestOOM(t *testing.T) {
 	b := run(t)
 	b.expect("update", "--memory", "32m", "--memory-swap", "32m", b.id)
 	cmd := b.command("events", "--interval=1h", b.id)
-	done := make(chan outcome)
-	go func() { done <- b.finish(cmd) }()
-	time.Sleep(time.Second)
+	var stdout bytes.Buffer
+	cmd.Stdout = &stdout
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	suite.Eventually(t, "events watches", func() bool { return watches(cmd.Process.Pid) })
 	for range 2 {
-		if o := b.exec("tail", "/dev/zero"); o.status != 137 {
+		if o := b.exec("tail", "/dev/zero"); o.Status != 137 {
 			t.Errorf("%+v", o)
 		}
 	}
 	b.expect("kill", "--all", b.id, "KILL")
-	if o := <-done; o.status != 0 || strings.Count(o.stdout, `{"type":"oom","id":"`+b.id+`"}`) != 2 {
-		t.Errorf("%+v", o)
+	if err := cmd.Wait(); err != nil || strings.Count(stdout.String(), `{"type":"oom","id":"`+b.id+`"}`) != 2 {
+		t.Errorf("%v: %s", err, &stdout)
 	}
+}
+
+// watches reports whether berth events waits for changes of the container's cgroup: it has an
+// inotify watch on each of two files (proc_pid_fdinfo(5)), and none of its threads runs.
+func watches(pid int) bool {
+	dir := fmt.Sprintf("/proc/%d/", pid)
+	count := 0
+	for _, name := range glob(dir + "fdinfo/*") {
+		data, _ := os.ReadFile(name)
+		count += strings.Count(string(data), "inotify wd:")
+	}
+	idle := !slices.ContainsFunc(glob(dir+"task/*/status"), func(name string) bool {
+		data, _ := os.ReadFile(name)
+		return !strings.Contains(string(data), "\nState:\tS")
+	})
+	return count == 2 && idle
+}
+
+func glob(pattern string) []string {
+	names, _ := filepath.Glob(pattern)
+	return names
 }
