@@ -122,7 +122,7 @@ func (b *box) try(args ...string) (string, error) {
 	if o.Status != 0 {
 		// The log escapes quotes.
 		said = strings.ReplaceAll(said, `\"`, `"`)
-		return said, fmt.Errorf("berth %s: status %d: %s", strings.Join(args, " "), o.Status, said)
+		return said, fmt.Errorf("berth %s: exit status %d: %s", strings.Join(args, " "), o.Status, said)
 	}
 	return said, nil
 }

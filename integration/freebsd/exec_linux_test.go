@@ -4,10 +4,8 @@ package freebsd
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -17,6 +15,7 @@ import (
 
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/integration/freebsd/host"
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 // sleeper starts a container that does nothing.
@@ -41,10 +40,9 @@ func (b *box) end() {
 func TestExec(t *testing.T) {
 	t.Parallel()
 	b := sleeper(t)
-	out, err := b.try("exec", "--user", "5:6", "--cwd", "/tmp", "--env", "A=b", b.id, "sh", "-c", "id -u; id -g; pwd; echo $A; exit 9")
-	var failed *exec.ExitError
-	if !errors.As(err, &failed) || failed.ExitCode() != 9 || out != "5\n6\n/tmp\nb\n" {
-		t.Errorf("%v: %q", err, out)
+	o := suite.Execute(t, b.command("exec", "--user", "5:6", "--cwd", "/tmp", "--env", "A=b", b.id, "sh", "-c", "id -u; id -g; pwd; echo $A; exit 9"))
+	if o != (suite.Outcome{Stdout: "5\n6\n/tmp\nb\n", Status: 9}) {
+		t.Errorf("%+v", o)
 	}
 	b.refused("executable file not found in $PATH", "exec", b.id, "nothing")
 	b.berth("exec", "--detach", "--pid-file", b.file("pid2"), b.id, "sh", "-c", "sleep 1000")
