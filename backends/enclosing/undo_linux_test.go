@@ -24,7 +24,7 @@ func TestReason(t *testing.T) {
 		"said":            {false, nil, said, said.Message},
 		"said and ended":  {true, nil, said, said.Message},
 		"other":           {false, nil, other, "join the cgroup"},
-		"other and ended": {true, nil, other, "the container's process ended while it was being made, with status 1: join the cgroup"},
+		"other and ended": {true, nil, other, "the container's process ended with status 1 while it was being created: join the cgroup"},
 		"given up":        {true, errors.New("told to end"), said, "told to end"},
 	} {
 		t.Run(name, func(t *testing.T) {
