@@ -1,4 +1,4 @@
-package enclosing
+package create
 
 import (
 	"errors"
