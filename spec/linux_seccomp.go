@@ -31,7 +31,7 @@ func (c *checker) seccomp(s *specs.LinuxSeccomp) {
 		c.errnoRet(path+".defaultErrnoRet", s.DefaultAction, s.DefaultErrnoRet)
 	}
 	if s.DefaultAction == specs.ActNotify {
-		c.errorf(path+".defaultAction", "SCMP_ACT_NOTIFY cannot be used as default action: the filter's descriptor could not be sent to the listener")
+		c.errorf(path+".defaultAction", "SCMP_ACT_NOTIFY cannot be used as default action: the listener's descriptor could not be sent to the agent")
 	}
 	for i, a := range s.Architectures {
 		oneOf(c, at(path+".architectures", i), a, seccompArchs...)
@@ -63,7 +63,7 @@ func (c *checker) syscall(path string, s *specs.LinuxSeccomp, call *specs.LinuxS
 	}
 	if call.Action == specs.ActNotify {
 		if slices.Contains(call.Names, "write") {
-			c.errorf(path+".names", "SCMP_ACT_NOTIFY cannot be used for the write syscall: the filter's descriptor could not be sent to the listener")
+			c.errorf(path+".names", "SCMP_ACT_NOTIFY cannot be used for the write syscall: the listener's descriptor could not be sent to the agent")
 		}
 		if s.ListenerPath == "" {
 			c.warnf(path+".action", "SCMP_ACT_NOTIFY needs linux.seccomp.listenerPath")

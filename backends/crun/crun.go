@@ -145,7 +145,7 @@ func (b *Backend) runtime(c *backends.Container) (string, error) {
 	if len(c.Data) > 0 {
 		d, err := recalled(c)
 		if err != nil {
-			return "", fmt.Errorf("state of container %q: %w", c.ID, err)
+			return "", fmt.Errorf("read the state of container %q: %w", c.ID, err)
 		}
 		if _, err := os.Stat(d.Runtime); err == nil {
 			return d.Runtime, nil

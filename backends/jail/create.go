@@ -170,7 +170,7 @@ func planOf(p *specs.Process) (*jailed.Plan, error) {
 func (cr *creation) claim(ctx context.Context) error {
 	if _, _, err := cr.tools.Jail(ctx, cr.data.Jail); !errors.Is(err, tools.ErrNoJail) {
 		if err == nil {
-			err = fmt.Errorf("a jail with the name %q exists already, and is not a container of berth", cr.data.Jail)
+			err = fmt.Errorf("a jail with the name %q exists already, and does not belong to berth", cr.data.Jail)
 		}
 		return err
 	}

@@ -22,7 +22,7 @@ func (b *Backend) Status(c *backends.Container) (specs.ContainerState, error) {
 	}
 	waits, err := link.Waits(c.Dir)
 	if err != nil {
-		return "", fmt.Errorf("state of container %q: %w", c.ID, err)
+		return "", fmt.Errorf("get the state of container %q: %w", c.ID, err)
 	}
 	if waits {
 		return specs.StateCreated, nil

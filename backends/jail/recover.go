@@ -27,7 +27,7 @@ func writeCopy(c *backends.Container) error {
 		return err
 	}
 	if err := renameio.WriteFile(filepath.Join(c.Dir, copyFile), data, 0o600, renameio.WithTempDir(c.Dir)); err != nil {
-		return fmt.Errorf("state of container %q: %w", c.ID, err)
+		return fmt.Errorf("save a copy of the record of container %q: %w", c.ID, err)
 	}
 	return nil
 }

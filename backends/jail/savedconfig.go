@@ -31,7 +31,7 @@ func saveConfig(c *backends.Container, k *savedConfig) error {
 		err = renameio.WriteFile(filepath.Join(c.Dir, savedConfigFile), data, 0o600, renameio.WithTempDir(c.Dir))
 	}
 	if err != nil {
-		return fmt.Errorf("state of container %q: %w", c.ID, err)
+		return fmt.Errorf("save the config of container %q: %w", c.ID, err)
 	}
 	return nil
 }
@@ -46,7 +46,7 @@ func loadSavedConfig(c *backends.Container) (*savedConfig, error) {
 		err = record.Damaged("it is incomplete")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("state of container %q: %s: %w", c.ID, filepath.Join(c.Dir, savedConfigFile), err)
+		return nil, fmt.Errorf("read the saved config of container %q: %s: %w", c.ID, filepath.Join(c.Dir, savedConfigFile), err)
 	}
 	return k, nil
 }

@@ -162,7 +162,7 @@ func globalFlags() []cli.Flag {
 		&cli.StringFlag{Name: "log-format", Value: "text", Usage: "set the log format ('text' (default), or 'json')"},
 		&cli.StringFlag{Name: "root", Value: defaultRoot(), Usage: "root directory `DIR` for storage of container state (this should be located in tmpfs)"},
 		&cli.BoolFlag{Name: "systemd-cgroup", Usage: "enable systemd cgroup support, expects cgroupsPath to be of form \"slice:prefix:name\" for e.g. \"system.slice:berth:434234\""},
-		&cli.StringFlag{Name: "rootless", Value: "auto", Usage: "ignore cgroup permission errors ('true', 'false', or 'auto'); only the runc backend uses it, the others require root"},
+		&cli.StringFlag{Name: "rootless", Value: "auto", Usage: "ignore cgroup permission errors ('true', 'false', or 'auto'); used only by the runc backend"},
 		&cli.StringFlag{Name: "cgroup-manager", Usage: "cgroup manager `NAME`, as in crun: cgroupfs, systemd or disabled"},
 		&cli.StringFlag{Name: "backend", Usage: "backend `NAME` for new containers: " + strings.Join(backendNames(), ", ")},
 		&cli.StringFlag{Name: "config", Usage: "configuration `FILE` (default is " + config.File + ", if it exists)"},

@@ -19,7 +19,7 @@ func (s *Store) Foreground(id string) error {
 		err = os.WriteFile(filepath.Join(dir, id), nil, 0o600)
 	}
 	if err != nil {
-		return fmt.Errorf("state directory: %w", err)
+		return fmt.Errorf("note in the state directory that container %q runs in the foreground: %w", id, err)
 	}
 	return nil
 }

@@ -39,7 +39,7 @@ func (s *Store) note(id string) error {
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("state directory: %w", err)
+		return fmt.Errorf("note in the state directory that the delete of container %q begins: %w", id, err)
 	}
 	return nil
 }
@@ -81,7 +81,7 @@ func (s *Store) SetAside(e *Entry) error {
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("state of container %q: %w", e.ID, err)
+			return fmt.Errorf("set the record of container %q aside: %w", e.ID, err)
 		}
 		e.Dir = to
 		s.Settle(e.ID)

@@ -51,7 +51,7 @@ func Open(root string) (*Store, error) {
 		abs, err = resolved(abs)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("state directory: %w", err)
+		return nil, fmt.Errorf("open the state directory: %w", err)
 	}
 	return &Store{root: abs}, nil
 }
@@ -81,7 +81,7 @@ func (s *Store) Create(id string) (*Entry, error) {
 		return nil, err
 	}
 	if err := os.MkdirAll(s.root, dirMode); err != nil {
-		return nil, fmt.Errorf("state directory: %w", err)
+		return nil, fmt.Errorf("make the state directory: %w", err)
 	}
 	dir := s.dir(id)
 	lock, err := makeLocked(dir)
@@ -90,7 +90,7 @@ func (s *Store) Create(id string) (*Entry, error) {
 	}
 	if err := os.Chmod(dir, dirMode); err != nil {
 		lock.Close()
-		return nil, fmt.Errorf("state directory: %w", err)
+		return nil, fmt.Errorf("make the directory of container %q: %w", id, err)
 	}
 	return &Entry{Container: &backends.Container{ID: id, Root: s.root, Dir: dir, Lock: lock}}, nil
 }
@@ -103,7 +103,7 @@ func makeLocked(dir string) (*os.File, error) {
 			if errors.Is(err, os.ErrExist) {
 				return nil, fmt.Errorf("container %q: %w", filepath.Base(dir), ErrExist)
 			}
-			return nil, fmt.Errorf("state directory: %w", err)
+			return nil, fmt.Errorf("make the directory of container %q: %w", filepath.Base(dir), err)
 		}
 		lock, err := lockDir(dir, time.Time{})
 		if errors.Is(err, ErrNotExist) {
@@ -226,7 +226,7 @@ func (s *Store) Read(id string) (*backends.Container, error) {
 			return nil, fmt.Errorf("container %q: %w", id, ErrNotExist)
 		}
 	case err != nil:
-		return nil, fmt.Errorf("state of container %q: %w", id, err)
+		return nil, fmt.Errorf("read the state of container %q: %w", id, err)
 	case anothers(data):
 		return nil, fmt.Errorf("container %q: %w: %s belongs to another runtime", id, ErrNotExist, s.dir(id))
 	default:
@@ -265,7 +265,7 @@ func (s *Store) plausible(c *backends.Container, id string) error {
 
 // Unreadable adds the record's path to an error, and advice if the record is damaged.
 func (s *Store) Unreadable(id string, err error) error {
-	err = fmt.Errorf("state of container %q: %s: %w", id, filepath.Join(s.dir(id), recordName), err)
+	err = fmt.Errorf("read the state of container %q: %s: %w", id, filepath.Join(s.dir(id), recordName), err)
 	if errors.Is(err, ErrDamaged) {
 		err = fmt.Errorf("%w; 'berth delete --force %s' removes what is left of the container", err, id)
 	}
@@ -279,7 +279,7 @@ func (s *Store) List() ([]string, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("state directory: %w", err)
+		return nil, fmt.Errorf("list the state directory: %w", err)
 	}
 	var ids []string
 	for _, e := range entries {
@@ -297,10 +297,10 @@ type Entry struct{ *backends.Container }
 func (e *Entry) Save() error {
 	data, err := record.Marshal(e.Container)
 	if err != nil {
-		return fmt.Errorf("state of container %q: %w", e.ID, err)
+		return fmt.Errorf("save the state of container %q: %w", e.ID, err)
 	}
 	if err := renameio.WriteFile(filepath.Join(e.Dir, recordName), data, 0o600, renameio.WithTempDir(e.Dir)); err != nil {
-		return fmt.Errorf("state of container %q: %w", e.ID, err)
+		return fmt.Errorf("save the state of container %q: %w", e.ID, err)
 	}
 	return nil
 }
@@ -311,19 +311,19 @@ func (e *Entry) Remove() error {
 	// The record goes last, because a repeated delete needs it until then.
 	entries, err := os.ReadDir(e.Dir)
 	if err != nil {
-		return fmt.Errorf("state of container %q: %w", e.ID, err)
+		return fmt.Errorf("remove the state of container %q: %w", e.ID, err)
 	}
 	for _, f := range entries {
 		if f.Name() == recordName {
 			continue
 		}
 		if err := os.RemoveAll(filepath.Join(e.Dir, f.Name())); err != nil {
-			return fmt.Errorf("state of container %q: %w", e.ID, err)
+			return fmt.Errorf("remove the state of container %q: %w", e.ID, err)
 		}
 	}
 	for _, path := range []string{filepath.Join(e.Dir, recordName), e.Dir} {
 		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("state of container %q: %w", e.ID, err)
+			return fmt.Errorf("remove the state of container %q: %w", e.ID, err)
 		}
 	}
 	return nil
