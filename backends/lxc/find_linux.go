@@ -29,10 +29,25 @@ func (Enclosure) Find(c *backends.Container, d *enclosure.Data) error {
 	}
 	d.Name = named.Name
 	if scope, is := cgroup.InScope(d.Cgroup); is {
-		d.Scope, d.Limits = true, scope
-		if d.LimitsID == cgroup.ID(d.Cgroup) {
-			d.LimitsID = cgroup.ID(scope)
-		}
+		d.Scope, d.Limits, d.LimitsID = true, scope, scopeID(scope, d)
 	}
 	return nil
+}
+
+// scopeID returns the ID of a scope if the container's cgroup is in it, else enclosure.NoID.
+func scopeID(scope string, d *enclosure.Data) uint64 {
+	g, err := cgroup.Open(scope)
+	if err != nil {
+		return enclosure.NoID
+	}
+	defer g.Close()
+	inner, err := g.Open(d.Cgroup)
+	if err != nil {
+		return enclosure.NoID
+	}
+	defer inner.Close()
+	if inner.ID() != d.LimitsID {
+		return enclosure.NoID
+	}
+	return g.ID()
 }

@@ -25,16 +25,11 @@ func (e Enclosure) StartEnclosure(ctx context.Context, j *enclosure.Job) error {
 	if err := errors.Join(lxcsocket.CheckHome(), lxcsocket.CheckFree(j.Data.Name)); err != nil {
 		return fmt.Errorf("start LXC container %s: %w", j.Data.Name, err)
 	}
-	place, err := cgroup.At(j.Data.Limits, j.Data.Scope)
+	way, err := j.Data.MakeWay(j.InitPid, j.Annotations)
 	if err != nil {
 		return err
 	}
-	opened, err := place.Open(j.InitPid, j.Annotations)
-	if err != nil {
-		j.Data.Unclaim(err)
-		return err
-	}
-	defer opened.Close()
+	defer way.Close()
 	if err := lxcconf.LinkCgroup(j); err != nil {
 		return err
 	}
@@ -90,7 +85,7 @@ func startMonitor(j *enclosure.Job) (*exec.Cmd, error) {
 		return nil, err
 	}
 	defer monitorCgroup.Close()
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Cloneflags: unix.CLONE_NEWNS, UseCgroupFD: true, CgroupFD: int(monitorCgroup.Fd())}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Cloneflags: unix.CLONE_NEWNS, UseCgroupFD: true, CgroupFD: monitorCgroup.Fd()}
 	cmd.Dir = "/"
 	stderr, err := os.OpenFile(stderrFile(j.Container), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {

@@ -58,13 +58,7 @@ func (e *Enclosure) openCgroup(j *enclosure.Job) (io.Closer, error) {
 	if !e.followsConfig(j.Container) {
 		return io.NopCloser(nil), nil
 	}
-	p, err := cgroup.At(j.Data.Limits, j.Data.Scope)
-	if err != nil {
-		return nil, err
-	}
-	opened, err := p.Open(j.InitPid, j.Annotations)
-	j.Data.Unclaim(err)
-	return opened, err
+	return j.Data.MakeWay(j.InitPid, j.Annotations)
 }
 
 // cgroups adds the lines that make LXC use the cgroup that config.json names. They come after

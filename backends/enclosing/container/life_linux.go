@@ -33,7 +33,7 @@ func Status(c *backends.Container) (specs.ContainerState, error) {
 	}
 	if paused, err := d.Paused(); err != nil {
 		return "", err
-	} else if paused && d.Cgrouped() {
+	} else if paused {
 		return statePaused, nil
 	}
 	waits, err := link.Waits(c.Dir)
@@ -70,27 +70,42 @@ func Kill(c *backends.Container, signal syscall.Signal, all bool) error {
 	if err != nil {
 		return err
 	}
-	if !all && signal == unix.SIGKILL && d.SharedPIDs {
-		// Like runc, leave no process behind that has no pid namespace to end with.
-		if !d.Cgrouped() {
-			return os.ErrProcessDone
-		}
-		all = true
-	}
-	if !all {
+	// Like runc, leave no process behind that has no pid namespace to end with.
+	outlive := signal == unix.SIGKILL && d.SharedPIDs
+	if !all && !outlive {
 		err := c.Process.Signal(signal)
 		if err == nil && signal == unix.SIGKILL {
 			return release(d)
 		}
 		return err
 	}
-	if !d.Cgrouped() {
-		return nil
+	err = signalAll(d, signal)
+	if !errors.Is(err, cgroup.ErrGone) {
+		return err
 	}
+	if !all {
+		return os.ErrProcessDone
+	}
+	return nil
+}
+
+// signalAll sends a signal to all processes in the cgroup. If the cgroup is gone, the error wraps
+// cgroup.ErrGone.
+func signalAll(d *enclosure.Data, signal syscall.Signal) error {
 	if signal == unix.SIGKILL {
-		return errors.Join(cgroup.Kill(d.Limits), release(d))
+		limits, err := d.OpenLimits()
+		if err != nil {
+			return err
+		}
+		defer limits.Close()
+		return errors.Join(limits.Kill(), thaw(limits))
 	}
-	pids, err := cgroup.Processes(d.Cgroup)
+	group, err := d.OpenCgroup()
+	if err != nil {
+		return err
+	}
+	defer group.Close()
+	pids, err := group.Processes()
 	if err != nil {
 		return err
 	}
@@ -98,7 +113,7 @@ func Kill(c *backends.Container, signal syscall.Signal, all bool) error {
 		if pid == d.StubInit.Pid {
 			continue
 		}
-		if err := signalMember(d.Cgroup, pid, signal); err != nil {
+		if err := signalMember(group, pid, signal); err != nil {
 			return err
 		}
 	}
@@ -108,27 +123,34 @@ func Kill(c *backends.Container, signal syscall.Signal, all bool) error {
 // release thaws a paused container that has been killed, so that it can end. SIGKILL reaches a
 // frozen process, but other processes in the cgroup have to notice that it has ended.
 func release(d *enclosure.Data) error {
-	if !d.Cgrouped() {
+	limits, err := d.OpenLimits()
+	if errors.Is(err, cgroup.ErrGone) {
 		return nil
 	}
-	paused, err := cgroup.Frozen(d.Limits)
+	if err != nil {
+		return err
+	}
+	defer limits.Close()
+	return thaw(limits)
+}
+
+// thaw thaws a cgroup that is frozen.
+func thaw(g *cgroup.Group) error {
+	paused, err := g.Frozen()
 	if err != nil || !paused {
 		return err
 	}
-	return cgroup.Thaw(d.Limits)
+	return g.Thaw()
 }
 
 // signalMember signals a process that was found in a cgroup, if it is still in it. Its pid may
 // belong to another process by now.
-func signalMember(group string, pid int, sig syscall.Signal) error {
+func signalMember(group *cgroup.Group, pid int, sig syscall.Signal) error {
 	p, err := backends.FindProcess(pid)
 	if err != nil {
 		return nil //nolint:nilerr // it has ended
 	}
-	err = p.SignalIf(sig, func() bool {
-		path, err := cgroup.Of(pid)
-		return err == nil && cgroup.Below(path, group)
-	})
+	err = p.SignalIf(sig, func() bool { return group.Holds(pid) })
 	if errors.Is(err, os.ErrProcessDone) {
 		return nil
 	}
@@ -163,8 +185,8 @@ func Remove(ctx context.Context, t enclosure.Tool, c *backends.Container, d *enc
 	if err := c.Process.WaitGone(ctx, 10*time.Second); err != nil {
 		return fmt.Errorf("the container's process: %w", err)
 	}
-	if d.SharedPIDs && d.Cgrouped() {
-		if err := cgroup.Kill(d.Limits); err != nil {
+	if d.SharedPIDs {
+		if err := signalAll(d, unix.SIGKILL); err != nil && !errors.Is(err, cgroup.ErrGone) {
 			return err
 		}
 	}

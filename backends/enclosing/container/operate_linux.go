@@ -2,6 +2,7 @@ package container
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -17,23 +18,28 @@ import (
 // statePaused is a state that runc adds to those of the specification.
 const statePaused specs.ContainerState = "paused"
 
-// live returns the data of a container whose cgroup still exists. Otherwise the error is
-// os.ErrProcessDone.
-func live(c *backends.Container) (*enclosure.Data, error) {
+// live opens the cgroup that carries the limits of a container, and returns the container's data.
+// If the cgroup is gone, the error is os.ErrProcessDone.
+func live(c *backends.Container) (*cgroup.Group, *enclosure.Data, error) {
 	d, err := enclosure.DataOf(c)
-	if err == nil && !d.Cgrouped() {
+	if err != nil {
+		return nil, nil, err
+	}
+	limits, err := d.OpenLimits()
+	if errors.Is(err, cgroup.ErrGone) {
 		err = os.ErrProcessDone
 	}
-	return d, err
+	return limits, d, err
 }
 
 // Pids returns the processes in the cgroup, without the stub init.
 func Pids(c *backends.Container) ([]int, error) {
-	d, err := live(c)
+	limits, d, err := live(c)
 	if err != nil {
 		return nil, err
 	}
-	pids, err := cgroup.Processes(d.Limits)
+	defer limits.Close()
+	pids, err := limits.Processes()
 	if err != nil {
 		return nil, fmt.Errorf("processes of container %q: %w", c.ID, err)
 	}
@@ -44,38 +50,42 @@ func Pids(c *backends.Container) ([]int, error) {
 
 // Pause freezes the container's cgroup.
 func Pause(ctx context.Context, c *backends.Container) error {
-	d, err := live(c)
+	limits, _, err := live(c)
 	if err != nil {
 		return err
 	}
-	return cgroup.Freeze(ctx, d.Limits)
+	defer limits.Close()
+	return limits.Freeze(ctx)
 }
 
 // Resume thaws the container's cgroup.
 func Resume(c *backends.Container) error {
-	d, err := live(c)
+	limits, _, err := live(c)
 	if err != nil {
 		return err
 	}
-	return cgroup.Thaw(d.Limits)
+	defer limits.Close()
+	return limits.Thaw()
 }
 
 // Stats measures the cgroup that carries the container's limits.
 func Stats(c *backends.Container) (*backends.Stats, error) {
-	d, err := live(c)
+	limits, _, err := live(c)
 	if err != nil {
 		return nil, err
 	}
-	return cgroup.Stats(d.Limits)
+	defer limits.Close()
+	return limits.Stats()
 }
 
 // WatchOOM watches the cgroup that carries the container's limits.
 func WatchOOM(ctx context.Context, c *backends.Container, f func()) error {
-	d, err := live(c)
+	limits, _, err := live(c)
 	if err != nil {
 		return err
 	}
-	return cgroup.WatchOOM(ctx, d.Limits, f)
+	defer limits.Close()
+	return limits.WatchOOM(ctx, f)
 }
 
 // OwnProcess returns process of config.json.

@@ -2,12 +2,15 @@ package container
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/cgroup"
@@ -32,7 +35,7 @@ func Recover(ctx context.Context, t enclosure.Tool, c *backends.Container) (done
 		return nil, err
 	}
 	if d.LimitsID != enclosure.NoID {
-		if err := cgroup.Kill(d.Cgroup); err != nil {
+		if err := signalAll(d, unix.SIGKILL); err != nil && !errors.Is(err, cgroup.ErrGone) {
 			return nil, err
 		}
 		if err := found.Process.WaitGone(ctx, 10*time.Second); err != nil {
@@ -75,8 +78,26 @@ func anchor(c *backends.Container, d *enclosure.Data) error {
 			c.Process = initPid
 		}
 	}
-	if d.StubInit.Alive() || c.Process.Alive() {
-		d.Limits, d.LimitsID = d.Cgroup, cgroup.ID(d.Cgroup)
+	return own(c, d)
+}
+
+// own notes that the cgroup is the container's, if the stub init or the init process belongs to it.
+func own(c *backends.Container, d *enclosure.Data) error {
+	if d.Cgroup == "" {
+		return nil
+	}
+	g, err := cgroup.Open(d.Cgroup)
+	if errors.Is(err, cgroup.ErrGone) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer g.Close()
+	path, err := cgroupOf(d.StubInit.Pid)
+	belongs := err == nil && cgroup.Below(path, d.Cgroup) && d.StubInit.Alive()
+	if (belongs || c.Process.Alive() && g.Holds(c.Process.Pid)) && g.Exists() {
+		d.Limits, d.LimitsID = d.Cgroup, g.ID()
 	}
 	return nil
 }

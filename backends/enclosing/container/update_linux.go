@@ -21,10 +21,11 @@ func Update(ctx context.Context, t enclosure.Tool, c *backends.Container, r *spe
 	if err := spec.CheckResources(r).Err(); err != nil {
 		return err
 	}
-	d, err := live(c)
+	group, d, err := live(c)
 	if err != nil {
 		return err
 	}
+	defer group.Close()
 	k, err := savedconfig.Load(c)
 	if err != nil {
 		return err
@@ -38,7 +39,7 @@ func Update(ctx context.Context, t enclosure.Tool, c *backends.Container, r *spe
 	if err != nil {
 		return err
 	}
-	if err := cgroup.Missing(d.Limits, limits).Err(); err != nil {
+	if err := group.Missing(limits).Err(); err != nil {
 		return err
 	}
 	if asked, err := cgroup.Resources(r, nil); err == nil {

@@ -1,18 +1,15 @@
-// Package enclosure defines what all packages share that deal with a container in an enclosure: Tool
-// makes the enclosure, Job is a container that is being created, and Data is what berth remembers of
-// it between two commands.
+// Package enclosure defines what all packages share that deal with a container in an enclosure:
+// Tool makes the enclosure, Job is a container that is being created, and Data is what berth
+// remembers of it between two commands.
 package enclosure
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 
-	"github.com/opencontainers/cgroups"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/berth-oci/berth/backends"
-	"github.com/berth-oci/berth/backends/cgroup"
 	"github.com/berth-oci/berth/backends/record"
 	"github.com/berth-oci/berth/backends/resctrl"
 	"github.com/berth-oci/berth/backends/rootfs"
@@ -58,7 +55,7 @@ type Data struct {
 	// Claimed is true if the cgroup Limits was free when create chose it. If Claimed is false and
 	// LimitsID is 0, the cgroup belongs to somebody else.
 	//
-	// Claim sets it, as soon as Limits is set. Unclaim and Disown reset it.
+	// Claim sets it, as soon as Limits is set. MakeWay and Disown reset it.
 	Claimed bool `json:"claimed,omitempty"`
 	// SharedPIDs is true if the container has no pid namespace of its own. Its processes then do
 	// not end with the first one.
@@ -124,48 +121,6 @@ func (d *Data) PutInto(c *backends.Container) (err error) {
 	return err
 }
 
-// PlaceIn notes the place that cgroup.Find has chosen for the container.
-func (d *Data) PlaceIn(p *cgroup.Place) {
-	d.Cgroup, d.Limits, d.Scope = p.Path, p.Limits, p.Scoped()
-}
-
-// Claim notes that the container will get the cgroup Limits. The error wraps cgroup.ErrTaken if the
-// cgroup belongs to somebody else.
-func (d *Data) Claim() error {
-	if err := cgroup.CheckFree(d.Limits); err != nil {
-		return err
-	}
-	d.Claimed = true
-	return nil
-}
-
-// Unclaim takes back Claim if err says that the cgroup could not be opened because somebody else
-// has taken it.
-func (d *Data) Unclaim(err error) {
-	if errors.Is(err, cgroup.ErrTaken) {
-		d.Claimed = false
-	}
-}
-
-// Attached notes the stub init, the tool's process above it, and the cgroup in which the tool has
-// started it: the container's. It fails if one of the two has ended.
-func (d *Data) Attached(stubInit backends.Process) error {
-	d.StubInit = stubInit
-	ppid, err := backends.Parent(stubInit.Pid)
-	if err == nil {
-		d.Monitor, err = backends.FindProcess(ppid)
-	}
-	if err != nil {
-		return fmt.Errorf("the enclosure ended: %w", err)
-	}
-	path, err := cgroup.Of(stubInit.Pid)
-	if err != nil {
-		return fmt.Errorf("the enclosure ended: %w", err)
-	}
-	d.Cgroup, d.LimitsID = path, cgroup.ID(d.Limits)
-	return nil
-}
-
 // Disown forgets everything but the enclosure itself, because it is gone or could belong to another
 // container by now. cgroups tells whether the cgroup can, too.
 func (d *Data) Disown(cgroups bool) {
@@ -173,66 +128,4 @@ func (d *Data) Disown(cgroups bool) {
 		d.LimitsID, d.Claimed = NoID, false
 	}
 	d.Attachment, d.MountNamespace, d.Resctrl = nil, nil, resctrl.Group{}
-}
-
-// Open opens the cgroup Limits if it is still the container's. Otherwise the error wraps
-// cgroup.ErrGone.
-func (d *Data) Open() (*cgroup.Group, error) { return cgroup.OpenID(d.Limits, d.LimitsID) }
-
-// Cgrouped reports whether the container's cgroup still exists and is still the container's own.
-func (d *Data) Cgrouped() bool {
-	return d.LimitsID != 0 && cgroup.ID(d.Limits) == d.LimitsID
-}
-
-// RemoveCgroup removes the cgroup that cgroup.Find chose for a container, if it is still the
-// container's.
-func (d *Data) RemoveCgroup() error {
-	defer cgroup.TrimDefault(d.Limits)
-	place, err := cgroup.At(d.Limits, d.Scope)
-	if err != nil {
-		return err
-	}
-	own, err := d.Open()
-	switch {
-	case err == nil:
-		defer own.Close()
-		return place.Remove(own)
-	case !errors.Is(err, cgroup.ErrGone):
-		return err
-	case d.LimitsID == 0 && d.Claimed:
-		return place.Withdraw()
-	case d.Scope && d.LimitsID != 0:
-		cgroup.ForgetScope(d.Limits)
-	}
-	// The cgroup is gone or was never made. One of the same name belongs to another container.
-	return nil
-}
-
-// Limit writes limits to the container's cgroup.
-func (d *Data) Limit(r *cgroups.Resources) error {
-	limits, err := d.Open()
-	if err != nil {
-		return err
-	}
-	defer limits.Close()
-	inner, err := limits.Open(d.Cgroup)
-	if err != nil {
-		return err
-	}
-	defer inner.Close()
-	place, err := cgroup.At(d.Limits, d.Scope)
-	if err != nil {
-		return err
-	}
-	return place.Limit(limits, inner, r)
-}
-
-// Paused reports whether the container is frozen: the cgroup that Pause freezes, or the cgroup of
-// the processes, which somebody else may have frozen.
-func (d *Data) Paused() (bool, error) {
-	is, err := cgroup.Frozen(d.Limits)
-	if err != nil || is || d.Cgroup == d.Limits {
-		return is, err
-	}
-	return cgroup.Frozen(d.Cgroup)
 }

@@ -37,8 +37,8 @@ type execution struct {
 	saved   *savedconfig.Config
 }
 
-// Run runs a process beside the first one (berth exec). It joins the namespaces of the stub init, because
-// nothing in the container can have changed those.
+// Run runs a process beside the first one (berth exec). It joins the namespaces of the stub init,
+// because nothing in the container can have changed those.
 func Run(c *backends.Container, p *specs.Process, o backends.ExecOptions) (backends.Process, error) {
 	none := backends.Process{}
 	d, err := enclosure.DataOf(c)
@@ -401,29 +401,55 @@ func (e *execution) adopt(pid int, o *backends.ExecOptions) error {
 // leave its own cgroup (the "no internal processes" rule). The process then goes to the cgroup of
 // the first process.
 func (e *execution) enterCgroup(pid int, sub string) error {
-	if !e.data.Cgrouped() || cgroup.ID(e.data.Cgroup) == 0 {
+	own, err := e.data.OpenCgroup()
+	if errors.Is(err, cgroup.ErrGone) {
 		return e.follow(pid, sub)
 	}
-	if sub != "" {
-		at := path.Join(e.data.Cgroup, sub)
-		if !cgroup.Below(at, e.data.Cgroup) {
-			return fmt.Errorf("--cgroup %s: bad sub cgroup path: it is outside of the container's cgroup", sub)
-		}
-		err := cgroup.Enter(at, pid)
-		if errors.Is(err, unix.ENOENT) {
-			return fmt.Errorf("--cgroup %s: the container has no such cgroup: %w", sub, err)
-		}
+	if err != nil {
 		return err
 	}
-	err := cgroup.Enter(e.data.Cgroup, pid)
+	defer own.Close()
+	if sub != "" {
+		return enterBelow(own, sub, pid)
+	}
+	err = own.Enter(pid)
+	if err != nil && !own.Exists() {
+		return e.follow(pid, sub)
+	}
 	if !errors.Is(err, unix.EBUSY) {
 		return err
 	}
-	first, ferr := cgroup.Of(e.c.Process.Pid)
-	if ferr != nil || !cgroup.Below(first, e.data.Limits) {
+	limits, lerr := e.data.OpenLimits()
+	if lerr != nil {
 		return err
 	}
-	return cgroup.Enter(first, pid)
+	defer limits.Close()
+	first, ferr := cgroup.OpenOf(e.c.Process.Pid)
+	if ferr != nil {
+		return err
+	}
+	defer first.Close()
+	if !cgroup.Below(first.Path(), limits.Path()) || !limits.Exists() {
+		return err
+	}
+	return first.Enter(pid)
+}
+
+// enterBelow moves the process into the cgroup sub below the container's cgroup.
+func enterBelow(own *cgroup.Group, sub string, pid int) error {
+	at := path.Join(own.Path(), sub)
+	if !cgroup.Below(at, own.Path()) {
+		return fmt.Errorf("--cgroup %s: bad sub cgroup path: it is outside of the container's cgroup", sub)
+	}
+	g, err := own.Open(at)
+	if err == nil {
+		defer g.Close()
+		err = g.Enter(pid)
+	}
+	if errors.Is(err, cgroup.ErrGone) || errors.Is(err, unix.ENOENT) {
+		return fmt.Errorf("--cgroup %s: the container has no such cgroup: %w", sub, err)
+	}
+	return err
 }
 
 // follow moves the process to the cgroup of the first process. The container's own cgroup is gone:
@@ -438,15 +464,21 @@ func (e *execution) follow(pid int, sub string) error {
 	if guard.Needed(e.saved.Spec()) {
 		return fmt.Errorf("%w, and what keeps a process in a shared network namespace from LXC's command sockets with it: delete the container and create it anew", gone)
 	}
-	first, err := cgroup.Of(e.c.Process.Pid)
-	if err == nil && !e.c.Process.Alive() {
-		err = os.ErrProcessDone
-	}
-	if err == nil {
-		err = cgroup.Enter(first, pid)
-	}
-	if err != nil {
+	if err := e.enterFirst(pid); err != nil {
 		return fmt.Errorf("%w; the cgroup of its first process: %w", gone, err)
 	}
 	return nil
+}
+
+// enterFirst moves the process into the cgroup of the first process.
+func (e *execution) enterFirst(pid int) error {
+	first, err := cgroup.OpenOf(e.c.Process.Pid)
+	if err != nil {
+		return err
+	}
+	defer first.Close()
+	if !e.c.Process.Alive() { // another process may have the pid
+		return os.ErrProcessDone
+	}
+	return first.Enter(pid)
 }
