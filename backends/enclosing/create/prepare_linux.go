@@ -1,15 +1,12 @@
 package create
 
 import (
-	"fmt"
-	"maps"
+	"context"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
-	"golang.org/x/sys/unix"
 
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/enclosing/agent"
@@ -21,7 +18,6 @@ import (
 	"github.com/berth-oci/berth/backends/process"
 	"github.com/berth-oci/berth/backends/rootfs"
 	"github.com/berth-oci/berth/backends/seccomp"
-	"github.com/berth-oci/berth/spec"
 )
 
 // preparation is what create works out and opens on the host for the init process.
@@ -35,7 +31,33 @@ type preparation struct {
 }
 
 // prepare does everything that can fail because of the config, before anything is made.
-func prepare(j *enclosure.Job, o *backends.CreateOptions) (*preparation, error) {
+func (cr *creation) prepare(context.Context) error {
+	j := cr.job
+	if err := cr.tool.Usable(); err != nil {
+		return err
+	}
+	fileSize, err := raiseFileSize()
+	if err != nil {
+		return err
+	}
+	if err := cr.prepareLimits(); err != nil {
+		return err
+	}
+	if err := j.AddMounts(cr.tool); err != nil {
+		return err
+	}
+	if cr.prep, err = prepareProcess(j, cr.opts); err != nil {
+		return err
+	}
+	keepFileSize(cr.prep.process, fileSize)
+	if j.Joined, err = namespace.OpenAll(j.Spec); err != nil {
+		return err
+	}
+	return guard.KeepInCgroup(cr.prep.process, j.Spec, j.Joined[specs.NetworkNamespace])
+}
+
+// prepareProcess prepares the attributes of the process, and checks what the process inherits.
+func prepareProcess(j *enclosure.Job, o *backends.CreateOptions) (*preparation, error) {
 	p := &preparation{}
 	var err error
 	if p.process, err = process.FromSpec(j.Spec.Process, j.Spec); err != nil {
@@ -80,42 +102,6 @@ func prepare(j *enclosure.Job, o *backends.CreateOptions) (*preparation, error) 
 	return p, nil
 }
 
-// openHostTree opens a copy of the host's mounts for hooks that run before the pivot. It is for an
-// enclosure whose init has a root of its own. It does nothing if the init process does not enter
-// that init's mount namespace.
-func (p *preparation) openHostTree(j *enclosure.Job) (err error) {
-	if !rootfs.SharedMountNamespace(j.Spec) && spec.HasHooks(j.Spec, spec.Prestart, spec.CreateRuntime, spec.CreateContainer) {
-		p.hostTree, err = initproc.OpenHostTree()
-	}
-	return err
-}
-
-// openRoot opens the root and the sources of all mounts. With a user namespace it does so in the
-// mount namespace of the init process.
-func (p *preparation) openRoot(j *enclosure.Job) error {
-	var o rootfs.Options
-	if len(j.UIDMap) > 0 {
-		ns, err := os.Open(fmt.Sprintf("/proc/%d/ns/mnt", j.InitPid))
-		if err != nil {
-			return fmt.Errorf("mount namespace of the container's process: %w", err)
-		}
-		defer ns.Close()
-		o.Namespace = ns
-	}
-	o.Namespaces = rootfs.Namespaces(j.Joined)
-	var err error
-	if f, ok := j.Joined[specs.CgroupNamespace]; ok {
-		if o.HostCgroups, err = namespace.HostCgroups(f); err != nil {
-			return err
-		}
-		if !o.HostCgroups {
-			o.CgroupNamespace = f
-		}
-	}
-	p.root, p.files, err = rootfs.Open(j.Spec, j.Bundle, o)
-	return err
-}
-
 func (p *preparation) close() {
 	for _, f := range p.files {
 		f.Close()
@@ -125,116 +111,4 @@ func (p *preparation) close() {
 			f.Close()
 		}
 	}
-}
-
-// plan returns the plan for the init process, and the descriptors that go with it.
-func (p *preparation) plan(j *enclosure.Job, stubInit, start *os.File) (*initproc.Plan, []*os.File, error) {
-	s := j.Spec
-	plan := &initproc.Plan{
-		Hostname: s.Hostname, Domainname: s.Domainname,
-		Root: p.root, RootFiles: len(p.files),
-		Process:         p.process,
-		Terminal:        s.Process.Terminal,
-		Console:         s.Process.ConsoleSize,
-		ConsoleSocket:   initproc.None,
-		HostTree:        initproc.None,
-		HostHooks:       spec.HasHooks(s, spec.Prestart, spec.CreateRuntime),
-		CreateContainer: spec.Hooks(s, spec.CreateContainer),
-		StartContainer:  spec.Hooks(s, spec.StartContainer),
-		State:           j.State(specs.StateCreating),
-		Inherited:       p.inherited,
-	}
-	files := append([]*os.File{}, p.files...)
-	add := func(f *os.File) int {
-		files = append(files, f)
-		return len(files) - 1
-	}
-	flags, loopback := joined(j)
-	plan.Loopback = loopback
-	plan.Namespaces, plan.Member, plan.MountNamespace = flags, add(stubInit), initproc.None
-	if f, ok := j.Joined[specs.MountNamespace]; ok {
-		plan.MountNamespace = add(f)
-	}
-	plan.StartSocket = add(start)
-	plan.PIDNamespace = initproc.None
-	if f, ok := j.Joined[specs.PIDNamespace]; ok {
-		plan.PIDNamespace = add(f)
-		_, kind := j.Namespace(specs.TimeNamespace)
-		plan.NewTime, plan.Offsets = kind == spec.New, offsets(s)
-	}
-	if p.console != nil {
-		plan.ConsoleSocket = add(p.console)
-	}
-	if a := j.Data.Attachment; a != nil {
-		plan.At = a.At
-	} else if spec.HasHooks(s, spec.Prestart, spec.CreateRuntime, spec.CreateContainer) {
-		plan.At = j.Rootfs
-		if p.hostTree != nil {
-			plan.HostTree = add(p.hostTree)
-		}
-	}
-	return plan, files, nil
-}
-
-// joined returns the namespaces of the stub init that the init process has to enter, as CLONE_NEW*
-// flags. Namespaces of the host are left out: the init process is in them already, and a process in
-// a user namespace lacks the rights to enter them again. Namespaces that were joined before the
-// fork are left out too. An existing cgroup namespace is always one of these, because LXC would
-// make a new one. loopback is true if the network namespace is new.
-func joined(j *enclosure.Job) (flags int, loopback bool) {
-	s := j.Spec
-	if !rootfs.SharedMountNamespace(s) {
-		flags = unix.CLONE_NEWNS
-	}
-	for t, flag := range map[specs.LinuxNamespaceType]int{
-		specs.NetworkNamespace: unix.CLONE_NEWNET,
-		specs.IPCNamespace:     unix.CLONE_NEWIPC,
-		specs.UTSNamespace:     unix.CLONE_NEWUTS,
-		specs.CgroupNamespace:  unix.CLONE_NEWCGROUP,
-	} {
-		_, kind := spec.Namespace(s, t)
-		if kind != spec.Host && !j.JoinedBeforeFork(t) {
-			flags |= flag
-		}
-		if t == specs.NetworkNamespace && kind == spec.New {
-			loopback = true
-		}
-	}
-	return flags, loopback
-}
-
-// initConfig returns what the init process is started with.
-func initConfig(j *enclosure.Job, o *backends.CreateOptions, inherited int) (*initproc.Config, error) {
-	cfg := &initproc.Config{Stdio: o.Stdio, Inherited: inherited}
-	for i, f := range []*os.File{os.Stdin, os.Stdout, os.Stderr} {
-		if cfg.Stdio[i] == nil {
-			cfg.Stdio[i] = f
-		}
-	}
-	_, kind := j.Namespace(specs.PIDNamespace)
-	cfg.NewPID = kind == spec.New
-	path, kind := j.Namespace(specs.UserNamespace)
-	cfg.NewUser, cfg.UserPath = kind == spec.New, path
-	path, kind = j.Namespace(specs.TimeNamespace)
-	cfg.NewTime, cfg.TimePath = kind == spec.New && !j.ForksProcess(), path
-	cfg.Offsets = offsets(j.Spec)
-	for t, ns := range j.Joined {
-		if j.JoinedBeforeFork(t) {
-			cfg.JoinBeforeFork = append(cfg.JoinBeforeFork, ns)
-		}
-	}
-	if cfg.NewUser {
-		cfg.UIDMaps, cfg.GIDMaps = j.Spec.Linux.UIDMappings, j.Spec.Linux.GIDMappings
-	}
-	return cfg, nil
-}
-
-// offsets returns linux.timeOffsets in the format of /proc/PID/timens_offsets (time_namespaces(7)).
-func offsets(s *specs.Spec) string {
-	var text strings.Builder
-	for _, clock := range slices.Sorted(maps.Keys(s.Linux.TimeOffsets)) {
-		o := s.Linux.TimeOffsets[clock]
-		fmt.Fprintf(&text, "%s %d %d\n", clock, o.Secs, o.Nanosecs)
-	}
-	return text.String()
 }

@@ -48,15 +48,26 @@ func (cr *creation) reason(cause, err error) error {
 // gone is how long the processes of a container may take to end when create is undone.
 const gone = 10 * time.Second
 
-func (cr *creation) undo(ctx context.Context) error {
-	if cr.initProc != nil {
-		cr.initProc.Kill()
-		// Only after the enclosure is gone: see container.Remove.
-		defer cr.initProc.Close()
-		defer cr.initProc.Wait(gone)
-	}
+// kill kills the init process.
+func (cr *creation) kill() error {
+	cr.initProc.Kill()
+	return nil
+}
+
+// remove removes the container, in whatever state it is. If it fails, delete has to try again, so
+// the record must stay.
+func (cr *creation) remove(ctx context.Context) error {
 	if err := container.Remove(ctx, cr.tool, cr.job.Container, cr.job.Data); err != nil {
 		return fmt.Errorf("%w (berth delete --force %s tries again): %w", backends.ErrLeftBehind, cr.job.ID, err)
+	}
+	return nil
+}
+
+// reap waits for the end of the init process that kill has killed, if there is one.
+func (cr *creation) reap() error {
+	if cr.initProc != nil {
+		cr.initProc.Wait(gone)
+		cr.initProc.Close()
 	}
 	return nil
 }
