@@ -110,9 +110,3 @@ func (c *Cluster) Local() ([]string, error) {
 	})
 	return ids, nil
 }
-
-// HasNode returns true if the cluster has a node of this name.
-func (c *Cluster) HasNode(name string) bool {
-	info, err := os.Stat(c.path("nodes", name))
-	return err == nil && info.IsDir()
-}

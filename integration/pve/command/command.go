@@ -41,7 +41,6 @@ type call struct {
 	values   map[string]string
 	extra    []string
 	worker   bool
-	restores bool // create from a backup
 	stdout   *os.File
 	stderr   *os.File
 	reported map[string]bool
@@ -188,9 +187,6 @@ func commandNames() []string {
 func expand(typed string) string {
 	if typed == "help" || commands[typed] != nil {
 		return typed
-	}
-	if typed == "move_volume" {
-		return "move-volume"
 	}
 	var found []string
 	for _, name := range commandNames() {

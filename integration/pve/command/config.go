@@ -4,12 +4,10 @@ package command
 
 import (
 	"github.com/berth-oci/berth/integration/pve/ctconf"
-	"github.com/berth-oci/berth/integration/pve/failure"
 	"github.com/berth-oci/berth/integration/pve/host"
 )
 
-// config prints a configuration with pending values applied, without them (--current), or of a
-// snapshot.
+// config prints a configuration with pending values applied, or without them (--current).
 func config(c *call) error {
 	host.Spend(c.host.Settings.Latency.Query)
 	conf, err := c.load()
@@ -19,11 +17,6 @@ func config(c *call) error {
 	shown := conf.Shown()
 	if c.flag("current") {
 		shown = &conf.Section
-	}
-	if name := c.values["snapshot"]; name != "" {
-		if shown = conf.Snapshots[name]; shown == nil {
-			return failure.New("snapshot '%s' does not exist", name)
-		}
 	}
 	for _, key := range shown.Keys() {
 		value, _ := shown.Get(key)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/user"
 	"strconv"
 	"strings"
 
@@ -89,11 +88,11 @@ func pull(c *call) error {
 	})
 }
 
-// fill copies the file and sets mode and owner as requested.
+// fill copies the file and sets its mode as requested.
 func (c *call) fill(destination, source *os.File) error {
 	defer destination.Close()
 	if text, ok := c.values["perms"]; ok {
-		mode, err := strconv.ParseUint(strings.TrimPrefix(text, "0x"), base(text), 16)
+		mode, err := strconv.ParseUint(text, 8, 16)
 		if err != nil {
 			return failure.New("invalid mode: '%s'", text)
 		}
@@ -101,54 +100,8 @@ func (c *call) fill(destination, source *os.File) error {
 			return err
 		}
 	}
-	uid, err := number32(c.values["user"], func(name string) (string, error) {
-		u, err := user.Lookup(name)
-		if err != nil {
-			return "", failure.New("failed to get uid for: %s", name)
-		}
-		return u.Uid, nil
-	})
-	if err != nil {
-		return err
-	}
-	gid, err := number32(c.values["group"], func(name string) (string, error) {
-		g, err := user.LookupGroup(name)
-		if err != nil {
-			return "", failure.New("failed to get gid for: %s", name)
-		}
-		return g.Gid, nil
-	})
-	if err != nil {
-		return err
-	}
-	if err := destination.Chown(uid, gid); err != nil {
-		return failure.New("failed to change file owner: %v", err)
-	}
 	if _, err := io.Copy(destination, source); err != nil {
 		return err
 	}
 	return destination.Sync()
-}
-
-func base(mode string) int {
-	if strings.HasPrefix(mode, "0x") {
-		return 16
-	}
-	return 8
-}
-
-// number32 returns a numeric ID, or the ID of a name. For "" it returns -1, which leaves the owner
-// unchanged.
-func number32(given string, lookUp func(string) (string, error)) (int, error) {
-	if given == "" {
-		return -1, nil
-	}
-	if n, err := strconv.Atoi(given); err == nil {
-		return n, nil
-	}
-	found, err := lookUp(given)
-	if err != nil {
-		return 0, err
-	}
-	return strconv.Atoi(found)
 }

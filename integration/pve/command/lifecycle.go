@@ -20,14 +20,6 @@ func mustRun(c *call) error {
 	return nil
 }
 
-// mustRunVM does the same as mustRun, with reboot's message.
-func mustRunVM(c *call) error {
-	if !c.running() {
-		return failure.New("VM %s not running", c.id)
-	}
-	return nil
-}
-
 func mustNotRun(c *call) error {
 	if c.running() {
 		return failure.New("CT %s already running", c.id)
@@ -132,37 +124,4 @@ func shutdown(c *call) error {
 		options := lxc.StopOptions{Timeout: c.timeout(60), KillInTheEnd: c.flag("forceStop")}
 		return lxc.Stop(c.host, c.id, options, c.stdout)
 	})
-}
-
-func reboot(c *call) error {
-	return c.locked(func() error {
-		if !c.running() {
-			return nil
-		}
-		options := lxc.StopOptions{Timeout: c.timeout(-1), KillInTheEnd: true}
-		if err := lxc.Stop(c.host, c.id, options, c.stdout); err != nil {
-			return err
-		}
-		return c.bringUp()
-	})
-}
-
-// suspend and resume need CRIU, which Proxmox VE does not ship.
-func suspend(c *call) error {
-	return c.locked(func() error {
-		conf, err := c.load()
-		if err != nil {
-			return err
-		}
-		if err := checkLock(conf); err != nil {
-			return err
-		}
-		return noCheckpoint(c, "-s")
-	})
-}
-
-func resume(c *call) error { return noCheckpoint(c, "-r --foreground") }
-
-func noCheckpoint(c *call, options string) error {
-	return failure.New("command 'lxc-checkpoint -n %s %s -D /var/lib/vz/dump' failed: exit code 1", c.id, options)
 }

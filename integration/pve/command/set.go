@@ -84,25 +84,17 @@ func checkLock(conf *ctconf.Config) error {
 	return nil
 }
 
+// unlock removes the lock property.
 func unlock(c *call) error {
-	return c.locked(func() error { return c.removeLock("") })
-}
-
-// removeLock removes the lock property. With expected it fails if the lock is a different one.
-func (c *call) removeLock(expected string) error {
-	conf, err := c.load()
-	if err != nil {
-		return err
-	}
-	lock := conf.Values["lock"]
-	switch {
-	case lock == "" && expected == "":
-		return failure.New("no lock found trying to remove any lock")
-	case lock == "":
-		return failure.New("no lock found trying to remove '%s' lock", expected)
-	case expected != "" && lock != expected:
-		return failure.New("found lock '%s' trying to remove '%s' lock", lock, expected)
-	}
-	conf.Delete("lock")
-	return c.cluster.Write(c.id, conf)
+	return c.locked(func() error {
+		conf, err := c.load()
+		if err != nil {
+			return err
+		}
+		if conf.Values["lock"] == "" {
+			return failure.New("no lock found trying to remove any lock")
+		}
+		conf.Delete("lock")
+		return c.cluster.Write(c.id, conf)
+	})
 }

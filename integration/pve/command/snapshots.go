@@ -3,15 +3,8 @@
 package command
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
-	"sort"
-	"strconv"
-	"strings"
-	"time"
 
-	"github.com/berth-oci/berth/integration/pve/ctconf"
 	"github.com/berth-oci/berth/integration/pve/failure"
 	"github.com/berth-oci/berth/integration/pve/schema"
 )
@@ -73,66 +66,11 @@ func findSnapshot(c *call) error {
 	return failure.New("snapshot feature is not available")
 }
 
-// listSnapshots prints the tree of snapshots, with the current state last.
+// listSnapshots prints the current state, below which a CT without snapshots has nothing.
 func listSnapshots(c *call) error {
-	conf, err := c.load()
-	if err != nil {
+	if _, err := c.load(); err != nil {
 		return err
 	}
-	tree := snapshotTree{call: c, sections: map[string]*ctconf.Section{}}
-	for name, section := range conf.Snapshots {
-		tree.sections[name] = section
-	}
-	current := ctconf.NewSection()
-	current.Description = "You are here!"
-	current.Values["parent"] = conf.Values["parent"]
-	tree.sections["current"] = current
-	for _, name := range tree.children("") {
-		tree.print("`->", name)
-	}
+	c.say("%s", fmt.Sprintf("`-> %-27s %-23s You are here!", "current", ""))
 	return nil
-}
-
-type snapshotTree struct {
-	*call
-	sections map[string]*ctconf.Section
-}
-
-func (t snapshotTree) taken(name string) int64 {
-	seconds, err := strconv.ParseInt(t.sections[name].Values["snaptime"], 10, 64)
-	if err != nil {
-		return 1<<63 - 1
-	}
-	return seconds
-}
-
-// children returns the snapshots with this parent, oldest first. "" stands for no parent.
-func (t snapshotTree) children(parent string) []string {
-	var names []string
-	for name, section := range t.sections {
-		of := section.Values["parent"]
-		if t.sections[of] == nil {
-			of = ""
-		}
-		if of == parent {
-			names = append(names, name)
-		}
-	}
-	sort.Strings(names)
-	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(t.taken(a), t.taken(b)) })
-	return names
-}
-
-func (t snapshotTree) print(prefix, name string) {
-	section := t.sections[name]
-	description, _, _ := strings.Cut(section.Or("description", "no-description"), "\n")
-	when := ""
-	if name != "current" {
-		when = time.Unix(t.taken(name), 0).Format(time.DateTime)
-	}
-	width := max(30-len(prefix), 0)
-	t.say("%s", fmt.Sprintf("%s %-*s %-23s %s", prefix, width, name, when, description))
-	for _, child := range t.children(name) {
-		t.print(" "+prefix, child)
-	}
 }

@@ -9,9 +9,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/berth-oci/berth/integration/pve/host"
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 func TestCreateWritesConfig(t *testing.T) {
@@ -135,14 +135,7 @@ func TestSetOnRunning(t *testing.T) {
 // and that the worker continues if pct is killed later.
 func TestKilledCreate(t *testing.T) {
 	t.Parallel()
-	until := func(done func() bool) {
-		t.Helper()
-		for deadline := time.Now().Add(time.Minute); !done(); time.Sleep(2 * time.Millisecond) {
-			if time.Now().After(deadline) {
-				t.Fatal("it did not come to that")
-			}
-		}
-	}
+	until := func(done func() bool) { t.Helper(); suite.Eventually(t, "what the test waits for", done) }
 	configured := func(n *node, done func(string) bool) func() bool {
 		return func() bool { return n.exists("etc/pve/lxc/100.conf") && done(n.read("etc/pve/lxc/100.conf")) }
 	}
@@ -162,7 +155,7 @@ func TestKilledCreate(t *testing.T) {
 	early.must("unlock", "100")
 	early.must("destroy", "100")
 
-	late := newNode(t, host.Settings{Latency: host.Latency{Create: 300}})
+	late := newNode(t, host.Settings{Latency: host.Latency{Create: 2000}})
 	c = late.command(creation("100")...)
 	if err := c.Start(); err != nil {
 		t.Fatal(err)

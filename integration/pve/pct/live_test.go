@@ -19,6 +19,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/berth-oci/berth/integration/suite"
 )
 
 const testRoot = "/usr/share/berth-test/rootfs"
@@ -137,9 +139,14 @@ func TestLiveLife(t *testing.T) {
 	if output, status := c.run("destroy", c.id); status == 0 || !strings.Contains(output, "container is running") {
 		t.Errorf("destroy: status %d, %q", status, output)
 	}
-	c.must("shutdown", c.id, "--timeout", "5")
+	init, err := exec.Command("lxc-info", "-n", c.id, "-p", "-H").Output()
+	pid, wrong := strconv.Atoi(strings.TrimSpace(string(init)))
+	if err != nil || wrong != nil {
+		t.Fatalf("lxc-info: %q, %v", init, err)
+	}
+	suite.Eventually(t, "init catches SIGPWR", func() bool { return suite.Catches(t, pid, syscall.SIGPWR) })
+	c.must("shutdown", c.id, "--timeout", "60")
 	c.must("start", c.id)
-	c.must("reboot", c.id, "--timeout", "5")
 	c.must("stop", c.id)
 	if got := c.must("status", c.id); got != "status: stopped\n" {
 		t.Errorf("status shows %q", got)

@@ -27,7 +27,6 @@ const dnsLabel = `([a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?)`
 
 var formats = map[string]func(string) error{
 	"pve-vmid": matches(`^[1-9][0-9]{2,8}$`, "value does not look like a valid VM ID"),
-	"pve-node": matches(`^([a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?)$`, "value does not look like a valid node name"),
 	"dns-name": matches(`^(`+dnsLabel+`\.)*`+dnsLabel+`$`, "value does not look like a valid DNS name"),
 	"mac-addr": matches(`(?i)^[a-f0-9][02468ace](?::[a-f0-9]{2}){5}$`,
 		"value does not look like a valid unicast MAC address"),

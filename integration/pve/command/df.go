@@ -10,74 +10,23 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/berth-oci/berth/integration/pve/ctconf"
+	"github.com/berth-oci/berth/integration/pve/failure"
 	"github.com/berth-oci/berth/integration/pve/lxc"
-	"github.com/berth-oci/berth/integration/pve/volume"
 )
 
-func (c *call) rootDirectory() string { return filepath.Join(c.host.LXCPath(), c.id, "rootfs") }
-
-// mountLocked sets the lock "mounted" and mounts the volumes on the host.
-func (c *call) mountLocked() (*ctconf.Config, error) {
-	conf, err := c.load()
-	if err != nil {
-		return nil, err
-	}
-	if err := checkLock(conf); err != nil {
-		return nil, err
-	}
-	conf.Set("lock", "mounted")
-	if err := c.cluster.Write(c.id, conf); err != nil {
-		return nil, err
-	}
-	if err := volume.MountAll(c.host, &conf.Section, c.rootDirectory()); err != nil {
-		c.warn("mounting container failed")
-		volume.UnmountAll(c.rootDirectory())
-		return nil, err
-	}
-	return conf, nil
-}
-
-func mount(c *call) error {
-	err := c.locked(func() error {
-		_, err := c.mountLocked()
-		return err
-	})
-	if err == nil {
-		c.say("mounted CT %s in '/var/lib/lxc/%s/rootfs'", c.id, c.id)
-	}
-	return err
-}
-
-func unmount(c *call) error {
-	return c.locked(func() error {
-		if _, err := c.load(); err != nil {
-			return err
-		}
-		volume.UnmountAll(c.rootDirectory())
-		return c.removeLock("mounted")
-	})
-}
-
-// df prints the usage of each volume's file system. A stopped container is mounted for this.
+// df prints the usage of each volume's file system. The real pct mounts the volumes of a stopped CT
+// for this.
 func df(c *call) error {
 	return c.locked(func() error {
-		root := c.rootDirectory()
 		conf, err := c.load()
 		if err != nil {
 			return err
 		}
-		if pid, err := lxc.InitPID(c.host, c.id); err == nil {
-			root = fmt.Sprintf("/proc/%d/root", pid)
-		} else {
-			if conf, err = c.mountLocked(); err != nil {
-				return err
-			}
-			defer func() {
-				volume.UnmountAll(c.rootDirectory())
-				_ = c.removeLock("mounted")
-			}()
+		pid, err := lxc.InitPID(c.host, c.id)
+		if err != nil {
+			return failure.New("the stand-in does not mount a stopped CT")
 		}
-		return c.printUse(&conf.Section, root)
+		return c.printUse(&conf.Section, fmt.Sprintf("/proc/%d/root", pid))
 	})
 }
 
