@@ -70,8 +70,9 @@ freebsd:
 	done
 
 unit:
-	@GO=$(GO) exec integration/unit $(UNIT)
-	@GO=$(GO) exec integration/unit -race $(UNIT)
+	@mkdir -p $(BUILD) && rm -f $(BUILD)/unsteady
+	@GO=$(GO) UNSTEADY=$(BUILD)/unsteady exec integration/unit $(UNIT)
+	@GO=$(GO) UNSTEADY=$(BUILD)/unsteady exec integration/unit -race $(UNIT)
 
 integration: build
 	integration/suites $(BUILD)

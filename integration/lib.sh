@@ -39,3 +39,37 @@ step() {
 end_step() {
 	[[ -z $running ]] || kill -TERM -- "-$running" 2>/dev/null || :
 }
+
+# failed_tests OUTPUT: prints the names of the tests that failed according to the output of a Go
+# test program, one a line, without those whose own subtests failed.
+failed_tests() {
+	sed -n 's/^ *--- FAIL: \(.*\) ([0-9.]*s)$/\1/p' "$1" | awk '
+		{ name[NR] = $0 }
+		END {
+			for (i = 1; i <= NR; i++) {
+				leaf = 1
+				for (j = 1; j <= NR; j++) if (index(name[j], name[i] "/") == 1) leaf = 0
+				if (leaf) print name[i]
+			}
+		}'
+}
+
+# unsteady FILE NAME TRY OUTPUT: notes in FILE, for loud, that a suite or package has failed at a
+# try, and the tests that failed according to its output.
+unsteady() {
+	{
+		echo "$2: failed at try $3"
+		failed_tests "$4" | awk '{ print "    " $0 } END { if (!NR) print "    (no test by its name: see its output)" }'
+	} >>"$1"
+}
+
+# loud TITLE FILE: prints a file so that nobody overlooks it, if it is not empty.
+loud() {
+	[[ -s $2 ]] || return 0
+	echo
+	printf '!%.0s' {1..100}
+	printf '\n!!! %s\n' "$1"
+	sed 's/^/!!! /' "$2"
+	printf '!%.0s' {1..100}
+	echo
+}
