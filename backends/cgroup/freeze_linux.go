@@ -34,7 +34,7 @@ func (g *Group) freeze(ctx context.Context) error {
 		return err
 	}
 	defer events.Close()
-	if err := g.write(freezeFile, "1"); err != nil {
+	if err := g.Write(freezeFile, "1"); err != nil {
 		return err
 	}
 	for deadline := time.Now().Add(freezePatience); ; {
@@ -68,7 +68,7 @@ const (
 
 // Thaw resumes the processes of a frozen cgroup. If the cgroup is removed, there is none.
 func (g *Group) Thaw() error {
-	if err := g.write(freezeFile, "0"); err != nil && !g.gone(err) {
+	if err := g.Write(freezeFile, "0"); err != nil && !g.gone(err) {
 		return fmt.Errorf("thaw cgroup %s: %w", g.path, err)
 	}
 	return nil

@@ -214,8 +214,8 @@ func (g *Group) read(name string) ([]byte, error) {
 	return io.ReadAll(f)
 }
 
-// write writes a text to one of the cgroup's files.
-func (g *Group) write(name, text string) error {
+// Write writes a text to one of the cgroup's files.
+func (g *Group) Write(name, text string) error {
 	f, err := g.open(name, unix.O_WRONLY)
 	if err != nil {
 		return err

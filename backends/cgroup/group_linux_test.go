@@ -89,7 +89,7 @@ func TestAnother(t *testing.T) {
 		"thaw":      {func(g *Group) error { return g.Thaw() }, false},
 		"frozen":    {func(g *Group) error { is, err := g.Frozen(); return cmpFrozen(is, err) }, false},
 		"remove":    {func(g *Group) error { return g.Remove() }, false},
-		"withdraw":  {func(g *Group) error { return g.withdraw(g.removeTree) }, false},
+		"withdraw":  {func(g *Group) error { return g.Withdraw(patience) }, false},
 		"rmdir":     {func(g *Group) error { return g.rmdir() }, false},
 		"own":       {func(g *Group) error { return g.Own(12345) }, false},
 		"enter":     {func(g *Group) error { return g.Enter(bystander.Process.Pid) }, true},
@@ -119,7 +119,7 @@ func TestAnother(t *testing.T) {
 			process := sleeper(t, sub)
 			before := seen(t, now)
 			if name == "thaw" {
-				if err := now.write(freezeFile, "1"); err != nil {
+				if err := now.Write(freezeFile, "1"); err != nil {
 					t.Fatal(err)
 				}
 				before = seen(t, now)
@@ -316,7 +316,7 @@ func TestProcessesOfThreads(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer sub.Close()
-	if err := sub.write("cgroup.type", "threaded"); err != nil {
+	if err := sub.Write("cgroup.type", "threaded"); err != nil {
 		t.Fatal(err)
 	}
 	if pids, err := g.Processes(); err != nil || !slices.Equal(pids, []int{cmd.Process.Pid}) {

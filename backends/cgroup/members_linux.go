@@ -11,7 +11,7 @@ import (
 
 // Enter moves a process into the cgroup.
 func (g *Group) Enter(pid int) error {
-	if err := g.write(procsFile, strconv.Itoa(pid)); err != nil {
+	if err := g.Write(procsFile, strconv.Itoa(pid)); err != nil {
 		return fmt.Errorf("move the container's process into its cgroup: %w", err)
 	}
 	return nil
@@ -19,7 +19,7 @@ func (g *Group) Enter(pid int) error {
 
 // Kill kills every process in the cgroup and below it. If the cgroup is removed, there is none.
 func (g *Group) Kill() error {
-	if err := g.write("cgroup.kill", "1"); err != nil && !g.gone(err) {
+	if err := g.Write("cgroup.kill", "1"); err != nil && !g.gone(err) {
 		return fmt.Errorf("kill what is in cgroup %s: %w", g.path, err)
 	}
 	return nil

@@ -252,7 +252,7 @@ func (p *Place) Withdraw() error {
 		return err
 	}
 	defer g.Close()
-	return g.withdraw(func() error {
+	return g.withdraw(patience, func() error {
 		if p.scope != nil {
 			if err := p.stop(g); err != nil {
 				return err

@@ -49,9 +49,13 @@ func (g *Group) Remove() error {
 	return fmt.Errorf("remove cgroup %s: %w", g.path, err)
 }
 
-// withdraw calls remove once the cgroup is empty. If processes are still in it after patience, it
-// leaves the cgroup without an error, because then the processes are not the container's.
-func (g *Group) withdraw(remove func() error) error {
+// Withdraw removes the cgroup and the cgroups below it once no process is in them. If processes are
+// in them after the time patience, it leaves the cgroup without an error: then they are not the
+// processes of the container that the cgroup was made for.
+func (g *Group) Withdraw(patience time.Duration) error { return g.withdraw(patience, g.removeTree) }
+
+// withdraw is Withdraw by a function that removes the cgroup.
+func (g *Group) withdraw(patience time.Duration, remove func() error) error {
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(retry) {
 		pids, err := g.Processes()
 		if err != nil {

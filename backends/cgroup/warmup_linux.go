@@ -11,7 +11,7 @@ import "os"
 func WarmUp() {
 	go func() {
 		if own, err := OpenOf(os.Getpid()); err == nil {
-			_ = own.write(procsFile, "0")
+			_ = own.Write(procsFile, "0")
 			own.Close()
 		}
 	}()

@@ -33,7 +33,7 @@ func (b *Backend) guard(c *backends.Container, s *specs.Spec, f flavour, sharing
 		if !errors.Is(err, cgroup.ErrTaken) {
 			return err
 		}
-		if pids, perr := cgroup.Processes(place); perr != nil || len(pids) > 0 {
+		if !isEmpty(place) {
 			return &spec.FieldError{Path: "linux.cgroupsPath", Err: err}
 		}
 		// The cgroup is empty, and nobody will remove it, so the other runtime may take it.
@@ -42,6 +42,17 @@ func (b *Backend) guard(c *backends.Container, s *specs.Spec, f flavour, sharing
 		return spec.Fieldf("linux.cgroupsPath", "%s is the cgroup of container %q: delete that container first: %w", spec.Shorten(c.CgroupsPath), id, cgroup.ErrTaken)
 	}
 	return nil
+}
+
+// isEmpty reports whether no process is in a cgroup or below it.
+func isEmpty(place string) bool {
+	g, err := cgroup.Open(place)
+	if err != nil {
+		return errors.Is(err, cgroup.ErrGone)
+	}
+	defer g.Close()
+	pids, err := g.Processes()
+	return err == nil && len(pids) == 0
 }
 
 // place returns the cgroup v2 path at which the other runtime will put a container, or "" if that

@@ -5,32 +5,24 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/backends/cgroup"
 )
 
-// Attach makes the kernel refuse LXC's command sockets to all processes in the cgroup with the
-// directory limits and in the cgroups below it, as long as that cgroup exists. The kernel goes by
-// the cgroup in which a socket was made. Then Attach tests the programs with sockets that are made
-// in the cgroup with the directory inner, which is limits or below it. It fails if they refuse too
-// little or too much.
-func (g *Guard) Attach(limits, inner string) error {
-	outer, err := os.Open(limits)
-	if err != nil {
+// Attach makes the kernel refuse LXC's command sockets to all processes in the cgroup limits and in
+// the cgroups below it, as long as that cgroup exists. The kernel goes by the cgroup in which a
+// socket was made. Then Attach tests the programs with sockets that are made in the cgroup inner,
+// which is limits or below it. It fails if they refuse too little or too much.
+func (g *Guard) Attach(limits, inner *cgroup.Group) error {
+	if err := g.attach(limits); err != nil {
 		return err
 	}
-	defer outer.Close()
-	if err := g.attach(outer); err != nil {
-		return err
-	}
-	leaf, err := os.Open(inner)
+	stream, datagram, err := socketsIn(inner)
 	if err != nil {
-		return err
-	}
-	defer leaf.Close()
-	stream, datagram, err := socketsIn(leaf)
-	if err != nil {
-		return fmt.Errorf("make sockets in %s: %w", inner, err)
+		return fmt.Errorf("make sockets in %s: %w", filepath.Join(cgroup.Mount, inner.Path()), err)
 	}
 	defer stream.Close()
 	defer datagram.Close()

@@ -2,36 +2,27 @@ package lxcsocket
 
 import (
 	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/cilium/ebpf/asm"
-	"github.com/moby/sys/mountinfo"
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/backends/cgroup"
+	"github.com/berth-oci/berth/integration/cgroups"
 )
 
-// newCgroup creates a cgroup, wherever cgroup v2 is mounted, and returns its directory.
-func newCgroup(t *testing.T) string {
+func TestMain(m *testing.M) { cgroups.Main(m) }
+
+// made makes a cgroup and opens it.
+func made(t *testing.T, path string) *cgroup.Group {
 	t.Helper()
-	if os.Geteuid() != 0 {
-		t.Skip("cgroups and BPF need root")
-	}
-	mounts, err := mountinfo.GetMounts(mountinfo.FSTypeFilter("cgroup2"))
-	if err != nil || len(mounts) == 0 {
-		t.Fatalf("no cgroup v2: %v", err)
-	}
-	dir, err := os.MkdirTemp(mounts[0].Mountpoint, "lxcsocket")
+	g, err := cgroup.Make(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if err := os.Remove(dir); err != nil {
-			t.Error(err)
-		}
-	})
-	return dir
+	t.Cleanup(func() { g.Close() })
+	return g
 }
 
 const (
@@ -66,18 +57,14 @@ var addresses = map[string]int{
 func TestAttach(t *testing.T) {
 	for name, code := range map[string]asm.Instructions{"precise": precise(), "coarse": coarse()} {
 		t.Run(name, func(t *testing.T) {
-			dir := newCgroup(t)
-			inner := filepath.Join(dir, "inner")
-			if err := os.Mkdir(inner, 0o755); err != nil {
-				t.Fatal(err)
-			}
-			defer os.Remove(inner)
+			limits := made(t, cgroups.New(t))
+			inner := made(t, limits.Path()+"/inner")
 			g, err := load(code)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer g.Close()
-			if err := g.Attach(dir, inner); err != nil {
+			if err := g.Attach(limits, inner); err != nil {
 				t.Fatal(err)
 			}
 			for address, class := range addresses {
@@ -97,14 +84,9 @@ func TestAttach(t *testing.T) {
 
 // call connects and sends to an abstract address with sockets of a cgroup, and returns the errors
 // by what was called.
-func call(t *testing.T, cgroup, address string) map[string]error {
+func call(t *testing.T, group *cgroup.Group, address string) map[string]error {
 	t.Helper()
-	dir, err := os.Open(cgroup)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer dir.Close()
-	stream, datagram, err := socketsIn(dir)
+	stream, datagram, err := socketsIn(group)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,13 +110,13 @@ func TestAttachTries(t *testing.T) {
 		want   error
 	}{"lets all through": {allowed, errNotRefused}, "lets nothing through": {refused, errAllRefused}} {
 		t.Run(name, func(t *testing.T) {
-			dir := newCgroup(t)
+			group := made(t, cgroups.New(t))
 			g, err := load(asm.Instructions{asm.Mov.Imm(asm.R0, c.answer), asm.Return()})
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer g.Close()
-			if err := g.Attach(dir, dir); !errors.Is(err, c.want) {
+			if err := g.Attach(group, group); !errors.Is(err, c.want) {
 				t.Errorf("%v, want %v", err, c.want)
 			}
 		})

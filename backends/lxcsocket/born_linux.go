@@ -9,11 +9,13 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/backends/cgroup"
 )
 
 // socketsIn makes a stream and a datagram socket that belong to a cgroup. A process that is forked
 // into the cgroup makes them, in the file descriptor table that it shares with this process.
-func socketsIn(cgroup *os.File) (stream, datagram *os.File, err error) {
+func socketsIn(group *cgroup.Group) (stream, datagram *os.File, err error) {
 	if stream, err = os.Open(os.DevNull); err != nil { // reserves the descriptor
 		return nil, nil, err
 	}
@@ -22,7 +24,7 @@ func socketsIn(cgroup *os.File) (stream, datagram *os.File, err error) {
 		return nil, nil, err
 	}
 	m := &maker{
-		arguments: cloneArguments{flags: unix.CLONE_FILES | unix.CLONE_INTO_CGROUP, cgroup: uint64(cgroup.Fd())},
+		arguments: cloneArguments{flags: unix.CLONE_FILES | unix.CLONE_INTO_CGROUP, cgroup: uint64(group.Fd())},
 		places:    [...]uintptr{stream.Fd(), datagram.Fd()},
 		kinds:     [...]uintptr{unix.SOCK_STREAM | unix.SOCK_CLOEXEC, unix.SOCK_DGRAM | unix.SOCK_CLOEXEC},
 	}

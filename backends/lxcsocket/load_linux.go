@@ -6,11 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"unsafe"
 
 	"github.com/cilium/ebpf/asm"
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/backends/cgroup"
 )
 
 // Constants of linux/bpf.h that package unix lacks.
@@ -108,11 +111,11 @@ type attachAttributes struct{ target, program, moment, flags uint32 }
 // attach attaches the programs to a cgroup, and so to all cgroups below it. With BPF_F_ALLOW_MULTI
 // the kernel detaches a program only for a process that has a descriptor of it. Without the flag, a
 // process without the privileges for BPF could detach the programs.
-func (g *Guard) attach(cgroup *os.File) error {
+func (g *Guard) attach(group *cgroup.Group) error {
 	for i, moment := range moments {
-		a := &attachAttributes{target: uint32(cgroup.Fd()), program: uint32(g.programs[i]), moment: moment, flags: allowMulti}
+		a := &attachAttributes{target: uint32(group.Fd()), program: uint32(g.programs[i]), moment: moment, flags: allowMulti}
 		if _, err := bpf(unix.BPF_PROG_ATTACH, unsafe.Pointer(a), unsafe.Sizeof(*a)); err != nil {
-			return fmt.Errorf("attach BPF program to %s: %w", cgroup.Name(), err)
+			return fmt.Errorf("attach BPF program to %s: %w", filepath.Join(cgroup.Mount, group.Path()), err)
 		}
 	}
 	return nil

@@ -44,9 +44,14 @@ func (e *Enclosure) Adjust(ctx context.Context, c *backends.Container, d *enclos
 	}
 	// With the memory limit Proxmox VE also sets memory.high below it. From there on the kernel
 	// slows the container down, which the OCI config does not ask for.
-	high := filepath.Join(cgroup.Mount, d.Limits, "memory.high")
-	if err := os.WriteFile(high, []byte("max"), 0); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("take back %s: %w", high, err)
+	const high = "memory.high"
+	limits, err := d.OpenLimits()
+	if err == nil {
+		defer limits.Close()
+		err = limits.Write(high, "max")
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, cgroup.ErrGone) {
+		return fmt.Errorf("take back %s: %w", filepath.Join(cgroup.Mount, d.Limits, high), err)
 	}
 	return nil
 }

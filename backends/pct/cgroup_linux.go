@@ -83,6 +83,9 @@ func removeCgroup(d *enclosure.Data) error {
 // ownCgroup returns the cgroup in which Proxmox VE puts a CT.
 func ownCgroup(name string) string { return "/lxc/" + name }
 
+// monitorCgroup returns the cgroup in which Proxmox VE puts the monitor of a CT.
+func monitorCgroup(name string) string { return "/lxc.monitor/" + name }
+
 var _ enclosure.Renaming = (*Enclosure)(nil)
 
 // OwnCgroup reports whether the CT is in Proxmox VE's cgroup, which is named after the VMID.

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/sirupsen/logrus"
-	"golang.org/x/sys/unix"
 
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/cgroup"
@@ -96,14 +95,21 @@ func endMonitor(ctx context.Context, d *enclosure.Data, limit time.Duration) err
 		}
 		return nil
 	}
-	monitor := "/lxc.monitor/" + d.Name
+	monitor, err := cgroup.Open(monitorCgroup(d.Name))
+	if errors.Is(err, cgroup.ErrGone) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer monitor.Close()
 	for deadline := time.Now().Add(limit); ; time.Sleep(10 * time.Millisecond) {
-		pids, err := cgroup.Processes(monitor)
+		pids, err := monitor.Processes()
 		if err != nil || len(pids) == 0 {
 			return err
 		}
 		if time.Now().After(deadline) || ctx.Err() != nil {
-			return cgroup.Kill(monitor)
+			return monitor.Kill()
 		}
 	}
 }
@@ -183,7 +189,7 @@ func removeTraces(vmid int) {
 	}
 	_ = os.Remove(dir)
 	_ = os.Remove(filepath.Join("/run/lxc/lock/var/lib/lxc", "."+name))
-	for _, path := range []string{"/lxc/" + name + "/ns", "/lxc/" + name, "/lxc.monitor/" + name} {
+	for _, path := range []string{ownCgroup(name), monitorCgroup(name)} {
 		trim(path)
 	}
 }
@@ -191,10 +197,10 @@ func removeTraces(vmid int) {
 // trim removes an empty cgroup. It retries for a second, because the kernel may count a process to
 // the cgroup for a moment longer than the process is visible.
 func trim(path string) {
-	for deadline := time.Now().Add(time.Second); ; time.Sleep(time.Millisecond) {
-		err := unix.Rmdir(filepath.Join(cgroup.Mount, path))
-		if !errors.Is(err, unix.EBUSY) || time.Now().After(deadline) {
-			return
-		}
+	g, err := cgroup.Open(path)
+	if err != nil {
+		return
 	}
+	defer g.Close()
+	_ = g.Withdraw(time.Second)
 }

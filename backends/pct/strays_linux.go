@@ -149,6 +149,14 @@ func recorded(c *backends.Container, vmid int) claim {
 
 // destroyStray checks once more whose the CT is, then destroys it.
 func (e *Enclosure) destroyStray(ctx context.Context, c *backends.Container, vmid int) error {
+	name := strconv.Itoa(vmid)
+	// It is opened before the checks, so that it is not a later CT's.
+	group, err := cgroup.Open(ownCgroup(name))
+	if err == nil {
+		defer group.Close()
+	} else if !errors.Is(err, cgroup.ErrGone) {
+		return err
+	}
 	ct, err := e.mine(c, vmid, unclaimed)
 	if ct == nil || err != nil {
 		return gone(err)
@@ -157,9 +165,10 @@ func (e *Enclosure) destroyStray(ctx context.Context, c *backends.Container, vmi
 		return fmt.Errorf("CT %d has a record by now", vmid)
 	}
 	// LXC's hooks would end the process by files in the state directory, which is gone.
-	name := strconv.Itoa(vmid)
-	if err := cgroup.Kill("/lxc/" + name); err != nil {
-		return err
+	if group != nil {
+		if err := group.Kill(); err != nil {
+			return err
+		}
 	}
 	if err := endMonitor(ctx, &enclosure.Data{Name: name}, naturalEnd); err != nil {
 		return err

@@ -170,14 +170,15 @@ func (d *Doctor) endMonitor(ctx context.Context, m monitor) error {
 	}
 	if held != nil {
 		defer held.Close()
-		for _, path := range d.enclosed(m) {
-			if err := cgroup.Kill(path); err != nil {
+		for _, g := range d.openEnclosed(m) {
+			defer func() {
+				_ = g.Remove()
+				g.Close()
+				cgroup.TrimDefault(g.Path())
+			}()
+			if err := g.Kill(); err != nil {
 				return err
 			}
-			defer func() {
-				_ = cgroup.Remove(path)
-				cgroup.TrimDefault(path)
-			}()
 		}
 		if m.Process.WaitGone(ctx, 5*time.Second) != nil {
 			if err := kill(held, m.Pid); err != nil {
@@ -224,6 +225,24 @@ func (d *Doctor) enclosed(m monitor) []string {
 		}
 	}
 	return paths
+}
+
+// openEnclosed opens the cgroups that enclosed returns. It leaves out those that are not the
+// container's any more once they are open.
+func (d *Doctor) openEnclosed(m monitor) (groups []*cgroup.Group) {
+	for _, path := range d.enclosed(m) {
+		if g, err := cgroup.Open(path); err == nil {
+			groups = append(groups, g)
+		}
+	}
+	now := d.enclosed(m)
+	return slices.DeleteFunc(groups, func(g *cgroup.Group) bool {
+		if slices.Contains(now, g.Path()) && g.Exists() {
+			return false
+		}
+		g.Close()
+		return true
+	})
 }
 
 // watchedCgroup returns the cgroup of the process that a stub init waits for, or "" if that process
@@ -393,15 +412,16 @@ func (d *Doctor) cgroups(known *inventory) ([]backends.Finding, error) {
 		list = append(list, backends.Finding{
 			Looked: mount + path,
 			Fix: func(context.Context) error {
-				if cgroup.ID(path) != id {
-					return nil // gone; a create is making one of the same name
+				g, err := cgroup.OpenID(path, id)
+				if errors.Is(err, cgroup.ErrGone) {
+					return nil // a create may be making one of the same name
 				}
-				defer cgroup.TrimDefault(path)
-				p, err := cgroup.At(path, false)
 				if err != nil {
 					return err
 				}
-				return p.Withdraw()
+				defer cgroup.TrimDefault(path)
+				defer g.Close()
+				return g.Withdraw(releases)
 			},
 		})
 	}
@@ -412,6 +432,9 @@ func (d *Doctor) cgroups(known *inventory) ([]backends.Finding, error) {
 // all processes at one moment, and older versions of berth may not have registered their state
 // directories. What was just made is soon in use, and what is just being removed is soon gone.
 const settles = time.Second
+
+// releases is how long the kernel may take to release processes that have ended.
+const releases = 5 * time.Second
 
 // isEmpty is true if a path is a cgroup, and no process is in it or below.
 func (d *Doctor) isEmpty(path string) bool {

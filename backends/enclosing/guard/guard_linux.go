@@ -1,13 +1,12 @@
 // Package guard decides which containers are kept from LXC's command sockets, and how. A container
-// that shares its network namespace can find the sockets of LXC's monitors there, and its root would
-// be root on the host by them.
+// that shares its network namespace can find the sockets of LXC's monitors there, and its root
+// would be root on the host by them.
 package guard
 
 import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -55,10 +54,24 @@ func Attach(g *lxcsocket.Guard, d *enclosure.Data) error {
 	if g == nil {
 		return nil
 	}
-	if err := g.Attach(filepath.Join(cgroup.Mount, d.Limits), filepath.Join(cgroup.Mount, d.Cgroup)); err != nil {
+	if err := attach(g, d); err != nil {
 		return fmt.Errorf("keep the container from LXC's command sockets: %w", err)
 	}
 	return nil
+}
+
+func attach(g *lxcsocket.Guard, d *enclosure.Data) error {
+	limits, err := d.OpenLimits()
+	if err != nil {
+		return err
+	}
+	defer limits.Close()
+	inner, err := limits.Open(d.Cgroup)
+	if err != nil {
+		return err
+	}
+	defer inner.Close()
+	return g.Attach(limits, inner)
 }
 
 // mapsHostRoot reports whether a user namespace maps the host's uid 0, whose commands LXC accepts.
