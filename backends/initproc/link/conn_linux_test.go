@@ -31,6 +31,7 @@ func TestReceiveCloses(t *testing.T) {
 		"the wrong type":            {[]step{{head(2, 1), 0}, {[]byte{0}, 1}, {[]byte("[]"), 0}}, 0, "cannot unmarshal", false},
 		"an end before the value":   {[]step{{head(9, 2), 0}, {[]byte{0}, 2}, {[]byte("{"), 0}}, 0, ErrPeerGone.Error(), false},
 		"an end after the files":    {[]step{{head(9, 2), 0}, {[]byte{0}, 2}}, 0, ErrPeerGone.Error(), false},
+		"an end before the files":   {[]step{{head(9, 2), 0}}, 0, ErrPeerGone.Error(), false},
 		"too few":                   {[]step{{head(2, 3), 0}, {[]byte{0}, 2}, {[]byte("{}"), 0}}, 0, "received 2 descriptors instead of 3", false},
 		"too many":                  {[]step{{head(2, 1), 0}, {[]byte{0}, 2}, {[]byte("{}"), 0}}, 0, "received 2 descriptors instead of", false},
 		"the second batch short":    {[]step{{head(2, 130), 0}, {[]byte{0}, 128}, {[]byte{0}, 1}, {[]byte("{}"), 0}}, 0, "received 1 descriptors instead of 2", false},

@@ -5,6 +5,7 @@
 package kernel
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -58,4 +59,15 @@ func KeepOnExec(fd int) error {
 		return fmt.Errorf("preserve descriptor %d: %w", fd, err)
 	}
 	return nil
+}
+
+// integer decodes the value of a setting of sysctl(3), whose size is that of its C type: a boolean
+// has one byte. ok is false if data is no integer.
+func integer(data []byte) (value uint64, ok bool) {
+	if len(data) == 0 || len(data) > 8 {
+		return 0, false
+	}
+	var word [8]byte
+	copy(word[:], data)
+	return binary.LittleEndian.Uint64(word[:]), true // on every platform that berth is built for
 }

@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"encoding/binary"
 	"fmt"
 	"os"
 	"strconv"
@@ -113,16 +112,13 @@ func Jailed() bool {
 	return ok && n != 0
 }
 
-// Setting returns an integer or boolean of sysctl(8). ok is false if the kernel does not have it. A
-// boolean has one byte.
+// Setting returns an integer or boolean of sysctl(8). ok is false if the kernel does not have it.
 func Setting(name string) (value uint64, ok bool) {
 	data, err := unix.SysctlRaw(name)
-	if err != nil || len(data) == 0 || len(data) > 8 {
+	if err != nil {
 		return 0, false
 	}
-	var word [8]byte
-	copy(word[:], data)
-	return binary.LittleEndian.Uint64(word[:]), true
+	return integer(data)
 }
 
 const lastSignal = 31
