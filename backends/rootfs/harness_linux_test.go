@@ -313,6 +313,11 @@ func (c *container) withUserNamespace(t *testing.T) {
 	c.spec.Linux.Namespaces = append(c.spec.Linux.Namespaces, specs.LinuxNamespace{Type: specs.UserNamespace})
 	c.spec.Linux.UIDMappings = []specs.LinuxIDMapping{{ContainerID: 0, HostID: 100000, Size: 65536}}
 	c.spec.Linux.GIDMappings = c.spec.Linux.UIDMappings
+	// The host's own busybox, which is linked to, keeps its owner.
+	if err := os.Remove(c.path("bin/busybox")); err != nil {
+		t.Fatal(err)
+	}
+	writeBusybox(t, c.path("bin/busybox"))
 	err := filepath.Walk(c.path("/"), func(path string, _ os.FileInfo, err error) error {
 		return errors.Join(err, os.Lchown(path, 100000, 100000))
 	})
@@ -323,9 +328,13 @@ func (c *container) withUserNamespace(t *testing.T) {
 
 func copyBusybox(t *testing.T, to string) {
 	t.Helper()
-	if os.Link("/bin/busybox", to) == nil {
-		return
+	if os.Link("/bin/busybox", to) != nil {
+		writeBusybox(t, to)
 	}
+}
+
+func writeBusybox(t *testing.T, to string) {
+	t.Helper()
 	program, err := os.ReadFile("/bin/busybox")
 	if err != nil {
 		t.Fatal(err)
