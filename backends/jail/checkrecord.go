@@ -25,15 +25,12 @@ func (b *Backend) CheckRecord(c *backends.Container) error {
 	if d.Jail == "" {
 		return nil // Create has not come that far, and Delete reads no further
 	}
-	parent, name := "", d.Jail
-	if i := strings.LastIndexByte(d.Jail, '.'); i >= 0 {
-		parent, name = d.Jail[:i], d.Jail[i+1:]
-	}
-	if name != c.ID || parent != "" && !word(parent) || d.JID < 0 {
+	parent, child := strings.CutSuffix(d.Jail, "."+c.ID)
+	if d.Jail != c.ID && !(child && parentName(parent)) || d.JID < 0 {
 		return record.Damaged("data: %.100q (jid %d) is not the container's jail", d.Jail, d.JID)
 	}
 	for _, raised := range d.Raised {
-		if parent == "" || !slices.Contains(above(parent), raised) {
+		if !child || !slices.Contains(above(parent), raised) {
 			return record.Damaged("data.raised: %.100q is not a parent of the jail", raised)
 		}
 	}

@@ -10,8 +10,8 @@ import (
 // device that matches them.
 type deviceRule struct {
 	pattern string
-	// typed is true if the rule applies only to one type of device. A device's name does not tell
-	// its type.
+	// typed is true if the rule applies only to some of the devices that match pattern: to one type
+	// of device, which a device's name does not tell.
 	typed   bool
 	acts    string // "hide", "unhide" or ""
 	include string
@@ -39,6 +39,17 @@ func parseDeviceRule(line string) deviceRule {
 		}
 	}
 	return r
+}
+
+// over returns the rules that an include rule stands for. If the include has conditions, a rule in it
+// applies to some devices that match and not to others, like one for a type of device.
+func (r deviceRule) over(included []deviceRule) []deviceRule {
+	if r.pattern != "" || r.typed {
+		for i := range included {
+			included[i].typed = true
+		}
+	}
+	return included
 }
 
 // shown returns true if a jail sees a device under the rules. The kernel applies all rules in

@@ -2,6 +2,7 @@ package jail
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -64,9 +65,12 @@ const jailRuleset = "4"
 func (b *Backend) diagnoseDevices(ctx context.Context) backends.Finding {
 	f := backends.Finding{Check: "devfs ruleset " + jailRuleset, Verdict: backends.Fail,
 		Advice: "sysrc devfs_load_rulesets=YES\nservice devfs restart"}
-	rules, err := b.rules(ctx, jailRuleset, 0)
+	rules, err := b.rules(ctx, jailRuleset, ruleDepth())
 	if err != nil {
 		f.Looked = err.Error()
+		if deep := (*deepInclude)(nil); errors.As(err, &deep) {
+			f.Advice = fmt.Sprintf("put the rules of ruleset %s into the ruleset that includes it, or:\nsysctl vfs.devfs.rule_depth=%d", deep.ruleset, deep.depth+1)
+		}
 		return f
 	}
 	if len(rules) == 0 {
@@ -89,24 +93,50 @@ func (b *Backend) diagnoseDevices(ctx context.Context) backends.Finding {
 	return f
 }
 
-// rules returns the rules of a ruleset. An include is replaced by the rules that it includes.
-func (b *Backend) rules(ctx context.Context, ruleset string, depth int) ([]deviceRule, error) {
+// deepInclude is the error of a ruleset whose include the kernel does not follow.
+type deepInclude struct {
+	ruleset string
+	// depth is how deep the kernel follows.
+	depth uint64
+}
+
+func (e *deepInclude) Error() string {
+	return fmt.Sprintf("ruleset %s is included too deep, and the kernel skips its rules: vfs.devfs.rule_depth is %d", e.ruleset, e.depth)
+}
+
+// maxDepth is the depth of includes that berth follows, whatever the kernel does.
+const maxDepth = 10
+
+// ruleDepth returns how deep the kernel follows includes. Its default is 1 (sys/fs/devfs/devfs.c).
+func ruleDepth() uint64 {
+	if depth, ok := kernel.Setting("vfs.devfs.rule_depth"); ok {
+		return min(depth, maxDepth)
+	}
+	return 1
+}
+
+// rules returns the rules of a ruleset. An include is replaced by the rules that it includes. left
+// is how much deeper includes may go. An include below that is a *deepInclude.
+func (b *Backend) rules(ctx context.Context, ruleset string, left uint64) ([]deviceRule, error) {
 	out, err := b.tools.Run(ctx, tools.ShowRules(ruleset))
-	if err != nil || depth > 10 {
+	if err != nil {
 		return nil, err
 	}
 	var list []deviceRule
 	for line := range strings.Lines(out) {
 		r := parseDeviceRule(line)
-		if r.include != "" {
-			included, err := b.rules(ctx, r.include, depth+1)
-			if err != nil {
-				return nil, err
-			}
-			list = append(list, included...)
-		} else {
+		if r.include == "" {
 			list = append(list, r)
+			continue
 		}
+		if left == 0 {
+			return nil, &deepInclude{r.include, ruleDepth()}
+		}
+		included, err := b.rules(ctx, r.include, left-1)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, r.over(included)...)
 	}
 	return list, nil
 }
