@@ -169,7 +169,7 @@ func TestClaim(t *testing.T) {
 	h.write("state/jail.box", "3 /other\n")
 	box, s := h.container("")
 	before := h.left()
-	if _, _, err := h.create(box, s); err == nil || err.Error() != `a jail with the name "box" exists already, and is not a container of berth` {
+	if _, _, err := h.create(box, s); err == nil || !strings.HasPrefix(err.Error(), `a jail with the name "box" exists already`) {
 		t.Error(err)
 	}
 	h.clean(box, before)
