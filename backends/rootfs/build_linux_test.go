@@ -275,6 +275,24 @@ func TestDevices(t *testing.T) {
 	}
 }
 
+// TestNoDevices checks that the error names the field if no device can be opened in /dev.
+func TestNoDevices(t *testing.T) {
+	t.Parallel()
+	inPrivateMounts(t, func() {
+		root := newContainer(t)
+		root.mounts = true
+		hostMount(t, root.path(""), root.path(""), "", unix.MS_BIND)
+		hostRemount(t, root.path(""), "nodev")
+		dev := newContainer(t)
+		dev.mount("tmpfs", "tmpfs", "dev/", "nodev")
+		for want, c := range map[string]*container{"root.path": root, "mounts[0].options": dev} {
+			if out, err := c.run(t); err == nil || !strings.Contains(err.Error(), "nodev") || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v\n%s", want, err, out)
+			}
+		}
+	})
+}
+
 // TestDevicesWithoutMknod runs an init process without CAP_MKNOD, which binds the host's nodes
 // instead.
 func TestDevicesWithoutMknod(t *testing.T) {

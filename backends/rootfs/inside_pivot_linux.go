@@ -3,6 +3,7 @@ package rootfs
 import (
 	"errors"
 	"fmt"
+	"path"
 
 	"golang.org/x/sys/unix"
 )
@@ -91,7 +92,7 @@ func (r *Root) replaceNull() error {
 		}
 		if null < 0 {
 			if null, err = r.reopen(path, unix.O_RDWR); err != nil {
-				return err
+				return r.whyNull(path, err)
 			}
 			defer unix.Close(null)
 		}
@@ -117,4 +118,20 @@ func (r *Root) openNull() (int, error) {
 		return -1, fmt.Errorf("the container's /dev/null is invalid: %w", err)
 	}
 	return null.fd, nil
+}
+
+// whyNull returns why the container's /dev/null could not be opened: err, or that its file system
+// is mounted with nodev. null is open on it.
+func (r *Root) whyNull(null int, err error) error {
+	var fs unix.Statfs_t
+	if !errors.Is(err, unix.EACCES) || unix.Fstatfs(null, &fs) != nil || fs.Flags&unix.ST_NODEV == 0 {
+		return err
+	}
+	const nodev = "its file system is mounted with nodev, so no device can be opened there"
+	for i := range r.plan.Mounts {
+		if m := &r.plan.Mounts[i]; path.Clean("/"+m.Destination) == "/dev" {
+			return fmt.Errorf("%s: take nodev out of mounts[%d].options", nodev, m.Index)
+		}
+	}
+	return fmt.Errorf("%s: mount a tmpfs on /dev (mounts), or take nodev off the mount that root.path is on", nodev)
 }

@@ -97,7 +97,8 @@ func Executable() []byte {
 
 // Install writes the executable to path, which must not exist. The file belongs to root, and only
 // root and the group gid can execute it. It can be executed at once: no child is forked meanwhile
-// that would hold it open for writing (ETXTBSY).
+// that would hold it open for writing (ETXTBSY). Install fails if nothing can be executed on the
+// file system of path.
 func Install(path string, gid int) error {
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()
@@ -106,6 +107,9 @@ func Install(path string, gid int) error {
 		return fmt.Errorf("install the stub init: %w", err)
 	}
 	defer f.Close()
+	if err := checkExecutable(f); err != nil {
+		return fmt.Errorf("install the stub init: %w", err)
+	}
 	if _, err := f.Write(Executable()); err != nil {
 		return fmt.Errorf("install the stub init: %w", err)
 	}
@@ -114,6 +118,19 @@ func Install(path string, gid int) error {
 	}
 	if err := f.Chmod(0o550); err != nil {
 		return fmt.Errorf("install the stub init: %w", err)
+	}
+	return nil
+}
+
+// checkExecutable fails if the file system of f is mounted with noexec.
+func checkExecutable(f *os.File) error {
+	var fs unix.Statfs_t
+	if err := unix.Fstatfs(int(f.Fd()), &fs); err != nil {
+		return &os.PathError{Op: "statfs", Path: f.Name(), Err: err}
+	}
+	if fs.Flags&unix.ST_NOEXEC != 0 {
+		return fmt.Errorf("the file system of the state directory is mounted with noexec, and LXC has to execute %s: "+
+			"remount it with exec, or choose another --root", f.Name())
 	}
 	return nil
 }

@@ -164,6 +164,20 @@ func TestNobodyListens(t *testing.T) {
 	}
 }
 
+// TestNoExec checks that Install says why LXC could not execute the file.
+func TestNoExec(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := unix.Mount("none", dir, "tmpfs", unix.MS_NOEXEC, ""); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Unmount(dir, unix.MNT_DETACH)
+	err := Install(filepath.Join(dir, "stub-init"), os.Getgid())
+	if err == nil || !strings.Contains(err.Error(), "noexec") || !strings.Contains(err.Error(), "--root") {
+		t.Errorf("%v", err)
+	}
+}
+
 // TestFootprint checks the figures that make up a container's overhead: one task, a few pages of
 // private memory, no descriptors but the pidfd and the signalfd.
 func TestFootprint(t *testing.T) {
