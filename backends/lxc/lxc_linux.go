@@ -149,7 +149,7 @@ func (Enclosure) endMonitor(ctx context.Context, d *enclosure.Data) error {
 		_ = p.Signal(unix.SIGKILL)
 	}
 	if err := d.Monitor.WaitGone(ctx, patience); err != nil {
-		return fmt.Errorf("the monitor of LXC container %s: %w", d.Name, err)
+		return fmt.Errorf("end the monitor of LXC container %s: %w", d.Name, err)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package lxcconf
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -25,6 +26,10 @@ func Version() (backends.Tool, error) {
 	tool.Path = cmd.Path
 	out, err := cmd.Output()
 	if err != nil {
+		var exit *exec.ExitError
+		if errors.As(err, &exit) && len(exit.Stderr) > 0 {
+			err = fmt.Errorf("%w: %.500s", err, strings.TrimSpace(string(exit.Stderr)))
+		}
 		return tool, fmt.Errorf("%s --version: %w", tool.Path, err)
 	}
 	tool.Version = strings.TrimSpace(string(out))
@@ -37,7 +42,8 @@ func Version() (backends.Tool, error) {
 
 // Find returns the path of one of LXC's programs.
 func Find(name string) (string, error) {
-	return backends.FindTool(name, fmt.Sprintf("LXC %d or later is to be installed (Debian's package lxc), or path set in the section lxc of berth's configuration", oldest))
+	return backends.FindTool(name, fmt.Sprintf(
+		"install LXC %d or later (Debian's package lxc), or set lxc.path in berth's configuration", oldest))
 }
 
 // Command returns a call of one of LXC's programs. The program's environment is PATH alone, which

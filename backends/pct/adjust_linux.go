@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
@@ -21,9 +20,9 @@ var _ enclosure.Adjuster = (*Enclosure)(nil)
 // weight. It does not call pct if none of them differs. It fails with os.ErrProcessDone if the CT
 // is not the container's any more.
 func (e *Enclosure) Adjust(ctx context.Context, c *backends.Container, d *enclosure.Data, now, before *specs.LinuxResources) error {
-	vmid, err := strconv.Atoi(d.Name)
+	vmid, err := vmidOf(c, d)
 	if err != nil {
-		return fmt.Errorf("state of container %q: VMID %q: %w", c.ID, d.Name, err)
+		return err
 	}
 	o := changes(vmid, now, before)
 	if o.empty() {
@@ -51,7 +50,8 @@ func (e *Enclosure) Adjust(ctx context.Context, c *backends.Container, d *enclos
 		err = limits.Write(high, "max")
 	}
 	if err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, cgroup.ErrGone) {
-		return fmt.Errorf("take back %s: %w", filepath.Join(cgroup.Mount, d.Limits, high), err)
+		return fmt.Errorf("take back the limit that Proxmox VE has set below the memory limit: %s: %w",
+			filepath.Join(cgroup.Mount, d.Limits, high), err)
 	}
 	return nil
 }

@@ -21,7 +21,7 @@ func checkAnnotations(s *specs.Spec) spec.Problems {
 	var ps spec.Problems
 	for _, key := range slices.Sorted(maps.Keys(s.Annotations)) {
 		if strings.HasPrefix(key, annotationPrefix) && !slices.Contains([]string{NetAnnotation, IPAnnotation, LXCFSAnnotation}, key) {
-			ps = append(ps, annotationProblem(key, "there is no such annotation; what else there is to set is the administrator's, in [pct] of the configuration"))
+			ps = append(ps, annotationProblem(key, "there is no such annotation: other settings are the administrator's, in the section pct of berth's configuration"))
 		}
 	}
 	return ps

@@ -1,8 +1,12 @@
 package pct
 
 import (
+	"errors"
+	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/berth-oci/berth/spec"
 )
 
 // CreateOptions are the options of pct create that berth uses. Memory and Swap are in MiB, CPULimit
@@ -82,6 +86,24 @@ func (o *CreateOptions) args() []string {
 		args = append(args, opt.name, opt.value)
 	}
 	return args
+}
+
+// blame adds to an error of pct create the field of config.json that the refused option comes from.
+func (o *CreateOptions) blame(err error) error {
+	var e *Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	refused := e.Parameters
+	if e.Cause == ErrRootfs {
+		refused = []string{"rootfs"}
+	}
+	for _, opt := range o.options() {
+		if opt.from != "" && slices.Contains(refused, strings.TrimPrefix(opt.name, "--")) {
+			return &spec.FieldError{Path: opt.from, Err: err}
+		}
+	}
+	return err
 }
 
 func startArgs(vmid int) []string { return []string{"start", vmidArg(vmid)} }

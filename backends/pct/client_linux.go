@@ -128,15 +128,15 @@ func (c *Client) call(ctx context.Context, cmd *exec.Cmd) (err, refused error) {
 }
 
 // Create creates a CT. Of concurrent calls for one VMID one succeeds, and the others fail with
-// ErrExists.
+// ErrExists. If pct refuses what a field of config.json says, the error wraps a spec.FieldError.
 func (c *Client) Create(ctx context.Context, o *CreateOptions) error {
 	// An interrupted pct create would leave a CT without a description. pct create waits for
 	// nothing in the container, so it ends soon anyway.
 	_, err := c.run(context.WithoutCancel(ctx), o.args())
 	if err == nil {
-		err = ctx.Err()
+		return ctx.Err()
 	}
-	return err
+	return o.blame(err)
 }
 
 // Set changes a CT's configuration, and the limits of the CT if it is running.

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/berth-oci/berth/backends"
 )
 
@@ -28,19 +30,19 @@ func (c Cluster) IDs() (map[int]bool, error) {
 			Text: "list of VMIDs: there is no " + file + ": this is no node of Proxmox VE, or its cluster file system is not up, see 'systemctl status pve-cluster'"}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("list of VMIDs: %w: is the cluster file system up? See 'systemctl status pve-cluster'", err)
+		return nil, c.failed("list of VMIDs", err)
 	}
 	var list struct {
 		IDs map[string]json.RawMessage `json:"ids"`
 	}
 	if err := json.Unmarshal(data, &list); err != nil {
-		return nil, fmt.Errorf("list of VMIDs: %s/.vmlist: %w", c.Dir, err)
+		return nil, fmt.Errorf("list of VMIDs: %s: %w", file, err)
 	}
 	ids := make(map[int]bool, len(list.IDs))
 	for key := range list.IDs {
 		id, err := strconv.Atoi(key)
 		if err != nil || id < 1 {
-			return nil, fmt.Errorf("list of VMIDs: %s/.vmlist: %q is none", c.Dir, key)
+			return nil, fmt.Errorf("list of VMIDs: %s: %q is no VMID", file, key)
 		}
 		ids[id] = true
 	}
@@ -59,7 +61,7 @@ func (c Cluster) Read(vmid int) (*CT, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("configuration of CT %d: %w", vmid, err)
+		return nil, c.failed(fmt.Sprintf("read the configuration of CT %d", vmid), err)
 	}
 	return parseCT(string(data)), nil
 }
@@ -74,13 +76,27 @@ func (c Cluster) Include(vmid int, file string) error {
 
 // add appends lines to a CT's configuration.
 func (c Cluster) add(vmid int, lines []string) error {
+	what := fmt.Sprintf("add a line to the configuration of CT %d", vmid)
 	f, err := os.OpenFile(c.ConfigFile(vmid), os.O_WRONLY|os.O_APPEND, 0)
 	if err != nil {
-		return fmt.Errorf("configuration of CT %d: %w", vmid, err)
+		return c.failed(what, err)
 	}
 	_, err = f.WriteString(strings.Join(lines, "\n") + "\n")
 	if err = errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("configuration of CT %d: %w", vmid, err)
+		return c.failed(what, err)
 	}
 	return nil
+}
+
+// failed returns the error for a system call on the cluster file system. pmxcfs returns EACCES to
+// root for a change without quorum. When it has ended, the kernel returns ENOTCONN. Then the error
+// is a backends.Missing that wraps ErrNoQuorum or ErrDown.
+func (c Cluster) failed(what string, err error) error {
+	for _, known := range []struct{ errno, cause error }{{unix.EACCES, ErrNoQuorum}, {unix.ENOTCONN, ErrDown}} {
+		if errors.Is(err, known.errno) {
+			return &backends.Missing{Err: errors.Join(known.cause, err),
+				Text: fmt.Sprintf("%s in %s: %v (%s)", what, c.Dir, known.cause, (&Error{Cause: known.cause}).advice())}
+		}
+	}
+	return fmt.Errorf("%s: %w: see 'systemctl status pve-cluster'", what, err)
 }

@@ -85,10 +85,10 @@ func makeEmptyArchive(path string) error {
 	}
 	var data bytes.Buffer
 	if err := tar.NewWriter(&data).Close(); err != nil {
-		return fmt.Errorf("empty template: %w", err)
+		return fmt.Errorf("write the empty template for pct create: %w", err)
 	}
 	if err := renameio.WriteFile(path, data.Bytes(), 0o600, renameio.WithTempDir(filepath.Dir(path))); err != nil {
-		return fmt.Errorf("empty template: %w", err)
+		return fmt.Errorf("write the empty template for pct create: %w", err)
 	}
 	return nil
 }

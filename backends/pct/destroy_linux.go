@@ -24,9 +24,9 @@ func (e *Enclosure) DestroyEnclosure(ctx context.Context, c *backends.Container,
 	if d.Name == "" {
 		return nil
 	}
-	vmid, err := strconv.Atoi(d.Name)
+	vmid, err := vmidOf(c, d)
 	if err != nil {
-		return fmt.Errorf("state of container %q: VMID %q: %w", c.ID, d.Name, err)
+		return err
 	}
 	ct, err := e.cluster.Read(vmid)
 	if err != nil {

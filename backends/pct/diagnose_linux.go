@@ -23,7 +23,7 @@ func (e *Enclosure) Diagnose(ctx context.Context) []backends.Finding {
 		list = append(list, diagnoseBridge(bridge))
 	}
 	if e.settings.LXCFS {
-		list = append(list, finding("LXCFS", mountedLXCFS(), "mounted on "+lxcfsDir, "start lxcfs.service, or set pct.lxcfs to false: no container can be made"))
+		list = append(list, finding("LXCFS", mountedLXCFS(), "mounted on "+lxcfsDir, "start lxcfs.service, or set pct.lxcfs to false in berth's configuration: until then no container can be made"))
 	}
 	return append(list, e.diagnoseCTs()...)
 }
@@ -95,9 +95,9 @@ func (e *Enclosure) diagnoseVMIDs() backends.Finding {
 	looked := fmt.Sprintf("%d of %d to %d are free", free, first, last)
 	switch {
 	case free <= 0:
-		return finding(check, e.errNoVMID(), "", "set another vmid-range in the configuration")
+		return finding(check, e.errNoVMID(), "", "set another pct.vmid-range in berth's configuration")
 	case free < 10:
-		return backends.Finding{Check: check, Verdict: backends.Warn, Looked: looked, Advice: "set a wider vmid-range in the configuration"}
+		return backends.Finding{Check: check, Verdict: backends.Warn, Looked: looked, Advice: "set a wider pct.vmid-range in berth's configuration"}
 	}
 	return finding(check, nil, looked, "")
 }
@@ -106,7 +106,7 @@ func (e *Enclosure) diagnoseVMIDs() backends.Finding {
 func (e *Enclosure) diagnoseStorage() backends.Finding {
 	const check = "storage"
 	name := e.settings.Storage
-	advice := "see 'pvesm status'; it is pct.storage of the configuration"
+	advice := "see 'pvesm status', or change pct.storage of berth's configuration"
 	data, err := os.ReadFile(filepath.Join(e.cluster.Dir, "storage.cfg"))
 	if err != nil {
 		return finding(check, err, "", advice)
@@ -135,7 +135,7 @@ func diagnoseBridge(name string) backends.Finding {
 	if err != nil {
 		err = fmt.Errorf("%w: %s", ErrBridge, name)
 	}
-	return finding("bridge", err, name+" is there", "make it in the node's network configuration, or change pct.network.bridge")
+	return finding("bridge", err, name+" is there", "make it in the node's network configuration, or change pct.network.bridge of berth's configuration")
 }
 
 func (e *Enclosure) inRange(vmid int) bool {

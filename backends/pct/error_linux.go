@@ -3,12 +3,8 @@ package pct
 import (
 	"context"
 	"errors"
-	"fmt"
 	"regexp"
 	"strings"
-
-	"github.com/berth-oci/berth/backends/enclosing/enclosure"
-	"github.com/berth-oci/berth/backends/lxcconf"
 )
 
 // These are the causes of a failed call of pct that some caller distinguishes.
@@ -25,6 +21,7 @@ var (
 	ErrParameter  = errors.New("a parameter is refused")
 	ErrStart      = errors.New("the CT could not be started by LXC")
 	ErrBridge     = errors.New("the bridge does not exist")
+	ErrPool       = errors.New("the resource pool does not exist")
 	ErrStorage    = errors.New("the storage cannot be used")
 	ErrTemplate   = errors.New("the template cannot be used")
 	ErrRootfs     = errors.New("the rootfs cannot be used")
@@ -94,7 +91,7 @@ var troubles = []trouble{
 		"pmxcfs, the cluster file system at /etc/pve, does not run; nothing of Proxmox VE works then."},
 	{`no quorum|/etc/pve/.* - Permission denied`, ErrNoQuorum, "see 'pvecm status'",
 		"/etc/pve is read-only because this node does not see a majority of the cluster. Running containers go on. " +
-			"With quorum-wait in the configuration berth waits for it."},
+			"With pct.quorum-wait in berth's configuration berth waits for it."},
 	{`(CT|VM) \d+ already exists`, ErrExists, "",
 		"Somebody else took the VMID in the same moment. berth takes the next one."},
 	{`Configuration file '.*' does not exist`, ErrNotFound, "",
@@ -109,29 +106,31 @@ var troubles = []trouble{
 		"Somebody has protected the CT against removal."},
 	{`can't lock file .* got timeout`, ErrBusy, "another call of pct holds it; try again when that is done",
 		"Another call of pct works on the CT. berth has tried until its time was over."},
-	{`bridge '.*' does not exist`, ErrBridge, "make the bridge in the node's network configuration, or name another one",
+	{`bridge '.*' does not exist`, ErrBridge, "make the bridge in the node's network configuration, or change pct.network.bridge of berth's configuration",
 		"The network that the CT is to be connected to is not there on this node."},
 	{`directory '.*' does not exist|symlink encountered at|mount points configured, but 'rootfs' not set`, ErrRootfs,
 		"the rootfs must be an existing directory without symbolic links in its path",
 		"Proxmox VE cannot use the bundle's root.path."},
 	{`can't find file '.*'|volume '.*' does not exist`, ErrTemplate, "see that the file is there and readable",
 		"The archive that a CT is to be made from is not there."},
-	{`storage '.*' does not|storage:`, ErrStorage, "see 'pvesm status', and that the storage has the content type for containers",
+	{`storage '.*' does not|storage:`, ErrStorage, "see 'pvesm status': the storage must exist, be enabled, and have the content type rootdir",
 		"The storage is unknown, switched off, or does not take containers."},
+	{`pool '.*' does not exist`, ErrPool, "make the pool in Proxmox VE, or change pct.pool of berth's configuration",
+		"The resource pool that the CT is to be in is not there in this cluster."},
 	{`startup for container '\d+' failed|unable to get PID for CT`, ErrStart, "",
 		"LXC could not start the CT. What LXC said stands behind 'LXC says'."},
 	{`^400 |Unknown option`, ErrParameter, "this pct may be older or newer than berth knows; please report it with 'pveversion'",
 		"pct refuses a value; the parameter's name stands before the colon."},
 	{`Permission check failed|permission denied|only root can|Operation not permitted`, ErrPermission, "berth needs root on the Proxmox VE host itself",
 		"berth runs as another user than root@pam, or in a container."},
-	{`^no end after `, ErrTimeout, "see 'systemctl status pvedaemon pve-cluster' and the node's load; the limit is timeout in berth's configuration",
+	{`^no end after `, ErrTimeout, "see 'systemctl status pvedaemon pve-cluster' and the node's load; the limit is pct.timeout of berth's configuration",
 		"pct hung for longer than the configuration's timeout and was ended."},
 	{`^this host lacks the program |^the program .* (is not an executable file|cannot be used|cannot be started)`, ErrNoPct, "",
-		"The program pct is not there, or not where path in berth's configuration says."},
+		"The program pct is not there, or not where pct.path of berth's configuration says."},
 }
 
 // adviceNoPct is the advice in the error that pct is missing.
-const adviceNoPct = "this is no node of Proxmox VE, or path in the section pct of berth's configuration is wrong"
+const adviceNoPct = "this is no node of Proxmox VE, or pct.path of berth's configuration is wrong"
 
 // parameter matches a line of "Parameter verification failed". Like the other expressions it is
 // compiled only when there is an error, because berth is started anew for each command.
@@ -159,19 +158,6 @@ func newError(args []string, stdout, stderr string, err error) *Error {
 		}
 	}
 	return e
-}
-
-// startReason returns what LXC said: in LXC's log, or, if LXC failed before it read the
-// configuration that names the log, on the stderr that Proxmox VE keeps.
-func startReason(j *enclosure.Job, vmid int) string {
-	return lxcconf.Said(j.LogFile(), fmt.Sprintf("/run/pve/ct-%d.stderr", vmid))
-}
-
-func startError(vmid int, reason string, err error) error {
-	if reason == "" || !errors.Is(err, ErrStart) {
-		return err
-	}
-	return fmt.Errorf("%w: LXC says: %s", err, reason)
 }
 
 // worthRetrying reports whether the same call may succeed later: another call holds the

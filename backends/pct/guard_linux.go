@@ -45,12 +45,12 @@ func (c Cluster) guard(ctx context.Context, vmid int, args []string, still func(
 		dir = locksDir
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("locks of Proxmox VE: %w", err)
+		return nil, fmt.Errorf("make the directory for Proxmox VE's locks: %w", err)
 	}
 	path := filepath.Join(dir, "pve-config-"+strconv.Itoa(vmid)+".lock")
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
 	if err != nil {
-		return nil, fmt.Errorf("lock of CT %d: %w", vmid, err)
+		return nil, fmt.Errorf("open Proxmox VE's lock of CT %d: %w", vmid, err)
 	}
 	for deadline := time.Now().Add(lockPatience); ; time.Sleep(5 * time.Millisecond) {
 		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)

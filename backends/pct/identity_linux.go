@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/berth-oci/berth/backends"
@@ -22,6 +23,15 @@ func marker(c *backends.Container) string { return markerKey + c.Root + "/" + c.
 func included(c *backends.Container) string { return filepath.Join(c.Root, c.ID, includedName) }
 
 const includedName = "lxc.conf"
+
+// vmidOf returns the VMID in a container's record.
+func vmidOf(c *backends.Container, d *enclosure.Data) (int, error) {
+	vmid, err := strconv.Atoi(d.Name)
+	if err != nil {
+		return 0, fmt.Errorf("state of container %q: VMID %q: %w", c.ID, d.Name, err)
+	}
+	return vmid, nil
+}
 
 // claim is what a container's record says about a CT.
 type claim int

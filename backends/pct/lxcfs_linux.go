@@ -1,6 +1,7 @@
 package pct
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path"
@@ -36,7 +37,7 @@ func checkLXCFS(s *specs.Spec) spec.Problems {
 	case "", "true", "false":
 		return nil
 	default:
-		return spec.Problems{annotationProblem(LXCFSAnnotation, "%q is neither true nor false", own)}
+		return spec.Problems{annotationProblem(LXCFSAnnotation, "must be true or false, not %q", own)}
 	}
 }
 
@@ -57,11 +58,11 @@ func mountedLXCFS() error {
 	var st unix.Statfs_t
 	err := unix.Statfs(lxcfsDir, &st)
 	if err == nil && st.Type != unix.FUSE_SUPER_MAGIC {
-		err = fmt.Errorf("nothing is mounted there")
+		err = errors.New("it is not mounted")
 	}
 	if err != nil {
-		return fmt.Errorf("LXCFS, which pct.lxcfs of the configuration or the annotation %s asks for: %s: %w; see 'systemctl status lxcfs'",
-			LXCFSAnnotation, lxcfsDir, err)
+		return fmt.Errorf("LXCFS on %s, which the annotation %s or pct.lxcfs of berth's configuration asks for: %w: see 'systemctl status lxcfs'",
+			lxcfsDir, LXCFSAnnotation, err)
 	}
 	return nil
 }

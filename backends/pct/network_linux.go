@@ -45,22 +45,22 @@ func (n *Network) check(s *specs.Spec) spec.Problems {
 	annotation := func(key string) string { return fmt.Sprintf("annotations[%q]", key) }
 	if !asksForNetwork(s) {
 		if s.Annotations[IPAnnotation] != "" {
-			return problem(annotation(IPAnnotation), "it says nothing without %s=bridge", NetAnnotation)
+			return problem(annotation(IPAnnotation), "has an effect only beside %s=bridge", NetAnnotation)
 		}
 		return nil
 	}
 	if kind := s.Annotations[NetAnnotation]; kind != "bridge" {
-		return problem(annotation(NetAnnotation), "%q: the only network that a container can ask for is bridge", kind)
+		return problem(annotation(NetAnnotation), "must be bridge, not %q: there is no other network to ask for", kind)
 	}
 	if n.Bridge == "" {
-		return problem(annotation(NetAnnotation), "the configuration of berth names no bridge (pct.network.bridge)")
+		return problem(annotation(NetAnnotation), "berth's configuration names no bridge for it: set pct.network.bridge")
 	}
 	if _, kind := spec.Namespace(s, specs.NetworkNamespace); kind != spec.New {
-		return problem("linux.namespaces", "%s=bridge needs a new network namespace of the container's own; this one's is the host's or one that exists (podman: --network none)", NetAnnotation)
+		return problem("linux.namespaces", "must have a new network namespace for %s=bridge, not the host's or an existing one (podman: --network none)", NetAnnotation)
 	}
 	if ip := s.Annotations[IPAnnotation]; ip != "" {
 		if p, err := netip.ParsePrefix(ip); (err != nil || !p.Addr().Is4()) && ip != "dhcp" && ip != "manual" {
-			return problem(annotation(IPAnnotation), "%q is no IPv4 address with the length of its prefix, such as 10.0.0.7/24", ip)
+			return problem(annotation(IPAnnotation), "must be an IPv4 address with the length of its prefix, such as 10.0.0.7/24, or dhcp or manual, not %q", ip)
 		}
 	}
 	return nil

@@ -179,7 +179,7 @@ func (e *Enclosure) StartEnclosure(ctx context.Context, j *enclosure.Job) error 
 	}
 	j.Data.Making = false
 	if err := e.client(j.Container).Start(ctx, vmid); err != nil {
-		return startError(vmid, startReason(j, vmid), err)
+		return e.startError(j, startReason(j, vmid), err)
 	}
 	return nil
 }
@@ -245,7 +245,7 @@ func (e *Enclosure) free(c *backends.Container, used map[int]bool) iter.Seq[int]
 }
 
 func (e *Enclosure) errNoVMID() error {
-	return fmt.Errorf("no VMID is free from %d to %d: widen the range, or remove CTs", e.settings.FirstVMID, e.settings.LastVMID)
+	return fmt.Errorf("no VMID is free from %d to %d: widen pct.vmid-range of berth's configuration, or remove CTs", e.settings.FirstVMID, e.settings.LastVMID)
 }
 
 func hash(c *backends.Container) uint32 {

@@ -34,10 +34,10 @@ func makeRootfs(j *enclosure.Job, dir string) error {
 	// LXC mounts on these directories as the container's root user.
 	for _, d := range []string{dir, dir + "/dev", dir + "/proc", dir + "/sys"} {
 		if err := os.Mkdir(d, 0o755); err != nil && !os.IsExist(err) {
-			return fmt.Errorf("rootfs for Proxmox VE: %w", err)
+			return fmt.Errorf("make the directory that Proxmox VE gets as root, as it cannot see %s: %w", j.Rootfs, err)
 		}
 		if err := os.Lchown(d, int(uid), int(gid)); err != nil {
-			return fmt.Errorf("rootfs for Proxmox VE: %w", err)
+			return fmt.Errorf("make the directory that Proxmox VE gets as root, as it cannot see %s: %w", j.Rootfs, err)
 		}
 	}
 	return nil

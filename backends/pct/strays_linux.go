@@ -162,7 +162,7 @@ func (e *Enclosure) destroyStray(ctx context.Context, c *backends.Container, vmi
 		return gone(err)
 	}
 	if recorded(c, vmid) != unclaimed {
-		return fmt.Errorf("CT %d has a record by now", vmid)
+		return fmt.Errorf("CT %d is left alone: its container has a record by now", vmid)
 	}
 	// LXC's hooks would end the process by files in the state directory, which is gone.
 	if group != nil {

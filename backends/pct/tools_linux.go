@@ -42,7 +42,7 @@ func managerVersion() (backends.Tool, error) {
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C"}
 	out, err := cmd.Output()
 	if err != nil {
-		return tool, fmt.Errorf("%s: %w", path, err)
+		return tool, fmt.Errorf("version of Proxmox VE: %s: %w", path, err)
 	}
 	if parts := strings.Split(string(out), "/"); len(parts) == 3 && parts[0] == tool.Name {
 		tool.Version = parts[1]
