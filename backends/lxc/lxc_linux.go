@@ -97,8 +97,12 @@ func hash(s string) uint32 {
 
 // PlanCgroup chooses the container's name and the cgroup that config.json names, or a default one.
 func (Enclosure) PlanCgroup(j *enclosure.Job) error {
-	j.Data.Name = Name(j.Container)
 	cgroup.WarmUp()
+	return plan(j)
+}
+
+func plan(j *enclosure.Job) error {
+	j.Data.Name = Name(j.Container)
 	p, err := cgroup.Find(j.CgroupsPath, cgroup.Default{Name: label(j.ID), Space: space(j.Root)}, j.SystemdCgroup)
 	if err != nil {
 		return err

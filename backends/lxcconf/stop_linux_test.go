@@ -19,7 +19,8 @@ import (
 func fakeSleep(t *testing.T, empties int) string {
 	t.Helper()
 	dir := t.TempDir()
-	script := fmt.Sprintf("#!/bin/sh\necho \"$1\" >>slept\n[ $(wc -l <slept) != %d ] || echo 'populated 0' >cgroup.events\n", empties)
+	script := fmt.Sprintf("#!/bin/sh\necho \"$1\" >>slept\nn=0; [ ! -e count ] || read -r n <count; n=$((n+1)); echo $n >count\n"+
+		"[ $n != %d ] || echo 'populated 0' >cgroup.events\n", empties)
 	if err := executable.Write(filepath.Join(dir, "sleep"), []byte(script)); err != nil {
 		t.Fatal(err)
 	}
