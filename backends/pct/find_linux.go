@@ -27,6 +27,11 @@ func (e *Enclosure) Find(c *backends.Container, d *enclosure.Data) error {
 	if !OnProxmox() {
 		return nil
 	}
+	return e.search(c, d)
+}
+
+// search sets d.Name to the VMID of the container's CT if there is one.
+func (e *Enclosure) search(c *backends.Container, d *enclosure.Data) error {
 	used, err := e.cluster.IDs()
 	if err != nil {
 		return err
