@@ -44,12 +44,16 @@ func makeRootfs(j *enclosure.Job, dir string) error {
 }
 
 // visible reports whether path is the same directory for the host's services as for berth.
-func visible(path string) bool {
+func visible(path string) bool { return sameBelow("/proc/1/root", path) }
+
+// sameBelow reports whether path is the same directory for a process as for berth. root is that
+// process's link to its root directory in /proc.
+func sameBelow(root, path string) bool {
 	ours, err := os.Stat(path)
 	if err != nil {
 		return false
 	}
-	theirs, err := os.Stat(filepath.Join("/proc/1/root", path))
+	theirs, err := os.Stat(filepath.Join(root, path))
 	if err != nil {
 		return os.IsPermission(err) // unknown: assume that it is
 	}
