@@ -33,11 +33,7 @@ var checkpointCommand = &cli.Command{
 		&cli.BoolFlag{Name: "pre-dump", Usage: "dump container's memory information only, leave the container running after this"},
 	),
 	Action: func(c *cli.Context) error {
-		id, err := onlyID(c)
-		if err != nil {
-			return err
-		}
-		r, found, err := find(c, id)
+		r, found, err := findOnly(c)
 		if err != nil {
 			return err
 		}

@@ -96,6 +96,15 @@ func find(c *cli.Context, id string) (operations, *backends.Container, error) {
 	return r.find(id)
 }
 
+// findOnly is find for a command whose only argument is the container's id.
+func findOnly(c *cli.Context) (operations, *backends.Container, error) {
+	id, err := onlyID(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	return find(c, id)
+}
+
 // find reads a container's record and finds out who has the container. Without a record it asks the
 // other runtimes, because one of them may have the container nevertheless.
 func (a *containers) find(id string) (operations, *backends.Container, error) {

@@ -32,24 +32,30 @@ var createCommand = &cli.Command{
 a config.json and a root filesystem. 'berth start' then runs the container's process.`,
 	Flags: createFlags(),
 	Action: func(c *cli.Context) error {
-		id, err := onlyID(c)
-		if err != nil {
-			return err
-		}
-		o, err := createOptions(c, c.String("bundle"))
-		if err != nil {
-			return err
-		}
-		r, err := openToCreate(c)
-		if err != nil {
-			return err
-		}
-		p, err := runtime.NewPlan(id, *o)
+		r, p, err := plan(c)
 		if err != nil {
 			return err
 		}
 		return r.create(c.Context, p)
 	},
+}
+
+// plan opens the state directory and plans the container that create, run or restore makes.
+func plan(c *cli.Context) (*containers, *runtime.Plan, error) {
+	id, err := onlyID(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	o, err := createOptions(c, c.String("bundle"))
+	if err != nil {
+		return nil, nil, err
+	}
+	r, err := openToCreate(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	p, err := runtime.NewPlan(id, *o)
+	return r, p, err
 }
 
 func createOptions(c *cli.Context, bundle string) (*runtime.CreateOptions, error) {

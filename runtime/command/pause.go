@@ -7,11 +7,7 @@ var pauseCommand = &cli.Command{
 	Usage:     "pause suspends all processes inside the container",
 	ArgsUsage: "<container-id>",
 	Action: func(c *cli.Context) error {
-		id, err := onlyID(c)
-		if err != nil {
-			return err
-		}
-		r, found, err := find(c, id)
+		r, found, err := findOnly(c)
 		if err != nil {
 			return err
 		}

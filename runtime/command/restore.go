@@ -1,10 +1,6 @@
 package command
 
-import (
-	"github.com/urfave/cli/v2"
-
-	"github.com/berth-oci/berth/runtime"
-)
+import "github.com/urfave/cli/v2"
 
 var restoreCommand = &cli.Command{
 	Name:      "restore",
@@ -17,19 +13,7 @@ var restoreCommand = &cli.Command{
 		&cli.StringFlag{Name: "lsm-mount-context", Usage: "LSM mount `CONTEXT` to be used during restore"},
 	),
 	Action: func(c *cli.Context) error {
-		id, err := onlyID(c)
-		if err != nil {
-			return err
-		}
-		o, err := createOptions(c, c.String("bundle"))
-		if err != nil {
-			return err
-		}
-		r, err := openToCreate(c)
-		if err != nil {
-			return err
-		}
-		p, err := runtime.NewPlan(id, *o)
+		r, p, err := plan(c)
 		if err != nil {
 			return err
 		}

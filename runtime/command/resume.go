@@ -7,11 +7,7 @@ var resumeCommand = &cli.Command{
 	Usage:     "resumes all processes that have been previously paused",
 	ArgsUsage: "<container-id>",
 	Action: func(c *cli.Context) error {
-		id, err := onlyID(c)
-		if err != nil {
-			return err
-		}
-		r, found, err := find(c, id)
+		r, found, err := findOnly(c)
 		if err != nil {
 			return err
 		}

@@ -18,19 +18,7 @@ deletes the container. It exits with the process's status.`,
 		&cli.BoolFlag{Name: "no-subreaper", Usage: "disable the use of the subreaper used to reap reparented processes"},
 	),
 	Action: func(c *cli.Context) error {
-		id, err := onlyID(c)
-		if err != nil {
-			return err
-		}
-		o, err := createOptions(c, c.String("bundle"))
-		if err != nil {
-			return err
-		}
-		r, err := openToCreate(c)
-		if err != nil {
-			return err
-		}
-		p, err := runtime.NewPlan(id, *o)
+		r, p, err := plan(c)
 		if err != nil {
 			return err
 		}

@@ -7,11 +7,7 @@ var startCommand = &cli.Command{
 	Usage:     "executes the user defined process in a created container",
 	ArgsUsage: "<container-id>",
 	Action: func(c *cli.Context) error {
-		id, err := onlyID(c)
-		if err != nil {
-			return err
-		}
-		r, found, err := find(c, id)
+		r, found, err := findOnly(c)
 		if err != nil {
 			return err
 		}

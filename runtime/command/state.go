@@ -61,11 +61,7 @@ var stateCommand = &cli.Command{
 	Usage:     "output the state of a container",
 	ArgsUsage: "<container-id>",
 	Action: func(c *cli.Context) error {
-		id, err := onlyID(c)
-		if err != nil {
-			return err
-		}
-		r, found, err := find(c, id)
+		r, found, err := findOnly(c)
 		if err != nil {
 			return err
 		}

@@ -31,11 +31,7 @@ var updateCommand = &cli.Command{
 		&cli.StringFlag{Name: "mem-bw-schema", Usage: "the string of Intel RDT/MBA memory bandwidth schema"},
 	},
 	Action: func(c *cli.Context) error {
-		id, err := onlyID(c)
-		if err != nil {
-			return err
-		}
-		r, found, err := find(c, id)
+		r, found, err := findOnly(c)
 		if err != nil {
 			return err
 		}
