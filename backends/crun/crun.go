@@ -165,8 +165,8 @@ func (b *Backend) CheckRecord(c *backends.Container) error {
 
 func recalled(c *backends.Container) (data, error) {
 	var d data
-	if err := record.Strictly(c.Data, &d); err != nil {
-		return d, fmt.Errorf("data: %w", err)
+	if err := record.Data(c.Data, &d); err != nil {
+		return d, err
 	}
 	if !filepath.IsAbs(d.Runtime) || filepath.Clean(d.Runtime) != d.Runtime {
 		return d, record.Damaged("data.runtime: %.100q is not the path of a program", d.Runtime)

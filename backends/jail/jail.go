@@ -139,11 +139,8 @@ func (d *Data) path() string {
 
 func data(c *backends.Container) (*Data, error) {
 	d := &Data{}
-	if len(c.Data) == 0 {
-		return d, nil
-	}
-	if err := record.Strictly(c.Data, d); err != nil {
-		return nil, fmt.Errorf("data: %w", err)
+	if err := record.Data(c.Data, d); err != nil {
+		return nil, err
 	}
 	return d, nil
 }

@@ -5,10 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
-
-	"github.com/google/renameio/v2"
 
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/record"
@@ -22,11 +19,7 @@ var _ backends.Recoverer = (*Backend)(nil)
 
 // writeCopy writes the copy atomically.
 func writeCopy(c *backends.Container) error {
-	data, err := record.Marshal(c)
-	if err != nil {
-		return err
-	}
-	if err := renameio.WriteFile(filepath.Join(c.Dir, copyFile), data, 0o600, renameio.WithTempDir(c.Dir)); err != nil {
+	if err := record.Save(filepath.Join(c.Dir, copyFile), c); err != nil {
 		return fmt.Errorf("save a copy of the record of container %q: %w", c.ID, err)
 	}
 	return nil
@@ -36,16 +29,13 @@ func writeCopy(c *backends.Container) error {
 // nothing if there is no copy, and removes nothing if the copy is damaged too.
 func (b *Backend) Recover(ctx context.Context, c *backends.Container) (done []string, err error) {
 	file := filepath.Join(c.Dir, copyFile)
-	text, err := os.ReadFile(file)
+	copied := &backends.Container{}
+	err = record.Load(file, copied)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	copied := &backends.Container{}
-	if err = record.Unmarshal(text, copied); err == nil && copied.ID != c.ID {
-		err = record.Damaged("it is the record of container %.100q", copied.ID)
+	if err == nil && copied.ID != c.ID {
+		err = record.Damaged("%s is the record of container %.100q", file, copied.ID)
 	}
 	if err == nil {
 		copied.Root, copied.Dir, copied.Lock = c.Root, c.Dir, c.Lock
@@ -59,7 +49,7 @@ func (b *Backend) Recover(ctx context.Context, c *backends.Container) (done []st
 		return []string{"found that the copy of the record is damaged too, so its jail is not known"}, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+		return nil, err
 	}
 	if d.Jail == "" {
 		return nil, nil

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/google/renameio/v2"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/berth-oci/berth/backends"
@@ -26,27 +25,21 @@ type savedConfig struct {
 }
 
 func saveConfig(c *backends.Container, k *savedConfig) error {
-	data, err := record.Marshal(k)
-	if err == nil {
-		err = renameio.WriteFile(filepath.Join(c.Dir, savedConfigFile), data, 0o600, renameio.WithTempDir(c.Dir))
-	}
-	if err != nil {
+	if err := record.Save(filepath.Join(c.Dir, savedConfigFile), k); err != nil {
 		return fmt.Errorf("save the config of container %q: %w", c.ID, err)
 	}
 	return nil
 }
 
 func loadSavedConfig(c *backends.Container) (*savedConfig, error) {
-	data, err := os.ReadFile(filepath.Join(c.Dir, savedConfigFile))
+	file := filepath.Join(c.Dir, savedConfigFile)
 	k := &savedConfig{}
-	if err == nil {
-		err = record.Unmarshal(data, k)
-	}
+	err := record.Load(file, k)
 	if err == nil && k.Process == nil {
-		err = record.Damaged("it is incomplete")
+		err = record.Damaged("%s is incomplete", file)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read the saved config of container %q: %s: %w", c.ID, filepath.Join(c.Dir, savedConfigFile), err)
+		return nil, fmt.Errorf("read the saved config of container %q: %w", c.ID, err)
 	}
 	return k, nil
 }

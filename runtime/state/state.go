@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/google/renameio/v2"
 	"golang.org/x/sys/unix"
 
 	"github.com/berth-oci/berth/backends"
@@ -295,11 +294,7 @@ type Entry struct{ *backends.Container }
 
 // Save writes the record. A reader sees either the old record or the new one, never a part.
 func (e *Entry) Save() error {
-	data, err := record.Marshal(e.Container)
-	if err != nil {
-		return fmt.Errorf("save the state of container %q: %w", e.ID, err)
-	}
-	if err := renameio.WriteFile(filepath.Join(e.Dir, recordName), data, 0o600, renameio.WithTempDir(e.Dir)); err != nil {
+	if err := record.Save(filepath.Join(e.Dir, recordName), e.Container); err != nil {
 		return fmt.Errorf("save the state of container %q: %w", e.ID, err)
 	}
 	return nil

@@ -5,7 +5,6 @@ package enclosure
 
 import (
 	"encoding/json"
-	"fmt"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
@@ -106,11 +105,8 @@ const NoID = ^uint64(0)
 // yet. The error wraps record.ErrDamaged.
 func DataOf(c *backends.Container) (*Data, error) {
 	d := &Data{}
-	if len(c.Data) == 0 {
-		return d, nil
-	}
-	if err := record.Strictly(c.Data, d); err != nil {
-		return nil, fmt.Errorf("data: %w", err)
+	if err := record.Data(c.Data, d); err != nil {
+		return nil, err
 	}
 	return d, nil
 }

@@ -5,10 +5,8 @@ package savedconfig
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 
-	"github.com/google/renameio/v2"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/berth-oci/berth/backends"
@@ -49,28 +47,22 @@ func Save(c *backends.Container, s *specs.Spec, o *backends.CreateOptions) error
 
 // Write replaces the file.
 func (k *Config) Write(c *backends.Container) error {
-	data, err := record.Marshal(k)
-	if err == nil {
-		err = renameio.WriteFile(filepath.Join(c.Dir, File), data, 0o600, renameio.WithTempDir(c.Dir))
-	}
-	if err != nil {
-		return fmt.Errorf("state of container %q: %w", c.ID, err)
+	if err := record.Save(filepath.Join(c.Dir, File), k); err != nil {
+		return fmt.Errorf("save the config of container %q: %w", c.ID, err)
 	}
 	return nil
 }
 
 // Load reads the file. The error wraps record.ErrDamaged if berth has not written it.
 func Load(c *backends.Container) (*Config, error) {
-	data, err := os.ReadFile(filepath.Join(c.Dir, File))
+	file := filepath.Join(c.Dir, File)
 	k := &Config{}
-	if err == nil {
-		err = record.Unmarshal(data, k)
-	}
+	err := record.Load(file, k)
 	if err == nil && (k.Process == nil || k.Linux == nil) {
-		err = record.Damaged("it is incomplete")
+		err = record.Damaged("%s is incomplete", file)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("state of container %q: %s: %w", c.ID, filepath.Join(c.Dir, File), err)
+		return nil, fmt.Errorf("read the saved config of container %q: %w", c.ID, err)
 	}
 	if s := k.Linux.Seccomp; s != nil && k.NoSeccompFlags {
 		s.Flags = []specs.LinuxSeccompFlag{}
