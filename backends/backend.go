@@ -139,3 +139,13 @@ func (c *Container) State(status specs.ContainerState) specs.State {
 	}
 	return s
 }
+
+// OwnStdio returns files with berth's own descriptors 0 to 2 in place of nil.
+func OwnStdio(files [3]*os.File) [3]*os.File {
+	for i, own := range []*os.File{os.Stdin, os.Stdout, os.Stderr} {
+		if files[i] == nil {
+			files[i] = own
+		}
+	}
+	return files
+}

@@ -43,6 +43,14 @@ func OnHost(ctx context.Context, point string, list []specs.Hook, state specs.St
 	return Run(ctx, how, point, list, state)
 }
 
+// CreateRuntime runs the prestart and createRuntime hooks of s on the host.
+func CreateRuntime(ctx context.Context, s *specs.Spec, state specs.State) error {
+	if err := OnHost(ctx, "prestart", spec.Hooks(s, spec.Prestart), state); err != nil {
+		return err
+	}
+	return OnHost(ctx, "createRuntime", spec.Hooks(s, spec.CreateRuntime), state)
+}
+
 // Run runs the hooks of one point in a container's life in order, each with the state as JSON on
 // its stdin. It stops at the first hook that fails. The error has the hook's JSON path, such as
 // hooks.poststop[0], and what the hook wrote to stdout and stderr.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -74,12 +73,7 @@ func (w *Waiting) exec(files *ExecFiles, syncSocket *os.File) error {
 	defer host.Close()
 	defer inside.Close()
 
-	attr := &syscall.ProcAttr{Files: []uintptr{files.Stdio[0].Fd(), files.Stdio[1].Fd(), files.Stdio[2].Fd()}}
-	for i := range w.plan.Inherited {
-		attr.Files = append(attr.Files, uintptr(3+i))
-	}
-	socketAt := len(attr.Files)
-	attr.Files = append(attr.Files, inside.Fd())
+	attr := link.Child(files.Stdio, w.plan.Inherited, inside.Fd(), socketVar)
 	var spaces joining
 	spaces.addFile("user", files.User)
 	spaces.addFile("time", files.Time)
@@ -87,7 +81,7 @@ func (w *Waiting) exec(files *ExecFiles, syncSocket *os.File) error {
 	if err != nil {
 		return err
 	}
-	attr.Env = append(initEnv(), socketVar+"="+strconv.Itoa(socketAt), execVar+"=1")
+	attr.Env = append(attr.Env, execVar+"=1")
 	var pid int
 	err = inNamespaces(files.JoinBeforeFork, func() (err error) {
 		if pid, err = syscall.ForkExec(program, argv, attr); err != nil {

@@ -3,7 +3,6 @@ package initproc
 import (
 	"fmt"
 	"os"
-	"strconv"
 	"syscall"
 	"time"
 
@@ -56,17 +55,8 @@ func Spawn(cfg *Config) (*Process, error) {
 }
 
 func (cfg *Config) fork(exe, inside *os.File, host link.Conn) (int, error) {
-	files := []uintptr{cfg.Stdio[0].Fd(), cfg.Stdio[1].Fd(), cfg.Stdio[2].Fd()}
-	for i := range cfg.Inherited {
-		files = append(files, uintptr(3+i))
-	}
-	socket := len(files)
-	files = append(files, inside.Fd())
-	attr := &syscall.ProcAttr{
-		Env:   append(initEnv(), socketVar+"="+strconv.Itoa(socket)),
-		Files: files,
-		Sys:   &syscall.SysProcAttr{Setsid: true},
-	}
+	attr := link.Child(cfg.Stdio, cfg.Inherited, inside.Fd(), socketVar)
+	attr.Sys = &syscall.SysProcAttr{Setsid: true}
 	if cfg.NewTime {
 		attr.Env = append(attr.Env, timeVar+"="+cfg.Offsets)
 	}

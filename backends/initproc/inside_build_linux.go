@@ -70,10 +70,7 @@ func (s *initProcess) make(root *rootfs.Root) error {
 // their working directory is the container's root and their environment is empty.
 func (s *initProcess) hooks(root *rootfs.Root) error {
 	if s.plan.HostHooks {
-		if err := s.conn.Send(link.Event{Kind: link.EventHooks}); err != nil {
-			return err
-		}
-		if err := s.conn.Await(link.AnswerGo); err != nil {
+		if err := s.conn.AwaitHooks(); err != nil {
 			return err
 		}
 	}
@@ -112,18 +109,8 @@ func (s *initProcess) terminal(root *rootfs.Root) error {
 	if err := link.SendTerminal(socket, master); err != nil {
 		return err
 	}
-	for fd := range 3 {
-		if err := unix.Dup3(int(slave.Fd()), fd, 0); err != nil {
-			return fmt.Errorf("duplicate the terminal to descriptor %d: %w", fd, err)
-		}
-	}
-	if s.plan.PIDNamespace != None {
-		return nil // the forked process makes it its controlling terminal
-	}
-	if err := unix.IoctlSetInt(0, unix.TIOCSCTTY, 0); err != nil {
-		return fmt.Errorf("make the terminal the controlling terminal: %w", err)
-	}
-	return nil
+	// A forked process makes it its controlling terminal itself.
+	return link.TakeTerminal(slave, s.plan.PIDNamespace == None)
 }
 
 // prepare sets the attributes of the process, except what start does.

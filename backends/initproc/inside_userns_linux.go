@@ -3,34 +3,32 @@ package initproc
 import (
 	"fmt"
 	"os"
-	"strconv"
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/backends/initproc/link"
 )
 
 // forkSibling is the second step of forkJoined, in the namespaces. The init process becomes a child
 // of our own parent.
 func forkSibling(socket int, cfg *Config) {
-	files := make([]uintptr, socket+1)
-	for i := range files {
-		files[i] = uintptr(i)
-	}
-	env := append(initEnv(), socketVar+"="+strconv.Itoa(socket), helloVar+"=1")
+	attr := link.Child([3]*os.File{os.Stdin, os.Stdout, os.Stderr}, socket-3, uintptr(socket), socketVar)
+	attr.Env = append(attr.Env, helloVar+"=1")
 	if offsets, ok := os.LookupEnv(timeVar); ok {
-		env = append(env, timeVar+"="+offsets)
+		attr.Env = append(attr.Env, timeVar+"="+offsets)
 	}
-	sys := &syscall.SysProcAttr{Setsid: true, Cloneflags: unix.CLONE_PARENT}
+	attr.Sys = &syscall.SysProcAttr{Setsid: true, Cloneflags: unix.CLONE_PARENT}
 	if cfg.NewPID {
-		sys.Cloneflags |= unix.CLONE_NEWPID
+		attr.Sys.Cloneflags |= unix.CLONE_NEWPID
 	}
 	switch {
 	case cfg.NewUser:
-		cfg.mapUser(sys)
+		cfg.mapUser(attr.Sys)
 	case cfg.UserPath != "":
-		sys.Cloneflags |= unix.CLONE_NEWNS
+		attr.Sys.Cloneflags |= unix.CLONE_NEWNS
 	}
-	_, err := syscall.ForkExec(fmt.Sprintf("/proc/self/fd/%d", socket+1), []string{processName}, &syscall.ProcAttr{Env: env, Files: files, Sys: sys})
+	_, err := syscall.ForkExec(fmt.Sprintf("/proc/self/fd/%d", socket+1), []string{processName}, attr)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "berth: start the container's process in its namespaces: %v\n", err)
 		os.Exit(1)

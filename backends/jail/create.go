@@ -258,14 +258,8 @@ func (cr *creation) limit(ctx context.Context) error {
 
 // spawn starts the container's process, still outside the jail.
 func (cr *creation) spawn(context.Context) error {
-	stdio := cr.opts.Stdio
-	for i, f := range []*os.File{os.Stdin, os.Stdout, os.Stderr} {
-		if stdio[i] == nil {
-			stdio[i] = f
-		}
-	}
 	var err error
-	if cr.first, err = jailed.Spawn(&jailed.Config{Stdio: stdio, Inherited: cr.plan.Inherited}); err != nil {
+	if cr.first, err = jailed.Spawn(&jailed.Config{Stdio: backends.OwnStdio(cr.opts.Stdio), Inherited: cr.plan.Inherited}); err != nil {
 		return err
 	}
 	if cr.c.Process, err = backends.FindProcess(cr.first.Pid); err != nil {
@@ -295,11 +289,7 @@ func (cr *creation) enter(ctx context.Context) error {
 		files, p.ConsoleSocket = append(files, cr.console), 1
 	}
 	return cr.first.Prepare(p, files, func() error {
-		state := cr.c.State(specs.StateCreating)
-		if err := hooks.OnHost(ctx, "prestart", spec.Hooks(s, spec.Prestart), state); err != nil {
-			return err
-		}
-		return hooks.OnHost(ctx, "createRuntime", spec.Hooks(s, spec.CreateRuntime), state)
+		return hooks.CreateRuntime(ctx, s, cr.c.State(specs.StateCreating))
 	})
 }
 

@@ -62,13 +62,7 @@ func (b *Backend) exec(c *backends.Container, p *specs.Process, o *backends.Exec
 
 // runBeside starts the process and waits until it has executed its program.
 func (b *Backend) runBeside(plan *jailed.Plan, files []*os.File, o *backends.ExecOptions) (backends.Process, error) {
-	cfg := &jailed.Config{Stdio: o.Stdio, Inherited: plan.Inherited}
-	for i, f := range []*os.File{os.Stdin, os.Stdout, os.Stderr} {
-		if cfg.Stdio[i] == nil {
-			cfg.Stdio[i] = f
-		}
-	}
-	h, err := jailed.Spawn(cfg)
+	h, err := jailed.Spawn(&jailed.Config{Stdio: backends.OwnStdio(o.Stdio), Inherited: plan.Inherited})
 	if err != nil {
 		return backends.Process{}, err
 	}

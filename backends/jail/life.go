@@ -14,24 +14,9 @@ import (
 	"github.com/berth-oci/berth/backends/initproc/link"
 )
 
-// Status derives the state from the init process: the container is created as long as the init
-// process listens for start.
+// Status derives the state from the first process.
 func (b *Backend) Status(c *backends.Container) (specs.ContainerState, error) {
-	if !c.Process.Alive() {
-		return specs.StateStopped, nil
-	}
-	waits, err := link.Waits(c.Dir)
-	if err != nil {
-		return "", fmt.Errorf("get the state of container %q: %w", c.ID, err)
-	}
-	if waits {
-		return specs.StateCreated, nil
-	}
-	// The process may have ended between the two checks.
-	if !c.Process.Alive() {
-		return specs.StateStopped, nil
-	}
-	return specs.StateRunning, nil
+	return link.Status(c)
 }
 
 // Start tells the init process to exec the user's program.

@@ -85,10 +85,7 @@ func (p *inside) file(i int) (*os.File, error) {
 // prepare runs the hooks outside the jail, enters the jail and changes to the user.
 func (p *inside) prepare() error {
 	if p.plan.HostHooks {
-		if err := p.conn.Send(link.Event{Kind: link.EventHooks}); err != nil {
-			return err
-		}
-		if err := p.conn.Await(link.AnswerGo); err != nil {
+		if err := p.conn.AwaitHooks(); err != nil {
 			return err
 		}
 	}
@@ -164,15 +161,7 @@ func (p *inside) terminal() error {
 	if err := link.SendTerminal(socket, master); err != nil {
 		return err
 	}
-	for fd := range 3 {
-		if err := unix.Dup2(int(slave.Fd()), fd); err != nil {
-			return fmt.Errorf("duplicate the terminal to descriptor %d: %w", fd, err)
-		}
-	}
-	if err := unix.IoctlSetInt(0, unix.TIOCSCTTY, 0); err != nil {
-		return fmt.Errorf("make the terminal the controlling terminal: %w", err)
-	}
-	return nil
+	return link.TakeTerminal(slave, true)
 }
 
 // launch runs the startContainer hooks and execs. It returns only if a hook or the exec fails.

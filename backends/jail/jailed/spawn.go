@@ -3,7 +3,6 @@ package jailed
 import (
 	"fmt"
 	"os"
-	"strconv"
 	"syscall"
 
 	"github.com/berth-oci/berth/backends/initproc/link"
@@ -35,19 +34,9 @@ func Spawn(cfg *Config) (*link.Host, error) {
 		return nil, fmt.Errorf("start the container's process: %w", err)
 	}
 	defer inside.Close()
-	files := []uintptr{cfg.Stdio[0].Fd(), cfg.Stdio[1].Fd(), cfg.Stdio[2].Fd()}
-	for i := range cfg.Inherited {
-		files = append(files, uintptr(3+i))
-	}
-	env := []string{"GOMAXPROCS=1", "GOGC=off", socketVar + "=" + strconv.Itoa(len(files))}
-	if v, ok := os.LookupEnv("GOCOVERDIR"); ok {
-		env = append(env, "GOCOVERDIR="+v)
-	}
-	pid, err := syscall.ForkExec(exe, []string{processName}, &syscall.ProcAttr{
-		Env:   env,
-		Files: append(files, uintptr(inside.FD)),
-		Sys:   &syscall.SysProcAttr{Setsid: true},
-	})
+	attr := link.Child(cfg.Stdio, cfg.Inherited, uintptr(inside.FD), socketVar)
+	attr.Sys = &syscall.SysProcAttr{Setsid: true}
+	pid, err := syscall.ForkExec(exe, []string{processName}, attr)
 	if err != nil {
 		host.Close()
 		return nil, fmt.Errorf("start the container's process: %w", err)
