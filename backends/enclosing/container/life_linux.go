@@ -21,11 +21,11 @@ import (
 	"github.com/berth-oci/berth/backends/initproc/link"
 )
 
-// Status derives the state from the first process. As long as it listens for start, it is the init
-// process and the container is created.
+// Status derives the state from the first process and the cgroup.
 func Status(c *backends.Container) (specs.ContainerState, error) {
-	if !c.Process.Alive() {
-		return specs.StateStopped, nil
+	status, err := link.Status(c)
+	if err != nil || status == specs.StateStopped {
+		return status, err
 	}
 	d, err := enclosure.DataOf(c)
 	if err != nil {
@@ -36,18 +36,7 @@ func Status(c *backends.Container) (specs.ContainerState, error) {
 	} else if paused {
 		return statePaused, nil
 	}
-	waits, err := link.Waits(c.Dir)
-	if err != nil {
-		return "", fmt.Errorf("state of container %q: %w", c.ID, err)
-	}
-	if waits {
-		return specs.StateCreated, nil
-	}
-	// It may have ended since the first check.
-	if !c.Process.Alive() {
-		return specs.StateStopped, nil
-	}
-	return specs.StateRunning, nil
+	return status, nil
 }
 
 // Start tells the init process to exec the user's program. If the listener of the seccomp filter

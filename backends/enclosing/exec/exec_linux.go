@@ -115,12 +115,7 @@ func (e *execution) prepare(p *specs.Process, o *backends.ExecOptions) error {
 			return err
 		}
 	}
-	e.files.Stdio = o.Stdio
-	for i, f := range []*os.File{os.Stdin, os.Stdout, os.Stderr} {
-		if e.files.Stdio[i] == nil {
-			e.files.Stdio[i] = f
-		}
-	}
+	e.files.Stdio = backends.OwnStdio(o.Stdio)
 	return nil
 }
 
