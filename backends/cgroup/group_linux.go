@@ -73,6 +73,16 @@ func OpenID(path string, id uint64) (*Group, error) {
 	return g, nil
 }
 
+// ID returns the identity of the cgroup at path, as [Group.ID] does, or 0 if there is none.
+func ID(path string) uint64 {
+	g, err := Open(path)
+	if err != nil {
+		return 0
+	}
+	defer g.Close()
+	return g.id
+}
+
 // OpenOf opens the cgroup that a process is in.
 func OpenOf(pid int) (*Group, error) {
 	const tries = 10 // the process may be moving

@@ -28,16 +28,18 @@ func (cr *creation) attach(context.Context) error {
 	if err := j.Data.Attached(cr.caller.process); err != nil {
 		return err
 	}
-	path := j.Data.Cgroup
-	cr.placed.Store(&path)
-	var err error
+	group, err := j.Data.OpenCgroup()
+	if err != nil {
+		return err
+	}
+	cr.group.Store(group)
 	if j.Data.Profile, err = ownProfile(j); err != nil {
 		return err
 	}
 	if err := j.Save(); err != nil {
 		return err
 	}
-	if err := cgroup.Enter(path, j.InitPid); err != nil {
+	if err := group.Enter(j.InitPid); err != nil {
 		return err
 	}
 	if !j.ForksProcess() {
@@ -48,7 +50,7 @@ func (cr *creation) attach(context.Context) error {
 	if err := guard.Attach(cr.guard, j.Data); err != nil {
 		return err
 	}
-	return ownCgroup(j)
+	return ownCgroup(j, group)
 }
 
 // watchProcess makes the stub init wait for the user process, which is in the container's cgroup,
@@ -60,11 +62,12 @@ func (cr *creation) watchProcess() error {
 	if err := cr.caller.watch(cr.initProc.Pidfd, task); err != nil {
 		return err
 	}
-	path, err := cgroup.Of(cr.job.Data.Monitor.Pid)
+	group, err := cgroup.OpenOf(cr.job.Data.Monitor.Pid)
 	if err != nil {
 		return fmt.Errorf("the enclosure ended: %w", err)
 	}
-	return cgroup.Enter(path, cr.caller.process.Pid)
+	defer group.Close()
+	return group.Enter(cr.caller.process.Pid)
 }
 
 // ownProfile returns the AppArmor profile that the enclosure's tool has given its init. The

@@ -10,6 +10,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/berth-oci/berth/backends"
+	"github.com/berth-oci/berth/backends/cgroup"
 	"github.com/berth-oci/berth/backends/cleanup"
 	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 	"github.com/berth-oci/berth/backends/initproc"
@@ -49,8 +50,9 @@ type creation struct {
 
 	// Set by attach:
 
-	// placed is the container's cgroup. It is set when the init process is about to move into it.
-	placed atomic.Pointer[string]
+	// group is the container's cgroup. It is set when the init process is about to move into it.
+	// Run closes it, after the goroutine that watches create has ended.
+	group atomic.Pointer[cgroup.Group]
 
 	// Set by limit:
 
@@ -65,6 +67,7 @@ func Run(ctx context.Context, t enclosure.Tool, c *backends.Container, s *specs.
 	ready := make(chan struct{})
 	cr := &creation{tool: t, job: enclosure.NewJob(c, s, ready, save), opts: &o, ready: ready}
 	defer cr.oom.end()
+	defer cr.closeGroup()
 	// The first process of a pid namespace ends only after the enclosure's init: see
 	// container.Remove. So the init process is killed first, and waited for last.
 	cr.undo = cleanup.Make(cr.reap)
@@ -101,6 +104,12 @@ func (cr *creation) run(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+func (cr *creation) closeGroup() {
+	if g := cr.group.Load(); g != nil {
+		g.Close()
+	}
 }
 
 // close closes what the steps have opened for themselves.

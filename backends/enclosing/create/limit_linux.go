@@ -55,7 +55,7 @@ const pidsMax = "pids.max"
 // limit writes the container's limits, and watches from now on whether the kernel kills a process
 // because of them.
 func (cr *creation) limit(context.Context) error {
-	cr.oom.begin(cr.job.Data.Limits)
+	cr.oom.begin(cr.job.Data)
 	if err := cr.job.Data.Limit(cr.limits); err != nil {
 		return err
 	}

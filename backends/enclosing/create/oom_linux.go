@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/berth-oci/berth/backends/cgroup"
+	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 )
 
 // oomWatch notices when the kernel kills a container's process during create because memory ran
@@ -15,28 +16,37 @@ type oomWatch struct {
 	killed atomic.Bool
 	// above is the parent cgroup. It counts the kill too, and it stays if LXC removes the cgroup
 	// before the watch looks at it. before is its count at the start.
-	above  string
+	above  *cgroup.Group
 	before uint64
 	done   chan struct{}
 	cancel context.CancelFunc
 }
 
-// begin starts the watch. It runs until the cgroup is empty or end is called.
-func (w *oomWatch) begin(path string) {
+// begin starts the watch. It runs until the cgroup is empty or end is called. Without the memory
+// controller or the cgroup there is nothing to see.
+func (w *oomWatch) begin(d *enclosure.Data) {
+	limits, err := d.OpenLimits()
+	if err != nil {
+		return
+	}
+	if w.above, err = cgroup.Open(filepath.Dir(d.Limits)); err != nil {
+		limits.Close()
+		return
+	}
+	w.before = w.above.OOMKills()
 	ctx, cancel := context.WithCancel(context.Background())
 	w.done, w.cancel = make(chan struct{}), cancel
-	w.above = filepath.Dir(path)
-	w.before = cgroup.OOMKills(w.above)
 	go func() {
 		defer close(w.done)
-		// Without the memory controller or the cgroup there is nothing to see.
-		_ = cgroup.WatchAllOOM(ctx, path, func() { w.killed.Store(true) })
+		defer limits.Close()
+		_ = limits.WatchAllOOM(ctx, func() { w.killed.Store(true) })
 	}()
 }
 
 func (w *oomWatch) end() {
 	if w.cancel != nil {
 		w.cancel()
+		w.above.Close()
 	}
 }
 
@@ -52,5 +62,5 @@ func (w *oomWatch) seen() bool {
 	case <-w.done:
 	case <-time.After(lastLook):
 	}
-	return w.killed.Load() || cgroup.OOMKills(w.above) > w.before
+	return w.killed.Load() || w.above.OOMKills() > w.before
 }

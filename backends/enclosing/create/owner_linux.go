@@ -12,10 +12,10 @@ import (
 	"github.com/berth-oci/berth/spec"
 )
 
-// ownCgroup makes process.user.uid the owner of the container's cgroup if the container has a
-// cgroup namespace of its own and can write below /sys/fs/cgroup. An init in the container needs
+// ownCgroup makes process.user.uid the owner of group, the container's cgroup, if the container has
+// a cgroup namespace of its own and can write below /sys/fs/cgroup. An init in the container needs
 // this (runtime-spec, config-linux.md, "Cgroup ownership").
-func ownCgroup(j *enclosure.Job) error {
+func ownCgroup(j *enclosure.Job, group *cgroup.Group) error {
 	if _, kind := j.Namespace(specs.CgroupNamespace); kind != spec.New || !writesCgroups(j.Spec) {
 		return nil
 	}
@@ -32,7 +32,7 @@ func ownCgroup(j *enclosure.Job) error {
 	if uid == 0 {
 		return nil // root owns it already
 	}
-	return cgroup.Own(j.Data.Cgroup, uid)
+	return group.Own(uid)
 }
 
 // writesCgroups reports whether the mount at /sys/fs/cgroup is a cgroup file system that is not

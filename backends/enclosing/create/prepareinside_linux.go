@@ -82,13 +82,14 @@ func (cr *creation) adopt() (err error) {
 func (cr *creation) placeParkedInit() error {
 	j := cr.job
 	if h := j.Spec.Hooks; h != nil && len(h.StartContainer) > 0 {
-		return cgroup.Enter(j.Data.Cgroup, cr.initProc.ParkedInit())
+		return cr.group.Load().Enter(cr.initProc.ParkedInit())
 	}
-	own, err := cgroup.Of(os.Getpid())
+	own, err := cgroup.OpenOf(os.Getpid())
 	if err != nil {
 		return fmt.Errorf("berth's own cgroup: %w", err)
 	}
-	return cgroup.Enter(own, cr.initProc.ParkedInit())
+	defer own.Close()
+	return own.Enter(cr.initProc.ParkedInit())
 }
 
 // plan returns the plan for the init process, and the descriptors that go with it.

@@ -13,7 +13,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/berth-oci/berth/backends"
-	"github.com/berth-oci/berth/backends/cgroup"
 )
 
 // Create waits for processes that others can stop. A process in a shared pid namespace can stop
@@ -99,8 +98,8 @@ func (cr *creation) stopped() (list []backends.Process) {
 	parents := []int{os.Getpid()}
 	for _, p := range cr.initProcess() {
 		parents = append(parents, p.Pid)
-		if path := cr.placed.Load(); path != nil {
-			if frozen, err := cgroup.Frozen(*path); err == nil && frozen {
+		if group := cr.group.Load(); group != nil {
+			if frozen, err := group.Frozen(); err == nil && frozen {
 				list = append(list, p)
 			}
 		}

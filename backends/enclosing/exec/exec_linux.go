@@ -442,7 +442,7 @@ func enterBelow(own *cgroup.Group, sub string, pid int) error {
 		err = g.Enter(pid)
 	}
 	if errors.Is(err, cgroup.ErrGone) || errors.Is(err, unix.ENOENT) {
-		return fmt.Errorf("--cgroup %s: the container has no such cgroup: %w", sub, err)
+		return fmt.Errorf("--cgroup %s: the container has no such cgroup: %w", sub, &os.PathError{Op: "open", Path: filepath.Join(cgroup.Mount, at), Err: unix.ENOENT})
 	}
 	return err
 }
