@@ -115,7 +115,7 @@ func memorySize(text string) (int64, error) {
 		return n * factor, nil
 	}
 	n, err := strconv.ParseFloat(digits, 64)
-	if err != nil || n < 0 || n*float64(factor) >= 1<<63 {
+	if err != nil || !(n >= 0 && n*float64(factor) < 1<<63) { // it can be NaN
 		return 0, fmt.Errorf("must be a size such as 512m, not %q", text)
 	}
 	return int64(n * float64(factor)), nil
