@@ -2,6 +2,7 @@ package backends
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"os"
 	"os/exec"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -57,6 +59,55 @@ func TestNoProcess(t *testing.T) {
 	} {
 		if got := noProcess(errno); got != want {
 			t.Errorf("pidfd_open says %v: no process: %v", errno, got)
+		}
+	}
+}
+
+// TestSignalIf checks that the condition is asked while the process certainly is the one, and that
+// its answer counts.
+func TestSignalIf(t *testing.T) {
+	t.Parallel()
+	p, _ := shell(t, "read end")
+	asked := 0
+	if err := p.SignalIf(unix.SIGKILL, func() bool { asked++; return false }); !errors.Is(err, os.ErrProcessDone) || asked != 1 || !p.Alive() {
+		t.Errorf("no: %v, asked %d times", err, asked)
+	}
+	if err := (Process{p.Pid, p.StartTime + 1}).SignalIf(unix.SIGKILL, func() bool { asked++; return true }); !errors.Is(err, os.ErrProcessDone) || asked != 1 {
+		t.Errorf("another process: %v, asked %d times", err, asked)
+	}
+	if err := p.SignalIf(1000, func() bool { return true }); !errors.Is(err, unix.EINVAL) || !strings.HasPrefix(err.Error(), "signal process ") {
+		t.Errorf("no signal: %v", err)
+	}
+	if err := p.SignalIf(unix.SIGKILL, func() bool { return true }); err != nil {
+		t.Errorf("yes: %v", err)
+	}
+	eventually(t, "the process has ended", func() bool { return !p.Alive() })
+}
+
+func TestWaitGone(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(context.Background())
+	p, wait := shell(t, "read end")
+	before := time.Now()
+	if err := p.WaitGone(ctx, 30*time.Millisecond); err == nil || !strings.HasSuffix(err.Error(), " still runs after 30ms") || time.Since(before) < 30*time.Millisecond {
+		t.Errorf("%v after %v", err, time.Since(before))
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- p.WaitGone(context.Background(), time.Minute) }()
+	cancel()
+	if err := p.WaitGone(ctx, time.Minute); !errors.Is(err, context.Canceled) {
+		t.Errorf("canceled: %v", err)
+	}
+	if err := p.Signal(unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; err != nil { // a zombie is gone
+		t.Error(err)
+	}
+	wait()
+	for _, gone := range []Process{p, {}, {Pid: os.Getpid(), StartTime: 1}} {
+		if err := gone.WaitGone(ctx, 0); err != nil {
+			t.Errorf("%+v: %v", gone, err)
 		}
 	}
 }
