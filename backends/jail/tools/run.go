@@ -94,12 +94,13 @@ func (b *Box) Run(ctx context.Context, c Command) (string, error) {
 	return out.String(), nil
 }
 
-// limited keeps the first said bytes and drops the rest.
-type limited struct{ *bytes.Buffer }
+// limited keeps the first said bytes and drops the rest. It embeds no buffer, because package io
+// would fill that by its ReadFrom and not by Write.
+type limited struct{ kept *bytes.Buffer }
 
 func (l *limited) Write(p []byte) (int, error) {
-	if room := said - l.Len(); room > 0 {
-		l.Buffer.Write(p[:min(room, len(p))])
+	if room := said - l.kept.Len(); room > 0 {
+		l.kept.Write(p[:min(room, len(p))])
 	}
 	return len(p), nil
 }
