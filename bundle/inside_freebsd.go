@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"cmp"
 	"os"
 	"strings"
 
@@ -16,5 +17,5 @@ func openInside(rootfs, path string) (*os.File, error) {
 		return nil, err
 	}
 	defer root.Close()
-	return root.OpenFile(strings.TrimPrefix(path, "/"), os.O_RDONLY|unix.O_NONBLOCK, 0)
+	return root.OpenFile(cmp.Or(strings.TrimPrefix(path, "/"), "."), os.O_RDONLY|unix.O_NONBLOCK, 0)
 }

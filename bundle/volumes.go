@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"os"
 	"path"
 	"slices"
 	"syscall"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/opencontainers/runtime-tools/generate"
+	"golang.org/x/sys/unix"
 )
 
 // mountVolumes adds a tmpfs for each volume of an image, with the content, mode and owner of the
@@ -60,20 +60,36 @@ func directoryOptions(rootfs, at string) ([]string, error) {
 
 // makeVolumes creates the directories of volumes that the image does not have.
 func makeVolumes(rootfs string, volumes map[string]struct{}) error {
-	root, err := os.OpenRoot(rootfs)
+	for _, name := range slices.Sorted(maps.Keys(volumes)) {
+		at := path.Join("/", name)
+		if err := makeInside(rootfs, at); err != nil {
+			return fmt.Errorf("make a directory for volume %s of the image: %w", at, err)
+		}
+	}
+	return nil
+}
+
+// makeInside creates a directory and its parents in a root file system, unless there is something of
+// that name. Symbolic links never lead out of the root.
+func makeInside(rootfs, at string) error {
+	f, err := openInside(rootfs, at)
+	if !errors.Is(err, fs.ErrNotExist) || at == "/" {
+		if err == nil {
+			f.Close()
+		}
+		return err
+	}
+	parent, name := path.Split(at)
+	if err := makeInside(rootfs, path.Clean(parent)); err != nil {
+		return err
+	}
+	dir, err := openInside(rootfs, path.Clean(parent))
 	if err != nil {
 		return err
 	}
-	defer root.Close()
-	for _, name := range slices.Sorted(maps.Keys(volumes)) {
-		at := path.Join("/", name)
-		if f, err := openInside(rootfs, at); err == nil {
-			f.Close()
-			continue
-		}
-		if err := root.MkdirAll(at[1:], 0o755); err != nil {
-			return fmt.Errorf("make a directory for volume %s of the image: %w", at, err)
-		}
+	defer dir.Close()
+	if err := unix.Mkdirat(int(dir.Fd()), name, 0o755); err != nil {
+		return &fs.PathError{Op: "mkdir", Path: at, Err: err}
 	}
 	return nil
 }
