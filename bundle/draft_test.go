@@ -250,3 +250,41 @@ func TestOpenSource(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// volumesRoot makes a root file system as Debian's: /var/run leads to /run by an absolute link.
+func volumesRoot(t *testing.T) string {
+	t.Helper()
+	root := filepath.Join(t.TempDir(), "rootfs")
+	for _, dir := range []string{"run", "var", "data", "etc"} {
+		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for link, to := range map[string]string{"var/run": "/run", "out": "/../../..", "dangling": "/nowhere", "loop": "/loop", "relative": "data"} {
+		if err := os.Symlink(to, filepath.Join(root, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(root, "etc/file"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(filepath.Join(root, "data"), 0o1777|os.ModeSticky); err != nil {
+		t.Fatal(err)
+	}
+	return root
+}
+
+// tree lists everything below a directory.
+func tree(t *testing.T, dir string) []string {
+	t.Helper()
+	var list []string
+	err := filepath.WalkDir(dir, func(path string, _ os.DirEntry, err error) error {
+		rel, _ := filepath.Rel(dir, path)
+		list = append(list, rel)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
