@@ -69,6 +69,9 @@ func TestCheckRecord(t *testing.T) {
 		`{` + root + `,"aliases":[{"interface":"","address":"10.0.0.1"}]}`:      "data.aliases:",
 		`{` + root + `,"aliases":[{"interface":"lo1","address":"10.0.0.256"}]}`: "ParseAddr",
 		`{` + root + `,"interfaces":["epair0b","-l"]}`:                          "data.interfaces:",
+		`{` + root + `,"interfaces":["a/b"]}`:                                   "data.interfaces:",
+		`{` + root + `,"interfaces":["a*"]}`:                                    "data.interfaces:",
+		`{` + root + `,"interfaces":["a,b"]}`:                                   "data.interfaces:",
 		`{` + root + `,"interfaces":["a b"]}`:                                   "data.interfaces:",
 		`{` + root + `,"interfaces":["a\u007f"]}`:                               "data.interfaces:",
 	} {
