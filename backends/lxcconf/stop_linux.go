@@ -17,13 +17,17 @@ func Hook(script string) string { return "/bin/sh -c '" + script + "'" }
 // stop returns the script of the stop hook. A stop of the enclosure from outside must end the
 // container's process, too, which is not a child of LXC.
 //
+// The script works in the cgroup's directory, which is the container's if it has the inode that
+// create has noted. Another cgroup may have the path by now. Before that note is made, none of the
+// container's processes but the stub init is in the cgroup.
+//
 // LXC tries to remove the cgroup right afterwards, and only once. So the hook waits, for 1 s at
 // most, until the first line of cgroup.events is "populated 0". After an OOM kill it moves itself
 // into the cgroup and sleeps for 1 s: a program that watches for OOM kills, such as containerd's
 // shim, reads the count after it was told of a change, and runc leaves the cgroup until delete. The
 // hook must be in the cgroup because systemd would remove an empty scope.
 func stop(j *enclosure.Job) string {
-	return "cd " + cgroupLink(j) + " 2>/dev/null || exit 0; " + unlessEnded(j) + "{ echo 1 >cgroup.kill; n=0; " +
+	return "cd " + cgroupLink(j) + " 2>/dev/null && [ \"$(stat -c %i .)\" = \"$(cat " + j.CgroupIDFile() + " 2>/dev/null || echo none)\" ] || exit 0; " + unlessEnded(j) + "{ echo 1 >cgroup.kill; n=0; " +
 		"while read -r k v <cgroup.events && [ $v = 1 ] && [ $n -lt 100 ]; do n=$((n+1)); sleep 0.01; done; }; " +
 		"grep -q \"^oom_kill [1-9]\" memory.events 2>/dev/null && { echo 0 >cgroup.procs; sleep 1; } 2>/dev/null; exit 0"
 }

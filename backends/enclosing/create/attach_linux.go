@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -33,6 +34,9 @@ func (cr *creation) attach(context.Context) error {
 		return err
 	}
 	cr.group.Store(group)
+	if err := os.WriteFile(j.CgroupIDFile(), strconv.AppendUint(nil, group.ID(), 10), 0o600); err != nil {
+		return fmt.Errorf("note the container's cgroup for LXC's stop hook: %w", err)
+	}
 	if j.Data.Profile, err = ownProfile(j); err != nil {
 		return err
 	}

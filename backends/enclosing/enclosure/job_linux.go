@@ -24,8 +24,8 @@ type Job struct {
 	// UIDMap and GIDMap are the ID maps of the init process's user namespace, as the kernel shows
 	// them. They are empty if the init process is in the host's user namespace.
 	UIDMap, GIDMap []specs.LinuxIDMapping
-	// Joined holds the namespaces that config.json names by path, open until Create has ended. It is
-	// nil for Explain.
+	// Joined holds the namespaces that config.json names by path, open until Create has ended. It
+	// is nil for Explain.
 	Joined namespace.Opened
 	save   func() error
 }
@@ -117,6 +117,10 @@ func StubInitDir(c *backends.Container) string { return filepath.Join(c.Dir, "w"
 // ProcessLink returns the path of a symbolic link to the container's process in /proc. The link
 // exists once the container is created, if the pid namespace is not the container's own.
 func (j *Job) ProcessLink() string { return filepath.Join(j.Dir, "process") }
+
+// CgroupIDFile returns the path of a file that has the ID (inode) of the cgroup Data.Cgroup, in
+// decimal digits. The file exists once the enclosure is attached.
+func (j *Job) CgroupIDFile() string { return filepath.Join(j.Dir, "cgroup.id") }
 
 // LogFile returns the path of the file to which the tool may write its log.
 func (j *Job) LogFile() string { return filepath.Join(j.Dir, "lxc.log") }
