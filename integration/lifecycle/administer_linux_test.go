@@ -17,9 +17,7 @@ func TestAdminister(t *testing.T) {
 	t.Parallel()
 	pctOnly(t)
 	b := newBox(t, forever)
-	b.create()
-	b.start()
-	b.awaitFile("started")
+	b.running()
 	if got, want := b.must("pct", b.id, "config"), suite.Output(t, "pct", "config", b.enclosureName()); got != want {
 		t.Errorf("config: %q, want %q", got, want)
 	}

@@ -5,6 +5,7 @@ package lifecycle
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -274,4 +275,25 @@ func (b *box) awaitFile(name string) (text string) {
 		b.Fatalf("/out/%s has not come after %v; stderr: %s", name, suite.Patience, said)
 	}
 	return text
+}
+
+// running creates and starts the container of a script that writes to /out/started, such as
+// forever.
+func (b *box) running() {
+	b.Helper()
+	b.create()
+	b.start()
+	b.awaitFile("started")
+}
+
+// kill kills the container's process and waits for its end.
+func (b *box) kill() {
+	b.Helper()
+	b.must("kill", b.id, "KILL")
+	b.wait()
+}
+
+// sharePIDs gives another container the pid namespace of this one, which must exist already.
+func (b *box) sharePIDs() func(*specs.Spec) {
+	return suite.Share(specs.PIDNamespace, fmt.Sprintf("/proc/%d/ns/pid", b.pid))
 }

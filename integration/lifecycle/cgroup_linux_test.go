@@ -118,11 +118,8 @@ func TestNamesOfCgroupFiles(t *testing.T) {
 			t.Parallel()
 			b := newBox(t, forever)
 			b.id = id
-			b.create()
-			b.start()
-			b.awaitFile("started")
-			b.must("kill", b.id, "KILL")
-			b.wait()
+			b.running()
+			b.kill()
 			b.must("delete", b.id)
 		})
 	}
@@ -219,8 +216,7 @@ func TestCgroupRemoved(t *testing.T) {
 			if got := b.state().Status; got != "running" {
 				t.Errorf("state: %s", got)
 			}
-			b.must("kill", b.id, "KILL")
-			b.wait()
+			b.kill()
 			b.await("stopped")
 			b.must("delete", b.id)
 		})

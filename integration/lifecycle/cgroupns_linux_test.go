@@ -49,9 +49,7 @@ func TestCgroupNamespaceByPath(t *testing.T) {
 			}
 			a := newBox(t, script, edits...)
 			lend(a)
-			a.create()
-			a.start()
-			a.awaitFile("started")
+			a.running()
 			b := a.sibling("b", script, suite.Share(specs.CgroupNamespace, fmt.Sprintf("/proc/%d/ns/cgroup", a.pid)))
 			c.with(b.spec, a.pid)
 			b.write()
@@ -76,8 +74,7 @@ func TestCgroupNamespaceByPath(t *testing.T) {
 				t.Errorf("it sees itself in %q", text)
 			}
 			for _, box := range []*box{b, a} {
-				box.must("kill", box.id, "KILL")
-				box.wait()
+				box.kill()
 				box.must("delete", box.id)
 			}
 		})
@@ -94,9 +91,7 @@ func TestCgroupNamespaceOfHost(t *testing.T) {
 			t.Parallel()
 			before, own := hierarchy(t), suite.Namespace(t, os.Getpid(), "cgroup")
 			b := newBox(t, forever, suite.Share(specs.CgroupNamespace, path))
-			b.create()
-			b.start()
-			b.awaitFile("started")
+			b.running()
 			if got := suite.Namespace(t, b.pid, "cgroup"); got != own {
 				t.Errorf("it is in %s, and not in %s", got, own)
 			}
@@ -109,8 +104,7 @@ func TestCgroupNamespaceOfHost(t *testing.T) {
 			if after := hierarchy(t); after != before {
 				t.Errorf("the host's mount was %s and is %s", before, after)
 			}
-			b.must("kill", b.id, "KILL")
-			b.wait()
+			b.kill()
 			b.must("delete", b.id)
 		})
 	}

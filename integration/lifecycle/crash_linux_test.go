@@ -42,14 +42,6 @@ func (b *box) record() (r struct {
 	return r
 }
 
-// running creates and starts the container and waits until its process runs.
-func (b *box) running() {
-	b.Helper()
-	b.create()
-	b.start()
-	b.awaitFile("started")
-}
-
 // nothing deletes the container with --force, runs doctor --fix, and checks that nothing is left.
 func (b *box) nothing(before census) {
 	b.Helper()
@@ -354,7 +346,7 @@ func TestDoctorBesideCreates(t *testing.T) {
 	before := takeCensus()
 	a := newBox(t, forever)
 	a.running()
-	joined := suite.Share(specs.PIDNamespace, fmt.Sprintf("/proc/%d/ns/pid", a.pid))
+	joined := a.sharePIDs()
 	end := make(chan struct{})
 	var lives sync.WaitGroup
 	for i := range 4 {

@@ -146,9 +146,7 @@ func TestWorkingDirectoryStaysInside(t *testing.T) {
 		return root
 	}
 	b := newBox(t, forever)
-	b.create()
-	b.start()
-	b.awaitFile("started")
+	b.running()
 	for fd := range 16 {
 		for _, dir := range []string{fmt.Sprintf("/proc/self/fd/%d", fd), fmt.Sprintf("/proc/1/fd/%d", fd), fmt.Sprintf("/proc/thread-self/fd/%d/", fd)} {
 			cmd := b.command("exec", "--cwd", dir, b.id, "sh", "-c", script)

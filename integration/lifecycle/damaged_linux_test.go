@@ -35,9 +35,7 @@ func TestNewerRecord(t *testing.T) {
 	t.Parallel()
 	berthOnly(t)
 	b := newBox(t, forever)
-	b.create()
-	b.start()
-	b.awaitFile("started")
+	b.running()
 	var own []byte
 	b.editRecord(func(whole map[string]any) string {
 		own, _ = os.ReadFile(filepath.Join(b.root, b.id, "state.json"))
@@ -113,8 +111,7 @@ func TestDamagedRecord(t *testing.T) {
 				b.awaitFile("started")
 			}
 			if c.end {
-				b.must("kill", b.id, "KILL")
-				b.wait()
+				b.kill()
 			}
 			b.editRecord(c.record)
 			if list := b.must("list"); !strings.Contains(list, " damaged ") || !strings.Contains(list, other.id+" ") {

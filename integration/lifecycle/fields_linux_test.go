@@ -49,11 +49,11 @@ func TestTimeNamespace(t *testing.T) {
 	for name, edit := range map[string]func(*specs.Spec){
 		"path": func(s *specs.Spec) { s.Linux.Namespaces = append(s.Linux.Namespaces, path) },
 		"path-with-pid": func(s *specs.Spec) {
-			suite.Share(specs.PIDNamespace, fmt.Sprintf("/proc/%d/ns/pid", a.pid))(s)
+			a.sharePIDs()(s)
 			s.Linux.Namespaces = append(s.Linux.Namespaces, path)
 		},
 		"new-with-pid": func(s *specs.Spec) {
-			suite.Share(specs.PIDNamespace, fmt.Sprintf("/proc/%d/ns/pid", a.pid))(s)
+			a.sharePIDs()(s)
 			offset(s)
 		},
 	} {
@@ -65,12 +65,10 @@ func TestTimeNamespace(t *testing.T) {
 		if strings.HasPrefix(name, "path") && suite.Namespace(t, a.pid, "time") != suite.Namespace(t, b.pid, "time") {
 			t.Errorf("%s: not the same time namespace", name)
 		}
-		b.must("kill", b.id, "KILL")
-		b.wait()
+		b.kill()
 		b.must("delete", b.id)
 	}
-	a.must("kill", a.id, "KILL")
-	a.wait()
+	a.kill()
 
 	for _, name := range []string{"new", "path"} {
 		b := newBox(t, script, suite.InUserNamespace)
@@ -78,9 +76,7 @@ func TestTimeNamespace(t *testing.T) {
 			offset(b.spec)
 		} else {
 			c := b.sibling("first", forever, offset)
-			c.create()
-			c.start()
-			c.awaitFile("started")
+			c.running()
 			b.spec.Linux.Namespaces = append(b.spec.Linux.Namespaces, specs.LinuxNamespace{Type: specs.TimeNamespace, Path: fmt.Sprintf("/proc/%d/ns/time", c.pid)})
 			defer func() { c.must("kill", c.id, "KILL"); c.wait() }()
 		}
@@ -90,8 +86,7 @@ func TestTimeNamespace(t *testing.T) {
 		}
 		b.write()
 		check(b)
-		b.must("kill", b.id, "KILL")
-		b.wait()
+		b.kill()
 	}
 }
 
@@ -125,8 +120,7 @@ func TestPctCgroupsPath(t *testing.T) {
 	b.must("pause", b.id)
 	b.must("resume", b.id)
 	b.must("exec", b.id, "true")
-	b.must("kill", b.id, "KILL")
-	b.wait()
+	b.kill()
 	b.must("delete", b.id)
 	if _, err := os.Stat("/sys/fs/cgroup" + b.spec.Linux.CgroupsPath); err == nil {
 		t.Error("the cgroup is left behind")
@@ -175,8 +169,7 @@ func TestMemoryPolicy(t *testing.T) {
 			t.Errorf("%s: %q", what, got)
 		}
 	}
-	b.must("kill", b.id, "KILL")
-	b.wait()
+	b.kill()
 }
 
 // TestScheduling checks that the first process and exec's process have the scheduler, the I/O
@@ -195,7 +188,7 @@ func TestScheduling(t *testing.T) {
 	a.create()
 	a.start()
 	a.awaitFile("done")
-	b := a.sibling("b", script, set, suite.Share(specs.PIDNamespace, fmt.Sprintf("/proc/%d/ns/pid", a.pid)))
+	b := a.sibling("b", script, set, a.sharePIDs())
 	last, _ := b.end()
 	for what, got := range map[string]string{"first": a.said("stdout"), "born last": last, "exec": a.must("exec", a.id, "sh", "-c", script)} {
 		if got != want {
@@ -203,6 +196,5 @@ func TestScheduling(t *testing.T) {
 		}
 	}
 	b.must("delete", b.id)
-	a.must("kill", a.id, "KILL")
-	a.wait()
+	a.kill()
 }

@@ -16,9 +16,7 @@ func TestFrozenOutside(t *testing.T) {
 	t.Parallel()
 	berthOnly(t)
 	b := newBox(t, forever)
-	b.create()
-	b.start()
-	b.awaitFile("started")
+	b.running()
 	b.lxc("freeze")
 	b.await("paused")
 	if o := b.berth("exec", b.id, "true"); o.Status != 255 {

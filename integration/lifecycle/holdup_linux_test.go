@@ -158,7 +158,7 @@ func TestStopper(t *testing.T) {
 	a.start()
 	a.awaitFile("stopping")
 	for i := range 3 {
-		b := a.sibling(fmt.Sprint(i), forever, suite.Share(specs.PIDNamespace, fmt.Sprintf("/proc/%d/ns/pid", a.pid)))
+		b := a.sibling(fmt.Sprint(i), forever, a.sharePIDs())
 		create := b.background(b.createArgs()...)
 		select {
 		case o := <-create.done:

@@ -206,8 +206,7 @@ func TestHookFails(t *testing.T) {
 			case "poststop":
 				b.create()
 				b.start()
-				b.must("kill", b.id, "KILL")
-				b.wait()
+				b.kill()
 				if o := b.berth("delete", b.id); o.Status != 0 || !strings.Contains(o.Stderr, words) {
 					t.Errorf("delete: status %d, stderr %q", o.Status, o.Stderr)
 				}
@@ -245,8 +244,7 @@ func TestHookTimeout(t *testing.T) {
 				o = b.berth("start", b.id)
 			}
 			if o.Status == 0 {
-				b.must("kill", b.id, "KILL")
-				b.wait()
+				b.kill()
 				o = b.berth("delete", b.id)
 			}
 			if data, err := os.ReadFile(child); err == nil {
@@ -345,7 +343,7 @@ func TestHookProcess(t *testing.T) {
 					a := b.sibling("pids", forever)
 					a.create()
 					a.start()
-					edit = suite.Share(specs.PIDNamespace, fmt.Sprintf("/proc/%d/ns/pid", a.pid))
+					edit = a.sharePIDs()
 				}
 				edit(b.spec)
 				b.write()
@@ -397,7 +395,7 @@ func TestStartContainerFilter(t *testing.T) {
 				a := b.sibling("pids", forever)
 				a.create()
 				a.start()
-				edit = suite.Share(specs.PIDNamespace, fmt.Sprintf("/proc/%d/ns/pid", a.pid))
+				edit = a.sharePIDs()
 			}
 			edit(b.spec)
 			b.write()
@@ -445,7 +443,7 @@ func TestStartContainerCgroup(t *testing.T) {
 					a := b.sibling("pids", forever)
 					a.create()
 					a.start()
-					edit = suite.Share(specs.PIDNamespace, fmt.Sprintf("/proc/%d/ns/pid", a.pid))
+					edit = a.sharePIDs()
 				}
 				edit(b.spec)
 				b.write()

@@ -82,9 +82,7 @@ func TestStubInit(t *testing.T) {
 	t.Parallel()
 	berthOnly(t)
 	b := newBox(t, forever)
-	b.create()
-	b.start()
-	b.awaitFile("started")
+	b.running()
 	cgroup := suite.Cgroup(t, b.pid)
 	data, err := os.ReadFile(filepath.Join("/sys/fs/cgroup", cgroup, "cgroup.procs"))
 	if err != nil {

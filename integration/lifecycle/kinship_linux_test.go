@@ -116,8 +116,7 @@ func TestCTRestored(t *testing.T) {
 			var flags []string
 			switch {
 			case c.over:
-				b.must("kill", b.id, "KILL")
-				b.wait()
+				b.kill()
 				awaitStopped(t, own)
 				flags = []string{"--force"}
 			case vmid == own:
@@ -218,8 +217,7 @@ func TestCTWithVolume(t *testing.T) {
 	b := newBox(t, forever)
 	b.running()
 	vmid := b.enclosureName()
-	b.must("kill", b.id, "KILL")
-	b.wait()
+	b.kill()
 	awaitStopped(t, vmid)
 	suite.Output(t, "pct", "set", vmid, "--mp0", volumeStorage+":1,mp=/data")
 	volumes, _ := filepath.Glob("/var/lib/vz/images/" + vmid + "/*")

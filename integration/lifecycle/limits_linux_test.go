@@ -87,6 +87,5 @@ func TestUpdateLackingController(t *testing.T) {
 	if o.Status != 1 || !strings.Contains(strings.ReplaceAll(o.Stderr, `\"`, `"`), `linux.resources.unified["nosuch.key"]: the host's cgroups have no nosuch controller`) || kernelWords.MatchString(o.Stderr) {
 		t.Errorf("update: %+v", o)
 	}
-	b.must("kill", b.id, "KILL")
-	b.wait()
+	b.kill()
 }

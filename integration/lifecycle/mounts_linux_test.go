@@ -70,16 +70,14 @@ func TestSharedMountNamespace(t *testing.T) {
 				a := b.sibling("pids", forever)
 				a.create()
 				a.start()
-				suite.Share(specs.PIDNamespace, fmt.Sprintf("/proc/%d/ns/pid", a.pid))(b.spec)
+				a.sharePIDs()(b.spec)
 			}
 			if c.edit != nil {
 				c.edit(b.spec)
 			}
 			b.write()
 			was := suite.MountsBelow(t, member, b.bundle)
-			b.create()
-			b.start()
-			b.awaitFile("started")
+			b.running()
 			if got, want := strings.TrimSpace(b.awaitFile("ns")), suite.Namespace(t, member, "mnt"); got != want {
 				t.Errorf("its mount namespace is %s, want %s", got, want)
 			}
@@ -89,8 +87,7 @@ func TestSharedMountNamespace(t *testing.T) {
 			if out := b.must("exec", b.id, "sh", "-c", "ls -d /made; readlink /proc/self/ns/mnt"); out != "/made\n"+suite.Namespace(t, member, "mnt")+"\n" {
 				t.Errorf("exec sees %q", out)
 			}
-			b.must("kill", b.id, "KILL")
-			b.wait()
+			b.kill()
 			b.await("stopped")
 			b.must("delete", b.id)
 			if got := suite.MountsBelow(t, member, b.bundle); !slices.Equal(got, was) {

@@ -91,7 +91,7 @@ func TestOrphans(t *testing.T) {
 					a := newBox(t, forever)
 					a.create()
 					a.start()
-					b = a.sibling("b", script, suite.Share(specs.PIDNamespace, fmt.Sprintf("/proc/%d/ns/pid", a.pid)))
+					b = a.sibling("b", script, a.sharePIDs())
 				} else {
 					b = newBox(t, script, suite.Share(specs.PIDNamespace, ""))
 				}
@@ -176,17 +176,13 @@ func TestNamespacesByPath(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			a := newBox(t, forever)
-			a.create()
-			a.start()
-			a.awaitFile("started")
+			a.running()
 			b := a.sibling("b", forever, suite.Share(name, fmt.Sprintf("/proc/%d/ns/%s", a.pid, kind)))
 			if kind == "uts" {
 				b.spec.Hostname = ""
 				b.write()
 			}
-			b.create()
-			b.start()
-			b.awaitFile("started")
+			b.running()
 			for other := range kinds {
 				same := suite.Namespace(t, a.pid, other) == suite.Namespace(t, b.pid, other)
 				if same != (other == kind) {
@@ -198,15 +194,13 @@ func TestNamespacesByPath(t *testing.T) {
 			}
 			if kind == "pid" {
 				// When the first process of a pid namespace ends, the kernel ends all others.
-				a.must("kill", a.id, "KILL")
-				a.wait()
+				a.kill()
 				if ws := b.wait(); ws.Signal() != 9 {
 					t.Errorf("the second container ended with %#x", ws)
 				}
 				b.await("stopped")
 			} else {
-				b.must("kill", b.id, "KILL")
-				b.wait()
+				b.kill()
 			}
 			b.must("delete", b.id)
 			if kind != "pid" {
@@ -224,9 +218,7 @@ func TestPod(t *testing.T) {
 	infra := newBox(t, forever)
 	infra.spec.Hostname = "the-pod"
 	infra.write()
-	infra.create()
-	infra.start()
-	infra.awaitFile("started")
+	infra.running()
 	b := infra.sibling("b", "hostname; ps | grep -c 'sleep 1000'; echo $$")
 	for kind, name := range kinds {
 		if kind != "cgroup" {
@@ -279,8 +271,7 @@ func TestUserNamespace(t *testing.T) {
 	}
 	b.awaitFile("made")
 	for _, box := range []*box{b, a} {
-		box.must("kill", box.id, "KILL")
-		box.wait()
+		box.kill()
 		box.must("delete", box.id)
 	}
 	want := " 0 100000 65536\n 0 100000 65536\n0\n0:0\n0\nCapEff:\t00000000800405fb\nCapBnd:\t00000000800405fb\nbox\nmount: permission denied (are you root?)\n"
@@ -342,9 +333,7 @@ func TestNamespacesOfAnotherUserNamespace(t *testing.T) {
 			b.write()
 			suite.ChownTree(t, b.rootfs(), 100000)
 			b.must1(os.Lchown(b.out, 100000, 100000))
-			b.create()
-			b.start()
-			b.awaitFile("started")
+			b.running()
 			for kind, from := range c.from {
 				if suite.Namespace(t, b.pid, kind) != suite.Namespace(t, from.pid, kind) {
 					t.Errorf("it does not have the %s namespace", kind)
@@ -357,14 +346,12 @@ func TestNamespacesOfAnotherUserNamespace(t *testing.T) {
 			if said := b.said("stdout"); strings.Count(said, "Operation not permitted")+strings.Count(said, "are you root") < 1 {
 				t.Errorf("it has rights in the namespaces: %q", said)
 			}
-			b.must("kill", b.id, "KILL")
-			b.wait()
+			b.kill()
 			b.must("delete", b.id)
 		})
 	}
 	for _, b := range []*box{userOwner, a} {
-		b.must("kill", b.id, "KILL")
-		b.wait()
+		b.kill()
 		b.must("delete", b.id)
 	}
 }

@@ -84,8 +84,7 @@ func TestCTLife(t *testing.T) {
 	if o.Status != 6 || o.Stdout != "sleep 1000 box\nstarted\n" {
 		t.Errorf("pct exec: status %d, stdout %q, stderr %q", o.Status, o.Stdout, o.Stderr)
 	}
-	b.must("kill", b.id, "KILL")
-	b.wait()
+	b.kill()
 	awaitStopped(t, vmid)
 	b.must("delete", b.id)
 	if got := listed(t, vmid); got != "" {
@@ -150,9 +149,7 @@ func TestCTShutdown(t *testing.T) {
 				b.spec.Annotations = map[string]string{"org.opencontainers.image.stopSignal": c.annotation}
 				b.write()
 			}
-			b.create()
-			b.start()
-			b.awaitFile("started")
+			b.running()
 			suite.Output(t, "pct", "shutdown", b.enclosureName(), "--timeout", "60")
 			if ws := b.wait(); ws.ExitStatus() != 5 {
 				t.Errorf("its process ended with %#x", ws)
@@ -167,9 +164,7 @@ func TestCTDestroyed(t *testing.T) {
 	t.Parallel()
 	pctOnly(t)
 	b := newBox(t, forever)
-	b.create()
-	b.start()
-	b.awaitFile("started")
+	b.running()
 	vmid := b.enclosureName()
 	suite.Output(t, "pct", "stop", vmid)
 	suite.Output(t, "pct", "destroy", vmid)

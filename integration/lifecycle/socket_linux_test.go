@@ -171,7 +171,7 @@ func TestCommandSocketsElsewhere(t *testing.T) {
 		{"a network namespace by path", "", suite.Share(specs.NetworkNamespace, "/proc/self/ns/net")},
 		{"capabilities", "", more("CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_SYS_PTRACE", "CAP_IPC_LOCK")},
 		{"a lower cgroup", "lower", writable},
-		{"a joined pid namespace", "", suite.Share(specs.PIDNamespace, fmt.Sprintf("/proc/%d/ns/pid", pod.pid))},
+		{"a joined pid namespace", "", pod.sharePIDs()},
 		{"the host's pid namespace", "", suite.Share(specs.PIDNamespace, "")},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -291,8 +291,7 @@ func TestNoOtherCgroup(t *testing.T) {
 			b.awaitFile("done")
 			stays(t, "the first process", b.awaitFile("first"))
 			stays(t, "exec", b.call("leave"))
-			b.must("kill", b.id, "KILL")
-			b.wait()
+			b.kill()
 			b.must("delete", b.id)
 		})
 	}

@@ -123,7 +123,7 @@ func TestPodCannotSeeHost(t *testing.T) {
 		rounds = 3
 	}
 	for i := range rounds {
-		b := a.sibling(fmt.Sprint(i), "exit 3", suite.Share(specs.PIDNamespace, fmt.Sprintf("/proc/%d/ns/pid", a.pid)))
+		b := a.sibling(fmt.Sprint(i), "exit 3", a.sharePIDs())
 		b.create()
 		if s := b.state(); s.Status != "created" || s.Pid != b.pid {
 			t.Errorf("state: %+v, and its pid is %d", s, b.pid)
@@ -154,11 +154,9 @@ func TestJoinedPID(t *testing.T) {
 	if err := os.Lchown(a.out, 100000, 100000); err != nil {
 		t.Fatal(err)
 	}
-	a.create()
-	a.start()
-	a.awaitFile("started")
+	a.running()
 	join := func(name, script string) *box {
-		b := a.sibling(name, script, suite.Share(specs.PIDNamespace, fmt.Sprintf("/proc/%d/ns/pid", a.pid)))
+		b := a.sibling(name, script, a.sharePIDs())
 		b.spec.Linux.Namespaces = append(b.spec.Linux.Namespaces, specs.LinuxNamespace{Type: specs.UserNamespace, Path: fmt.Sprintf("/proc/%d/ns/user", a.pid)})
 		b.write()
 		suite.ChownTree(t, b.rootfs(), 100000)
@@ -234,6 +232,5 @@ func TestJoinedPID(t *testing.T) {
 		}
 		b.must("delete", b.id)
 	})
-	a.must("kill", a.id, "KILL")
-	a.wait()
+	a.kill()
 }

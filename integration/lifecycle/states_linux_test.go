@@ -96,9 +96,7 @@ func TestDeleteForce(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, forever)
 	b.must("delete", "--force", b.id)
-	b.create()
-	b.start()
-	b.awaitFile("started")
+	b.running()
 	b.must("delete", "--force", b.id)
 	if ws := b.wait(); ws.Signal() != unix.SIGKILL {
 		t.Errorf("the process ended with %#x", ws)
@@ -324,8 +322,7 @@ func TestRunDetached(t *testing.T) {
 	if s := b.state(); s.Status != "running" || s.Pid != b.pid {
 		t.Errorf("state: %+v, pid file: %d", s, b.pid)
 	}
-	b.must("kill", b.id, "KILL")
-	b.wait()
+	b.kill()
 	b.must("delete", b.id)
 }
 

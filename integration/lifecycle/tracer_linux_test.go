@@ -186,7 +186,7 @@ func TestNothingToTrace(t *testing.T) {
 				if i >= rounds/2 {
 					continue
 				}
-				b := a.sibling(fmt.Sprint(i), "exit 3", suite.Share(specs.PIDNamespace, fmt.Sprintf("/proc/%d/ns/pid", a.pid)))
+				b := a.sibling(fmt.Sprint(i), "exit 3", a.sharePIDs())
 				b.spec.Linux.Seccomp = a.spec.Linux.Seccomp
 				b.write()
 				b.create()

@@ -72,8 +72,7 @@ func TestWarnings(t *testing.T) {
 		if o.Status != 0 || !strings.Contains(o.Stderr, "level=warning") || !strings.Contains(o.Stderr, future) {
 			t.Errorf("exec: %+v", o)
 		}
-		b.must("kill", b.id, "KILL")
-		b.wait()
+		b.kill()
 	})
 }
 
