@@ -33,12 +33,11 @@ type ExecFiles struct {
 
 // Exec starts the process. Only Go is missing then.
 func Exec(plan *ExecPlan, files *ExecFiles) (*Waiting, error) {
-	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	outer, inner, err := link.FilePair("sync socket")
 	if err != nil {
-		return nil, fmt.Errorf("socketpair: %w", err)
+		return nil, err
 	}
-	w := &Waiting{syncSocket: os.NewFile(uintptr(pair[0]), "sync socket"), plan: plan, forks: files.PID != nil}
-	inner := os.NewFile(uintptr(pair[1]), "sync socket")
+	w := &Waiting{syncSocket: outer, plan: plan, forks: files.PID != nil}
 	defer inner.Close()
 	if err := w.makeSharedPage(); err != nil {
 		w.syncSocket.Close()
@@ -65,13 +64,13 @@ func (w *Waiting) exec(files *ExecFiles, syncSocket *os.File) error {
 		return err
 	}
 	defer exe.Close()
-	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	outer, inside, err := link.FilePair("helper")
 	if err != nil {
-		return fmt.Errorf("socketpair: %w", err)
+		return err
 	}
-	host, inside := link.Conn{FD: pair[0]}, os.NewFile(uintptr(pair[1]), "helper")
-	defer host.Close()
+	defer outer.Close()
 	defer inside.Close()
+	host := link.Conn{FD: int(outer.Fd())}
 
 	attr := link.Child(files.Stdio, w.plan.Inherited, inside.Fd(), socketVar)
 	var spaces joining

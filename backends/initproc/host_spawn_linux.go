@@ -29,11 +29,11 @@ func Spawn(cfg *Config) (*Process, error) {
 		return nil, fmt.Errorf("start the container's process: %w", err)
 	}
 	defer exe.Close()
-	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	host, other, err := link.Pair()
 	if err != nil {
-		return nil, fmt.Errorf("socketpair: %w", err)
+		return nil, err
 	}
-	host, inside := link.Conn{FD: pair[0]}, os.NewFile(uintptr(pair[1]), "init process")
+	inside := os.NewFile(uintptr(other.FD), "init process")
 	defer inside.Close()
 	var pid int
 	err = inNamespaces(cfg.JoinBeforeFork, func() (err error) {

@@ -20,14 +20,13 @@ import (
 // becomes the parked init. Processes in that pid namespace cannot see it. The user's process waits
 // on its sync socket until start.
 func (s *initProcess) fork(root *rootfs.Root) (launch func() error, pid int, err error) {
-	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	outer, inner, err := link.FilePair("sync socket")
 	if err != nil {
-		return nil, 0, fmt.Errorf("socketpair: %w", err)
+		return nil, 0, err
 	}
-	w := &Waiting{syncSocket: os.NewFile(uintptr(pair[0]), "sync socket"), plan: &ExecPlan{
+	w := &Waiting{syncSocket: outer, plan: &ExecPlan{
 		Namespaces: s.plan.Namespaces, Process: s.plan.Process, Terminal: s.plan.Terminal, Inherited: s.plan.Inherited,
 	}}
-	inner := os.NewFile(uintptr(pair[1]), "sync socket")
 	defer inner.Close()
 	if err := w.makeSharedPage(); err != nil {
 		return nil, 0, err

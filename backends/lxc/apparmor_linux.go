@@ -4,19 +4,18 @@ import (
 	"errors"
 	"os"
 	"os/exec"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/berth-oci/berth/backends/osthread"
+	"github.com/berth-oci/berth/backends/process"
 )
 
 // startUnconfined starts a program of LXC without the AppArmor profile that distributions attach to
 // the program's path. That profile lets lxc-start mount only below LXC's own directory for a
 // rootfs. It protects against a rootfs that misleads LXC's mounts, and berth gives LXC no rootfs.
 func startUnconfined(cmd *exec.Cmd) error {
-	enabled, err := os.ReadFile("/sys/module/apparmor/parameters/enabled")
-	if err != nil || !strings.HasPrefix(string(enabled), "Y") {
+	if !process.HasAppArmor() {
 		return cmd.Start()
 	}
 	// The written profile applies to the next execve of this thread and of its children.

@@ -65,7 +65,7 @@ func TestFromSpec(t *testing.T) {
 			spec.Fieldf("process.capabilities.ambient[2]", "ignored: the kernel has no capability %q", "chown"),
 		},
 	}
-	if hasAppArmor() {
+	if HasAppArmor() {
 		want.AppArmorProfile = unconfined
 	}
 	if !reflect.DeepEqual(a, want) {
@@ -142,13 +142,13 @@ func TestLabelsWithoutTheModule(t *testing.T) {
 	p := minimal()
 	p.ApparmorProfile = "berth-test"
 	_, err := FromSpec(p, nil)
-	if has := hasAppArmor(); has != (err == nil) {
+	if has := HasAppArmor(); has != (err == nil) {
 		t.Errorf("AppArmor %t: %v", has, err)
 	}
 	p = minimal()
 	p.SelinuxLabel = "system_u:system_r:container_t:s0"
 	_, err = FromSpec(p, nil)
-	if has := hasSELinux(); has != (err == nil) {
+	if has := HasSELinux(); has != (err == nil) {
 		t.Errorf("SELinux %t: %v", has, err)
 	}
 	if _, err := os.Stat("/proc/self/attr/apparmor"); err != nil {

@@ -19,27 +19,28 @@ const unconfined = "unconfined"
 func (a *Attributes) takeLabels(p *specs.Process, _ *specs.Spec) error {
 	if profile := p.ApparmorProfile; profile != "" {
 		switch {
-		case hasAppArmor():
+		case HasAppArmor():
 			a.AppArmorProfile = profile
 		case profile != unconfined:
 			return spec.Fieldf("process.apparmorProfile", "profile %q specified but apparmor is not enabled on the host", profile)
 		}
 	}
-	if p.SelinuxLabel != "" && !hasSELinux() {
+	if p.SelinuxLabel != "" && !HasSELinux() {
 		return spec.Fieldf("process.selinuxLabel", "label is specified but selinux is disabled or not supported")
 	}
 	a.SELinuxLabel = p.SelinuxLabel
 	return nil
 }
 
-func hasAppArmor() bool {
+// HasAppArmor reports whether AppArmor is enabled (apparmor(7)).
+func HasAppArmor() bool {
 	data, err := os.ReadFile("/sys/module/apparmor/parameters/enabled")
 	return err == nil && strings.HasPrefix(string(data), "Y")
 }
 
-// hasSELinux reports whether SELinux is enabled, that is, whether its filesystem is mounted and
+// HasSELinux reports whether SELinux is enabled, that is, whether its filesystem is mounted and
 // writable (selinux(8)).
-func hasSELinux() bool {
+func HasSELinux() bool {
 	var fs unix.Statfs_t
 	return unix.Statfs("/sys/fs/selinux", &fs) == nil && uint32(fs.Type) == unix.SELINUX_MAGIC && fs.Flags&unix.ST_RDONLY == 0
 }

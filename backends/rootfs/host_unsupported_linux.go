@@ -2,11 +2,12 @@ package rootfs
 
 import (
 	"fmt"
-	"os"
 	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"github.com/berth-oci/berth/backends/process"
 )
 
 // Refusal is a field of the config that this package cannot honour.
@@ -37,7 +38,7 @@ func Unsupported(s *specs.Spec) []Refusal {
 	if p := s.Linux.RootfsPropagation; p != "" && propagations[p] == 0 {
 		add(fmt.Sprintf("%q is not a valid mount propagation", p), "linux.rootfsPropagation")
 	}
-	if s.Linux.MountLabel != "" && !haveSELinux() {
+	if s.Linux.MountLabel != "" && !process.HasSELinux() {
 		add("the kernel has no SELinux", "linux.mountLabel")
 	}
 	for i, d := range s.Linux.Devices {
@@ -78,9 +79,4 @@ func unsupportedMount(m *specs.Mount, add func(reason, field string)) {
 	if o.copyUp && m.Type != "tmpfs" {
 		add(`"tmpcopyup" is supported only for tmpfs`, "options")
 	}
-}
-
-func haveSELinux() bool {
-	_, err := os.Stat("/sys/fs/selinux/enforce")
-	return err == nil
 }

@@ -26,6 +26,15 @@ func Pair() (Conn, Conn, error) {
 	return Conn{fds[0]}, Conn{fds[1]}, nil
 }
 
+// FilePair makes two stream sockets that are connected to each other.
+func FilePair(name string) (one, other *os.File, err error) {
+	a, b, err := Pair()
+	if err != nil {
+		return nil, nil, err
+	}
+	return os.NewFile(uintptr(a.FD), name), os.NewFile(uintptr(b.FD), name), nil
+}
+
 const (
 	maxMessage = 64 << 20
 	// The kernel passes at most 253 descriptors at a time (SCM_MAX_FD, unix(7)).
