@@ -39,11 +39,7 @@ func (cr *creation) prepareInside(ctx context.Context) error {
 	}
 	plan, files := cr.prep.plan(j, cr.caller.pidfd, start)
 	err = cr.initProc.Prepare(plan, files, func() error {
-		state := j.State(specs.StateCreating)
-		if err := hooks.OnHost(ctx, "prestart", spec.Hooks(j.Spec, spec.Prestart), state); err != nil {
-			return err
-		}
-		return hooks.OnHost(ctx, "createRuntime", spec.Hooks(j.Spec, spec.CreateRuntime), state)
+		return hooks.CreateRuntime(ctx, j.Spec, j.State(specs.StateCreating))
 	})
 	if err == nil && j.ForksProcess() {
 		err = cr.adopt()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 
@@ -60,12 +59,7 @@ func (cr *creation) spawn(context.Context) error {
 
 // initConfig returns what the init process is started with.
 func initConfig(j *enclosure.Job, o *backends.CreateOptions, inherited int) *initproc.Config {
-	cfg := &initproc.Config{Stdio: o.Stdio, Inherited: inherited}
-	for i, f := range []*os.File{os.Stdin, os.Stdout, os.Stderr} {
-		if cfg.Stdio[i] == nil {
-			cfg.Stdio[i] = f
-		}
-	}
+	cfg := &initproc.Config{Stdio: backends.OwnStdio(o.Stdio), Inherited: inherited}
 	_, kind := j.Namespace(specs.PIDNamespace)
 	cfg.NewPID = kind == spec.New
 	path, kind := j.Namespace(specs.UserNamespace)
