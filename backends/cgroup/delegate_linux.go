@@ -14,10 +14,10 @@ import (
 func NamespacesDelegate() (bool, error) {
 	mounts, err := mountinfo.GetMounts(mountinfo.SingleEntryFilter(Mount))
 	if err != nil {
-		return false, fmt.Errorf("the mount of cgroups: %w", err)
+		return false, fmt.Errorf("find the mount of cgroups: %w", err)
 	}
 	if len(mounts) == 0 || mounts[0].FSType != "cgroup2" {
-		return false, fmt.Errorf("%s is no mount of cgroup2", Mount)
+		return false, fmt.Errorf("%s is not a cgroup2 mount", Mount)
 	}
 	return slices.Contains(strings.Split(mounts[0].VFSOptions, ","), "nsdelegate"), nil
 }

@@ -55,13 +55,13 @@ var fields = []field{
 			}
 			return nil
 		}},
-	{"memory.swap", "memory", []string{"memory.swap.max"}, "it was built or booted without accounting of swap (CONFIG_SWAP, swapaccount=0)", swap},
+	{"memory.swap", "memory", []string{"memory.swap.max"}, "it was built or booted without swap accounting (CONFIG_SWAP, swapaccount=0)", swap},
 	{"memory.reservation", "memory", []string{"memory.low"}, "",
 		func(r *cgroups.Resources) []value { return number(r.MemoryReservation) }},
-	{"cpu.idle", "cpu", []string{"cpu.idle"}, "Linux has it from 5.15 on, with CONFIG_FAIR_GROUP_SCHED", pointer(func(r *cgroups.Resources) *int64 { return r.CPUIdle })},
+	{"cpu.idle", "cpu", []string{"cpu.idle"}, "it requires Linux 5.15 or later with CONFIG_FAIR_GROUP_SCHED", pointer(func(r *cgroups.Resources) *int64 { return r.CPUIdle })},
 	{"cpu.shares", "cpu", []string{"cpu.weight"}, "it was built without CONFIG_FAIR_GROUP_SCHED",
 		func(r *cgroups.Resources) []value { return unsigned(r.CpuWeight) }},
-	{"cpu.burst", "cpu", []string{"cpu.max.burst"}, "Linux has it from 5.14 on, with CONFIG_CFS_BANDWIDTH", pointer(func(r *cgroups.Resources) *uint64 { return r.CpuBurst })},
+	{"cpu.burst", "cpu", []string{"cpu.max.burst"}, "it requires Linux 5.14 or later with CONFIG_CFS_BANDWIDTH", pointer(func(r *cgroups.Resources) *uint64 { return r.CpuBurst })},
 	{"cpu.quota", "cpu", []string{"cpu.max"}, noBandwidth,
 		func(r *cgroups.Resources) []value {
 			if r.CpuQuota == 0 {
@@ -86,7 +86,7 @@ var fields = []field{
 			}
 			return one(fmt.Sprint(r.BlkioWeight), fmt.Sprint(cgroups.ConvertBlkIOToIOWeightValue(r.BlkioWeight)))
 		}},
-	{"blockIO.weightDevice", "io", []string{"io.bfq.weight"}, "the weight of a device is BFQ's alone (CONFIG_BFQ_GROUP_IOSCHED)",
+	{"blockIO.weightDevice", "io", []string{"io.bfq.weight"}, "only BFQ supports the weight of a device (CONFIG_BFQ_GROUP_IOSCHED)",
 		func(r *cgroups.Resources) []value {
 			return entries(r.BlkioWeightDevice, func(d *cgroups.WeightDevice) string { return d.WeightString() })
 		}},

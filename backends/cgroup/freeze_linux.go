@@ -93,7 +93,7 @@ func (g *Group) Frozen() (bool, error) {
 	if g.gone(err) {
 		return false, nil
 	}
-	return false, fmt.Errorf("state of cgroup %s: %w", g.path, err)
+	return false, fmt.Errorf("read the state of cgroup %s: %w", g.path, err)
 }
 
 func frozen(events *os.File) (bool, error) {

@@ -19,7 +19,7 @@ import (
 const Mount = "/sys/fs/cgroup"
 
 // ErrNotUnified is returned if the host does not use cgroup v2 only.
-var ErrNotUnified = errors.New("the host does not use cgroup v2 alone")
+var ErrNotUnified = errors.New("the host does not use only cgroup v2")
 
 // CheckUnified returns ErrNotUnified on a host with cgroup v1 or a hybrid hierarchy.
 func CheckUnified() error {
@@ -44,7 +44,7 @@ type Group struct {
 }
 
 // ErrGone is returned if there is no cgroup at a path, or not the one that was asked for.
-var ErrGone = errors.New("there is no such cgroup any more")
+var ErrGone = errors.New("the cgroup no longer exists")
 
 // Open opens whatever cgroup is at path, which is relative to Mount. The error wraps ErrGone if
 // there is none. The caller has to close the Group.

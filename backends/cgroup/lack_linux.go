@@ -103,7 +103,7 @@ func (g *Group) missing(host []string, r *cgroups.Resources) (lacks Lacks) {
 		case w.controller != "" && !slices.Contains(host, w.controller):
 			lacks = append(lacks, w.noController(Mount, host))
 		case w.controller != "" && !slices.Contains(have, w.controller):
-			lacks = append(lacks, w.errorf("cgroup %s has no %s controller (its %s has %s): one above it does not give it on, as processes are in that, or in what is made of threads (cgroups(7), cgroup.subtree_control)",
+			lacks = append(lacks, w.errorf("cgroup %s has no %s controller (its %s has %s): a parent cgroup does not enable it for its children, because the parent has processes or is threaded (cgroups(7), cgroup.subtree_control)",
 				g.path, w.controller, controllersFile, listed(have)))
 		case !w.hasFile(g.lstat):
 			lacks = append(lacks, w.noFile())
@@ -122,7 +122,7 @@ func (g *Group) lstat(file string) error {
 }
 
 func (w *write) noController(mount string, have []string) *spec.FieldError {
-	return w.errorf("the host's cgroups have no %s controller (%s has %s): leave the limit out, or see that the kernel has the controller and that whatever berth runs in gives it to berth",
+	return w.errorf("the host's cgroups have no %s controller (%s has %s): omit the limit, or make sure that the kernel has the controller and that it is delegated to the cgroup in which berth runs",
 		w.controller, filepath.Join(mount, controllersFile), listed(have))
 }
 

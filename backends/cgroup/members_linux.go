@@ -20,7 +20,7 @@ func (g *Group) Enter(pid int) error {
 // Kill kills every process in the cgroup and below it. If the cgroup is removed, there is none.
 func (g *Group) Kill() error {
 	if err := g.Write("cgroup.kill", "1"); err != nil && !g.gone(err) {
-		return fmt.Errorf("kill what is in cgroup %s: %w", g.path, err)
+		return fmt.Errorf("kill the processes in cgroup %s: %w", g.path, err)
 	}
 	return nil
 }

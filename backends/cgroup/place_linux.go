@@ -68,7 +68,7 @@ func Find(cgroupsPath string, d Default, byScope bool) (*Place, error) {
 	if cgroupsPath != "" {
 		parts := strings.Split(cgroupsPath, ":")
 		if len(parts) != 3 {
-			return nil, spec.Fieldf("linux.cgroupsPath", "%q is not of the form slice:prefix:name, which --systemd-cgroup asks for", cgroupsPath)
+			return nil, spec.Fieldf("linux.cgroupsPath", "expected cgroupsPath to be of format \"slice:prefix:name\" for systemd cgroups, got %q instead", cgroupsPath)
 		}
 		c.Parent, c.ScopePrefix, c.Name = parts[0], parts[1], parts[2]
 	}
@@ -129,11 +129,11 @@ func checkPath(p string) error {
 		return spec.Fieldf("linux.cgroupsPath", "a container cannot have the root cgroup")
 	}
 	if p == defaultParent || path.Dir(p) == defaultParent && strings.HasPrefix(path.Base(p), spaceMark) {
-		return spec.Fieldf("linux.cgroupsPath", "%s is where berth puts the cgroups of containers", p)
+		return spec.Fieldf("linux.cgroupsPath", "%s is reserved for the cgroups of berth's containers", p)
 	}
 	for _, r := range p {
 		if r < ' ' || r == 0x7f {
-			return spec.Fieldf("linux.cgroupsPath", "%q holds a control character", p)
+			return spec.Fieldf("linux.cgroupsPath", "must not contain control characters: %q", p)
 		}
 	}
 	return nil
@@ -152,11 +152,11 @@ func checkUnit(name string) error {
 	const signs = ":-_.\\@"
 	for _, r := range name {
 		if !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune(signs, r)) {
-			return spec.Fieldf("linux.cgroupsPath", "%.300q is no name of a systemd unit: it has %q, and only letters and digits of ASCII and the signs %s are allowed", name, r, signs)
+			return spec.Fieldf("linux.cgroupsPath", "%.300q is not a valid name of a systemd unit: it contains %q, but only ASCII letters, digits and %s are allowed", name, r, signs)
 		}
 	}
 	if len(name) > 255 {
-		return spec.Fieldf("linux.cgroupsPath", "%.100q… is no name of a systemd unit: it has %d characters, and 255 are allowed", name, len(name))
+		return spec.Fieldf("linux.cgroupsPath", "%.100q… is not a valid name of a systemd unit: it has %d characters, but at most 255 are allowed", name, len(name))
 	}
 	return nil
 }
@@ -169,10 +169,10 @@ func CheckRecorded(p string) error {
 		return nil
 	}
 	if !path.IsAbs(p) || path.Clean(p) != p || checkPath(p) != nil {
-		return fmt.Errorf("%.100q is no container's cgroup", p)
+		return fmt.Errorf("%.100q cannot be a container's cgroup", p)
 	}
 	if first, err := Of(1); err == nil && Below(first, p) {
-		return fmt.Errorf("%.100q has the host's first process in it", p)
+		return fmt.Errorf("%.100q contains the host's init process", p)
 	}
 	return nil
 }
@@ -192,7 +192,7 @@ func (p *Place) Open(pid int, annotations map[string]string) (io.Closer, error) 
 		return nil, err
 	}
 	if err := p.scope.Apply(pid); err != nil {
-		return nil, fmt.Errorf("systemd scope of the container: %w", err)
+		return nil, fmt.Errorf("start the container's systemd scope: %w", err)
 	}
 	return io.NopCloser(nil), nil
 }

@@ -31,9 +31,9 @@ func TestFindPath(t *testing.T) {
 func TestFindUnit(t *testing.T) {
 	t.Parallel()
 	for in, words := range map[string]string{
-		"system.slice:bug:we ird":                      `it has ' '`,
-		"system.slice:bug:x\u00fc":                     `it has 'ü'`,
-		"system.slice:bug:a/b":                         `it has '/'`,
+		"system.slice:bug:we ird":                      `contains ' '`,
+		"system.slice:bug:x\u00fc":                     `contains 'ü'`,
+		"system.slice:bug:a/b":                         `contains '/'`,
 		"system.slice:bug:" + strings.Repeat("x", 300): "255 are allowed",
 		`system.slice:cri-containerd:a_b.c@\x2dd`:      "",
 		"system.slice:bug:" + strings.Repeat("x", 240): "",

@@ -29,11 +29,11 @@ func properties(annotations map[string]string) ([]systemd.Property, error) {
 		}
 		at := fmt.Sprintf("annotations[%q]", key)
 		if len(name) < 3 || strings.ContainsFunc(name, notLetter) {
-			return nil, spec.Fieldf(at, "%q is no name of a systemd property: three letters or more, and nothing else", name)
+			return nil, spec.Fieldf(at, "%q is not a valid name of a systemd property: it must consist of at least three letters", name)
 		}
 		value, err := dbus.ParseVariant(annotations[key], dbus.Signature{})
 		if err != nil {
-			return nil, spec.Fieldf(at, "%q is no value in GVariant's text format, like 5, 'text' or uint64 7: %w", annotations[key], err)
+			return nil, spec.Fieldf(at, "%q is not a value in the GVariant text format, such as 5, 'text' or uint64 7: %w", annotations[key], err)
 		}
 		if begin, ok := strings.CutSuffix(name, "Sec"); ok && begin != "" && begin[len(begin)-1] >= 'a' {
 			name = begin + "USec"

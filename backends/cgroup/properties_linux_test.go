@@ -18,11 +18,11 @@ func TestProperties(t *testing.T) {
 		"no seconds":       {"USec", "7", "USec=7"},
 		"seconds of none":  {"Sec", "7", "Sec=7"},
 		"words as seconds": {"TimeoutStopSec", "'soon'", "not a number of seconds"},
-		"not a name":       {"Kill-Signal", "5", "no name"},
-		"short":            {"K", "5", "no name"},
-		"empty":            {"", "5", "no name"},
-		"not a value":      {"KillSignal", "[5", "no value"},
-		"no value":         {"KillSignal", "", "no value"},
+		"not a name":       {"Kill-Signal", "5", "not a valid name"},
+		"short":            {"K", "5", "not a valid name"},
+		"empty":            {"", "5", "not a valid name"},
+		"not a value":      {"KillSignal", "[5", "not a value"},
+		"no value":         {"KillSignal", "", "not a value"},
 	} {
 		key := propertyPrefix + c.name
 		list, err := properties(map[string]string{key: c.value, "other": "x"})

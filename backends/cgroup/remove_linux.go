@@ -59,7 +59,7 @@ func (g *Group) withdraw(patience time.Duration, remove func() error) error {
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(retry) {
 		pids, err := g.Processes()
 		if err != nil {
-			return fmt.Errorf("processes of cgroup %s: %w", g.path, err)
+			return fmt.Errorf("list the processes of cgroup %s: %w", g.path, err)
 		}
 		if len(pids) > 0 {
 			continue

@@ -125,7 +125,7 @@ func deviceRules(d *specs.LinuxDeviceCgroup, at string) ([]*devices.Rule, error)
 	// Put the letters into the order that the library wants, and drop letters that mean nothing.
 	access := devices.Permissions("").Union(devices.Permissions(d.Access))
 	if access.IsEmpty() {
-		return nil, spec.Fieldf(at+".access", "%q is not made of r, w and m", d.Access)
+		return nil, spec.Fieldf(at+".access", "must consist of r, w and m, not %q", d.Access)
 	}
 	rule := devices.Rule{Major: devices.Wildcard, Minor: devices.Wildcard, Permissions: access, Allow: d.Allow}
 	set(&rule.Major, d.Major)
@@ -145,7 +145,7 @@ func deviceRules(d *specs.LinuxDeviceCgroup, at string) ([]*devices.Rule, error)
 	case "c":
 		rule.Type = devices.CharDevice
 	default:
-		return nil, spec.Fieldf(at+".type", "%q is not one of a, b, c", d.Type)
+		return nil, spec.Fieldf(at+".type", "must be one of a, b, c, not %q", d.Type)
 	}
 	return []*devices.Rule{&rule}, nil
 }

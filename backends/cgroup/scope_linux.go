@@ -32,7 +32,7 @@ func ForgetScope(limits string) {
 	ctx, cancel := context.WithTimeout(context.Background(), scopePatience)
 	defer cancel()
 	if err := resetFailed(ctx, unit); err != nil {
-		logrus.Warnf("the scope %s may stay in systemd's list of failed units: %v (systemctl reset-failed %s)", unit, err, unit)
+		logrus.Warnf("the scope %s may remain in systemd's list of failed units: %v ('systemctl reset-failed %s' removes it)", unit, err, unit)
 	}
 }
 

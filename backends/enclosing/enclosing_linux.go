@@ -128,7 +128,7 @@ func (b Backend) WatchOOM(ctx context.Context, c *backends.Container, f func()) 
 func (b Backend) Administer(c *backends.Container, words []string) error {
 	a, ok := b.tool.(enclosure.Administrator)
 	if !ok {
-		return fmt.Errorf("container %q is not one of Proxmox VE's: its backend is %s", c.ID, c.Backend)
+		return fmt.Errorf("container %q is not a CT of Proxmox VE: its backend is %s", c.ID, c.Backend)
 	}
 	d, err := enclosure.DataOf(c)
 	if err != nil {

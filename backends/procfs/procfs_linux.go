@@ -83,7 +83,7 @@ func (d Dir) Cgroup(pid int) (string, error) {
 			return path, nil
 		}
 	}
-	return "", fmt.Errorf("%s names no cgroup v2", file)
+	return "", fmt.Errorf("%s has no cgroup v2 entry", file)
 }
 
 // Watched returns the pids of the processes to which a process holds pidfds (proc_pid_fdinfo(5)).

@@ -174,7 +174,7 @@ func TestCgroupRemoved(t *testing.T) {
 		words string // exec's error
 	}{
 		"own network":         {},
-		"network of the host": {edit: suite.Share(specs.NetworkNamespace, ""), words: "keeps a process in a shared network namespace from LXC's command sockets"},
+		"network of the host": {edit: suite.Share(specs.NetworkNamespace, ""), words: "keep a process in a shared network namespace from LXC's command sockets"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -464,7 +464,7 @@ func TestRefusedAtCreate(t *testing.T) {
 			s.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.ActAllow, ListenerPath: "/nosuch/agent",
 				Syscalls: []specs.LinuxSyscall{{Names: []string{"mkdir"}, Action: specs.ActNotify}}}
 		}},
-		"an agent that is a file": {"/etc/passwd: it is no socket", func(s *specs.Spec) {
+		"an agent that is a file": {"/etc/passwd: it is not a socket", func(s *specs.Spec) {
 			s.Linux.Seccomp = &specs.LinuxSeccomp{DefaultAction: specs.ActAllow, ListenerPath: "/etc/passwd",
 				Syscalls: []specs.LinuxSyscall{{Names: []string{"mkdir"}, Action: specs.ActNotify}}}
 		}},

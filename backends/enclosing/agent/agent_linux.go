@@ -21,7 +21,7 @@ import (
 func Check(path string) error {
 	info, err := os.Stat(path)
 	if err == nil && info.Mode().Type() != os.ModeSocket {
-		err = errors.New("it is no socket")
+		err = errors.New("it is not a socket")
 	}
 	if err != nil {
 		return noAgent(path, err)

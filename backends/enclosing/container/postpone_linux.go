@@ -12,7 +12,7 @@ import (
 func Postpone(t enclosure.Tool, c *backends.Container) error {
 	r, ok := t.(enclosure.Renaming)
 	if !ok {
-		return fmt.Errorf("what is left of container %q has the name that another one of this id would have", c.ID)
+		return fmt.Errorf("the remains of container %q have the name that a new container with this id would have", c.ID)
 	}
 	if c.Process.Alive() {
 		return fmt.Errorf("process %d of container %q still runs", c.Process.Pid, c.ID)

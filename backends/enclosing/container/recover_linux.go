@@ -46,7 +46,7 @@ func Recover(ctx context.Context, t enclosure.Tool, c *backends.Container) (done
 	if err := t.DestroyEnclosure(ctx, &found, d); err != nil {
 		return done, fmt.Errorf("remove %s: %w", d.Name, err)
 	}
-	return append(done, fmt.Sprintf("removed what there was of %s container %s", t.Name(), d.Name)), nil
+	return append(done, fmt.Sprintf("removed what was left of %s container %s", t.Name(), d.Name)), nil
 }
 
 // anchor looks for the stub init and the init process of a container, and sets the cgroup that they
@@ -148,7 +148,7 @@ func cgroupOf(stubInit int) (string, error) {
 	}
 	watched, err := procfs.Proc.Watched(stubInit)
 	if err == nil && len(watched) == 0 {
-		err = fmt.Errorf("process %d waits for none", stubInit)
+		err = fmt.Errorf("the stub init, process %d, waits for no process", stubInit)
 	}
 	if err != nil {
 		return "", err

@@ -92,7 +92,7 @@ func profileOf(pid int) (string, error) {
 		return "", nil // a kernel without AppArmor
 	}
 	if err != nil {
-		return "", fmt.Errorf("the enclosure's AppArmor profile: %w", err)
+		return "", fmt.Errorf("read the enclosure's AppArmor profile: %w", err)
 	}
 	label := strings.TrimRight(string(data), "\x00\n")
 	// The mode follows in parentheses.

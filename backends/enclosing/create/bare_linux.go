@@ -18,7 +18,7 @@ import (
 func (c *caller) watch(pidfd *os.File, task stubinit.Task) error {
 	c.bounding = task.Bounding
 	if err := link.SendMessage(c.conn, task.Message(), int(pidfd.Fd())); err != nil {
-		return fmt.Errorf("tell the stub init of the container's process: %w", err)
+		return fmt.Errorf("tell the stub init which process to wait for: %w", err)
 	}
 	return nil
 }
@@ -40,7 +40,7 @@ func (c *caller) awaitBare() error {
 		err = unix.ETIMEDOUT
 	}
 	if err != nil {
-		return fmt.Errorf("wait for the stub init, process %d, to give up its rights: %w", c.process.Pid, err)
+		return fmt.Errorf("wait for the stub init, process %d, to drop its rights: %w", c.process.Pid, err)
 	}
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", c.process.Pid))
 	if err == nil && !c.process.Alive() {
@@ -50,7 +50,7 @@ func (c *caller) awaitBare() error {
 		return fmt.Errorf("the enclosure ended: its init, berth's stub init: %w", err)
 	}
 	if err := checkBare(string(status), c.bounding); err != nil {
-		return fmt.Errorf("the stub init, process %d, has more rights than the container, which is not started: %w", c.process.Pid, err)
+		return fmt.Errorf("the container is not started, because the stub init, process %d, has more rights than it: %w", c.process.Pid, err)
 	}
 	return nil
 }
@@ -69,7 +69,7 @@ func checkBare(status string, bounding uint64) error {
 		if limit, ok := most[field]; ok {
 			set, err := strconv.ParseUint(value, 16, 64)
 			if err != nil || set&^limit != 0 {
-				return fmt.Errorf("%s is %s, and may be %016x", field, value, limit)
+				return fmt.Errorf("%s is %s, but must not exceed %016x", field, value, limit)
 			}
 			delete(most, field)
 		}
@@ -78,7 +78,7 @@ func checkBare(status string, bounding uint64) error {
 		return fmt.Errorf("%s is not %s", field, want)
 	}
 	if len(most) > 0 {
-		return errors.New("its status does not name all its capabilities")
+		return errors.New("its status in /proc does not show all its capabilities")
 	}
 	return nil
 }

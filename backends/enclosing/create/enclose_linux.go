@@ -98,7 +98,7 @@ func (cr *creation) awaitCall(ctx context.Context, called <-chan call, wait func
 	}
 }
 
-var errNoStubInit = errors.New("the enclosure is up but its init, berth's stub init, has not called")
+var errNoStubInit = errors.New("the enclosure has started, but its init, berth's stub init, has not connected")
 
 // awaitEnclosure waits until the tool has started the enclosure and the stub init has given up its
 // rights. In between it sets a pids limit that limit has put off.

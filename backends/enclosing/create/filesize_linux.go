@@ -27,8 +27,8 @@ func raiseFileSize() (*process.Limit, error) {
 	}
 	hard := max(was.Max, smallFile) // needs CAP_SYS_RESOURCE
 	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: hard, Max: hard}); err != nil {
-		return nil, fmt.Errorf("berth was called with a limit of %d bytes for files (RLIMIT_FSIZE, ulimit -f), and needs %d, as LXC does; "+
-			"the limit could not be raised: %w: raise it where berth is called, and give the container one of its own by process.rlimits", was.Cur, smallFile, err)
+		return nil, fmt.Errorf("raise the file size limit (RLIMIT_FSIZE, ulimit -f) from %d to %d bytes, which LXC needs: %w: "+
+			"raise the limit of berth's caller, and limit the container with process.rlimits", was.Cur, smallFile, err)
 	}
 	return &process.Limit{Name: "RLIMIT_FSIZE", Resource: unix.RLIMIT_FSIZE, Soft: was.Cur, Hard: was.Max}, nil
 }

@@ -89,9 +89,9 @@ func (l *listener) accept(stop, conn, initPid int) (*caller, error) {
 }
 
 var (
-	errGivenUp  = errors.New("create has given up")
-	errInitGone = errors.New("the container's process ended before its enclosure was up")
-	errStranger = errors.New("a process outside of the container's pid namespace called as its stub init")
+	errGivenUp  = errors.New("create no longer waits for the enclosure")
+	errInitGone = errors.New("the container's process ended before its enclosure had started")
+	errStranger = errors.New("a process outside the container's pid namespace connected as its stub init")
 )
 
 // identify opens a pidfd of the process at the other end of conn. The process must be in the pid
@@ -103,7 +103,7 @@ func identify(conn, initPid int) (*caller, error) {
 	}
 	pidfd, err := unix.PidfdOpen(int(cred.Pid), 0)
 	if err != nil {
-		return nil, fmt.Errorf("the stub init has gone: %w", err)
+		return nil, fmt.Errorf("the stub init has exited: %w", err)
 	}
 	c := &caller{pidfd: os.NewFile(uintptr(pidfd), "stub init"), conn: conn}
 	c.process, err = backends.FindProcess(int(cred.Pid))

@@ -25,12 +25,12 @@ func moveDevices(s *specs.Spec, pid int) error {
 	}
 	space, err := netns.GetFromPid(pid)
 	if err != nil {
-		return spec.Fieldf("linux.netDevices", "the container's network namespace: %w", err)
+		return spec.Fieldf("linux.netDevices", "open the container's network namespace: %w", err)
 	}
 	defer space.Close()
 	inside, err := netlink.NewHandleAt(space)
 	if err != nil {
-		return spec.Fieldf("linux.netDevices", "netlink in the container's network namespace: %w", err)
+		return spec.Fieldf("linux.netDevices", "open netlink in the container's network namespace: %w", err)
 	}
 	defer inside.Close()
 	for _, name := range slices.Sorted(maps.Keys(s.Linux.NetDevices)) {
@@ -77,7 +77,7 @@ func moveDevice(name, to string, space netns.NsHandle, inside *netlink.Handle) e
 			continue
 		}
 		if err := inside.AddrAdd(moved, &netlink.Addr{IPNet: a.IPNet}); err != nil {
-			return fmt.Errorf("give it back the address %v: %w", a.IPNet, err)
+			return fmt.Errorf("restore the address %v: %w", a.IPNet, err)
 		}
 	}
 	if err := inside.LinkSetUp(moved); err != nil {

@@ -27,7 +27,7 @@ func passable(j *enclosure.Job) error {
 	}
 	for dir := j.Root; dir != "/"; dir = filepath.Dir(dir) {
 		if err := passableDir(dir); err != nil {
-			return fmt.Errorf("state directory: %w", err)
+			return fmt.Errorf("check the state directory: %w", err)
 		}
 	}
 	return nil
@@ -50,7 +50,7 @@ func passableDir(dir string) error {
 	}
 	if st.Uid != 0 || !strings.HasPrefix(dir, runtimeDir) {
 		return &os.PathError{Op: "pass through", Path: dir,
-			Err: errors.New("a container in a user namespace needs this directory to be searchable for others: chmod o+x, or choose another --root")}
+			Err: errors.New("other users must be able to search this directory for a container in a user namespace: use chmod o+x, or choose another --root")}
 	}
 	if err := unix.Fchmodat(unix.AT_FDCWD, fmt.Sprintf("/proc/self/fd/%d", fd), st.Mode&0o7777|search, 0); err != nil {
 		return &os.PathError{Op: "chmod", Path: dir, Err: err}

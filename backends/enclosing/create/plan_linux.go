@@ -53,7 +53,7 @@ func findJoinedBeforeFork(j *enclosure.Job) error {
 		}
 		own, err := namespace.Belongs(ns, j.Joined[specs.UserNamespace])
 		if err != nil {
-			return spec.Fieldf("linux.namespaces", "the user namespace that %s belongs to: %w", ns.Name(), err)
+			return spec.Fieldf("linux.namespaces", "open the user namespace that owns %s: %w", ns.Name(), err)
 		}
 		if !own {
 			j.Data.JoinedBeforeFork = append(j.Data.JoinedBeforeFork, t)

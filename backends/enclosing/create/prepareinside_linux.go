@@ -82,7 +82,7 @@ func (cr *creation) placeParkedInit() error {
 	}
 	own, err := cgroup.OpenOf(os.Getpid())
 	if err != nil {
-		return fmt.Errorf("berth's own cgroup: %w", err)
+		return fmt.Errorf("find berth's own cgroup: %w", err)
 	}
 	defer own.Close()
 	return own.Enter(cr.initProc.ParkedInit())

@@ -50,7 +50,7 @@ func (p *preparation) openRoot(j *enclosure.Job) error {
 	if len(j.UIDMap) > 0 {
 		ns, err := os.Open(fmt.Sprintf("/proc/%d/ns/mnt", j.InitPid))
 		if err != nil {
-			return fmt.Errorf("mount namespace of the container's process: %w", err)
+			return fmt.Errorf("open the mount namespace of the container's process: %w", err)
 		}
 		defer ns.Close()
 		o.Namespace = ns
@@ -85,7 +85,7 @@ func findAttachment(j *enclosure.Job) error {
 	}
 	info, err := ns.Stat()
 	if err != nil {
-		return fmt.Errorf("mount namespace: %w", err)
+		return fmt.Errorf("look up the mount namespace: %w", err)
 	}
 	path, _ := spec.Namespace(j.Spec, specs.MountNamespace)
 	j.Data.MountNamespace = &enclosure.JoinedMounts{Path: path, Inode: info.Sys().(*syscall.Stat_t).Ino}

@@ -34,8 +34,8 @@ type stoppedError struct {
 }
 
 func (e *stoppedError) Error() string {
-	return fmt.Sprintf("process %d (%s), which create waits for, has been stopped for %v, by a signal such as SIGSTOP, a tracer or the freezer of its cgroup: "+
-		"a process of another container in the same pid namespace or cgroup may have done that; end that container first", e.process.Pid, e.name, stopLimit)
+	return fmt.Sprintf("process %d (%s), for which create waits, has been stopped for %v by a signal such as SIGSTOP, a tracer or its cgroup's freezer: "+
+		"a process of another container in the same pid namespace or cgroup may have stopped it: end that container first", e.process.Pid, e.name, stopLimit)
 }
 
 // watch makes create end if a process that it waits for is stopped for too long, or if ctx is done.

@@ -17,13 +17,13 @@ import (
 // name. The error wraps record.ErrDamaged.
 func (d *Data) Check(c *backends.Container, tool string, named func(name string) bool) error {
 	if c.Complete && (c.Process.Pid == 0 || d.Name == "" || d.Limits == "") {
-		return record.Damaged("it is complete, and names no process, enclosure or cgroup")
+		return record.Damaged("it is complete, but has no process, enclosure or cgroup")
 	}
 	if d.Name != "" && !named(d.Name) {
-		return record.Damaged("data.name: %.100q is not what %s calls the container", d.Name, tool)
+		return record.Damaged("data.name: %.100q is not the container's name in %s", d.Name, tool)
 	}
 	if !d.StubInit.Plausible() || !d.Monitor.Plausible() {
-		return record.Damaged("data: no container has the processes %d and %d", d.StubInit.Pid, d.Monitor.Pid)
+		return record.Damaged("data: processes %d and %d cannot be those of a container", d.StubInit.Pid, d.Monitor.Pid)
 	}
 	if err := d.checkPlaces(c); err != nil {
 		return err
@@ -43,7 +43,7 @@ func (d *Data) checkPlaces(c *backends.Container) error {
 		return record.Damaged("data: cgroup %.100q is not below %.100q", d.Cgroup, d.Limits)
 	}
 	if a := d.Attachment; a != nil && (!filepath.IsAbs(a.At) || filepath.Clean(a.At) != a.At || a.At == "/") {
-		return record.Damaged("data.attachment: no root is mounted at %.100q", a.At)
+		return record.Damaged("data.attachment: no root can be mounted on %.100q", a.At)
 	}
 	if (d.Resctrl == resctrl.Group{}) {
 		return nil

@@ -174,7 +174,7 @@ func (e *execution) open() error {
 	stubInit := e.data.StubInit
 	pidfd, err := stubInit.Open()
 	if err != nil {
-		return fmt.Errorf("the enclosure's init, %w", err)
+		return fmt.Errorf("open the enclosure's init: %w", err)
 	}
 	e.files.Member = pidfd
 	if !stubInit.Alive() {
@@ -194,13 +194,13 @@ func (e *execution) open() error {
 		theirs := fmt.Sprintf("/proc/%d/ns/%s", stubInit.Pid, name)
 		same, err := sameFile(theirs, "/proc/self/ns/"+name)
 		if err != nil {
-			return fmt.Errorf("the container's namespaces: %w", err)
+			return fmt.Errorf("open the container's namespaces: %w", err)
 		}
 		switch {
 		case same:
 		case name == "user":
 			if e.files.User, err = os.Open(theirs); err != nil {
-				return fmt.Errorf("the container's namespaces: %w", err)
+				return fmt.Errorf("open the container's namespaces: %w", err)
 			}
 			if err := e.givePipes(); err != nil {
 				return err
@@ -238,7 +238,7 @@ func (e *execution) keepInCgroup() error {
 		err = unix.ESRCH
 	}
 	if err != nil {
-		return fmt.Errorf("the container's network namespace: %w", err)
+		return fmt.Errorf("open the container's network namespace: %w", err)
 	}
 	defer network.Close()
 	return guard.KeepInCgroup(e.plan.Process, e.saved.Spec(), network)
@@ -255,7 +255,7 @@ func (e *execution) givePipes() error {
 		err = unix.ESRCH
 	}
 	if err != nil {
-		return fmt.Errorf("the container's user namespace: %w", err)
+		return fmt.Errorf("open the container's user namespace: %w", err)
 	}
 	return namespace.GivePipes(e.files.Stdio, e.process.User.UID, maps)
 }
@@ -281,7 +281,7 @@ func (e *execution) openMounts() error {
 		err = unix.ESRCH
 	}
 	if err != nil {
-		return fmt.Errorf("the container's root: %w", err)
+		return fmt.Errorf("open the container's root: %w", err)
 	}
 	return nil
 }
@@ -299,7 +299,7 @@ func (e *execution) openPID() error {
 		err = unix.ESRCH
 	}
 	if err != nil {
-		return fmt.Errorf("the container's pid namespace: %w", err)
+		return fmt.Errorf("open the container's pid namespace: %w", err)
 	}
 	e.files.Secret = same
 	return nil
@@ -318,7 +318,7 @@ func (e *execution) openTime() error {
 			return nil // the kernel has none
 		}
 		if err != nil {
-			return fmt.Errorf("the container's time namespace: %w", err)
+			return fmt.Errorf("open the container's time namespace: %w", err)
 		}
 		if !same {
 			return nil
@@ -356,7 +356,7 @@ func (e *execution) openJoinedBeforeFork() error {
 			err = unix.ESRCH
 		}
 		if err != nil {
-			return fmt.Errorf("the container's %s namespace: %w", t, err)
+			return fmt.Errorf("open the container's %s namespace: %w", t, err)
 		}
 	}
 	return nil
@@ -434,7 +434,7 @@ func (e *execution) enterCgroup(pid int, sub string) error {
 func enterBelow(own *cgroup.Group, sub string, pid int) error {
 	at := path.Join(own.Path(), sub)
 	if !cgroup.Below(at, own.Path()) {
-		return fmt.Errorf("--cgroup %s: bad sub cgroup path: it is outside of the container's cgroup", sub)
+		return fmt.Errorf("--cgroup %s: bad sub cgroup path: it is outside the container's cgroup", sub)
 	}
 	g, err := own.Open(at)
 	if err == nil {
@@ -457,7 +457,7 @@ func (e *execution) follow(pid int, sub string) error {
 		return fmt.Errorf("--cgroup %s: %w", sub, gone)
 	}
 	if guard.Needed(e.saved.Spec()) {
-		return fmt.Errorf("%w, and what keeps a process in a shared network namespace from LXC's command sockets with it: delete the container and create it anew", gone)
+		return fmt.Errorf("%w, and with it the BPF programs that keep a process in a shared network namespace from LXC's command sockets: delete the container and create it again", gone)
 	}
 	if err := e.enterFirst(pid); err != nil {
 		return fmt.Errorf("%w; the cgroup of its first process: %w", gone, err)

@@ -33,15 +33,15 @@ func checkInit(s *specs.Spec) spec.Problems {
 	if _, kind := spec.Namespace(s, specs.UserNamespace); kind == spec.New {
 		for path, maps := range map[string][]specs.LinuxIDMapping{"linux.uidMappings": l.UIDMappings, "linux.gidMappings": l.GIDMappings} {
 			if _, mapped := namespace.HostID(0, maps); !mapped {
-				refuse(path, "the container's ID 0 must be mapped, or it cannot be prepared from inside its user namespace")
+				refuse(path, "must map id 0 of the container, because berth prepares the container inside its user namespace")
 			}
 		}
 	}
 	if seccompNotifies(l.Seccomp) && l.Seccomp.ListenerPath == "" {
-		refuse("linux.seccomp.listenerPath", "must be set: a rule has the action SCMP_ACT_NOTIFY, and somebody has to be told")
+		refuse("linux.seccomp.listenerPath", "must be set, because a rule has the action SCMP_ACT_NOTIFY")
 	}
 	if _, kind := spec.Namespace(s, specs.NetworkNamespace); len(l.NetDevices) > 0 && kind == spec.Host {
-		refuse("linux.netDevices", "unable to move network devices without a NET namespace: linux.namespaces needs network")
+		refuse("linux.netDevices", "unable to move network devices without a NET namespace: linux.namespaces must have network")
 	}
 	return ps
 }

@@ -25,7 +25,7 @@ func Versions(t enclosure.Tool) ([]backends.Tool, error) {
 	tools = append(tools, backends.Tool{Name: unix.ByteSliceToString(name.Sysname[:]), Version: unix.ByteSliceToString(name.Release[:])},
 		backends.Tool{Name: "cgroup", Version: cgroup.Describe()})
 	if os.Geteuid() != 0 {
-		err = errors.Join(err, fmt.Errorf("%s containers are made by root only", t.Name()))
+		err = errors.Join(err, fmt.Errorf("only root can create %s containers", t.Name()))
 	}
 	return tools, err
 }

@@ -94,8 +94,8 @@ func unguarded(s *specs.Spec, network *os.File, cause error) error {
 	if reason == "" {
 		return nil
 	}
-	return spec.Fieldf(at, "%s, and uid 0 in the container would be root on the host by LXC's command sockets: %w; "+
-		"give such containers to crun by a rule of berth's configuration (privileged = true), or this one a user namespace that does not map the host's uid 0, or use a newer kernel", reason, cause)
+	return spec.Fieldf(at, "%s, so uid 0 in the container could become root on the host through LXC's command sockets: %w; "+
+		"give such containers to crun with a rule in berth's configuration (privileged = true), use a user namespace that does not map the host's uid 0, or use a newer kernel", reason, cause)
 }
 
 // inReach returns why LXC's command sockets are in reach in a network namespace that a container
@@ -103,7 +103,7 @@ func unguarded(s *specs.Spec, network *os.File, cause error) error {
 // there.
 func inReach(network *os.File) (reason string, err error) {
 	if network == nil {
-		return "a network namespace of the container's own is not listed, so that it has the host's", nil
+		return "the container shares the host's network namespace, because linux.namespaces has no network", nil
 	}
 	home, err := lxcsocket.Home(network)
 	if err != nil {
@@ -116,7 +116,7 @@ func inReach(network *os.File) (reason string, err error) {
 	if err != nil || len(list) == 0 {
 		return "", err
 	}
-	return fmt.Sprintf("in the network namespace somebody listens as a monitor of LXC's does (@%.110s)", list[0]), nil
+	return fmt.Sprintf("a process in the network namespace listens at an address of an LXC monitor (@%.110s)", list[0]), nil
 }
 
 // KeepInCgroup makes the seccomp filter refuse clone3 if LXC's command sockets are in reach. With

@@ -60,7 +60,7 @@ func Explain(s *specs.Spec) []backends.Line {
 	}
 	defer network.Close() // does nothing if nil
 	if reach, err := mayReach(network); err == nil && reach {
-		lines = append(lines, backends.Line{Text: "seccomp: clone3 is answered with ENOSYS, so that no process can be created in a cgroup without these programs", From: from})
+		lines = append(lines, backends.Line{Text: "seccomp: clone3 fails with ENOSYS, so that no process can be created in a cgroup without these programs", From: from})
 	}
 	return lines
 }
@@ -71,17 +71,17 @@ func Diagnose() backends.Finding {
 	g, err := loadGuard()
 	if err != nil {
 		f.Verdict, f.Looked = backends.Warn, err.Error()
-		f.Advice = "containers with the host's network fail unless they have a user namespace: give them to crun or runc by a rule, or use a newer kernel"
+		f.Advice = "containers with the host's network fail unless they have a user namespace: give them to crun or runc with a rule, or use a newer kernel"
 		return f
 	}
 	defer g.Close()
 	if delegated, err := namespacesDelegate(); err == nil && !delegated {
 		f.Verdict = backends.Warn
 		f.Looked += ", but cgroup2 is mounted without nsdelegate: two containers together can leave a cgroup"
-		f.Advice = "mount -o remount,nsdelegate " + cgroup.Mount + " in the first cgroup namespace, as systemd does"
+		f.Advice = "run 'mount -o remount,nsdelegate " + cgroup.Mount + "' in the initial cgroup namespace, as systemd does"
 	}
 	if g.Coarse {
-		f.Looked += ", with all abstract addresses that begin with / or l: this kernel lets no program look at more"
+		f.Looked += ", like all abstract addresses that begin with / or l: BPF programs on this kernel cannot examine more"
 	}
 	return f
 }

@@ -69,7 +69,7 @@ func CheckMaps(l *specs.Linux) error {
 			size += len(fmt.Sprintln(m.ContainerID, m.HostID, m.Size))
 		}
 		if size > mostMapText {
-			return spec.Fieldf(side.path, "%d mappings are %d bytes of text, and Linux and LXC take %d in an ID map: use fewer and larger ranges",
+			return spec.Fieldf(side.path, "the %d mappings have %d bytes as text, but an id map of Linux and LXC can have at most %d: use fewer and larger ranges",
 				len(side.list), size, mostMapText)
 		}
 	}
@@ -86,10 +86,10 @@ func CheckJoined(s *specs.Spec, uids, gids []specs.LinuxIDMapping) error {
 		want, being []specs.LinuxIDMapping
 	}{{"linux.uidMappings", l.UIDMappings, uids}, {"linux.gidMappings", l.GIDMappings, gids}} {
 		if len(side.want) > 0 && !slices.Equal(joinedUp(side.want), joinedUp(side.being)) {
-			return spec.Fieldf(side.path, "%v is not how the user namespace to join maps, which is %v: leave the mappings out", side.want, side.being)
+			return spec.Fieldf(side.path, "%v are not the mappings of the user namespace to join, which are %v: omit the mappings", side.want, side.being)
 		}
 		if _, mapped := HostID(0, side.being); !mapped {
-			return spec.Fieldf(Field(s, specs.UserNamespace)+".path", "the %s of that user namespace map nothing to ID 0, as which the container is prepared inside", strings.TrimPrefix(side.path, "linux."))
+			return spec.Fieldf(Field(s, specs.UserNamespace)+".path", "the %s of this user namespace must map id 0, because berth prepares the container inside it", strings.TrimPrefix(side.path, "linux."))
 		}
 	}
 	return nil

@@ -50,7 +50,7 @@ func OpenAll(s *specs.Spec) (Opened, error) {
 }
 
 var (
-	errNoNamespace = errors.New("it is no namespace")
+	errNoNamespace = errors.New("it is not a namespace")
 	errWrongType   = errors.New("it is a namespace of another type")
 )
 
@@ -94,7 +94,7 @@ func HostCgroups(ns *os.File) (bool, error) {
 	own, err2 := os.Stat("/proc/self/ns/cgroup")
 	var st unix.Stat_t
 	if err := errors.Join(err1, err2, unix.Fstat(int(ns.Fd()), &st)); err != nil {
-		return false, fmt.Errorf("cgroup namespace: %w", err)
+		return false, fmt.Errorf("look up the cgroup namespace: %w", err)
 	}
 	return os.SameFile(theirs, own) || st.Ino == firstCgroups, nil
 }

@@ -33,7 +33,7 @@ func GivePipes(stdio [3]*os.File, uid uint32, maps []specs.LinuxIDMapping) error
 			continue // the engine has given it to somebody
 		}
 		if err := unix.Fchown(fd, int(host), -1); err != nil {
-			return fmt.Errorf("give the pipe on %s to process.user.uid %d: %w", name, uid, err)
+			return fmt.Errorf("change the owner of the pipe on %s to process.user.uid %d: %w", name, uid, err)
 		}
 	}
 	return nil
