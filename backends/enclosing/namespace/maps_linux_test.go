@@ -2,6 +2,9 @@ package namespace
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -62,5 +65,54 @@ func TestCheckMaps(t *testing.T) {
 		if errors.As(err, &field); (err != nil) != (c.path != "") || err != nil && field.Path != c.path {
 			t.Errorf("%s: %v, want an error of %q", name, err, c.path)
 		}
+	}
+}
+
+func TestHostID(t *testing.T) {
+	t.Parallel()
+	const last = 1<<32 - 1
+	maps := []specs.LinuxIDMapping{{ContainerID: 0, HostID: 100000, Size: 10}, {ContainerID: 1000, HostID: 0, Size: 1}, {ContainerID: last - 1, HostID: 7, Size: 2}, {ContainerID: 50, HostID: 50}}
+	for id, want := range map[uint32]struct {
+		host   uint32
+		mapped bool
+	}{
+		0: {100000, true}, 9: {100009, true}, 10: {0, false}, 999: {0, false}, 1000: {0, true}, 1001: {0, false},
+		50: {0, false}, last - 2: {0, false}, last - 1: {7, true}, last: {8, true},
+	} {
+		if host, mapped := HostID(id, maps); host != want.host || mapped != want.mapped {
+			t.Errorf("%d: %d, %v, want %d, %v", id, host, mapped, want.host, want.mapped)
+		}
+	}
+	if _, mapped := HostID(0, nil); mapped {
+		t.Error("0 is mapped without maps")
+	}
+}
+
+func TestReadMap(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "uid_map")
+	for text, want := range map[string][]specs.LinuxIDMapping{
+		"":                                   nil,
+		"         0          0 4294967295\n": {{Size: 1<<32 - 1}},
+		"0 100000 1000\n2000 0 1\n":          {{HostID: 100000, Size: 1000}, {ContainerID: 2000, Size: 1}},
+	} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := ReadMap(file); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%q: %v, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"0 0\n", "0 0 -1\n", "0 0 4294967296\n", "a b c\n", "\n"} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := ReadMap(file); err == nil || !strings.Contains(err.Error(), file) {
+			t.Errorf("%q: %v, %v", text, got, err)
+		}
+	}
+	uids, gids, err := IDMaps(os.Getpid())
+	if err != nil || len(uids) == 0 || len(gids) == 0 {
+		t.Errorf("this process: %v, %v, %v", uids, gids, err)
 	}
 }
