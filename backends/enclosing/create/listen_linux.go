@@ -15,10 +15,7 @@ import (
 )
 
 // listener waits for the stub init's call.
-type listener struct {
-	fd  int
-	gid int
-}
+type listener struct{ fd int }
 
 // listen puts the stub init and its socket into a directory that only root and the container's
 // mapped root group can enter.
@@ -43,7 +40,7 @@ func listen(j *enclosure.Job) (*listener, error) {
 		unix.Close(fd)
 		return nil, fmt.Errorf("install the stub init: %w", err)
 	}
-	return &listener{fd: fd, gid: gid}, nil
+	return &listener{fd}, nil
 }
 
 // caller is a stub init that has called.

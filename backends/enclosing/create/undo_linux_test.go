@@ -15,7 +15,6 @@ import (
 	"github.com/berth-oci/berth/backends/enclosing/enclosure"
 	"github.com/berth-oci/berth/backends/initproc"
 	"github.com/berth-oci/berth/backends/initproc/link"
-	"github.com/berth-oci/berth/spec"
 )
 
 // TestReason checks that the words of a failed create do not depend on whether the init process,
@@ -69,28 +68,20 @@ var (
 	errDestroy = errors.New("it cannot be destroyed")
 )
 
-// tool is an enclosure.Tool without enclosures. It fails where an error is set.
+// tool is an enclosure.Tool that has only what the tests need. It fails where an error is set.
 type tool struct {
+	enclosure.Tool
 	usable, plan, destroy error
 	called                []string
 }
 
-func (*tool) Name() string                                         { return "fake" }
-func (t *tool) Usable() error                                      { return t.usable }
-func (*tool) Check(*specs.Spec) spec.Problems                      { return nil }
-func (*tool) HostTree() bool                                       { return true }
-func (*tool) Mounts(*specs.Spec) ([]specs.Mount, error)            { return nil, nil }
-func (*tool) Explain(*enclosure.Job) (backends.Explanation, error) { return nil, nil }
+func (t *tool) Usable() error                           { return t.usable }
+func (*tool) Mounts(*specs.Spec) ([]specs.Mount, error) { return nil, nil }
 
 func (t *tool) PlanCgroup(j *enclosure.Job) error {
 	t.called = append(t.called, "plan")
 	j.Data.Name = "fake-1"
 	return t.plan
-}
-
-func (t *tool) StartEnclosure(context.Context, *enclosure.Job) error {
-	t.called = append(t.called, "start")
-	return errEarly
 }
 
 func (t *tool) DestroyEnclosure(ctx context.Context, _ *backends.Container, d *enclosure.Data) error {
