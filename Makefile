@@ -60,9 +60,10 @@ lint:
 # For FreeBSD: vet berth, build it as one static file that needs no dynamic loader, and compile the
 # tests of the jail backend's packages. Nothing of it runs here.
 freebsd:
+	@echo 'freebsd: vet'
+	@GOOS=freebsd CGO_ENABLED=0 $(GO) vet ./...
 	@for a in $(FREEBSD); do \
-		echo "freebsd/$$a: vet and build"; \
-		GOOS=freebsd GOARCH=$$a CGO_ENABLED=0 $(GO) vet ./... && \
+		echo "freebsd/$$a: build"; \
 		GOOS=freebsd GOARCH=$$a CGO_ENABLED=0 $(GO) build -trimpath -tags '$(TAGS)' -ldflags '$(LDFLAGS)' -o $(BUILD)/freebsd-$$a/berth . && \
 		readelf -lW $(BUILD)/freebsd-$$a/berth | awk '/LOAD/ { ok = 1 } /INTERP|DYNAMIC/ { ok = 0; exit } END { exit !ok }' && \
 		mkdir -p $(BUILD)/freebsd-$$a/tests && \
