@@ -294,7 +294,7 @@ func TestNoFileThroughTheRoot(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := newBox(t, "true", func(s *specs.Spec) {
-				s.Annotations = map[string]string{"run.oci.handler": "krun", "run.oci.hooks.Stdout": "/proc/self/root/etc/x"}
+				s.Annotations = map[string]string{"run.oci.handler": "krun", "run.oci.hooks.stdout": "/proc/self/root/etc/x"}
 			})
 			victim := filepath.Join(b.out, "victim")
 			b.must1(os.WriteFile(victim, []byte("unchanged"), 0o644))

@@ -427,7 +427,7 @@ func TestCTStartFails(t *testing.T) {
 	pctOnly(t)
 	b := newBox(t, forever)
 	vmid := candidate(b, 0)
-	dropIn(t, "pve-container@"+vmid, "[Service]\nExecStart=\nExecStart=/bin/sh -c 'echo no luck >>/run/pve/ct-"+vmid+".Stderr; exit 1'\n")
+	dropIn(t, "pve-container@"+vmid, "[Service]\nExecStart=\nExecStart=/bin/sh -c 'echo no luck >>/run/pve/ct-"+vmid+".stderr; exit 1'\n")
 	b.refused("LXC says: no luck", b.createArgs()...)
 	if vmids(t)[vmid] {
 		t.Error("the VMID is still taken")

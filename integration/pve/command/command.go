@@ -41,6 +41,7 @@ type call struct {
 	values   map[string]string
 	extra    []string
 	worker   bool
+	restores bool // create from a backup
 	stdout   *os.File
 	stderr   *os.File
 	reported map[string]bool

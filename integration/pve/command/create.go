@@ -36,6 +36,15 @@ func prepareCreate(c *call) error {
 	if err := c.cluster.CheckUnused(c.id); err != nil {
 		return err
 	}
+	return c.claim(func() error {
+		claim := ctconf.New()
+		claim.Set("lock", "create")
+		return c.cluster.Create(c.id, claim)
+	})
+}
+
+// claim checks the remaining parameters and writes the claim.
+func (c *call) claim(write func() error) error {
 	if pool, ok := c.values["pool"]; ok {
 		if err := c.cluster.CheckPool(pool); err != nil {
 			return err
@@ -54,12 +63,7 @@ func prepareCreate(c *call) error {
 	if err := change(c, ctconf.New(), c.createKeys(), nil, nil, false); err != nil {
 		return err
 	}
-	err = c.cluster.WithCreateLock(c.id, c.stderr, func() error {
-		claim := ctconf.New()
-		claim.Set("lock", "create")
-		return c.cluster.Create(c.id, claim)
-	})
-	if err != nil {
+	if err := c.cluster.WithCreateLock(c.id, c.stderr, write); err != nil {
 		return c.cannotCreate(err)
 	}
 	host.Spend(c.host.Settings.PauseAfterLock)
@@ -67,8 +71,12 @@ func prepareCreate(c *call) error {
 }
 
 func (c *call) cannotCreate(err error) error {
+	what := "create"
+	if c.restores {
+		what = "restore"
+	}
 	return &failure.Failure{
-		Message: fmt.Sprintf("unable to create CT %s - %s", c.id, failure.Line(err)), Status: failure.Status(err),
+		Message: fmt.Sprintf("unable to %s CT %s - %s", what, c.id, failure.Line(err)), Status: failure.Status(err),
 	}
 }
 
@@ -78,8 +86,12 @@ func (c *call) checkTemplateKind() error {
 	if template == "-" {
 		return failure.New("pipe can only be used with restore tasks")
 	}
-	if _, name, ok := volume.Split(template); ok && !strings.HasPrefix(name, "vztmpl/") {
-		return failure.New("unable to use volume %s - content type needs to be 'vztmpl'", template)
+	content := "vztmpl"
+	if c.restores {
+		content = "backup"
+	}
+	if _, name, ok := volume.Split(template); ok && !strings.HasPrefix(name, content+"/") {
+		return failure.New("unable to use volume %s - content type needs to be '%s'", template, content)
 	}
 	return nil
 }
@@ -184,6 +196,9 @@ func (c *call) build() (err error) {
 	}
 	mounts, err := c.createMounts()
 	if err != nil {
+		return err
+	}
+	if err := c.recoverMounts(mounts); err != nil {
 		return err
 	}
 	for key, value := range mounts {

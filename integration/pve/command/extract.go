@@ -67,6 +67,9 @@ func (c *call) extract(conf *ctconf.Config, root *os.File) error {
 		}
 		return failure.New("command 'tar' failed: failed to execute: %v", err)
 	}
+	if c.restores {
+		return c.mergeBackup(conf, root)
+	}
 	real := "/proc/self/fd/" + itoa(int(root.Fd()))
 	if err := image.Detect(real, &conf.Section, c.say); err != nil {
 		return err

@@ -81,6 +81,8 @@ func init() {
 
 		"create": {positionals: []string{"vmid", "ostemplate"}, lazy: createOptions,
 			front: prepareCreate, kind: "vzcreate", work: create},
+		"restore": {positionals: []string{"vmid", "ostemplate"}, lazy: createOptions,
+			front: prepareRestore, kind: "vzrestore", work: restore},
 		"destroy": {positionals: id, options: of(schema.Object{
 			"force": boolean(), "purge": boolean(), "destroy-unreferenced-disks": boolean(),
 		}), front: checkDestroy, kind: "vzdestroy", work: destroy},
