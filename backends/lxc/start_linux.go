@@ -56,7 +56,8 @@ func (e Enclosure) StartEnclosure(ctx context.Context, j *enclosure.Job) error {
 	case <-ctx.Done():
 		_ = cmd.Process.Kill()
 		<-ended
-		return startError(j, fmt.Errorf("the container was not up in time, and lxc-start was ended (%w)", ctx.Err()))
+		// Nobody waits for a cause any more.
+		return withReasons(j, fmt.Errorf("the container was not up in time, and lxc-start was ended (%w)", ctx.Err()), nil)
 	}
 }
 
@@ -104,9 +105,13 @@ func stderrFile(c *backends.Container) string { return filepath.Join(c.Dir, "lxc
 // startError returns the error for a container that lxc-start did not start: what has failed, what
 // LXC says, and the cause if the host shows it.
 func startError(j *enclosure.Job, failed error) error {
+	return withReasons(j, failed, lxcconf.Cause(j))
+}
+
+// withReasons adds to the error what LXC says, and the cause if it is known.
+func withReasons(j *enclosure.Job, failed, cause error) error {
 	err := fmt.Errorf("start LXC container %s: %w", j.Data.Name, failed)
 	said := lxcconf.Said(j.LogFile(), stderrFile(j.Container))
-	cause := lxcconf.Cause(j)
 	switch {
 	case said != "":
 		err = fmt.Errorf("%w: LXC says: %s", err, said)

@@ -1,12 +1,14 @@
 package lxcconf
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/berth-oci/berth/backends"
 )
@@ -15,16 +17,27 @@ import (
 // needs.
 const oldest = 5
 
-// Version returns lxc-start with its path and version. It fails if lxc-start is missing or does not
-// run, or if LXC is older than oldest. The result has a path if there is a program.
+// patience is how long lxc-start may take to tell its version, which takes it milliseconds.
+var patience = 5 * time.Second
+
+// Version returns lxc-start with its path and version. It fails if lxc-start is missing, does not
+// run or hangs, or if LXC is older than oldest. The result has a path if there is a program.
 func Version() (backends.Tool, error) {
 	tool := backends.Tool{Name: "lxc-start"}
-	cmd, err := Command(tool.Name, "--version")
+	path, err := Find(tool.Name)
 	if err != nil {
 		return tool, err
 	}
-	tool.Path = cmd.Path
+	tool.Path = path
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, path, "--version")
+	cmd.Env = environment()
+	cmd.WaitDelay = time.Second // a child of lxc-start may keep the pipe open
 	out, err := cmd.Output()
+	if ctx.Err() != nil {
+		return tool, fmt.Errorf("%s --version: no answer within %v", tool.Path, patience)
+	}
 	if err != nil {
 		var exit *exec.ExitError
 		if errors.As(err, &exit) && len(exit.Stderr) > 0 {
@@ -54,6 +67,8 @@ func Command(name string, args ...string) (*exec.Cmd, error) {
 		return nil, err
 	}
 	cmd := exec.Command(path, args...)
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
+	cmd.Env = environment()
 	return cmd, nil
 }
+
+func environment() []string { return []string{"PATH=" + os.Getenv("PATH")} }

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/integration/executable"
@@ -23,8 +24,13 @@ func TestVersion(t *testing.T) {
 		"no number":   {"echo devel", "devel", ""},
 		"too old":     {"echo 4.0.12", "4.0.12", "too old: install LXC 5 or later"},
 		"broken":      {"echo no liblxc >&2; exit 127", "", "exit status 127: no liblxc"},
+		"hangs":       {"exec sleep 1000", "", "no answer within"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if name == "hangs" {
+				defer func(before time.Duration) { patience = before }(patience)
+				patience = 100 * time.Millisecond
+			}
 			dir := t.TempDir()
 			path := filepath.Join(dir, "lxc-start")
 			script := "#!/bin/sh\n[ \"$*\" = --version ] && [ -z \"$SECRET\" ] || exit 9\n" + c.script + "\n"

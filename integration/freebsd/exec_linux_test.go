@@ -160,7 +160,7 @@ func TestNoRacct(t *testing.T) {
 	b.config.Linux = &specs.Linux{Resources: &specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: &memory}}}
 	b.host(func(h *host.Host) { h.NoRacct = true })
 	b.bundle()
-	b.refused("kern.racct.enable=1 tunable (in /boot/loader.conf, then reboot)", "create", b.id)
+	b.refused("kern.racct.enable=1 tunable (set it to 1 in /boot/loader.conf, then reboot)", "create", b.id)
 	b.wantNoTraces()
 	b.config.Linux = nil
 	b.config.Process.Args = []string{"/bin/sleep", "1000"}
