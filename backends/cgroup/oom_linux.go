@@ -33,8 +33,6 @@ func (g *Group) countOOM(ctx context.Context, all bool, f func()) error {
 	// The file is non-blocking, so that the Go runtime polls it and Close ends a Read.
 	events := os.NewFile(uintptr(fd), "inotify")
 	defer events.Close()
-	stop := context.AfterFunc(ctx, func() { events.Close() })
-	defer stop()
 	// Without the memory controller there are no memory.events and no OOM kills.
 	for _, file := range []string{eventsFile, memoryEvents} {
 		_, err := unix.InotifyAddWatch(fd, g.at(file), unix.IN_MODIFY)
@@ -42,6 +40,9 @@ func (g *Group) countOOM(ctx context.Context, all bool, f func()) error {
 			return fmt.Errorf("%s: %w", file, err)
 		}
 	}
+	// From here on only events uses the descriptor, whose number another file gets after Close.
+	stop := context.AfterFunc(ctx, func() { events.Close() })
+	defer stop()
 	known, err := g.eventCount(memoryEvents, "oom_kill")
 	if err != nil {
 		return err
