@@ -32,7 +32,8 @@ func (cr *creation) finish(context.Context) error {
 	return nil
 }
 
-// linkProcess makes that link, unless the pid namespace is the container's own.
+// linkProcess makes the link enclosure.Job.ProcessLink, unless the pid namespace is the container's
+// own.
 func linkProcess(j *enclosure.Job) error {
 	if j.OwnPIDs() {
 		return nil

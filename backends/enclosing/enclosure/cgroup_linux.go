@@ -129,20 +129,25 @@ func (d *Data) Limit(r *cgroups.Resources) error {
 
 // Paused reports whether the container is frozen: the cgroup that Pause freezes, or the cgroup of
 // the processes, which somebody else may have frozen. A container without a cgroup is not.
-func (d *Data) Paused() (is bool, err error) {
-	for _, open := range []func() (*cgroup.Group, error){d.OpenLimits, d.OpenCgroup} {
-		g, err := open()
-		if errors.Is(err, cgroup.ErrGone) {
-			return false, nil
-		}
-		if err != nil {
-			return false, err
-		}
-		is, err = g.Frozen()
-		g.Close()
-		if err != nil || is || d.Cgroup == d.Limits {
-			return is, err
-		}
+func (d *Data) Paused() (bool, error) {
+	limits, err := d.OpenLimits()
+	if errors.Is(err, cgroup.ErrGone) {
+		return false, nil
 	}
-	return false, nil
+	if err != nil {
+		return false, err
+	}
+	defer limits.Close()
+	if is, err := limits.Frozen(); err != nil || is || d.Cgroup == d.Limits {
+		return is, err
+	}
+	inner, err := limits.Open(d.Cgroup)
+	if errors.Is(err, cgroup.ErrGone) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer inner.Close()
+	return inner.Frozen()
 }
