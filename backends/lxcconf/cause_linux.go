@@ -1,7 +1,6 @@
 package lxcconf
 
 import (
-	"cmp"
 	"os"
 	"path/filepath"
 	"strings"
@@ -31,7 +30,7 @@ const namespaceLimits = "/proc/sys/user"
 func noNamespace(j *enclosure.Job, dir string) error {
 	types := append(created(j), specs.MountNamespace)
 	for _, t := range types {
-		name := cmp.Or(namespace.Files[t], "mnt")
+		name := namespace.Files[t]
 		limit, err := os.ReadFile(filepath.Join(dir, "max_"+name+"_namespaces"))
 		if err == nil && strings.TrimSpace(string(limit)) == "0" {
 			return spec.Fieldf(namespace.Field(j.Spec, t),

@@ -44,14 +44,11 @@ func stopSignalFrom(annotations map[string]string) string {
 	return fmt.Sprintf("annotations[%q]", spec.StopSignalAnnotation)
 }
 
-// left are the types of namespaces that config.json leaves to LXC. LXC always creates a mount
-// namespace, and joins the init process's user and pid namespace. LXC's names for namespaces are the
-// kernel's.
-var left = []specs.LinuxNamespaceType{specs.IPCNamespace, specs.UTSNamespace, specs.NetworkNamespace, specs.CgroupNamespace}
-
 // created returns the types of namespaces that LXC creates because config.json asks for new ones.
+// Beside these LXC always creates a mount namespace, and joins the init process's user and pid
+// namespace.
 func created(j *enclosure.Job) []specs.LinuxNamespaceType {
-	return slices.DeleteFunc(slices.Clone(left), func(t specs.LinuxNamespaceType) bool {
+	return slices.DeleteFunc(slices.Clone(namespace.Joinable), func(t specs.LinuxNamespaceType) bool {
 		_, kind := j.Namespace(t)
 		return kind != spec.New
 	})
@@ -59,13 +56,13 @@ func created(j *enclosure.Job) []specs.LinuxNamespaceType {
 
 // namespaces adds the lines for namespaces. LXC creates those that are new, joins those with a
 // path, and leaves the container in the host's others. It joins the init process's user namespace,
-// and its pid namespace if that is new.
+// and its pid namespace if that is new. LXC's names for namespaces are the kernel's.
 //
 // The init process itself joins some namespaces with a path, without LXC: those that belong to
 // another user namespace, which LXC could not join, and a cgroup namespace, because LXC would
 // create a new one from the path.
 func (c *Config) namespaces(j *enclosure.Job) {
-	for _, t := range left {
+	for _, t := range namespace.Joinable {
 		if path, kind := j.Namespace(t); kind == spec.Path && !j.JoinedBeforeFork(t) {
 			c.From(namespace.Field(j.Spec, t)).Set("lxc.namespace.share."+namespace.Files[t], path)
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/berth-oci/berth/backends"
 	"github.com/berth-oci/berth/backends/cgroup"
 	"github.com/berth-oci/berth/backends/enclosing/enclosure"
+	"github.com/berth-oci/berth/backends/enclosing/namespace"
 	"github.com/berth-oci/berth/backends/hooks"
 	"github.com/berth-oci/berth/backends/initproc"
 	"github.com/berth-oci/berth/backends/initproc/link"
@@ -147,15 +148,10 @@ func joined(j *enclosure.Job) (flags int, loopback bool) {
 	if !rootfs.SharedMountNamespace(s) {
 		flags = unix.CLONE_NEWNS
 	}
-	for t, flag := range map[specs.LinuxNamespaceType]int{
-		specs.NetworkNamespace: unix.CLONE_NEWNET,
-		specs.IPCNamespace:     unix.CLONE_NEWIPC,
-		specs.UTSNamespace:     unix.CLONE_NEWUTS,
-		specs.CgroupNamespace:  unix.CLONE_NEWCGROUP,
-	} {
+	for _, t := range namespace.Joinable {
 		_, kind := spec.Namespace(s, t)
 		if kind != spec.Host && !j.JoinedBeforeFork(t) {
-			flags |= flag
+			flags |= namespace.CloneFlags[t]
 		}
 		if t == specs.NetworkNamespace && kind == spec.New {
 			loopback = true

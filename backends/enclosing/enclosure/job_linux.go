@@ -74,7 +74,7 @@ func (j *Job) Namespace(t specs.LinuxNamespaceType) (path string, kind spec.Name
 // container's process. The enclosure must not join it then. This is always so for a cgroup
 // namespace with a path, because LXC would make a new one.
 func (j *Job) JoinedBeforeFork(t specs.LinuxNamespaceType) bool {
-	if _, kind := spec.Namespace(j.Spec, t); kind != spec.Path || namespace.Files[t] == "" {
+	if _, kind := spec.Namespace(j.Spec, t); kind != spec.Path || !slices.Contains(namespace.Joinable, t) {
 		return false
 	}
 	if t == specs.CgroupNamespace {

@@ -29,16 +29,14 @@ func (e *execution) open() error {
 		return fmt.Errorf("the enclosure's init, process %d: %w", stubInit.Pid, unix.ESRCH)
 	}
 	_, cgroups := e.namespace(specs.CgroupNamespace)
-	for name, flag := range map[string]int{
-		"mnt": unix.CLONE_NEWNS, "net": unix.CLONE_NEWNET, "ipc": unix.CLONE_NEWIPC, "uts": unix.CLONE_NEWUTS,
-		"cgroup": unix.CLONE_NEWCGROUP, "user": unix.CLONE_NEWUSER,
-	} {
-		if name == "cgroup" && cgroups != spec.New || name == "mnt" && e.data.Attachment != nil {
+	for _, t := range append([]specs.LinuxNamespaceType{specs.MountNamespace, specs.UserNamespace}, namespace.Joinable...) {
+		if t == specs.CgroupNamespace && cgroups != spec.New || t == specs.MountNamespace && e.data.Attachment != nil {
 			continue // LXC always gives its init a new one
 		}
-		if slices.ContainsFunc(e.data.JoinedBeforeFork, func(t specs.LinuxNamespaceType) bool { return namespace.CloneFlags[t] == flag }) {
+		if slices.Contains(e.data.JoinedBeforeFork, t) {
 			continue // the stub init is not in it
 		}
+		name := namespace.Files[t]
 		theirs := fmt.Sprintf("/proc/%d/ns/%s", stubInit.Pid, name)
 		same, err := sameFile(theirs, "/proc/self/ns/"+name)
 		if err != nil {
@@ -46,7 +44,7 @@ func (e *execution) open() error {
 		}
 		switch {
 		case same:
-		case name == "user":
+		case t == specs.UserNamespace:
 			if e.files.User, err = os.Open(theirs); err != nil {
 				return fmt.Errorf("open the container's namespaces: %w", err)
 			}
@@ -54,7 +52,7 @@ func (e *execution) open() error {
 				return err
 			}
 		default:
-			e.plan.Namespaces |= flag
+			e.plan.Namespaces |= namespace.CloneFlags[t]
 		}
 	}
 	if err := e.keepInCgroup(); err != nil {
@@ -189,7 +187,7 @@ func (e *execution) openJoinedBeforeFork() error {
 	}
 	for _, t := range types {
 		name := namespace.Files[t]
-		if name == "" {
+		if !slices.Contains(namespace.Joinable, t) {
 			return record.Damaged("a process cannot join a %.40q namespace before it is forked", t)
 		}
 		theirs := fmt.Sprintf("/proc/%d/ns/%s", e.c.Process.Pid, name)

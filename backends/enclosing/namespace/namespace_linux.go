@@ -116,14 +116,20 @@ func (n Opened) Close() {
 	}
 }
 
-// Files are the names below /proc/PID/ns (namespaces(7)) of the types of namespaces that
-// berth can join before it forks the container's process.
+// Files are the names of the types of namespaces below /proc/PID/ns (namespaces(7)).
 var Files = map[specs.LinuxNamespaceType]string{
+	specs.PIDNamespace:     "pid",
+	specs.UserNamespace:    "user",
 	specs.NetworkNamespace: "net",
 	specs.IPCNamespace:     "ipc",
 	specs.UTSNamespace:     "uts",
 	specs.CgroupNamespace:  "cgroup",
+	specs.TimeNamespace:    "time",
+	specs.MountNamespace:   "mnt",
 }
+
+// Joinable are the types of namespaces that berth can join before it forks the container's process.
+var Joinable = []specs.LinuxNamespaceType{specs.IPCNamespace, specs.UTSNamespace, specs.NetworkNamespace, specs.CgroupNamespace}
 
 // Belongs reports whether a namespace belongs to the user namespace user (ioctl_nsfs(2)). user is
 // nil if it does not exist yet. Nothing belongs to it then.
