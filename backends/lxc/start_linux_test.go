@@ -112,8 +112,8 @@ func sleeper(t *testing.T, seconds string) backends.Process {
 func TestEndMonitor(t *testing.T) {
 	t.Parallel()
 	d := &enclosure.Data{Name: "berth-x", StubInit: sleeper(t, "0.05"), Monitor: sleeper(t, "0.1")}
-	if err := (Enclosure{}).endMonitor(t.Context(), d); err != nil || d.Monitor.Exists() {
-		t.Errorf("%v, and the monitor exists: %v", err, d.Monitor.Exists())
+	if err := (Enclosure{}).endMonitor(t.Context(), d); err != nil || d.Monitor.Alive() {
+		t.Errorf("%v, and the monitor is alive: %v", err, d.Monitor.Alive())
 	}
 	d = &enclosure.Data{Name: "berth-x", StubInit: sleeper(t, "1000"), Monitor: sleeper(t, "1000")}
 	ctx, cancel := context.WithCancel(t.Context())
